@@ -1,0 +1,141 @@
+/*
+ * base.h - text, memory, addresses of the network, time and errors: what every
+ * other room stands on, and nothing about mail.
+ *
+ * Text is a slice: a pointer and a length, never a terminating NUL. Whoever
+ * makes a slice says what keeps it alive; nearly always that is an arena.
+ *
+ * An arena is the memory of one session or one message. Nothing in it is freed
+ * singly; it goes as a whole. When the system has no memory left the process
+ * ends with a message, so no caller checks for NULL: whoever takes a size from
+ * outside bounds it first.
+ */
+#ifndef SEKISHO_BASE_H
+#define SEKISHO_BASE_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- slices -------------------------------------------------------------- */
+
+struct slice {
+	const char *p; /* may be NULL when n is 0 */
+	size_t n;
+};
+
+#define SLICE(literal) ((struct slice){"" literal, sizeof(literal) - 1})
+#define SLICE_ARGS(s)  (int)(s).n, (s).p ? (s).p : "" /* for "%.*s"; the slice is under 2 GB */
+
+struct slice slice_of(const char *text); /* of a C string; NULL gives the empty slice */
+bool slice_equal(struct slice a, struct slice b);
+bool slice_equal_nocase(struct slice a, struct slice b); /* ASCII letters only */
+bool slice_starts_nocase(struct slice text, struct slice prefix);
+bool slice_ends_nocase(struct slice text, struct slice suffix);
+struct slice slice_trim(struct slice text); /* without space, tab, CR, LF at both ends */
+struct slice slice_from(struct slice text, size_t start); /* the rest from start; empty when beyond */
+struct slice slice_head(struct slice text, size_t n);     /* at most the first n bytes */
+ptrdiff_t slice_find(struct slice text, char c);          /* index of the first c, or -1 */
+ptrdiff_t slice_find_last(struct slice text, char c);
+
+/* Takes the text before the first `separator` off `*rest`. False when *rest is
+ * used up (rest->p == NULL); a text "a,b," gives "a", "b" and "". */
+bool slice_cut(struct slice *rest, char separator, struct slice *head_r);
+
+/* The next word of `*rest` between blanks (space, tab, CR, LF); false at the end. */
+bool slice_word(struct slice *rest, struct slice *word_r);
+
+/* Decimal digits only, no sign, at most `max`; 0, or -1. */
+int slice_number(struct slice text, uint64_t max, uint64_t *number_r);
+
+/* ---- memory -------------------------------------------------------------- */
+
+struct arena;
+
+struct arena *arena_new(void);
+void arena_free(struct arena *); /* NULL is allowed */
+void arena_reset(struct arena *); /* empty again; keeps one block for the next message */
+size_t arena_used(const struct arena *); /* bytes handed out since the last reset */
+
+void *arena_alloc(struct arena *, size_t n); /* aligned for any type, zeroed; never NULL */
+struct slice arena_copy(struct arena *, struct slice);
+char *arena_cstring(struct arena *, struct slice); /* NUL-terminated; a NUL inside ends it early for C */
+struct slice arena_lower(struct arena *, struct slice); /* ASCII letters in lower case */
+struct slice arena_printf(struct arena *, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+void *xmalloc(size_t n);                /* zeroed; ends the process when there is no memory */
+void *xrealloc(void *old, size_t n);    /* the added part is not zeroed */
+char *xstrdup(const char *);
+
+/* Text that grows in an arena up to a limit. What goes beyond the limit is
+ * left out and `cut` becomes true. */
+struct text {
+	struct arena *arena;
+	char *p;
+	size_t n, room, limit;
+	bool cut;
+};
+
+void text_init(struct text *, struct arena *, size_t limit);
+void text_add(struct text *, struct slice);
+void text_add_char(struct text *, char);
+void text_printf(struct text *, const char *format, ...) __attribute__((format(printf, 2, 3)));
+struct slice text_slice(const struct text *); /* valid until the next addition */
+
+/* ---- errors -------------------------------------------------------------- */
+
+/* What went wrong in one line for a person: what, where, what to do. */
+struct error {
+	char text[512];
+};
+
+void error_set(struct error *, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Ends the process (exit code 70) with one line on stderr; for what cannot happen and for no memory. */
+_Noreturn void die(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* ---- addresses of the network -------------------------------------------- */
+
+/* An IPv4-mapped IPv6 address (::ffff:192.0.2.1) is kept as the IPv4 address
+ * it stands for, so that every comparison sees one form. */
+struct ip {
+	uint8_t family; /* 4, 6, or 0: none (a client without an address) */
+	uint8_t bytes[16]; /* the first 4 for IPv4, network order */
+};
+
+struct ip_net {
+	struct ip ip;
+	uint8_t prefix; /* 0..32 or 0..128 */
+};
+
+#define IP_TEXT 46 /* room for the longest printed address and a NUL */
+
+struct sockaddr;
+int ip_parse(struct slice text, struct ip *ip_r); /* also "IPv6:2001:db8::1"; 0, or -1 */
+struct ip ip_of_sockaddr(const struct sockaddr *); /* NULL or an unknown family: family 0 */
+struct slice ip_print(struct ip, char buffer[IP_TEXT]); /* RFC 5952; the slice lives in buffer; "" for family 0 */
+bool ip_equal(struct ip, struct ip);
+int ip_net_parse(struct slice text, struct ip_net *net_r); /* "192.0.2.0/24"; without "/": the one address. Bits behind the prefix are cleared */
+bool ip_net_contains(const struct ip_net *, struct ip); /* families differ: false */
+
+/* ---- time and chance ----------------------------------------------------- */
+
+int64_t clock_us(void);      /* monotonic, microseconds */
+int64_t clock_wall_us(void); /* since 1970, microseconds */
+struct slice clock_print(int64_t wall_us, struct arena *); /* "2026-11-21T17:19:40.123Z" (RFC 3339) */
+
+uint64_t hash_slice(struct slice, uint64_t seed);        /* of the bytes */
+uint64_t random_seed(void);                              /* from the system */
+
+/* ---- words --------------------------------------------------------------- */
+
+/* The word of `words` (NULL-terminated) nearest to `wrong`, or NULL when none is
+ * near enough to be meant: for "did you mean". Case does not count. */
+const char *nearest_word(struct slice wrong, const char *const *words);
+
+/* Reads a whole file of at most `limit` bytes into malloc'ed memory (free() it);
+ * a NUL follows the text. 0, or -1 and err. "-" is standard input. */
+int file_read(const char *path, size_t limit, struct slice *text_r, struct error *err);
+
+#endif

@@ -1,0 +1,122 @@
+/*
+ * check.h - facts: what the program can know of a connection, a message or a
+ * recipient, by name, type and the earliest stage at which it can be had.
+ *
+ * A check is one file in filter/check/ that declares facts and adapts protocol
+ * code to a message. It never replies to the MTA and never edits a message.
+ * Facts are lazy: a get function runs when somebody reads the fact, and its
+ * value is remembered for its scope.
+ */
+#ifndef SEKISHO_CHECK_H
+#define SEKISHO_CHECK_H
+
+#include "dns.h"
+#include "mail.h"
+
+enum stage { STAGE_CONNECT, STAGE_HELO, STAGE_MAIL, STAGE_RCPT, STAGE_MESSAGE };
+#define STAGE_COUNT 5
+extern const char *const stage_names[STAGE_COUNT + 1]; /* "connect" "helo" "mail" "rcpt" "message" NULL */
+
+enum type {
+	TYPE_BOOL,
+	TYPE_NUMBER,  /* also sizes in bytes */
+	TYPE_STRING,
+	TYPE_DOMAIN,  /* lower case, A-labels, no trailing dot */
+	TYPE_ADDRESS, /* a mailbox or the null sender */
+	TYPE_IP,
+	TYPE_RESULT   /* one of the words the fact declares */
+};
+
+enum scope { SCOPE_CONNECTION, SCOPE_MESSAGE, SCOPE_RECIPIENT }; /* where a value is remembered */
+
+enum value_state {
+	VALUE_ABSENT, /* there is none: no AUTH, no such header. Not a failure */
+	VALUE_SET,
+	VALUE_UNKNOWN /* it could not be computed (why says so): the condition is unknown */
+};
+
+struct value {
+	enum value_state state;
+	enum type type;
+	const char *why; /* VALUE_UNKNOWN: a static text */
+	bool boolean;
+	int64_t number;
+	struct slice text;      /* STRING, DOMAIN; RESULT: the word */
+	struct address address; /* ADDRESS */
+	struct ip ip;           /* IP */
+};
+
+/* What readers need beyond the envelope: becomes milter negotiation. */
+#define NEED_HEADERS 1u
+#define NEED_BODY    2u
+
+struct view;
+struct fact {
+	const char *name;    /* "spf", "spf.domain", "header" */
+	enum type type;      /* of the value */
+	bool argument;       /* takes one: header("Subject") */
+	enum scope scope;
+	enum stage stage;    /* the earliest at which it can be had */
+	unsigned needs;      /* NEED_... */
+	const char *const *words; /* TYPE_RESULT: what it can be, NULL-terminated */
+	struct value (*get)(struct view *, struct slice argument); /* texts live in the arena of its scope */
+	const char *about;   /* one line for a person */
+};
+
+struct check {
+	const char *name;
+	const struct fact *facts; /* ends with a fact without a name */
+	void (*hint)(struct view *, enum stage);          /* start DNS early; never blocks; may be NULL */
+	void (*authres)(struct view *, struct authres *); /* its clause, or none; may be NULL */
+};
+
+extern const struct check *const checks[]; /* NULL-terminated */
+
+/* What a check may know of the configuration. */
+struct check_settings {
+	struct slice authserv_id;
+	const struct ip_net *trusted;
+	size_t trusted_count;
+	const unsigned *submission_ports;
+	size_t submission_port_count;
+	const struct slice *submission_names; /* values of {daemon_name} */
+	size_t submission_name_count;
+};
+
+#define FACT_MAX 128 /* facts of all checks; a test counts them */
+
+/* Remembered values of one scope, each in the arena of that scope; NULL: not asked for yet. */
+struct fact_memo {
+	const struct value *values[FACT_MAX];
+};
+
+/* Through a view a check sees one message at one stage. The engine makes it. */
+struct view {
+	const struct check_settings *settings;
+	enum stage stage;
+	enum kind kind;              /* inbound until MAIL is known */
+	struct session *session;
+	struct message *message;     /* NULL before MAIL */
+	struct recipient *recipient; /* NULL but at STAGE_RCPT */
+	struct dns_budget *budget;
+	struct fact_memo *connection_memo, *message_memo, *recipient_memo;
+	void *scratch[FACT_MAX];     /* one slot a check for what its facts share, by check number; of the message */
+};
+
+/* The fact of that name, or NULL. */
+const struct fact *fact_find(struct slice name);
+unsigned fact_number(const struct fact *); /* 0..FACT_MAX-1, stable in one run */
+const struct fact *fact_at(unsigned number); /* NULL behind the last */
+const struct check *fact_check(const struct fact *); /* whose it is */
+
+/* The value, computed at most once per scope. Before its stage it is absent. */
+struct value fact_get(struct view *, const struct fact *, struct slice argument);
+
+/* A value as text, for templates, logs and JSON: "" when absent or unknown. Not made safe. */
+struct slice value_print(const struct value *, struct arena *);
+
+/* The kind of traffic (submission before local before inbound); true only once MAIL is known. */
+enum kind kind_of(const struct check_settings *, const struct session *);
+bool client_is_trusted(const struct check_settings *, const struct session *);
+
+#endif

@@ -1,0 +1,137 @@
+/*
+ * dns.h - questions to the DNS: a resolver (cache, single flight, backend) and
+ * the budget of one message.
+ *
+ * A resolver answers from its cache, from libunbound, or from zone text. It is
+ * shared by all threads. Equal questions in flight are asked once.
+ *
+ * Nobody asks a resolver directly: a budget asks. It belongs to one message (or
+ * one connection), is used by one thread at a time, counts what was asked and
+ * how long was waited, keeps to a deadline, and holds every answer it gave
+ * until it is closed. An answer is therefore a plain const pointer.
+ *
+ * Trouble is an answer: DNS_TEMPFAIL (RFC 8499: SERVFAIL and the like, time-out,
+ * exhausted budget). No function here returns NULL for a failed question.
+ */
+#ifndef SEKISHO_DNS_H
+#define SEKISHO_DNS_H
+
+#include "base.h"
+
+enum dns_type { DNS_A = 1, DNS_CNAME = 5, DNS_PTR = 12, DNS_MX = 15, DNS_TXT = 16, DNS_AAAA = 28 };
+
+enum dns_status {
+	DNS_OK,       /* there are records */
+	DNS_NODATA,   /* the name is there, the type is not */
+	DNS_NXDOMAIN, /* the name is not there; also: it is no name (a label over 63 bytes, over 253 in all) */
+	DNS_TEMPFAIL  /* not known now */
+};
+extern const char *const dns_status_names[5]; /* "ok" "nodata" "nxdomain" "tempfail" NULL */
+
+#define DNS_TEXT_MAX   65535 /* a TXT record is cut by the protocol itself */
+#define DNS_RECORD_MAX 256   /* records of one answer that are kept; no honest answer has more */
+
+struct dns_record {
+	struct ip ip;        /* A, AAAA */
+	unsigned preference; /* MX */
+	struct slice name;   /* MX host, PTR, CNAME: no trailing dot, bytes outside of printable ASCII as \DDD; "" is the root */
+	struct slice text;   /* TXT: its strings joined */
+	unsigned strings;    /* TXT: how many there were */
+};
+
+struct dns_answer {
+	enum dns_status status;
+	bool secure;            /* DNSSEC proved it */
+	bool stale;             /* served past its time because the servers fail (RFC 8767) */
+	const char *why;        /* DNS_TEMPFAIL: "timeout", "servfail", "bogus", "budget", ...; else NULL */
+	size_t count;           /* of records; 0 unless DNS_OK */
+	const struct dns_record *records; /* MX by preference, then as they came */
+};
+
+/* ---- the resolver ------------------------------------------------------------ */
+
+enum dns_source { DNS_SYSTEM, DNS_FORWARD, DNS_RECURSE };
+enum dnssec { DNSSEC_OFF, DNSSEC_PERMISSIVE, DNSSEC_STRICT };
+
+#define DNS_FORWARD_MAX 8
+
+struct resolver_settings {
+	enum dns_source source;
+	const char *forward[DNS_FORWARD_MAX]; /* "192.0.2.53@53" */
+	size_t forward_count;
+	enum dnssec dnssec;
+	int64_t timeout_us;    /* for one answer */
+	size_t cache_entries;  /* most answers kept */
+};
+
+struct resolver_counters {
+	uint64_t questions;   /* dns_ask and dns_hint calls that named a valid name */
+	uint64_t cache_hits;
+	uint64_t joined;      /* waited for a question that was in flight already */
+	uint64_t asked;       /* went to the backend */
+	uint64_t tempfails;
+	uint64_t timeouts;
+	uint64_t stale;
+	uint64_t cache_entries; /* now */
+};
+
+struct resolver;
+
+/* Starts threads: call it after fork. NULL and err when the servers named cannot be used. */
+struct resolver *resolver_open(const struct resolver_settings *, struct error *err);
+
+/* Answers from zone text alone: no network, no thread. `name` stands in messages.
+ * Lines: NAME TYPE RDATA in presentation form of RFC 1035 5.1 ("..." and \DDD; a
+ * trailing dot is optional; ; and # begin comments), NAME [TYPE] TIMEOUT,
+ * NAME [TYPE] SERVFAIL (without a type: whatever the name has no record for). It answers as DNS does: NXDOMAIN, empty
+ * non-terminals, CNAME chains, wildcards (RFC 4592), case. NULL and err ("name:line: what"). */
+struct resolver *resolver_open_zone(struct slice zone, const char *name, struct error *err);
+
+struct resolver *resolver_hold(struct resolver *); /* one more owner */
+void resolver_release(struct resolver *);          /* the last one closes it; NULL is allowed */
+void resolver_counters(const struct resolver *, struct resolver_counters *counters_r);
+const char *resolver_name(const struct resolver *); /* "system", "forward 127.0.0.1@53", "zone FILE", ... for a person */
+
+/* ---- the budget of a message --------------------------------------------------- */
+
+#define DNS_BUDGET_QUESTIONS 300 /* two SPF identities of 111 questions each (RFC 7208 4.6.4) and room for the rest */
+
+struct dns_budget;
+
+/* The budget and all its answers live until dns_budget_close; `arena` must outlive it. */
+struct dns_budget *dns_budget_open(struct resolver *, struct arena *, unsigned questions);
+void dns_budget_close(struct dns_budget *); /* gives the answers back; NULL is allowed */
+
+/* No dns_ask waits beyond `until_us` (clock_us). Set anew at the start of each callback; without: the resolver's time-out alone. */
+void dns_budget_deadline(struct dns_budget *, int64_t until_us);
+
+/* Asks and waits. Never NULL; valid until the budget is closed. A question that
+ * this budget asked before is not counted again. A CNAME chain is followed for every type but CNAME. */
+const struct dns_answer *dns_ask(struct dns_budget *, struct slice name, enum dns_type);
+
+/* Starts a question whose answer will be wanted. Does not wait; does nothing
+ * when the budget is used up. Counted like a question. */
+void dns_hint(struct dns_budget *, struct slice name, enum dns_type);
+
+/* The in-addr.arpa or ip6.arpa name of an address (RFC 1035 3.5, RFC 3596 2.5). */
+struct slice dns_reverse_name(struct ip, struct arena *);
+
+unsigned dns_budget_asked(const struct dns_budget *);     /* questions that counted */
+int64_t dns_budget_waited_us(const struct dns_budget *);  /* time spent waiting in dns_ask */
+unsigned dns_budget_stale(const struct dns_budget *);     /* answers given past their time */
+
+/* ---- the parsed form -------------------------------------------------------------- */
+
+/* What somebody reads out of an answer (an SPF record, a public key) is kept with
+ * it, so that it is parsed once and not per message. `parse` is called at most
+ * a few times for an answer, from any thread; its result is immutable. */
+struct dns_parser {
+	void *(*parse)(const struct dns_answer *); /* malloc'ed; never NULL */
+	void (*free)(void *);
+};
+
+/* The parsed form, valid as long as the answer. Answers keep the form of the
+ * parser that came first; for another one it is made anew for this budget. */
+const void *dns_parsed(struct dns_budget *, const struct dns_answer *, const struct dns_parser *);
+
+#endif

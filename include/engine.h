@@ -1,0 +1,85 @@
+/*
+ * engine.h - the way of a message: one SMTP session seen from beside the MTA.
+ *
+ * The engine keeps the session and the message, asks the policy at each stage,
+ * collects what is to be done, and writes the record. It knows no MTA: the milter room
+ * drives it from callbacks, `sekisho explain` from arguments, scenarios from a file.
+ *
+ * Which kind of traffic a session is can be known only at MAIL, when AUTH is. Therefore
+ * the rules of connect, helo and mail run at MAIL, in this order; the DNS questions they
+ * will need are hinted when their names are known.
+ *
+ * One thread at a time uses a gate; different gates are independent.
+ */
+#ifndef SEKISHO_ENGINE_H
+#define SEKISHO_ENGINE_H
+
+#include "policy.h"
+#include "report.h"
+
+/* No callback before the end of message takes longer: Sendmail waits 10 s and then lets the message through unfiltered. */
+#define ENGINE_CALLBACK_US (8 * 1000 * 1000)
+
+#define ENGINE_RECIPIENTS_MAX 10000 /* stored for one message; later ones are deferred with 452 4.5.3 */
+
+/* What all sessions that begin now share. Immutable and counted. */
+struct engine;
+struct engine *engine_new(struct policy *, struct resolver *, struct report *, struct counters *); /* holds policy and resolver; report (NULL: none) and counters outlive it */
+struct engine *engine_hold(struct engine *);
+void engine_release(struct engine *);
+struct policy *engine_policy(const struct engine *);
+struct resolver *engine_resolver(const struct engine *);
+
+/* ---- a session ---------------------------------------------------------------------- */
+
+struct gate;
+
+/* What the MTA must do with the command at hand. */
+enum gate_answer {
+	GATE_CONTINUE,
+	GATE_REFUSE, /* answer gate_reply(): at MAIL and the end for the message, at RCPT for the recipient */
+	GATE_DISCARD /* take it and throw it away */
+};
+
+struct gate *gate_open(struct engine *); /* holds the engine until gate_close */
+void gate_close(struct gate *);          /* also ends an open message, with a record */
+void gate_trace(struct gate *, const struct tracer *); /* shows every rule tried; the tracer outlives the gate */
+
+/* All texts are copied. `client` has family 0 for a local program without an address. */
+void gate_connect(struct gate *, struct ip client, unsigned client_port, struct slice client_name,
+                  struct slice daemon_name, unsigned daemon_port, bool local_program);
+void gate_helo(struct gate *, struct slice helo); /* again after STARTTLS: what depended on the old name is forgotten */
+void gate_tls(struct gate *, struct slice version, struct slice cipher); /* "" takes it back */
+void gate_auth(struct gate *, struct slice user, struct slice method);   /* "" takes it back */
+
+/* An argument as MAIL FROM has it, with or without <>; ends a message that is still open. */
+enum gate_answer gate_mail(struct gate *, struct slice sender, bool smtputf8);
+enum gate_answer gate_rcpt(struct gate *, struct slice recipient);
+void gate_queue_id(struct gate *, struct slice queue_id); /* whenever it becomes known */
+void gate_header(struct gate *, struct slice name, struct slice value); /* value with its leading space, when the MTA gives it */
+void gate_body(struct gate *, struct slice chunk);
+enum gate_answer gate_end(struct gate *);
+void gate_abort(struct gate *); /* RSET, or the MTA gave up: the message ends, the session goes on */
+
+const struct reply *gate_reply(const struct gate *); /* of the last GATE_REFUSE */
+
+/* After gate_end gave GATE_CONTINUE, in the order in which they must be made:
+ * deletions and changes from the highest index down, then insertions, each at the top. */
+enum change_kind { CHANGE_DELETE, CHANGE_REPLACE, CHANGE_INSERT };
+struct change {
+	enum change_kind kind;
+	struct slice name;
+	unsigned index;     /* of this name, from 1; not for INSERT */
+	struct slice value; /* with its leading space, folded by LF */
+};
+const struct change *gate_changes(const struct gate *, size_t *count_r);
+const struct slice *gate_quarantine(const struct gate *); /* the reason, or NULL */
+
+/* ---- for explain and the scenarios --------------------------------------------------- */
+
+/* The record of the message that ended last (also after a refusal); NULL before the first.
+ * Lives until the next gate_mail or gate_close. */
+const struct record *gate_record(const struct gate *);
+struct view *gate_view(struct gate *); /* to read any fact after gate_end or a refusal, before the next gate_mail */
+
+#endif

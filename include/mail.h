@@ -1,0 +1,141 @@
+/*
+ * mail.h - the parts of mail: paths and addresses, header fields,
+ * Authentication-Results, and the model of a session and of a message that
+ * checks read and the engine fills.
+ *
+ * No DNS, no policy, no MTA. Every text that comes from outside is a slice of
+ * any bytes; the functions here bound it and never assume that it is well
+ * formed.
+ */
+#ifndef SEKISHO_MAIL_H
+#define SEKISHO_MAIL_H
+
+#include "base.h"
+
+/* ---- envelope paths and addresses (RFC 5321 4.1.2, RFC 6531) -------------- */
+
+#define MAIL_PATH_MAX   4096 /* a longer path is malformed: 256 octets are the rule (RFC 5321 4.5.3.1.3) */
+#define MAIL_DOMAIN_MAX 253  /* RFC 1035 2.3.4 in its printed form, without the last dot */
+
+struct address {
+	struct slice text;   /* as received, without <>, source route and blanks around it; "" is the null sender */
+	struct slice local;  /* the local part as written, quotes and all */
+	struct slice domain; /* lower case, A-labels (RFC 5891), no trailing dot; "" when there is none;
+	                        an address literal keeps its brackets */
+	bool valid;          /* false: text holds what came, local and domain what could be read of it */
+};
+
+/* Reads the argument of MAIL or RCPT as a milter gives it: with or without <>,
+ * with a source route, quoted local part, trailing blanks. Never fails: what is
+ * no address has valid = false (the null sender is valid). */
+struct address address_parse_path(struct slice argument, struct arena *);
+
+/* A domain as one compares it: lower case, A-labels, no trailing dot. A text that
+ * is no host name comes back lower-cased and is not valid. */
+struct slice domain_normalise(struct slice domain, struct arena *, bool *valid_r);
+
+/* True when `domain` is below `parent` (not the same): "a.example.org" below "example.org". */
+bool domain_is_below(struct slice domain, struct slice parent);
+
+/* Two addresses are one mailbox: local parts without regard to case and quotes
+ * that are not needed, domains as domain_normalise made them. */
+bool address_equal(const struct address *, const struct address *);
+
+/* ---- header fields (RFC 5322 2.2) ------------------------------------------ */
+
+#define HEADER_BYTES_MAX (1024 * 1024) /* names and values of one message that are stored */
+#define HEADER_COUNT_MAX 5000          /* fields of one message that are stored */
+
+struct header_field {
+	struct slice name;  /* as received */
+	struct slice value; /* behind the colon, leading space and folding kept, no last CRLF */
+	unsigned index;     /* 1 for the first (topmost) of this name, as milters count */
+};
+
+struct headers {
+	struct header_field *fields; /* in the order of the message */
+	size_t count, room;
+	size_t bytes;
+	bool too_large; /* a bound was crossed: nothing more was stored */
+	struct arena *arena;
+};
+
+void headers_init(struct headers *, struct arena *);
+void headers_add(struct headers *, struct slice name, struct slice value); /* copies */
+const struct header_field *headers_find(const struct headers *, struct slice name, unsigned index); /* NULL: none */
+unsigned headers_count(const struct headers *, struct slice name);
+
+/* The value on one line, without blanks at its ends: what a rule or a log shows. */
+struct slice header_unfold(struct slice value, struct arena *);
+
+/* A value that may stand in a header field: one line; CR, LF, NUL and other
+ * control bytes become spaces; what is not ASCII becomes RFC 2047 encoded words;
+ * long lines are folded (bare LF and a space, as milters want it). */
+struct slice header_safe(struct slice value, size_t name_length, struct arena *);
+
+/* True for a field name of RFC 5322 3.6.8: printable ASCII without the colon, 1..76 bytes. */
+bool header_name_valid(struct slice name);
+
+/* ---- Authentication-Results (RFC 8601) ------------------------------------- */
+
+struct authres; /* one header field under construction */
+
+/* `id` is the authserv-id; all texts are copied into the arena. */
+struct authres *authres_new(struct arena *, struct slice id);
+void authres_method(struct authres *, struct slice method, struct slice result); /* opens a clause: spf=pass */
+void authres_reason(struct authres *, struct slice reason);   /* reason="..." of the open clause */
+void authres_comment(struct authres *, struct slice comment); /* (comment) behind the result */
+void authres_property(struct authres *, struct slice type, struct slice property, struct slice value); /* smtp.mailfrom=... */
+
+/* The value of the field, folded with LF and tab, quoted where needed, without the
+ * name; "id; none" when no clause was added (RFC 8601 2.2). Values that came from outside are
+ * quoted so that none can forge a clause. */
+struct slice authres_print(struct authres *);
+
+/* The authserv-id that the value of an Authentication-Results field claims,
+ * lower case, comments, folding, quotes and version taken off (RFC 8601 2.2).
+ * False when none can be read: such a field proves nothing to nobody. */
+bool authres_id(struct slice value, struct arena *, struct slice *id_r);
+
+/* True when a field claims to be written by `id`: the name is
+ * Authentication-Results in any case (blanks before the colon do not count) and the authserv-id is `id`, or a reader who is
+ * less strict than RFC 8601 could take it for `id`. Such a field is removed when it comes from outside. */
+bool authres_is_forged(const struct header_field *, struct slice id, struct arena *);
+
+/* ---- the model ---------------------------------------------------------------- */
+
+enum kind { KIND_INBOUND, KIND_SUBMISSION, KIND_LOCAL }; /* of traffic; each has its own policy */
+#define KIND_COUNT 3
+extern const char *const kind_names[KIND_COUNT + 1]; /* "inbound", ..., NULL */
+
+/* What is known of the connection. All texts live in `arena`. */
+struct session {
+	struct arena *arena;
+	struct ip client;         /* family 0: no address (a local program) */
+	struct slice client_name; /* the MTA's verified name, "" when it has none */
+	unsigned client_port;     /* 0: unknown */
+	struct slice helo;        /* as the client said it; "" before HELO */
+	struct slice daemon_name; /* the MTA's name of the service */
+	unsigned daemon_port;     /* the port the client came to; 0: unknown or no network */
+	bool local_program;       /* handed over by a program of this host, not by SMTP from a network */
+	struct slice tls_version, tls_cipher; /* "" without TLS */
+	struct slice auth_user, auth_method;  /* "" without AUTH */
+};
+
+struct recipient {
+	struct address address;
+};
+
+/* What is known of one message. All texts live in `arena`. */
+struct message {
+	struct arena *arena;
+	struct address sender;
+	struct recipient *recipients; /* those not refused so far come first come first */
+	size_t recipient_count, recipient_room;
+	struct slice queue_id; /* "" until the MTA says it */
+	uint64_t size;         /* bytes of header and body seen so far, line ends as the MTA gives them */
+	bool smtputf8;
+	struct headers headers;
+};
+
+#endif

@@ -1,0 +1,168 @@
+/*
+ * policy.h - sekisho.conf: settings, lists and rules, compiled and checked.
+ *
+ * A compiled file is immutable and counted; a session keeps the one it began
+ * with. Every name, type, stage and reply code was checked when it was read, so
+ * running it cannot meet a surprise.
+ *
+ * The policy decides and nothing more: policy_run reads facts and writes a
+ * decision. It does not talk to the MTA, to DNS or to a log.
+ */
+#ifndef SEKISHO_POLICY_H
+#define SEKISHO_POLICY_H
+
+#include "check.h"
+
+/* ---- what is wrong with a file -------------------------------------------- */
+
+struct position {
+	const char *file; /* as it was given to policy_load; lives as long as the policy or the diagnostics */
+	unsigned line, column; /* from 1; 0: no place in the file. Columns count bytes, a tab is one */
+};
+
+struct diagnostics;
+
+struct diagnostics *diagnostics_new(void);
+void diagnostics_free(struct diagnostics *);
+size_t diagnostics_errors(const struct diagnostics *);   /* that forbid the file to be used */
+size_t diagnostics_warnings(const struct diagnostics *); /* a list that cannot be read now, ... */
+
+/* The whole as text: "file:line:col: what; what to do", the line of the file and a
+ * caret below the place; in the order of the file. free() it. */
+char *diagnostics_print(const struct diagnostics *);
+/* One of them without source line and caret (number from 0); NULL behind the last. */
+const char *diagnostics_line(const struct diagnostics *, size_t number);
+
+/* ---- settings ----------------------------------------------------------------- */
+
+enum log_target { LOG_SYSLOG, LOG_STDERR, LOG_FILE, LOG_OFF };
+
+struct listen_setting {
+	struct slice address; /* "inet:8891@127.0.0.1", "unix:/path", "inet6:...", "fd:3" */
+	int mode;             /* of a unix socket; -1: not set */
+	struct slice group;   /* of a unix socket; "" not set */
+	struct position where;
+};
+
+struct settings {
+	struct listen_setting listen;
+	struct slice user, group;  /* to run as; "" keeps who we are */
+	struct slice control;      /* path of the control socket; "" when there is none */
+	enum log_target log;
+	struct slice log_file;
+	bool record_all_facts;     /* record { facts all } */
+	bool report_mode;          /* mode report: every verdict and edit only "would have" */
+	unsigned authres_checks;   /* bit n: checks[n] has a clause; 0: no Authentication-Results are written or removed */
+	bool received_spf;
+	int64_t drain_us;          /* how long open messages may take when the daemon ends */
+	struct resolver_settings resolver;
+	struct check_settings check;
+};
+
+/* ---- the compiled file ------------------------------------------------------------ */
+
+struct policy;
+
+/* Reads and compiles. `old` may be NULL; lists that cannot be read now keep the content they have there.
+ * NULL when diagnostics_errors() > 0. */
+struct policy *policy_load(const char *path, const struct policy *old, struct diagnostics *);
+struct policy *policy_hold(struct policy *);
+void policy_release(struct policy *); /* NULL is allowed */
+
+const struct settings *policy_settings(const struct policy *);
+const char *policy_file(const struct policy *);
+int64_t policy_read_at(const struct policy *); /* clock_wall_us */
+
+unsigned policy_needs(const struct policy *);               /* NEED_... of all facts that somebody reads */
+bool policy_has_rules(const struct policy *, enum stage);   /* of any kind of traffic */
+bool policy_uses_check(const struct policy *, enum kind, const struct check *); /* some rule or the Authentication-Results read a fact of it */
+
+/* Reads changed list files anew (call it every few seconds). Returns how many were read;
+ * for one that could not, `report` is called once per minute and the old content stays. */
+unsigned policy_refresh_lists(struct policy *, void (*report)(void *context, const char *line), void *context);
+
+/* ---- a decision ------------------------------------------------------------------- */
+
+#define REPLY_LINES_MAX 32  /* libmilter's limit of a multi-line reply */
+#define REPLY_LINE_MAX  480 /* a reply line is at most 512 octets with code and CRLF (RFC 5321 4.5.3.1.5) */
+
+struct reply {
+	unsigned code;              /* 4xx or 5xx */
+	struct slice enhanced;      /* "5.7.1" (RFC 3463) */
+	struct slice lines[REPLY_LINES_MAX]; /* printable ASCII, not escaped for any MTA */
+	size_t line_count;          /* at least 1 */
+};
+
+enum verdict { VERDICT_NONE, VERDICT_ACCEPT, VERDICT_REJECT, VERDICT_DEFER, VERDICT_DISCARD, VERDICT_QUARANTINE };
+extern const char *const verdict_names[7]; /* "none" "accept" "reject" "defer" "discard" "quarantine" NULL */
+
+struct outcome {
+	enum verdict verdict; /* NONE, ACCEPT, REJECT, DEFER or DISCARD; quarantine is kept in the decision */
+	struct reply reply;   /* for REJECT and DEFER */
+	struct position rule;
+};
+
+enum edit_kind { EDIT_ADD_HEADER, EDIT_DELETE_HEADER, EDIT_REPLACE_HEADER, EDIT_PREFIX_SUBJECT };
+
+struct edit {
+	enum edit_kind kind;
+	struct slice name;
+	struct slice value; /* as the rule says it, facts filled in; safe for a header (header_safe) except for prefix-subject */
+	struct position rule;
+};
+
+enum note_kind { NOTE_LOG, NOTE_WOULD, NOTE_UNKNOWN };
+
+struct note {
+	enum note_kind kind;
+	struct slice text;  /* LOG: the text; WOULD: "reject 550 5.7.1 ..."; UNKNOWN: why */
+	struct position rule;
+};
+
+#define DECISION_EDITS_MAX 256 /* of one message: rules at rcpt run once for each recipient */
+#define DECISION_NOTES_MAX 256
+
+/* What the rules of all stages said of one message. All texts live in `arena`. */
+struct decision {
+	struct arena *arena;
+	bool quarantined;
+	struct slice quarantine_reason;
+	struct position quarantine_rule;
+	struct edit *edits; /* equal ones (rule and value) are kept once */
+	size_t edit_count, edit_room;
+	struct note *notes;
+	size_t note_count, note_room;
+};
+
+void decision_init(struct decision *, struct arena *);
+
+/* ---- running --------------------------------------------------------------------- */
+
+enum truth { TRUTH_FALSE, TRUTH_TRUE, TRUTH_UNKNOWN };
+
+struct seen { struct slice fact, value; }; /* "header(\"Subject\")", "hello"; in the order they were read */
+
+struct rule_trace {
+	enum stage stage;
+	struct position where;
+	struct slice source; /* the statement as written, on one line */
+	enum truth truth;
+	const struct seen *seen;
+	size_t seen_count;
+	const char *effect;  /* what it did: "decides", "would", "edit", "note", "quarantine", "no effect" */
+};
+
+struct tracer {
+	void (*rule)(void *context, const struct rule_trace *); /* texts live as long as the message */
+	void *context;
+};
+
+/* Runs the rules of one stage for one kind of traffic, in order, until one decides.
+ * view->stage is `stage`. Edits, notes and quarantine go into the decision, the verdict into outcome_r. Edits of a
+ * stage that ends in reject, defer or discard stay in the decision; the engine drops them with the message.
+ * `accepted`: an earlier stage accepted the message; verdict rules (quarantine too) are then not tried.
+ * `tracer` may be NULL. */
+void policy_run(const struct policy *, enum kind, enum stage, struct view *, bool accepted, struct decision *,
+                const struct tracer *tracer, struct outcome *outcome_r);
+
+#endif

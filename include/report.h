@@ -1,0 +1,80 @@
+/*
+ * report.h - the record of a message, and the counters of the daemon.
+ *
+ * The engine fills a record and hands it over once, when all is said. Nobody
+ * is called back. A record is one line of versioned JSON.
+ */
+#ifndef SEKISHO_REPORT_H
+#define SEKISHO_REPORT_H
+
+#include "base.h"
+#include <jansson.h>
+
+#define RECORD_VERSION     1
+#define RECORD_SYSLOG_MAX  2000  /* RFC 5424 6.1: what every receiver should take is 2048 with its own header */
+#define RECORD_LINE_MAX    16384 /* stderr and files */
+
+struct record_fact {
+	struct slice name;
+	enum { RECORD_TEXT, RECORD_NUMBER, RECORD_BOOL, RECORD_NULL } form;
+	struct slice text;
+	int64_t number;
+};
+
+struct record_recipient {
+	struct slice address;
+	struct slice verdict, reply, rule; /* "" when nothing was said of this one */
+};
+
+struct record_note {
+	struct slice kind, rule, text; /* "log", "would", "unknown" */
+};
+
+/* All texts are borrowed for the time of the call. */
+struct record {
+	int64_t time_us;   /* when MAIL came, clock_wall_us */
+	struct slice queue_id, client, client_name, helo, kind, sender;
+	const struct record_recipient *recipients;
+	size_t recipient_count;
+	struct slice verdict; /* accept reject defer discard quarantine aborted */
+	struct slice stage;   /* where it was decided */
+	struct slice rule;    /* "file:line", "" when no rule decided */
+	struct slice reply;   /* "550 5.7.1 text", "" when none */
+	const struct record_fact *facts;
+	size_t fact_count;
+	const struct record_note *notes;
+	size_t note_count;
+	int64_t dns_us, total_us; /* waited for DNS; spent in our callbacks */
+	unsigned dns_questions, dns_stale;
+};
+
+/* One JSON object. Bytes that are not UTF-8 are shown as \xNN text. */
+json_t *record_json(const struct record *);
+
+/* The line of a record in at most `limit` bytes, valid JSON at every length: facts are
+ * left out first, then notes, then recipients ("truncated": true), then texts are cut. free() it. */
+char *record_line(const struct record *, size_t limit);
+
+/* Text of unknown origin as a JSON string. */
+json_t *json_text(struct slice);
+
+/* ---- where records go ------------------------------------------------------------ */
+
+enum report_target { REPORT_OFF, REPORT_SYSLOG, REPORT_STDERR, REPORT_FILE };
+struct report;
+
+struct report *report_open(enum report_target, const char *file, struct error *err); /* NULL and err when the file cannot be written */
+void report_close(struct report *);
+int report_reopen(struct report *, struct error *err); /* after log rotation */
+void report_record(struct report *, const struct record *); /* any thread; never blocks on anything but the write */
+void report_line(struct report *, const char *level, const char *format, ...) __attribute__((format(printf, 3, 4))); /* what the daemon itself has to say, as JSON too */
+
+/* ---- counters --------------------------------------------------------------------- */
+
+struct counters {
+	_Atomic uint64_t sessions, sessions_open, messages, messages_open;
+	_Atomic uint64_t verdicts[7]; /* none (aborted), accept, reject, defer, discard, quarantine */
+	_Atomic uint64_t recipients_refused;
+};
+
+#endif

@@ -1,0 +1,63 @@
+/*
+ * spf.h - Sender Policy Framework (RFC 7208): may this client send mail for
+ * this domain?
+ *
+ * Pure protocol: the client, the identity and the DNS go in, a result and its
+ * reasons come out. No milter, no policy, no configuration, no globals.
+ */
+#ifndef SEKISHO_SPF_H
+#define SEKISHO_SPF_H
+
+#include "dns.h"
+
+/* RFC 7208 2.6, in the order of spf_result_names. */
+enum spf_result { SPF_NONE, SPF_NEUTRAL, SPF_PASS, SPF_FAIL, SPF_SOFTFAIL, SPF_TEMPERROR, SPF_PERMERROR };
+extern const char *const spf_result_names[8]; /* "none" ... NULL */
+
+#define SPF_LOOKUPS_MAX      10 /* RFC 7208 4.6.4: terms that cause DNS queries */
+#define SPF_VOID_LOOKUPS_MAX 2  /* RFC 7208 4.6.4: more of them are a permerror */
+
+struct spf_request {
+	struct ip client;
+	struct slice helo;   /* as the client said it, for %{h} */
+	struct slice local;  /* local part of the identity; "" means "postmaster" (RFC 7208 4.3) */
+	struct slice domain; /* domain of the identity: of MAIL FROM, or the HELO name */
+	struct slice receiver; /* our own name, for %{r} */
+	int64_t now_us;        /* clock_wall_us, for %{t} */
+};
+
+/* One term that was evaluated, in the order of evaluation. */
+enum spf_step_result { SPF_STEP_NO_MATCH, SPF_STEP_MATCH, SPF_STEP_ERROR, SPF_STEP_ENTER /* an include or redirect: its terms follow, one deeper */ };
+struct spf_step {
+	unsigned depth;      /* 0 for the record of the identity itself */
+	struct slice domain; /* whose record the term stands in */
+	struct slice record; /* the whole record, at the first step of a record; else "" */
+	struct slice term;   /* as written */
+	struct slice target; /* the domain it was about after macro expansion; "" when it names none */
+	enum spf_step_result result;
+	struct slice note;   /* "2 addresses", "temporary DNS failure", ...; may be "" */
+};
+
+/* All texts live in the arena given to spf_check. */
+struct spf_outcome {
+	enum spf_result result;
+	struct slice domain;      /* the domain that was asked about */
+	struct slice mechanism;   /* the term that matched, as written; "" when none did ("default" is not a term) */
+	struct slice explanation; /* for SPF_FAIL: the domain's own words (RFC 7208 6.2), printable ASCII only; "" when it has none */
+	struct slice reason;      /* for a person: why temperror, permerror or none; "" otherwise */
+	unsigned lookups;         /* terms that caused DNS queries */
+	unsigned void_lookups;
+	const struct spf_step *steps;
+	size_t step_count;
+};
+
+/* Never fails: trouble is a result. Bounded by RFC 7208 4.6.4 and by the budget. */
+void spf_check(const struct spf_request *, struct dns_budget *, struct arena *, struct spf_outcome *outcome_r);
+
+/* Starts the first question of a check (the TXT record of `domain`). */
+void spf_hint(struct dns_budget *, struct slice domain);
+
+/* The value of a Received-SPF field (RFC 7208 9.1) for an outcome. */
+struct slice spf_received(const struct spf_request *, const struct spf_outcome *, struct slice sender, struct arena *);
+
+#endif
