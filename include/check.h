@@ -83,7 +83,8 @@ struct check_settings {
 	size_t submission_name_count;
 };
 
-#define FACT_MAX 128 /* facts of all checks; a test counts them */
+#define FACT_MAX  128 /* facts of all checks; a test counts them */
+#define CHECK_MAX 32  /* checks; likewise */
 
 /* Remembered values of one scope, each in the arena of that scope; NULL: not asked for yet. */
 struct fact_memo {
@@ -96,11 +97,11 @@ struct view {
 	enum stage stage;
 	enum kind kind;              /* inbound until MAIL is known */
 	struct session *session;
-	struct message *message;     /* NULL before MAIL */
+	struct message *message;     /* there from the connection on; empty before MAIL */
 	struct recipient *recipient; /* NULL but at STAGE_RCPT */
 	struct dns_budget *budget;
 	struct fact_memo *connection_memo, *message_memo, *recipient_memo;
-	void *scratch[FACT_MAX];     /* one slot a check for what its facts share, by check number; of the message */
+	void **connection_slots, **message_slots; /* one a check (check_number) for what its facts share */
 };
 
 /* The fact of that name, or NULL. */
@@ -108,6 +109,7 @@ const struct fact *fact_find(struct slice name);
 unsigned fact_number(const struct fact *); /* 0..FACT_MAX-1, stable in one run */
 const struct fact *fact_at(unsigned number); /* NULL behind the last */
 const struct check *fact_check(const struct fact *); /* whose it is */
+unsigned check_number(const struct check *);         /* its place in checks[] */
 
 /* The value, computed at most once per scope. Before its stage it is absent. */
 struct value fact_get(struct view *, const struct fact *, struct slice argument);

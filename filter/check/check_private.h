@@ -1,0 +1,19 @@
+/*
+ * check_private.h - what the checks share among themselves: each declares one
+ * struct check, and most values are made the same few ways.
+ */
+#ifndef SEKISHO_CHECK_PRIVATE_H
+#define SEKISHO_CHECK_PRIVATE_H
+
+#include "check.h"
+
+extern const struct check check_client, check_ptr, check_envelope, check_mx, check_auth, check_tls, check_header, check_spf;
+
+struct value value_absent(enum type);
+struct value value_unknown(enum type, const char *why); /* why is a static text */
+struct value value_text(enum type, struct slice text);  /* absent when the text is empty */
+struct value value_word(const char *word);              /* TYPE_RESULT */
+struct value value_number(int64_t number);
+struct value value_bool(bool);
+
+#endif

@@ -1,0 +1,137 @@
+/*
+ * client.c - the client: its address, its names, how it introduced itself, and
+ * the kind of traffic it brings.
+ *
+ * client.name is what the MTA found and verified; client.ptr is what we find
+ * by asking the DNS ourselves (RFC 8601 2.7.3, iprev), for MTAs that are told not to.
+ */
+#include "check_private.h"
+
+const char *const kind_names[KIND_COUNT + 1] = {"inbound", "submission", "local", NULL};
+
+bool client_is_trusted(const struct check_settings *settings, const struct session *session)
+{
+	if (session->local_program)
+		return true;
+	for (size_t i = 0; i < settings->trusted_count; i++)
+		if (ip_net_contains(&settings->trusted[i], session->client))
+			return true;
+	return false;
+}
+
+static bool is_submission(const struct check_settings *settings, const struct session *session)
+{
+	if (session->auth_user.n || session->auth_method.n)
+		return true;
+	if (session->local_program)
+		return false;
+	for (size_t i = 0; i < settings->submission_port_count; i++)
+		if (session->daemon_port && settings->submission_ports[i] == session->daemon_port)
+			return true;
+	for (size_t i = 0; i < settings->submission_name_count; i++)
+		if (slice_equal_nocase(settings->submission_names[i], session->daemon_name))
+			return true;
+	return false;
+}
+
+enum kind kind_of(const struct check_settings *settings, const struct session *session)
+{
+	if (is_submission(settings, session))
+		return KIND_SUBMISSION;
+	return client_is_trusted(settings, session) ? KIND_LOCAL : KIND_INBOUND;
+}
+
+static struct value get_client(struct view *view, struct slice argument)
+{
+	(void)argument;
+	if (!view->session->client.family)
+		return value_absent(TYPE_IP);
+	return (struct value){.state = VALUE_SET, .type = TYPE_IP, .ip = view->session->client};
+}
+
+static struct value get_name(struct view *view, struct slice argument)
+{
+	bool valid;
+
+	(void)argument;
+	return value_text(TYPE_DOMAIN, domain_normalise(view->session->client_name, view->session->arena, &valid));
+}
+
+static struct value get_port(struct view *view, struct slice argument)
+{
+	(void)argument;
+	if (!view->session->client_port)
+		return value_absent(TYPE_NUMBER);
+	return value_number(view->session->client_port);
+}
+
+static struct value get_ptr(struct view *view, struct slice argument)
+{
+	struct slice name;
+
+	(void)argument;
+	if (!view->session->client.family)
+		return value_absent(TYPE_DOMAIN);
+	if (dns_confirmed_name(view->budget, view->session->client, view->session->arena, &name) == DNS_TEMPFAIL)
+		return value_unknown(TYPE_DOMAIN, "temporary DNS failure");
+	return value_text(TYPE_DOMAIN, name);
+}
+
+static struct value get_helo(struct view *view, struct slice argument)
+{
+	bool valid;
+
+	(void)argument;
+	return value_text(TYPE_DOMAIN, domain_normalise(view->session->helo, view->session->arena, &valid));
+}
+
+static struct value get_trusted(struct view *view, struct slice argument)
+{
+	(void)argument;
+	return value_bool(client_is_trusted(view->settings, view->session));
+}
+
+static struct value get_submission(struct view *view, struct slice argument)
+{
+	(void)argument;
+	return value_bool(view->kind == KIND_SUBMISSION);
+}
+
+static struct value get_local(struct view *view, struct slice argument)
+{
+	(void)argument;
+	return value_bool(view->kind == KIND_LOCAL);
+}
+
+static void hint(struct view *view, enum stage stage)
+{
+	if (stage == STAGE_CONNECT && view->session->client.family)
+		dns_hint(view->budget, dns_reverse_name(view->session->client, view->message->arena), DNS_PTR);
+}
+
+static const struct fact facts[] = {
+	{"client", TYPE_IP, false, SCOPE_CONNECTION, STAGE_CONNECT, 0, NULL, get_client, "address of the SMTP client"},
+	{"client.name", TYPE_DOMAIN, false, SCOPE_CONNECTION, STAGE_CONNECT, 0, NULL, get_name,
+         "its name as the MTA verified it"},
+	{"client.port", TYPE_NUMBER, false, SCOPE_CONNECTION, STAGE_CONNECT, 0, NULL, get_port,
+         "the port it comes from"},
+	{"helo", TYPE_DOMAIN, false, SCOPE_CONNECTION, STAGE_HELO, 0, NULL, get_helo, "the name it gave in HELO or EHLO"},
+	{"trusted", TYPE_BOOL, false, SCOPE_CONNECTION, STAGE_CONNECT, 0, NULL, get_trusted,
+         "the client is in a trusted network or a program of this host"},
+	{"submission", TYPE_BOOL, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_submission,
+         "the message is submitted by a user"},
+	{"local", TYPE_BOOL, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_local,
+         "the message comes from this host or a trusted network"},
+	{NULL},
+};
+
+const struct check check_client = {"client", facts, NULL, NULL};
+
+/* A check of its own, so that only policies that read it ask the DNS. */
+static const struct fact ptr_facts[] = {
+	{"client.ptr", TYPE_DOMAIN, false, SCOPE_CONNECTION, STAGE_CONNECT, 0, NULL, get_ptr,
+         "its forward-confirmed name in the DNS"},
+	{NULL},
+};
+
+const struct check check_ptr = {"ptr", ptr_facts, hint, NULL};

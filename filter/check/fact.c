@@ -1,0 +1,93 @@
+/*
+ * fact.c - reading a fact: at most once per scope, never before its stage.
+ *
+ * A value is remembered in the memo of its scope and lives in that scope's
+ * arena. Facts with an argument are cheap by rule and are not remembered.
+ */
+#include "check_private.h"
+#include <string.h>
+
+struct value value_absent(enum type type)
+{
+	return (struct value){.state = VALUE_ABSENT, .type = type};
+}
+
+struct value value_unknown(enum type type, const char *why)
+{
+	return (struct value){.state = VALUE_UNKNOWN, .type = type, .why = why};
+}
+
+struct value value_text(enum type type, struct slice text)
+{
+	return (struct value){.state = text.n ? VALUE_SET : VALUE_ABSENT, .type = type, .text = text};
+}
+
+struct value value_word(const char *word)
+{
+	return (struct value){.state = VALUE_SET, .type = TYPE_RESULT, .text = slice_of(word)};
+}
+
+struct value value_number(int64_t number)
+{
+	return (struct value){.state = VALUE_SET, .type = TYPE_NUMBER, .number = number};
+}
+
+struct value value_bool(bool boolean)
+{
+	return (struct value){.state = VALUE_SET, .type = TYPE_BOOL, .boolean = boolean};
+}
+
+/* The memo and the arena of a scope; NULL memo when the view has no such scope now. */
+static struct fact_memo *memo_of(struct view *view, enum scope scope, struct arena **arena_r)
+{
+	if (scope == SCOPE_CONNECTION) {
+		*arena_r = view->session->arena;
+		return view->connection_memo;
+	}
+	*arena_r = view->message->arena;
+	if (scope == SCOPE_MESSAGE)
+		return view->message_memo;
+	return view->recipient ? view->recipient_memo : NULL;
+}
+
+struct value fact_get(struct view *view, const struct fact *fact, struct slice argument)
+{
+	struct arena *arena = NULL;
+	struct fact_memo *memo = memo_of(view, fact->scope, &arena);
+
+	if (!memo || view->stage < fact->stage)
+		return value_absent(fact->type);
+	if (fact->argument)
+		return fact->get(view, argument);
+
+	unsigned number = fact_number(fact);
+	if (!memo->values[number]) {
+		struct value *value = arena_alloc(arena, sizeof(*value));
+		*value = fact->get(view, argument);
+		memo->values[number] = value;
+	}
+	return *memo->values[number];
+}
+
+struct slice value_print(const struct value *value, struct arena *arena)
+{
+	char buffer[IP_TEXT];
+
+	if (value->state != VALUE_SET)
+		return SLICE("");
+	switch (value->type) {
+	case TYPE_BOOL:
+		return value->boolean ? SLICE("yes") : SLICE("no");
+	case TYPE_NUMBER:
+		return arena_printf(arena, "%lld", (long long)value->number);
+	case TYPE_ADDRESS:
+		return value->address.text;
+	case TYPE_IP:
+		return arena_copy(arena, ip_print(value->ip, buffer));
+	case TYPE_STRING:
+	case TYPE_DOMAIN:
+	case TYPE_RESULT:
+		break;
+	}
+	return value->text;
+}

@@ -1,0 +1,31 @@
+/*
+ * header.c - header fields by name.
+ */
+#include "check_private.h"
+
+/* The first field of that name, unfolded. One that is there and empty is set. */
+static struct value get_header(struct view *view, struct slice name)
+{
+	const struct header_field *field = headers_find(&view->message->headers, name, 1);
+
+	if (!field)
+		return value_absent(TYPE_STRING);
+	return (struct value){.state = VALUE_SET,
+	                      .type = TYPE_STRING,
+	                      .text = header_unfold(field->value, view->message->arena)};
+}
+
+static struct value get_count(struct view *view, struct slice name)
+{
+	return value_number(headers_count(&view->message->headers, name));
+}
+
+static const struct fact facts[] = {
+	{"header", TYPE_STRING, true, SCOPE_MESSAGE, STAGE_MESSAGE, NEED_HEADERS, NULL, get_header,
+         "the first header field of that name"},
+	{"header.count", TYPE_NUMBER, true, SCOPE_MESSAGE, STAGE_MESSAGE, NEED_HEADERS, NULL, get_count,
+         "how many header fields of that name there are"},
+	{NULL},
+};
+
+const struct check check_header = {"header", facts, NULL, NULL};

@@ -1,0 +1,69 @@
+/*
+ * main.c - finds the verb. What each does is in its own file beside this one.
+ */
+#include "config.h"
+#include "verbs.h"
+#include <stdio.h>
+#include <string.h>
+
+struct verb {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *arguments, *about;
+};
+
+static const struct verb verbs[] = {
+	{"daemon", verb_daemon, "-c FILE", "run behind Postfix or Sendmail, in the foreground"},
+	{"check", verb_check, "[FILE]", "read a policy file and show everything that is wrong with it"},
+	{"explain", verb_explain, "[-c FILE] [--zone FILE] --client IP ... [MESSAGE]",
+         "show what the policy says of one message, and why"},
+	{"lookup", verb_lookup, "spf IP SENDER [HELO] | mx DOMAIN | ptr IP", "ask the DNS as the daemon does"},
+	{"reload", verb_reload, "[-c FILE] [--socket PATH]", "make the running daemon read its file again"},
+	{"status", verb_status, "[-c FILE] [--socket PATH] [--json]", "show how the running daemon is"},
+	{NULL},
+};
+
+static void usage(FILE *out)
+{
+	fprintf(out, "usage: sekisho VERB [ARGUMENTS]\n\n");
+	for (const struct verb *verb = verbs; verb->name; verb++)
+		fprintf(out, "  sekisho %s %s\n        %s\n", verb->name, verb->arguments, verb->about);
+	fprintf(out, "\n`sekisho VERB --help` shows the options of a verb; `sekisho --version` the version.\n"
+	             "The manuals are sekisho(8) and sekisho.conf(5).\n");
+}
+
+static int unknown_verb(const char *name)
+{
+	const char *names[sizeof(verbs) / sizeof(verbs[0])] = {NULL};
+	const char *near;
+
+	for (size_t i = 0; verbs[i].name; i++)
+		names[i] = verbs[i].name;
+	near = nearest_word(slice_of(name), names);
+	fprintf(stderr, "sekisho: there is no verb \"%s\"; ", name);
+	if (near)
+		fprintf(stderr, "did you mean \"sekisho %s\"?\n", near);
+	else
+		fprintf(stderr, "see sekisho --help\n");
+	return VERB_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2) {
+		usage(stderr);
+		return VERB_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+		usage(stdout);
+		return VERB_OK;
+	}
+	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+		printf("sekisho %s\n", PACKAGE_VERSION);
+		return VERB_OK;
+	}
+	for (const struct verb *verb = verbs; verb->name; verb++)
+		if (strcmp(argv[1], verb->name) == 0)
+			return verb->run(argc - 1, argv + 1);
+	return unknown_verb(argv[1]);
+}

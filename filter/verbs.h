@@ -1,0 +1,29 @@
+/*
+ * verbs.h - what `sekisho VERB` can do. Each verb is one small file; it gets its
+ * own arguments (argv[0] is the verb) and returns the exit code.
+ */
+#ifndef SEKISHO_VERBS_H
+#define SEKISHO_VERBS_H
+
+#include "base.h"
+
+/* sysexits(3), as the manual names them. */
+enum {
+	VERB_OK = 0,
+	VERB_NO = 1,           /* done, and the answer is no */
+	VERB_USAGE = 64,       /* wrong arguments */
+	VERB_NOINPUT = 66,     /* a file cannot be read */
+	VERB_UNAVAILABLE = 69, /* something it needs is not there */
+	VERB_CONFIG = 78       /* sekisho.conf is wrong */
+};
+
+#define DEFAULT_CONFIG SYSCONFDIR "/sekisho/sekisho.conf"
+
+int verb_daemon(int argc, char **argv);
+int verb_check(int argc, char **argv);
+int verb_explain(int argc, char **argv);
+int verb_lookup(int argc, char **argv);
+int verb_reload(int argc, char **argv);
+int verb_status(int argc, char **argv);
+
+#endif
