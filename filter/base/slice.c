@@ -1,0 +1,137 @@
+/*
+ * slice.c - text as a pointer and a length: comparing, cutting, reading numbers.
+ *
+ * No function here allocates, and none reads a byte behind the length. An empty
+ * slice may have a NULL pointer, which the functions of the C library must not
+ * be given: hence the tests for n == 0 before them.
+ */
+#include "base.h"
+
+#include <string.h>
+
+static unsigned char lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (unsigned char)(c | 0x20) : (unsigned char)c;
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+struct slice slice_of(const char *text)
+{
+	return (struct slice){text, text ? strlen(text) : 0};
+}
+
+bool slice_equal(struct slice a, struct slice b)
+{
+	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
+bool slice_equal_nocase(struct slice a, struct slice b)
+{
+	if (a.n != b.n)
+		return false;
+	for (size_t i = 0; i < a.n; i++)
+		if (lower(a.p[i]) != lower(b.p[i]))
+			return false;
+	return true;
+}
+
+bool slice_starts_nocase(struct slice text, struct slice prefix)
+{
+	return text.n >= prefix.n && slice_equal_nocase(slice_head(text, prefix.n), prefix);
+}
+
+bool slice_ends_nocase(struct slice text, struct slice suffix)
+{
+	return text.n >= suffix.n && slice_equal_nocase(slice_from(text, text.n - suffix.n), suffix);
+}
+
+struct slice slice_trim(struct slice text)
+{
+	while (text.n > 0 && is_blank(text.p[0])) {
+		text.p++;
+		text.n--;
+	}
+	while (text.n > 0 && is_blank(text.p[text.n - 1]))
+		text.n--;
+	return text;
+}
+
+struct slice slice_from(struct slice text, size_t start)
+{
+	if (text.n == 0)
+		return text;
+	if (start > text.n)
+		start = text.n;
+	return (struct slice){text.p + start, text.n - start};
+}
+
+struct slice slice_head(struct slice text, size_t n)
+{
+	return (struct slice){text.p, n < text.n ? n : text.n};
+}
+
+ptrdiff_t slice_find(struct slice text, char c)
+{
+	const char *found = text.n > 0 ? memchr(text.p, c, text.n) : NULL;
+
+	return found ? found - text.p : -1;
+}
+
+ptrdiff_t slice_find_last(struct slice text, char c)
+{
+	const char *found = text.n > 0 ? memrchr(text.p, c, text.n) : NULL;
+
+	return found ? found - text.p : -1;
+}
+
+bool slice_cut(struct slice *rest, char separator, struct slice *head_r)
+{
+	ptrdiff_t at;
+
+	if (!rest->p)
+		return false;
+	at = slice_find(*rest, separator);
+	if (at < 0) {
+		*head_r = *rest;
+		*rest = (struct slice){NULL, 0};
+		return true;
+	}
+	*head_r = slice_head(*rest, (size_t)at);
+	*rest = slice_from(*rest, (size_t)at + 1);
+	return true;
+}
+
+bool slice_word(struct slice *rest, struct slice *word_r)
+{
+	size_t start = 0, end;
+
+	while (start < rest->n && is_blank(rest->p[start]))
+		start++;
+	end = start;
+	while (end < rest->n && !is_blank(rest->p[end]))
+		end++;
+	*word_r = slice_head(slice_from(*rest, start), end - start);
+	*rest = slice_from(*rest, end);
+	return end > start;
+}
+
+int slice_number(struct slice text, uint64_t max, uint64_t *number_r)
+{
+	uint64_t number = 0;
+
+	if (text.n == 0)
+		return -1;
+	for (size_t i = 0; i < text.n; i++) {
+		unsigned digit = (unsigned char)text.p[i] - (unsigned)'0';
+
+		if (digit > 9 || digit > max || number > (max - digit) / 10)
+			return -1;
+		number = number * 10 + digit;
+	}
+	*number_r = number;
+	return 0;
+}

@@ -1,0 +1,90 @@
+/*
+ * text.c - text that grows in an arena up to a limit, and the text of errors.
+ *
+ * When the room is used up a piece twice as big is taken from the arena; the old
+ * one stays there until the arena goes, so that a text costs at most about
+ * three times its length.
+ */
+#include "base.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define TEXT_FIRST 64
+
+void text_init(struct text *text, struct arena *arena, size_t limit)
+{
+	*text = (struct text){.arena = arena, .limit = limit};
+}
+
+/* Makes room for `more` bytes and one behind them (vsnprintf ends with a NUL). */
+static void text_reserve(struct text *text, size_t more)
+{
+	size_t wanted = text->n + more + 1, room = text->room > 0 ? text->room : TEXT_FIRST;
+	char *p;
+
+	if (wanted <= text->room)
+		return;
+	while (room < wanted)
+		room *= 2;
+	p = arena_alloc(text->arena, room);
+	if (text->n > 0)
+		memcpy(p, text->p, text->n);
+	text->p = p;
+	text->room = room;
+}
+
+void text_add(struct text *text, struct slice addition)
+{
+	if (addition.n > text->limit - text->n) {
+		text->cut = true;
+		addition.n = text->limit - text->n;
+	}
+	if (addition.n == 0)
+		return;
+	text_reserve(text, addition.n);
+	memcpy(text->p + text->n, addition.p, addition.n);
+	text->n += addition.n;
+}
+
+void text_add_char(struct text *text, char c)
+{
+	text_add(text, (struct slice){&c, 1});
+}
+
+void text_printf(struct text *text, const char *format, ...)
+{
+	va_list arguments;
+	size_t n, left = text->limit - text->n;
+	int length;
+
+	va_start(arguments, format);
+	length = vsnprintf(NULL, 0, format, arguments);
+	va_end(arguments);
+	if (length < 0)
+		die("cannot format a text: \"%s\"", format);
+	n = (size_t)length;
+	if (n > left) {
+		text->cut = true;
+		n = left;
+	}
+	text_reserve(text, n);
+	va_start(arguments, format);
+	vsnprintf(text->p + text->n, n + 1, format, arguments);
+	va_end(arguments);
+	text->n += n;
+}
+
+struct slice text_slice(const struct text *text)
+{
+	return (struct slice){text->p ? text->p : "", text->n};
+}
+
+void error_set(struct error *err, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(err->text, sizeof(err->text), format, arguments);
+	va_end(arguments);
+}

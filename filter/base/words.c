@@ -1,0 +1,66 @@
+/*
+ * words.c - the word that somebody meant: "did you mean".
+ *
+ * Near is the distance of Damerau and Levenshtein (a letter too many, missing,
+ * wrong, or two neighbours exchanged count one each).
+ */
+#include "base.h"
+
+#include <string.h>
+
+#define WORD_MAX 64 /* longer words are no typing mistakes of ours, and the table stays small */
+
+static char lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
+static unsigned smaller(unsigned a, unsigned b)
+{
+	return a < b ? a : b;
+}
+
+/* Three rows of the table are enough: an exchange of neighbours looks two rows back. */
+static unsigned distance(struct slice a, struct slice b)
+{
+	unsigned rows[3][WORD_MAX + 1];
+
+	for (unsigned j = 0; j <= b.n; j++)
+		rows[0][j] = j;
+	for (unsigned i = 1; i <= a.n; i++) {
+		unsigned *row = rows[i % 3], *above = rows[(i - 1) % 3], *two_above = rows[(i + 1) % 3];
+
+		row[0] = i;
+		for (unsigned j = 1; j <= b.n; j++) {
+			char x = lower(a.p[i - 1]), y = lower(b.p[j - 1]);
+
+			row[j] = smaller(smaller(above[j], row[j - 1]) + 1, above[j - 1] + (x != y));
+			if (i > 1 && j > 1 && x == lower(b.p[j - 2]) && y == lower(a.p[i - 2]))
+				row[j] = smaller(row[j], two_above[j - 2] + 1);
+		}
+	}
+	return rows[a.n % 3][b.n];
+}
+
+const char *nearest_word(struct slice wrong, const char *const *words)
+{
+	/* One mistake in a short word, two in others, and never so many that little of it is left. */
+	unsigned allowed = smaller(wrong.n <= 4 ? 1 : 2, (unsigned)(wrong.n < WORD_MAX ? wrong.n + 1 : WORD_MAX) / 3);
+	const char *nearest = NULL;
+
+	if (wrong.n > WORD_MAX)
+		return NULL;
+	for (; *words; words++) {
+		struct slice word = slice_of(*words);
+		unsigned d;
+
+		if (word.n > WORD_MAX)
+			continue;
+		d = distance(wrong, word);
+		if (d > allowed || (nearest && d == allowed))
+			continue;
+		allowed = d;
+		nearest = *words;
+	}
+	return nearest;
+}
