@@ -134,4 +134,33 @@ struct dns_parser {
  * parser that came first; for another one it is made anew for this budget. */
 const void *dns_parsed(struct dns_budget *, const struct dns_answer *, const struct dns_parser *);
 
+/* ---- names of mail hosts ----------------------------------------------------------- */
+
+enum dns_mx_result { DNS_MX_OK, DNS_MX_IMPLICIT, DNS_MX_NULL, DNS_MX_NONE, DNS_MX_TEMPERROR };
+extern const char *const dns_mx_names[6]; /* "ok" "implicit" "null" "none" "temperror" NULL */
+
+struct dns_mx_host {
+	unsigned preference;
+	struct slice name;
+};
+
+/* Who takes the mail of a domain (RFC 5321 5.1): its MX hosts, the domain itself
+ * when it has only an address (implicit), nobody because it says so (null,
+ * RFC 7505), or nobody at all (none). The addresses of MX hosts are not asked for. */
+struct dns_mx_outcome {
+	enum dns_mx_result result;
+	const struct dns_mx_host *hosts; /* by preference; ok and implicit only */
+	size_t host_count;
+};
+void dns_mx(struct dns_budget *, struct slice domain, struct arena *, struct dns_mx_outcome *outcome_r);
+
+#define DNS_PTR_NAMES_MAX 10 /* names of an address that are looked at (RFC 7208 4.6.4): its owner may list any number */
+
+/* Does `name` have the address? DNS_OK: yes; DNS_NODATA: no, but others; else the trouble of its A or AAAA question. */
+enum dns_status dns_name_has_address(struct dns_budget *, struct slice name, struct ip);
+
+/* The first name of an address that has that address (RFC 8601 2.7.3, iprev). DNS_OK and the name; else "" and
+ * DNS_NXDOMAIN, DNS_NODATA: it has none; DNS_TEMPFAIL: not known now. */
+enum dns_status dns_confirmed_name(struct dns_budget *, struct ip, struct arena *, struct slice *name_r);
+
 #endif
