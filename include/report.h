@@ -10,9 +10,9 @@
 #include "base.h"
 #include <jansson.h>
 
-#define RECORD_VERSION     1
-#define RECORD_SYSLOG_MAX  2000  /* RFC 5424 6.1: what every receiver should take is 2048 with its own header */
-#define RECORD_LINE_MAX    16384 /* stderr and files */
+#define RECORD_VERSION    1
+#define RECORD_SYSLOG_MAX 2000  /* RFC 5424 6.1: what every receiver should take is 2048 with its own header */
+#define RECORD_LINE_MAX   16384 /* stderr and files */
 
 struct record_fact {
 	struct slice name;
@@ -32,7 +32,7 @@ struct record_note {
 
 /* All texts are borrowed for the time of the call. */
 struct record {
-	int64_t time_us;   /* when MAIL came, clock_wall_us */
+	int64_t time_us; /* when MAIL came, clock_wall_us */
 	struct slice queue_id, client, client_name, helo, kind, sender;
 	const struct record_recipient *recipients;
 	size_t recipient_count;
@@ -48,8 +48,9 @@ struct record {
 	unsigned dns_questions, dns_stale;
 };
 
-/* One JSON object. Bytes that are not UTF-8 are shown as \xNN text. */
+/* One JSON object. Bytes that are not UTF-8 are shown as \xNN text, texts are cut at 512 bytes. */
 json_t *record_json(const struct record *);
+json_t *record_facts_json(const struct record *); /* its facts alone, by name */
 
 /* The line of a record in at most `limit` bytes, valid JSON at every length: facts are
  * left out first, then notes, then recipients ("truncated": true), then texts are cut. free() it. */
@@ -63,11 +64,13 @@ json_t *json_text(struct slice);
 enum report_target { REPORT_OFF, REPORT_SYSLOG, REPORT_STDERR, REPORT_FILE };
 struct report;
 
-struct report *report_open(enum report_target, const char *file, struct error *err); /* NULL and err when the file cannot be written */
+struct report *report_open(enum report_target, const char *file,
+			   struct error *err); /* NULL and err when the file cannot be written */
 void report_close(struct report *);
-int report_reopen(struct report *, struct error *err); /* after log rotation */
+int report_reopen(struct report *, struct error *err);      /* after log rotation */
 void report_record(struct report *, const struct record *); /* any thread; never blocks on anything but the write */
-void report_line(struct report *, const char *level, const char *format, ...) __attribute__((format(printf, 3, 4))); /* what the daemon itself has to say, as JSON too */
+void report_line(struct report *, const char *level, const char *format, ...)
+    __attribute__((format(printf, 3, 4))); /* what the daemon itself has to say, as JSON too */
 
 /* ---- counters --------------------------------------------------------------------- */
 
