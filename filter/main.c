@@ -13,14 +13,14 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
-	{"daemon", verb_daemon, "-c FILE", "run behind Postfix or Sendmail, in the foreground"},
-	{"check", verb_check, "[FILE]", "read a policy file and show everything that is wrong with it"},
-	{"explain", verb_explain, "[-c FILE] [--zone FILE] --client IP ... [MESSAGE]",
-         "show what the policy says of one message, and why"},
-	{"lookup", verb_lookup, "spf IP SENDER [HELO] | mx DOMAIN | ptr IP", "ask the DNS as the daemon does"},
-	{"reload", verb_reload, "[-c FILE] [--socket PATH]", "make the running daemon read its file again"},
-	{"status", verb_status, "[-c FILE] [--socket PATH] [--json]", "show how the running daemon is"},
-	{NULL},
+    {"daemon", verb_daemon, "-c FILE", "run behind Postfix or Sendmail, in the foreground"},
+    {"check", verb_check, "[FILE]", "read a policy file and show everything that is wrong with it"},
+    {"explain", verb_explain, "[-c FILE] [--zone FILE] --client IP ... [MESSAGE]",
+     "show what the policy says of one message, and why"},
+    {"lookup", verb_lookup, "spf IP SENDER [HELO] | mx DOMAIN | ptr IP", "ask the DNS as the daemon does"},
+    {"reload", verb_reload, "[-c FILE] [--socket PATH]", "make the running daemon read its file again"},
+    {"status", verb_status, "[-c FILE] [--socket PATH] [--json]", "show how the running daemon is"},
+    {NULL},
 };
 
 static void usage(FILE *out)
@@ -29,7 +29,7 @@ static void usage(FILE *out)
 	for (const struct verb *verb = verbs; verb->name; verb++)
 		fprintf(out, "  sekisho %s %s\n        %s\n", verb->name, verb->arguments, verb->about);
 	fprintf(out, "\n`sekisho VERB --help` shows the options of a verb; `sekisho --version` the version.\n"
-	             "The manuals are sekisho(8) and sekisho.conf(5).\n");
+		     "The manuals are sekisho(8) and sekisho.conf(5).\n");
 }
 
 static int unknown_verb(const char *name)

@@ -19,12 +19,12 @@ extern const char *const stage_names[STAGE_COUNT + 1]; /* "connect" "helo" "mail
 
 enum type {
 	TYPE_BOOL,
-	TYPE_NUMBER,  /* also sizes in bytes */
+	TYPE_NUMBER, /* also sizes in bytes */
 	TYPE_STRING,
 	TYPE_DOMAIN,  /* lower case, A-labels, no trailing dot */
 	TYPE_ADDRESS, /* a mailbox or the null sender */
 	TYPE_IP,
-	TYPE_RESULT   /* one of the words the fact declares */
+	TYPE_RESULT /* one of the words the fact declares */
 };
 
 enum scope { SCOPE_CONNECTION, SCOPE_MESSAGE, SCOPE_RECIPIENT }; /* where a value is remembered */
@@ -52,20 +52,20 @@ struct value {
 
 struct view;
 struct fact {
-	const char *name;    /* "spf", "spf.domain", "header" */
-	enum type type;      /* of the value */
-	bool argument;       /* takes one: header("Subject") */
+	const char *name; /* "spf", "spf.domain", "header" */
+	enum type type;   /* of the value */
+	bool argument;    /* takes one: header("Subject") */
 	enum scope scope;
-	enum stage stage;    /* the earliest at which it can be had */
-	unsigned needs;      /* NEED_... */
-	const char *const *words; /* TYPE_RESULT: what it can be, NULL-terminated */
+	enum stage stage;                                          /* the earliest at which it can be had */
+	unsigned needs;                                            /* NEED_... */
+	const char *const *words;                                  /* TYPE_RESULT: what it can be, NULL-terminated */
 	struct value (*get)(struct view *, struct slice argument); /* texts live in the arena of its scope */
-	const char *about;   /* one line for a person */
+	const char *about;                                         /* one line for a person */
 };
 
 struct check {
 	const char *name;
-	const struct fact *facts; /* ends with a fact without a name */
+	const struct fact *facts;                         /* ends with a fact without a name */
 	void (*hint)(struct view *, enum stage);          /* start DNS early; never blocks; may be NULL */
 	void (*authres)(struct view *, struct authres *); /* its clause, or none; may be NULL */
 };
@@ -95,7 +95,7 @@ struct fact_memo {
 struct view {
 	const struct check_settings *settings;
 	enum stage stage;
-	enum kind kind;              /* inbound until MAIL is known */
+	enum kind kind; /* inbound until MAIL is known */
 	struct session *session;
 	struct message *message;     /* there from the connection on; empty before MAIL */
 	struct recipient *recipient; /* NULL but at STAGE_RCPT */
@@ -106,8 +106,8 @@ struct view {
 
 /* The fact of that name, or NULL. */
 const struct fact *fact_find(struct slice name);
-unsigned fact_number(const struct fact *); /* 0..FACT_MAX-1, stable in one run */
-const struct fact *fact_at(unsigned number); /* NULL behind the last */
+unsigned fact_number(const struct fact *);           /* 0..FACT_MAX-1, stable in one run */
+const struct fact *fact_at(unsigned number);         /* NULL behind the last */
 const struct check *fact_check(const struct fact *); /* whose it is */
 unsigned check_number(const struct check *);         /* its place in checks[] */
 
@@ -116,6 +116,9 @@ struct value fact_get(struct view *, const struct fact *, struct slice argument)
 
 /* A value as text, for templates, logs and JSON: "" when absent or unknown. Not made safe. */
 struct slice value_print(const struct value *, struct arena *);
+
+/* The value of a Received-SPF field (RFC 7208 9.1) for the message; "" when SPF does not concern it. */
+struct slice check_received_spf(struct view *);
 
 /* The kind of traffic (submission before local before inbound); true only once MAIL is known. */
 enum kind kind_of(const struct check_settings *, const struct session *);

@@ -17,14 +17,17 @@
 #include "policy.h"
 #include "report.h"
 
-/* No callback before the end of message takes longer: Sendmail waits 10 s and then lets the message through unfiltered. */
+/* No callback before the end of message takes longer: Sendmail waits 10 s and then lets the message through unfiltered.
+ */
 #define ENGINE_CALLBACK_US (8 * 1000 * 1000)
 
 #define ENGINE_RECIPIENTS_MAX 10000 /* stored for one message; later ones are deferred with 452 4.5.3 */
 
 /* What all sessions that begin now share. Immutable and counted. */
 struct engine;
-struct engine *engine_new(struct policy *, struct resolver *, struct report *, struct counters *); /* holds policy and resolver; report (NULL: none) and counters outlive it */
+struct engine *
+engine_new(struct policy *, struct resolver *, struct report *,
+	   struct counters *); /* holds policy and resolver; report (NULL: none) and counters outlive it */
 struct engine *engine_hold(struct engine *);
 void engine_release(struct engine *);
 struct policy *engine_policy(const struct engine *);
@@ -41,13 +44,13 @@ enum gate_answer {
 	GATE_DISCARD /* take it and throw it away */
 };
 
-struct gate *gate_open(struct engine *); /* holds the engine until gate_close */
-void gate_close(struct gate *);          /* also ends an open message, with a record */
+struct gate *gate_open(struct engine *);               /* holds the engine until gate_close */
+void gate_close(struct gate *);                        /* also ends an open message, with a record */
 void gate_trace(struct gate *, const struct tracer *); /* shows every rule tried; the tracer outlives the gate */
 
 /* All texts are copied. `client` has family 0 for a local program without an address. */
 void gate_connect(struct gate *, struct ip client, unsigned client_port, struct slice client_name,
-                  struct slice daemon_name, unsigned daemon_port, bool local_program);
+		  struct slice daemon_name, unsigned daemon_port, bool local_program);
 void gate_helo(struct gate *, struct slice helo); /* again after STARTTLS: what depended on the old name is forgotten */
 void gate_tls(struct gate *, struct slice version, struct slice cipher); /* "" takes it back */
 void gate_auth(struct gate *, struct slice user, struct slice method);   /* "" takes it back */
@@ -56,7 +59,8 @@ void gate_auth(struct gate *, struct slice user, struct slice method);   /* "" t
 enum gate_answer gate_mail(struct gate *, struct slice sender, bool smtputf8);
 enum gate_answer gate_rcpt(struct gate *, struct slice recipient);
 void gate_queue_id(struct gate *, struct slice queue_id); /* whenever it becomes known */
-void gate_header(struct gate *, struct slice name, struct slice value); /* value with its leading space, when the MTA gives it */
+void gate_header(struct gate *, struct slice name,
+		 struct slice value); /* value with its leading space, when the MTA gives it */
 void gate_body(struct gate *, struct slice chunk);
 enum gate_answer gate_end(struct gate *);
 void gate_abort(struct gate *); /* RSET, or the MTA gave up: the message ends, the session goes on */

@@ -87,6 +87,8 @@ void authres_reason(struct authres *, struct slice reason);   /* reason="..." of
 void authres_comment(struct authres *, struct slice comment); /* (comment) behind the result */
 void authres_property(struct authres *, struct slice type, struct slice property, struct slice value); /* smtp.mailfrom=... */
 
+bool authres_empty(const struct authres *); /* no clause was opened yet */
+
 /* The value of the field, folded with LF and tab, quoted where needed, without the
  * name; "id; none" when no clause was added (RFC 8601 2.2). Values that came from outside are
  * quoted so that none can forge a clause. */

@@ -16,7 +16,7 @@
 /* ---- what is wrong with a file -------------------------------------------- */
 
 struct position {
-	const char *file; /* as it was given to policy_load; lives as long as the policy or the diagnostics */
+	const char *file;      /* as it was given to policy_load; lives as long as the policy or the diagnostics */
 	unsigned line, column; /* from 1; 0: no place in the file. Columns count bytes, a tab is one */
 };
 
@@ -46,15 +46,16 @@ struct listen_setting {
 
 struct settings {
 	struct listen_setting listen;
-	struct slice user, group;  /* to run as; "" keeps who we are */
-	struct slice control;      /* path of the control socket; "" when there is none */
+	struct slice user, group; /* to run as; "" keeps who we are */
+	struct slice control;     /* path of the control socket; "" when there is none */
 	enum log_target log;
 	struct slice log_file;
-	bool record_all_facts;     /* record { facts all } */
-	bool report_mode;          /* mode report: every verdict and edit only "would have" */
-	unsigned authres_checks;   /* bit n: checks[n] has a clause; 0: no Authentication-Results are written or removed */
+	bool record_all_facts; /* record { facts all } */
+	bool report_mode;      /* mode report: every verdict and edit only "would have" */
+	unsigned
+	    authres_checks; /* bit n: checks[n] has a clause; 0: no Authentication-Results are written or removed */
 	bool received_spf;
-	int64_t drain_us;          /* how long open messages may take when the daemon ends */
+	int64_t drain_us; /* how long open messages may take when the daemon ends */
 	struct resolver_settings resolver;
 	struct check_settings check;
 };
@@ -73,9 +74,10 @@ const struct settings *policy_settings(const struct policy *);
 const char *policy_file(const struct policy *);
 int64_t policy_read_at(const struct policy *); /* clock_wall_us */
 
-unsigned policy_needs(const struct policy *);               /* NEED_... of all facts that somebody reads */
-bool policy_has_rules(const struct policy *, enum stage);   /* of any kind of traffic */
-bool policy_uses_check(const struct policy *, enum kind, const struct check *); /* some rule or the Authentication-Results read a fact of it */
+unsigned policy_needs(const struct policy *);             /* NEED_... of all facts that somebody reads */
+bool policy_has_rules(const struct policy *, enum stage); /* of any kind of traffic */
+bool policy_uses_check(const struct policy *, enum kind,
+		       const struct check *); /* some rule or the Authentication-Results read a fact of it */
 
 /* Reads changed list files anew (call it every few seconds). Returns how many were read;
  * for one that could not, `report` is called once per minute and the old content stays. */
@@ -87,10 +89,10 @@ unsigned policy_refresh_lists(struct policy *, void (*report)(void *context, con
 #define REPLY_LINE_MAX  480 /* a reply line is at most 512 octets with code and CRLF (RFC 5321 4.5.3.1.5) */
 
 struct reply {
-	unsigned code;              /* 4xx or 5xx */
-	struct slice enhanced;      /* "5.7.1" (RFC 3463) */
+	unsigned code;                       /* 4xx or 5xx */
+	struct slice enhanced;               /* "5.7.1" (RFC 3463) */
 	struct slice lines[REPLY_LINES_MAX]; /* printable ASCII, not escaped for any MTA */
-	size_t line_count;          /* at least 1 */
+	size_t line_count;                   /* at least 1 */
 };
 
 enum verdict { VERDICT_NONE, VERDICT_ACCEPT, VERDICT_REJECT, VERDICT_DEFER, VERDICT_DISCARD, VERDICT_QUARANTINE };
@@ -107,7 +109,8 @@ enum edit_kind { EDIT_ADD_HEADER, EDIT_DELETE_HEADER, EDIT_REPLACE_HEADER, EDIT_
 struct edit {
 	enum edit_kind kind;
 	struct slice name;
-	struct slice value; /* as the rule says it, facts filled in; safe for a header (header_safe) except for prefix-subject */
+	struct slice
+	    value; /* as the rule says it, facts filled in; safe for a header (header_safe) except for prefix-subject */
 	struct position rule;
 };
 
@@ -115,7 +118,7 @@ enum note_kind { NOTE_LOG, NOTE_WOULD, NOTE_UNKNOWN };
 
 struct note {
 	enum note_kind kind;
-	struct slice text;  /* LOG: the text; WOULD: "reject 550 5.7.1 ..."; UNKNOWN: why */
+	struct slice text; /* LOG: the text; WOULD: "reject 550 5.7.1 ..."; UNKNOWN: why */
 	struct position rule;
 };
 
@@ -140,7 +143,9 @@ void decision_init(struct decision *, struct arena *);
 
 enum truth { TRUTH_FALSE, TRUTH_TRUE, TRUTH_UNKNOWN };
 
-struct seen { struct slice fact, value; }; /* "header(\"Subject\")", "hello"; in the order they were read */
+struct seen {
+	struct slice fact, value;
+}; /* "header(\"Subject\")", "hello"; in the order they were read */
 
 struct rule_trace {
 	enum stage stage;
@@ -149,7 +154,7 @@ struct rule_trace {
 	enum truth truth;
 	const struct seen *seen;
 	size_t seen_count;
-	const char *effect;  /* what it did: "decides", "would", "edit", "note", "quarantine", "no effect" */
+	const char *effect; /* what it did: "decides", "would", "edit", "note", "quarantine", "no effect" */
 };
 
 struct tracer {
@@ -163,6 +168,6 @@ struct tracer {
  * `accepted`: an earlier stage accepted the message; verdict rules (quarantine too) are then not tried.
  * `tracer` may be NULL. */
 void policy_run(const struct policy *, enum kind, enum stage, struct view *, bool accepted, struct decision *,
-                const struct tracer *tracer, struct outcome *outcome_r);
+		const struct tracer *tracer, struct outcome *outcome_r);
 
 #endif

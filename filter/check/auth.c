@@ -37,10 +37,10 @@ static void authres(struct view *view, struct authres *field)
 }
 
 static const struct fact facts[] = {
-	{"auth", TYPE_BOOL, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_auth, "the client has authenticated"},
-	{"auth.user", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_user, "its login name"},
-	{"auth.method", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_method, "the SASL mechanism"},
-	{NULL},
+    {"auth", TYPE_BOOL, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_auth, "the client has authenticated"},
+    {"auth.user", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_user, "its login name"},
+    {"auth.method", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_method, "the SASL mechanism"},
+    {NULL},
 };
 
 const struct check check_auth = {"auth", facts, NULL, authres};

@@ -110,28 +110,27 @@ static void hint(struct view *view, enum stage stage)
 }
 
 static const struct fact facts[] = {
-	{"client", TYPE_IP, false, SCOPE_CONNECTION, STAGE_CONNECT, 0, NULL, get_client, "address of the SMTP client"},
-	{"client.name", TYPE_DOMAIN, false, SCOPE_CONNECTION, STAGE_CONNECT, 0, NULL, get_name,
-         "its name as the MTA verified it"},
-	{"client.port", TYPE_NUMBER, false, SCOPE_CONNECTION, STAGE_CONNECT, 0, NULL, get_port,
-         "the port it comes from"},
-	{"helo", TYPE_DOMAIN, false, SCOPE_CONNECTION, STAGE_HELO, 0, NULL, get_helo, "the name it gave in HELO or EHLO"},
-	{"trusted", TYPE_BOOL, false, SCOPE_CONNECTION, STAGE_CONNECT, 0, NULL, get_trusted,
-         "the client is in a trusted network or a program of this host"},
-	{"submission", TYPE_BOOL, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_submission,
-         "the message is submitted by a user"},
-	{"local", TYPE_BOOL, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_local,
-         "the message comes from this host or a trusted network"},
-	{NULL},
+    {"client", TYPE_IP, false, SCOPE_CONNECTION, STAGE_CONNECT, 0, NULL, get_client, "address of the SMTP client"},
+    {"client.name", TYPE_DOMAIN, false, SCOPE_CONNECTION, STAGE_CONNECT, 0, NULL, get_name,
+     "its name as the MTA verified it"},
+    {"client.port", TYPE_NUMBER, false, SCOPE_CONNECTION, STAGE_CONNECT, 0, NULL, get_port, "the port it comes from"},
+    {"helo", TYPE_DOMAIN, false, SCOPE_CONNECTION, STAGE_HELO, 0, NULL, get_helo, "the name it gave in HELO or EHLO"},
+    {"trusted", TYPE_BOOL, false, SCOPE_CONNECTION, STAGE_CONNECT, 0, NULL, get_trusted,
+     "the client is in a trusted network or a program of this host"},
+    {"submission", TYPE_BOOL, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_submission,
+     "the message is submitted by a user"},
+    {"local", TYPE_BOOL, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_local,
+     "the message comes from this host or a trusted network"},
+    {NULL},
 };
 
 const struct check check_client = {"client", facts, NULL, NULL};
 
 /* A check of its own, so that only policies that read it ask the DNS. */
 static const struct fact ptr_facts[] = {
-	{"client.ptr", TYPE_DOMAIN, false, SCOPE_CONNECTION, STAGE_CONNECT, 0, NULL, get_ptr,
-         "its forward-confirmed name in the DNS"},
-	{NULL},
+    {"client.ptr", TYPE_DOMAIN, false, SCOPE_CONNECTION, STAGE_CONNECT, 0, NULL, get_ptr,
+     "its forward-confirmed name in the DNS"},
+    {NULL},
 };
 
 const struct check check_ptr = {"ptr", ptr_facts, hint, NULL};

@@ -33,9 +33,6 @@ static struct value get_recipient_domain(struct view *view, struct slice argumen
 	return value_text(TYPE_DOMAIN, view->recipient->address.domain);
 }
 
-/* In the order of enum dns_mx_result. */
-static const char *const mx_words[] = {"ok", "implicit", "null", "none", "temperror", NULL};
-
 static struct value get_mx(struct view *view, struct slice argument)
 {
 	struct dns_mx_outcome outcome;
@@ -44,7 +41,7 @@ static struct value get_mx(struct view *view, struct slice argument)
 	if (!view->message->sender.domain.n)
 		return value_absent(TYPE_RESULT);
 	dns_mx(view->budget, view->message->sender.domain, view->message->arena, &outcome);
-	return value_word(mx_words[outcome.result]);
+	return value_word(dns_mx_names[outcome.result]);
 }
 
 static struct value get_queue_id(struct view *view, struct slice argument)
@@ -66,27 +63,25 @@ static void hint(struct view *view, enum stage stage)
 }
 
 static const struct fact facts[] = {
-	{"sender", TYPE_ADDRESS, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_sender,
-         "the envelope sender (MAIL FROM)"},
-	{"sender.domain", TYPE_DOMAIN, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_sender_domain, "its domain"},
-	{"recipient", TYPE_ADDRESS, false, SCOPE_RECIPIENT, STAGE_RCPT, 0, NULL, get_recipient,
-         "the envelope recipient (RCPT TO) at hand"},
-	{"recipient.domain", TYPE_DOMAIN, false, SCOPE_RECIPIENT, STAGE_RCPT, 0, NULL, get_recipient_domain,
-         "its domain"},
-	{"queue-id", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_MESSAGE, 0, NULL, get_queue_id,
-         "the MTA's name of the message"},
-	{"size", TYPE_NUMBER, false, SCOPE_MESSAGE, STAGE_MESSAGE, NEED_HEADERS | NEED_BODY, NULL, get_size,
-         "bytes of header and body"},
-	{NULL},
+    {"sender", TYPE_ADDRESS, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_sender, "the envelope sender (MAIL FROM)"},
+    {"sender.domain", TYPE_DOMAIN, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_sender_domain, "its domain"},
+    {"recipient", TYPE_ADDRESS, false, SCOPE_RECIPIENT, STAGE_RCPT, 0, NULL, get_recipient,
+     "the envelope recipient (RCPT TO) at hand"},
+    {"recipient.domain", TYPE_DOMAIN, false, SCOPE_RECIPIENT, STAGE_RCPT, 0, NULL, get_recipient_domain, "its domain"},
+    {"queue-id", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_MESSAGE, 0, NULL, get_queue_id,
+     "the MTA's name of the message"},
+    {"size", TYPE_NUMBER, false, SCOPE_MESSAGE, STAGE_MESSAGE, NEED_HEADERS | NEED_BODY, NULL, get_size,
+     "bytes of header and body"},
+    {NULL},
 };
 
 const struct check check_envelope = {"envelope", facts, NULL, NULL};
 
 /* A check of its own, so that only policies that read it make the question. */
 static const struct fact mx_facts[] = {
-	{"sender.domain.mx", TYPE_RESULT, false, SCOPE_MESSAGE, STAGE_MAIL, 0, mx_words, get_mx,
-         "whether mail can be sent back to the sender's domain"},
-	{NULL},
+    {"sender.domain.mx", TYPE_RESULT, false, SCOPE_MESSAGE, STAGE_MAIL, 0, dns_mx_names, get_mx,
+     "whether mail can be sent back to the sender's domain"},
+    {NULL},
 };
 
 const struct check check_mx = {"mx", mx_facts, hint, NULL};

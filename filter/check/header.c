@@ -10,9 +10,8 @@ static struct value get_header(struct view *view, struct slice name)
 
 	if (!field)
 		return value_absent(TYPE_STRING);
-	return (struct value){.state = VALUE_SET,
-	                      .type = TYPE_STRING,
-	                      .text = header_unfold(field->value, view->message->arena)};
+	return (struct value){
+	    .state = VALUE_SET, .type = TYPE_STRING, .text = header_unfold(field->value, view->message->arena)};
 }
 
 static struct value get_count(struct view *view, struct slice name)
@@ -21,11 +20,11 @@ static struct value get_count(struct view *view, struct slice name)
 }
 
 static const struct fact facts[] = {
-	{"header", TYPE_STRING, true, SCOPE_MESSAGE, STAGE_MESSAGE, NEED_HEADERS, NULL, get_header,
-         "the first header field of that name"},
-	{"header.count", TYPE_NUMBER, true, SCOPE_MESSAGE, STAGE_MESSAGE, NEED_HEADERS, NULL, get_count,
-         "how many header fields of that name there are"},
-	{NULL},
+    {"header", TYPE_STRING, true, SCOPE_MESSAGE, STAGE_MESSAGE, NEED_HEADERS, NULL, get_header,
+     "the first header field of that name"},
+    {"header.count", TYPE_NUMBER, true, SCOPE_MESSAGE, STAGE_MESSAGE, NEED_HEADERS, NULL, get_count,
+     "how many header fields of that name there are"},
+    {NULL},
 };
 
 const struct check check_header = {"header", facts, NULL, NULL};

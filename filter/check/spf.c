@@ -11,12 +11,12 @@
 static struct spf_request request(struct view *view, struct slice local, struct slice domain)
 {
 	return (struct spf_request){
-		.client = view->session->client,
-		.helo = view->session->helo,
-		.local = local,
-		.domain = domain,
-		.receiver = view->settings->authserv_id,
-		.now_us = clock_wall_us(),
+	    .client = view->session->client,
+	    .helo = view->session->helo,
+	    .local = local,
+	    .domain = domain,
+	    .receiver = view->settings->authserv_id,
+	    .now_us = clock_wall_us(),
 	};
 }
 
@@ -34,13 +34,13 @@ static const struct spf_outcome *helo_outcome(struct view *view)
 
 	struct spf_outcome *kept = arena_alloc(arena, sizeof(*kept));
 	*kept = (struct spf_outcome){
-		.result = outcome.result,
-		.domain = arena_copy(arena, outcome.domain),
-		.mechanism = arena_copy(arena, outcome.mechanism),
-		.explanation = arena_copy(arena, outcome.explanation),
-		.reason = arena_copy(arena, outcome.reason),
-		.lookups = outcome.lookups,
-		.void_lookups = outcome.void_lookups,
+	    .result = outcome.result,
+	    .domain = arena_copy(arena, outcome.domain),
+	    .mechanism = arena_copy(arena, outcome.mechanism),
+	    .explanation = arena_copy(arena, outcome.explanation),
+	    .reason = arena_copy(arena, outcome.reason),
+	    .lookups = outcome.lookups,
+	    .void_lookups = outcome.void_lookups,
 	};
 	*slot = kept;
 	return kept;
@@ -116,16 +116,25 @@ static void authres(struct view *view, struct authres *field)
 	clause(field, helo_outcome(view), SLICE("helo"), view->session->helo);
 }
 
+struct slice check_received_spf(struct view *view)
+{
+	const struct address *sender = &view->message->sender;
+	struct spf_request mail = request(view, sender->local, sender->domain);
+
+	if (view->kind != KIND_INBOUND)
+		return SLICE("");
+	return spf_received(&mail, mail_outcome(view), sender->text, view->message->arena);
+}
+
 static const struct fact facts[] = {
-	{"spf", TYPE_RESULT, false, SCOPE_MESSAGE, STAGE_MAIL, 0, spf_result_names, get_spf,
-         "SPF result of MAIL FROM (of HELO for the null sender)"},
-	{"spf.domain", TYPE_DOMAIN, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_domain,
-         "the domain that was asked"},
-	{"spf.explanation", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_explanation,
-         "what the domain says of a fail"},
-	{"spf.helo", TYPE_RESULT, false, SCOPE_CONNECTION, STAGE_HELO, 0, spf_result_names, get_helo,
-         "SPF result of the HELO name"},
-	{NULL},
+    {"spf", TYPE_RESULT, false, SCOPE_MESSAGE, STAGE_MAIL, 0, spf_result_names, get_spf,
+     "SPF result of MAIL FROM (of HELO for the null sender)"},
+    {"spf.domain", TYPE_DOMAIN, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_domain, "the domain that was asked"},
+    {"spf.explanation", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_explanation,
+     "what the domain says of a fail"},
+    {"spf.helo", TYPE_RESULT, false, SCOPE_CONNECTION, STAGE_HELO, 0, spf_result_names, get_helo,
+     "SPF result of the HELO name"},
+    {NULL},
 };
 
 const struct check check_spf = {"spf", facts, hint, authres};

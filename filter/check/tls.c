@@ -22,10 +22,10 @@ static struct value get_cipher(struct view *view, struct slice argument)
 }
 
 static const struct fact facts[] = {
-	{"tls", TYPE_BOOL, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_tls, "the connection is encrypted"},
-	{"tls.version", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_version, "such as TLSv1.3"},
-	{"tls.cipher", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_cipher, "the cipher suite"},
-	{NULL},
+    {"tls", TYPE_BOOL, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_tls, "the connection is encrypted"},
+    {"tls.version", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_version, "such as TLSv1.3"},
+    {"tls.cipher", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_cipher, "the cipher suite"},
+    {NULL},
 };
 
 const struct check check_tls = {"tls", facts, NULL, NULL};

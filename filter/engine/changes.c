@@ -1,0 +1,223 @@
+/*
+ * changes.c - from edits to what the MTA must do to the header.
+ *
+ * The edits of all rules are played, in order, on a plan of the header: each field
+ * of the message is kept, replaced or deleted, new fields wait to be inserted. Then the
+ * plan is written down in the one order both MTAs understand: from the last field to the
+ * first, so that no deletion moves a field that is still to be touched; insertions come
+ * after that, each at the top, the Authentication-Results last: it ends up on top of all.
+ */
+#include "gate_private.h"
+#include "spf.h"
+
+struct plan_field {
+	bool deleted;
+	bool replaced;
+	struct slice value; /* with its leading space, when replaced */
+};
+
+struct plan_new {
+	bool deleted;
+	struct slice name, value;
+};
+
+struct plan {
+	struct arena *arena;
+	const struct headers *headers;
+	struct plan_field *fields; /* one for each field of the message */
+	struct plan_new *news;     /* by rules, in their order */
+	size_t new_count;
+	struct plan_new own[2]; /* by the engine itself, out of the rules' reach */
+	size_t own_count;
+};
+
+static struct slice spaced(struct arena *arena, struct slice value)
+{
+	return arena_printf(arena, " %.*s", SLICE_ARGS(value));
+}
+
+static void plan_insert(struct plan *plan, struct slice name, struct slice value)
+{
+	plan->news[plan->new_count++] = (struct plan_new){.name = name, .value = spaced(plan->arena, value)};
+}
+
+static void plan_delete(struct plan *plan, struct slice name)
+{
+	for (size_t i = 0; i < plan->headers->count; i++)
+		if (slice_equal_nocase(plan->headers->fields[i].name, name))
+			plan->fields[i].deleted = true;
+	for (size_t i = 0; i < plan->new_count; i++)
+		if (slice_equal_nocase(plan->news[i].name, name))
+			plan->news[i].deleted = true;
+}
+
+/* Afterwards there is one field of that name: the first that was there, or a new one. */
+static void plan_replace(struct plan *plan, struct slice name, struct slice value)
+{
+	bool placed = false;
+
+	for (size_t i = 0; i < plan->headers->count; i++) {
+		struct plan_field *field = &plan->fields[i];
+
+		if (field->deleted || !slice_equal_nocase(plan->headers->fields[i].name, name))
+			continue;
+		if (placed) {
+			field->deleted = true;
+			continue;
+		}
+		placed = field->replaced = true;
+		field->value = spaced(plan->arena, value);
+	}
+	for (size_t i = 0; i < plan->new_count; i++) {
+		struct plan_new *new = &plan->news[i];
+
+		if (new->deleted || !slice_equal_nocase(new->name, name))
+			continue;
+		new->deleted = placed;
+		new->value = spaced(plan->arena, value);
+		placed = true;
+	}
+	if (!placed)
+		plan_insert(plan, name, value);
+}
+
+/* The prefix is encoded by itself, so that what the sender wrote stays byte for byte. */
+static struct slice prefixed(struct arena *arena, struct slice prefix, struct slice old)
+{
+	struct slice words = slice_trim(prefix);
+	struct slice safe = header_safe(words, sizeof("Subject: ") - 1, arena);
+	bool blank = prefix.n && (prefix.p[prefix.n - 1] == ' ' || prefix.p[prefix.n - 1] == '\t');
+
+	if (old.n && (old.p[0] == ' ' || old.p[0] == '\t'))
+		old = slice_from(old, 1);
+	if (!slice_equal(safe, words))
+		blank = true; /* an encoded word ends at a blank (RFC 2047 5) */
+	return arena_printf(arena, " %.*s%s%.*s", SLICE_ARGS(safe), blank ? " " : "", SLICE_ARGS(old));
+}
+
+static void plan_prefix_subject(struct plan *plan, struct slice prefix)
+{
+	const struct slice subject = SLICE("Subject");
+
+	for (size_t i = 0; i < plan->headers->count; i++) {
+		const struct header_field *field = &plan->headers->fields[i];
+		struct plan_field *planned = &plan->fields[i];
+
+		if (planned->deleted || !slice_equal_nocase(field->name, subject))
+			continue;
+		planned->value = prefixed(plan->arena, prefix, planned->replaced ? planned->value : field->value);
+		planned->replaced = true;
+		return;
+	}
+	for (size_t i = 0; i < plan->new_count; i++) {
+		struct plan_new *new = &plan->news[i];
+
+		if (new->deleted || !slice_equal_nocase(new->name, subject))
+			continue;
+		new->value = prefixed(plan->arena, prefix, new->value);
+		return;
+	}
+	plan->news[plan->new_count++] =
+	    (struct plan_new){.name = subject, .value = slice_trim(prefixed(plan->arena, prefix, SLICE("")))};
+	plan->news[plan->new_count - 1].value = spaced(plan->arena, plan->news[plan->new_count - 1].value);
+}
+
+static void plan_edit(struct plan *plan, const struct edit *edit)
+{
+	switch (edit->kind) {
+	case EDIT_ADD_HEADER:
+		plan_insert(plan, edit->name, edit->value);
+		break;
+	case EDIT_DELETE_HEADER:
+		plan_delete(plan, edit->name);
+		break;
+	case EDIT_REPLACE_HEADER:
+		plan_replace(plan, edit->name, edit->value);
+		break;
+	case EDIT_PREFIX_SUBJECT:
+		plan_prefix_subject(plan, edit->value);
+		break;
+	}
+}
+
+/* RFC 8601 5: what claims to be ours and came from outside is not ours. */
+static void plan_delete_forged(struct plan *plan, struct slice id)
+{
+	for (size_t i = 0; i < plan->headers->count; i++)
+		if (authres_is_forged(&plan->headers->fields[i], id, plan->arena))
+			plan->fields[i].deleted = true;
+}
+
+static void plan_own(struct plan *plan, struct slice name, struct slice value)
+{
+	plan->own[plan->own_count++] = (struct plan_new){.name = name, .value = spaced(plan->arena, value)};
+}
+
+/* Ours, when there is something to say. */
+static void plan_authres(struct gate *gate, struct plan *plan)
+{
+	unsigned wanted = gate->settings->authres_checks;
+	struct authres *field = authres_new(plan->arena, gate->settings->check.authserv_id);
+
+	for (unsigned i = 0; checks[i]; i++)
+		if ((wanted & (1u << i)) && checks[i]->authres)
+			checks[i]->authres(&gate->view, field);
+	if (!authres_empty(field) || gate->view.kind == KIND_INBOUND)
+		plan_own(plan, SLICE("Authentication-Results"), authres_print(field));
+}
+
+static void plan_received_spf(struct gate *gate, struct plan *plan)
+{
+	struct slice value = check_received_spf(&gate->view);
+
+	if (value.n)
+		plan_own(plan, SLICE("Received-SPF"), value);
+}
+
+static struct change *write_news(struct change *change, const struct plan_new *news, size_t count)
+{
+	for (size_t i = count; i-- > 0;)
+		if (!news[i].deleted)
+			*change++ = (struct change){CHANGE_INSERT, news[i].name, 0, news[i].value};
+	return change;
+}
+
+/* Written backwards, the first rule's field ends up above the second's. */
+static void write_down(struct gate *gate, const struct plan *plan)
+{
+	size_t room = plan->headers->count + plan->new_count + plan->own_count;
+	struct change *change = arena_alloc(plan->arena, (room + 1) * sizeof(*change));
+
+	gate->changes = change;
+	for (size_t i = plan->headers->count; i-- > 0;) {
+		const struct header_field *field = &plan->headers->fields[i];
+		const struct plan_field *planned = &plan->fields[i];
+
+		if (planned->deleted)
+			*change++ = (struct change){CHANGE_DELETE, field->name, field->index, SLICE("")};
+		else if (planned->replaced)
+			*change++ = (struct change){CHANGE_REPLACE, field->name, field->index, planned->value};
+	}
+	change = write_news(change, plan->news, plan->new_count);
+	change = write_news(change, plan->own, plan->own_count);
+	gate->change_count = (size_t)(change - gate->changes);
+}
+
+void changes_make(struct gate *gate)
+{
+	const struct decision *decision = &gate->decision;
+	struct arena *arena = gate->message.arena;
+	struct plan plan = {.arena = arena, .headers = &gate->message.headers};
+
+	plan.fields = arena_alloc(arena, (plan.headers->count + 1) * sizeof(*plan.fields));
+	plan.news = arena_alloc(arena, (decision->edit_count + 1) * sizeof(*plan.news));
+	if (gate->settings->authres_checks) {
+		plan_delete_forged(&plan, gate->settings->check.authserv_id);
+		plan_authres(gate, &plan);
+	}
+	if (gate->settings->received_spf)
+		plan_received_spf(gate, &plan);
+	for (size_t i = 0; i < decision->edit_count; i++)
+		plan_edit(&plan, &decision->edits[i]);
+	write_down(gate, &plan);
+}

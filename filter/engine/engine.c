@@ -1,0 +1,44 @@
+/*
+ * engine.c - what sessions that begin now share: one compiled policy, one
+ * resolver, one report. A reload makes a new one; sessions keep theirs.
+ */
+#include "gate_private.h"
+#include <stdlib.h>
+
+struct engine *engine_new(struct policy *policy, struct resolver *resolver, struct report *report,
+			  struct counters *counters)
+{
+	struct engine *engine = xmalloc(sizeof(*engine));
+
+	engine->owners = 1;
+	engine->policy = policy_hold(policy);
+	engine->resolver = resolver_hold(resolver);
+	engine->report = report;
+	engine->counters = counters;
+	return engine;
+}
+
+struct engine *engine_hold(struct engine *engine)
+{
+	engine->owners++;
+	return engine;
+}
+
+void engine_release(struct engine *engine)
+{
+	if (!engine || --engine->owners > 0)
+		return;
+	policy_release(engine->policy);
+	resolver_release(engine->resolver);
+	free(engine);
+}
+
+struct policy *engine_policy(const struct engine *engine)
+{
+	return engine->policy;
+}
+
+struct resolver *engine_resolver(const struct engine *engine)
+{
+	return engine->resolver;
+}

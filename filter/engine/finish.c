@@ -1,0 +1,164 @@
+/*
+ * finish.c - the end of a message: its record is filled, counted and reported.
+ * Every message that began with MAIL has exactly one.
+ */
+#include "gate_private.h"
+#include <string.h>
+
+struct slice position_print(struct position position, struct arena *arena)
+{
+	if (!position.file)
+		return SLICE("");
+	return arena_printf(arena, "%s:%u", position.file, position.line);
+}
+
+struct slice reply_print(const struct reply *reply, struct arena *arena)
+{
+	struct text text;
+
+	if (!reply->code)
+		return SLICE("");
+	text_init(&text, arena, (size_t)REPLY_LINES_MAX * (REPLY_LINE_MAX + 32));
+	for (size_t i = 0; i < reply->line_count; i++) {
+		bool last = i + 1 == reply->line_count;
+
+		text_printf(&text, "%u%c%.*s%s%.*s%s", reply->code, last ? ' ' : '-', SLICE_ARGS(reply->enhanced),
+			    reply->enhanced.n ? " " : "", SLICE_ARGS(reply->lines[i]), last ? "" : "\n");
+	}
+	return text_slice(&text);
+}
+
+static void record_value(struct record_fact *fact, const char *name, const struct value *value, struct arena *arena)
+{
+	*fact = (struct record_fact){.name = slice_of(name), .form = RECORD_NULL};
+	if (value->state != VALUE_SET)
+		return;
+	switch (value->type) {
+	case TYPE_BOOL:
+		fact->form = RECORD_BOOL;
+		fact->number = value->boolean;
+		return;
+	case TYPE_NUMBER:
+		fact->form = RECORD_NUMBER;
+		fact->number = value->number;
+		return;
+	default:
+		fact->form = RECORD_TEXT;
+		fact->text = value_print(value, arena);
+	}
+}
+
+/* Facts that somebody asked for; with record { facts all } every fact that can be had. Those
+ * of a recipient are in the list of recipients. */
+static void record_facts(struct gate *gate)
+{
+	struct arena *arena = gate->message.arena;
+	struct record *record = &gate->record;
+	struct record_fact *facts = arena_alloc(arena, FACT_MAX * sizeof(*facts));
+	const struct fact *fact;
+
+	record->facts = facts;
+	record->fact_count = 0;
+	for (unsigned number = 0; (fact = fact_at(number)) != NULL; number++) {
+		const struct fact_memo *memo =
+		    fact->scope == SCOPE_CONNECTION ? &gate->connection_memo : &gate->message_memo;
+
+		if (fact->scope == SCOPE_RECIPIENT || fact->argument)
+			continue;
+		if (!memo->values[number] && gate->settings->record_all_facts)
+			fact_get(&gate->view, fact, SLICE(""));
+		if (memo->values[number])
+			record_value(&facts[record->fact_count++], fact->name, memo->values[number], arena);
+	}
+}
+
+static void record_recipients(struct gate *gate)
+{
+	struct arena *arena = gate->message.arena;
+	struct record_recipient *recipients = arena_alloc(arena, (gate->rcpt_count + 1) * sizeof(*recipients));
+
+	for (size_t i = 0; i < gate->rcpt_count; i++) {
+		const struct outcome *outcome = &gate->rcpts[i].outcome;
+
+		recipients[i].address = gate->rcpts[i].address;
+		if (outcome->verdict == VERDICT_NONE)
+			continue;
+		recipients[i].verdict = slice_of(verdict_names[outcome->verdict]);
+		recipients[i].reply = reply_print(&outcome->reply, arena);
+		recipients[i].rule = position_print(outcome->rule, arena);
+	}
+	gate->record.recipients = recipients;
+	gate->record.recipient_count = gate->rcpt_count;
+}
+
+static void record_notes(struct gate *gate)
+{
+	static const char *const kinds[] = {[NOTE_LOG] = "log", [NOTE_WOULD] = "would", [NOTE_UNKNOWN] = "unknown"};
+	struct arena *arena = gate->message.arena;
+	const struct decision *decision = &gate->decision;
+	struct record_note *notes = arena_alloc(arena, (decision->note_count + 1) * sizeof(*notes));
+
+	for (size_t i = 0; i < decision->note_count; i++)
+		notes[i] = (struct record_note){
+		    .kind = slice_of(kinds[decision->notes[i].kind]),
+		    .rule = position_print(decision->notes[i].rule, arena),
+		    .text = decision->notes[i].text,
+		};
+	gate->record.notes = notes;
+	gate->record.note_count = decision->note_count;
+}
+
+/* Texts of the session are copied: a HELO may take them away while the record is still read. */
+static void record_session(struct gate *gate)
+{
+	struct arena *arena = gate->message.arena;
+	const struct session *session = &gate->session;
+	char buffer[IP_TEXT];
+
+	gate->record.client = arena_copy(arena, ip_print(session->client, buffer));
+	gate->record.client_name = arena_copy(arena, session->client_name);
+	gate->record.helo = arena_copy(arena, session->helo);
+	gate->record.kind = slice_of(kind_names[gate->view.kind]);
+}
+
+static void record_decision(struct gate *gate, enum verdict verdict)
+{
+	struct arena *arena = gate->message.arena;
+	struct record *record = &gate->record;
+	struct position rule = verdict == VERDICT_QUARANTINE ? gate->decision.quarantine_rule : gate->outcome.rule;
+
+	record->verdict = verdict == VERDICT_NONE ? SLICE("aborted") : slice_of(verdict_names[verdict]);
+	if (verdict == VERDICT_NONE)
+		return;
+	record->rule = position_print(rule, arena);
+	if (verdict == VERDICT_REJECT || verdict == VERDICT_DEFER)
+		record->reply = reply_print(&gate->outcome.reply, arena);
+	if (gate->outcome.verdict != VERDICT_NONE)
+		record->stage = slice_of(stage_names[gate->decided_at]);
+}
+
+void message_finish(struct gate *gate, enum verdict verdict)
+{
+	struct record *record = &gate->record;
+	struct counters *counters = gate->engine->counters;
+
+	gate->open = false;
+	*record = (struct record){
+	    .time_us = gate->began_wall_us,
+	    .queue_id = gate->message.queue_id,
+	    .sender = gate->message.sender.text,
+	};
+	record_session(gate);
+	record_recipients(gate);
+	record_decision(gate, verdict);
+	record_facts(gate);
+	record_notes(gate);
+	record->dns_us = dns_budget_waited_us(gate->budget);
+	record->dns_questions = dns_budget_asked(gate->budget);
+	record->dns_stale = dns_budget_stale(gate->budget);
+	record->total_us = gate->spent_us;
+	gate->recorded = true;
+	counters->verdicts[verdict]++;
+	counters->messages_open--;
+	report_record(gate->engine->report, record);
+}

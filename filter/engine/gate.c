@@ -1,0 +1,214 @@
+/*
+ * gate.c - the life of a session: what is known of the connection, and the
+ * beginning of each message. The stages are in stages.c.
+ *
+ * Two arenas: the session's holds what was said of the connection and is made
+ * anew at each HELO, the message's is emptied at each MAIL. So a client that
+ * repeats itself cannot make us grow.
+ */
+#include "gate_private.h"
+#include <stdlib.h>
+#include <string.h>
+
+static void view_init(struct gate *gate)
+{
+	gate->view = (struct view){
+	    .settings = &gate->settings->check,
+	    .stage = STAGE_CONNECT,
+	    .session = &gate->session,
+	    .message = &gate->message,
+	    .budget = gate->budget,
+	    .connection_memo = &gate->connection_memo,
+	    .message_memo = &gate->message_memo,
+	    .recipient_memo = &gate->recipient_memo,
+	    .connection_slots = gate->connection_slots,
+	    .message_slots = gate->message_slots,
+	};
+}
+
+/* An empty message in an empty arena; hints may already use its budget. */
+static void message_clear(struct gate *gate)
+{
+	struct arena *arena = gate->message.arena;
+
+	dns_budget_close(gate->budget);
+	arena_reset(arena);
+	gate->budget = dns_budget_open(gate->engine->resolver, arena, DNS_BUDGET_QUESTIONS);
+	gate->message = (struct message){.arena = arena};
+	headers_init(&gate->message.headers, arena);
+	decision_init(&gate->decision, arena);
+	memset(&gate->message_memo, 0, sizeof(gate->message_memo));
+	memset(gate->message_slots, 0, sizeof(gate->message_slots));
+	gate->outcome = (struct outcome){.verdict = VERDICT_NONE};
+	gate->accepted = gate->ended_early = gate->open = gate->used = gate->recorded = false;
+	gate->rcpts = NULL;
+	gate->rcpt_count = gate->rcpt_room = 0;
+	gate->changes = NULL;
+	gate->change_count = 0;
+	gate->spent_us = 0;
+	gate->reply = NULL;
+	view_init(gate);
+}
+
+struct gate *gate_open(struct engine *engine)
+{
+	struct gate *gate = xmalloc(sizeof(*gate));
+
+	gate->engine = engine_hold(engine);
+	gate->settings = policy_settings(engine->policy);
+	gate->session.arena = arena_new();
+	gate->message.arena = arena_new();
+	message_clear(gate);
+	engine->counters->sessions++;
+	engine->counters->sessions_open++;
+	return gate;
+}
+
+void gate_close(struct gate *gate)
+{
+	if (!gate)
+		return;
+	gate_abort(gate);
+	gate->engine->counters->sessions_open--;
+	dns_budget_close(gate->budget);
+	arena_free(gate->message.arena);
+	arena_free(gate->session.arena);
+	engine_release(gate->engine);
+	free(gate);
+}
+
+void gate_trace(struct gate *gate, const struct tracer *tracer)
+{
+	gate->tracer = tracer;
+}
+
+/* Every check that somebody reads may ask early. Before MAIL the kind of traffic is
+ * not known; inbound is the one that asks. */
+static void hint(struct gate *gate, enum stage stage)
+{
+	gate->view.stage = stage;
+	for (unsigned i = 0; checks[i]; i++)
+		if (checks[i]->hint && policy_uses_check(gate->engine->policy, gate->view.kind, checks[i]))
+			checks[i]->hint(&gate->view, stage);
+}
+
+void gate_connect(struct gate *gate, struct ip client, unsigned client_port, struct slice client_name,
+		  struct slice daemon_name, unsigned daemon_port, bool local_program)
+{
+	struct session *session = &gate->session;
+
+	session->client = client;
+	session->client_port = client_port;
+	session->client_name = arena_copy(session->arena, client_name);
+	session->daemon_name = arena_copy(session->arena, daemon_name);
+	session->daemon_port = daemon_port;
+	session->local_program = local_program;
+	gate->view.kind = kind_of(&gate->settings->check, session);
+	hint(gate, STAGE_CONNECT);
+}
+
+/* The same session in a new arena, without what depended on the old HELO name. */
+static void session_renew(struct gate *gate)
+{
+	struct session *session = &gate->session;
+	struct arena *old = session->arena, *arena = arena_new();
+	struct slice *const texts[] = {&session->client_name, &session->daemon_name, &session->tls_version,
+				       &session->tls_cipher,  &session->auth_user,   &session->auth_method};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		*texts[i] = arena_copy(arena, *texts[i]);
+	session->arena = arena;
+	session->helo = SLICE("");
+	memset(&gate->connection_memo, 0, sizeof(gate->connection_memo));
+	memset(gate->connection_slots, 0, sizeof(gate->connection_slots));
+	arena_free(old);
+}
+
+void gate_helo(struct gate *gate, struct slice helo)
+{
+	gate_abort(gate);
+	if (gate->session.helo.n) {
+		session_renew(gate);
+		message_clear(gate);
+	}
+	gate->session.helo = arena_copy(gate->session.arena, slice_head(helo, MAIL_PATH_MAX));
+	gate->view.kind = kind_of(&gate->settings->check, &gate->session);
+	hint(gate, STAGE_HELO);
+}
+
+/* MTAs say the same at every MAIL; only news is copied. */
+static void remember(struct gate *gate, struct slice *known, struct slice news)
+{
+	if (!slice_equal(*known, news))
+		*known = arena_copy(gate->session.arena, news);
+}
+
+void gate_tls(struct gate *gate, struct slice version, struct slice cipher)
+{
+	remember(gate, &gate->session.tls_version, version);
+	remember(gate, &gate->session.tls_cipher, cipher);
+}
+
+void gate_auth(struct gate *gate, struct slice user, struct slice method)
+{
+	remember(gate, &gate->session.auth_user, user);
+	remember(gate, &gate->session.auth_method, method);
+}
+
+void message_begin(struct gate *gate, struct slice sender, bool smtputf8)
+{
+	gate_abort(gate);
+	if (gate->used)
+		message_clear(gate);
+	gate->used = gate->open = true;
+	gate->began_wall_us = clock_wall_us();
+	gate->message.sender = address_parse_path(sender, gate->message.arena);
+	gate->message.smtputf8 = smtputf8;
+	gate->view.kind = kind_of(&gate->settings->check, &gate->session);
+	gate->engine->counters->messages++;
+	gate->engine->counters->messages_open++;
+	hint(gate, STAGE_MAIL);
+}
+
+void gate_abort(struct gate *gate)
+{
+	if (!gate->open)
+		return;
+	/* Nobody was left to receive it: the refusal of the first recipient says why. */
+	for (size_t i = 0; i < gate->rcpt_count && gate->message.recipient_count == 0; i++) {
+		const struct outcome *outcome = &gate->rcpts[i].outcome;
+		if (outcome->verdict == VERDICT_NONE)
+			continue;
+		gate->outcome = *outcome;
+		gate->decided_at = STAGE_RCPT;
+		message_finish(gate, outcome->verdict);
+		return;
+	}
+	message_finish(gate, VERDICT_NONE);
+}
+
+const struct reply *gate_reply(const struct gate *gate)
+{
+	return gate->reply;
+}
+
+const struct change *gate_changes(const struct gate *gate, size_t *count_r)
+{
+	*count_r = gate->change_count;
+	return gate->changes;
+}
+
+const struct slice *gate_quarantine(const struct gate *gate)
+{
+	return gate->decision.quarantined ? &gate->decision.quarantine_reason : NULL;
+}
+
+const struct record *gate_record(const struct gate *gate)
+{
+	return gate->recorded ? &gate->record : NULL;
+}
+
+struct view *gate_view(struct gate *gate)
+{
+	return &gate->view;
+}

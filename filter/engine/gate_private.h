@@ -1,0 +1,68 @@
+/*
+ * gate_private.h - what a gate is made of; only filter/engine/ sees it.
+ */
+#ifndef SEKISHO_GATE_PRIVATE_H
+#define SEKISHO_GATE_PRIVATE_H
+
+#include "engine.h"
+
+struct engine {
+	_Atomic unsigned owners;
+	struct policy *policy;
+	struct resolver *resolver;
+	struct report *report;
+	struct counters *counters;
+};
+
+/* What was said of one recipient, for the record. */
+struct rcpt_outcome {
+	struct slice address;
+	struct outcome outcome; /* verdict NONE: nothing was said */
+};
+
+struct gate {
+	struct engine *engine;
+	const struct settings *settings;
+	const struct tracer *tracer;
+
+	struct session session;
+	struct fact_memo connection_memo;
+	void *connection_slots[CHECK_MAX];
+
+	/* the message; all of it begins anew at MAIL */
+	struct message message;
+	struct fact_memo message_memo, recipient_memo;
+	void *message_slots[CHECK_MAX];
+	struct dns_budget *budget;
+	struct view view;
+	struct decision decision;
+	struct outcome outcome; /* of the message: the rule that accepts or ends it */
+	enum stage decided_at;
+	bool accepted;    /* outcome says ACCEPT */
+	bool ended_early; /* outcome says DISCARD before the end */
+	bool open;        /* between MAIL and the record */
+	bool used;        /* a message was here since the arena was reset */
+	struct rcpt_outcome *rcpts;
+	size_t rcpt_count, rcpt_room;
+	struct reply bound_reply; /* for a bound that was crossed */
+	const struct reply *reply;
+	struct change *changes;
+	size_t change_count;
+	int64_t began_wall_us, spent_us;
+	struct record record;
+	bool recorded;
+};
+
+/* gate.c: ends a message that is open, and begins one. */
+void message_begin(struct gate *, struct slice sender, bool smtputf8);
+
+/* changes.c: what must be done to the header, once the message is let through. */
+void changes_make(struct gate *);
+
+/* finish.c: the message is over; fills the record, counts it and hands it to the report. */
+void message_finish(struct gate *, enum verdict verdict);
+struct slice position_print(struct position, struct arena *); /* "file:line", "" for none */
+struct slice reply_print(const struct reply *,
+			 struct arena *); /* "550 5.7.1 text"; lines joined by LF, all but the last with "550-" */
+
+#endif
