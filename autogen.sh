@@ -1,0 +1,252 @@
+#!/bin/sh
+# autogen.sh - from a fresh clone to a program.
+#
+#   ./autogen.sh                only generates configure
+#   ./autogen.sh demo [--stay]  installs what is missing, builds in build/, shows Sekisho at work behind a real Postfix
+#   ./autogen.sh check          the same preparation, then every test; the last line counts them
+#
+# demo and check install packages with apt-get (by sudo when not root). They remove nothing and
+# start no service: where another MTA is installed, Postfix is unpacked into build/demo-root and used from
+# there. Each step is one line; its log is build/STEP.log and is shown when the step fails.
+set -eu
+cd "$(dirname "$0")"
+
+build_packages="autoconf automake make gcc libc6-dev pkg-config bison flex
+	libmilter-dev libunbound-dev libpcre2-dev libjansson-dev libidn2-dev libxxhash-dev"
+demo_packages="python3 sasl2-bin libsasl2-modules libsasl2-modules-db openssl"
+check_packages="libcmocka-dev python3-pytest python3-dnspython python3-yaml swaks iproute2 util-linux procps m4
+	golang-blitiri-go-spf-dev"
+
+fedora="autoconf automake make gcc pkgconf bison flex sendmail-milter-devel unbound-devel pcre2-devel jansson-devel
+	libidn2-devel xxhash-devel libcmocka-devel python3 python3-pytest python3-dns python3-pyyaml postfix
+	cyrus-sasl-lib cyrus-sasl-plain openssl swaks iproute util-linux"
+opensuse="autoconf automake make gcc pkg-config bison flex sendmail-devel unbound-devel pcre2-devel libjansson-devel
+	libidn2-devel xxhash-devel libcmocka-devel python3 python3-pytest python3-dnspython python3-PyYAML postfix
+	cyrus-sasl cyrus-sasl-plain openssl swaks iproute2 util-linux"
+alpine="autoconf automake make gcc musl-dev pkgconf bison flex libmilter-dev unbound-dev pcre2-dev jansson-dev
+	libidn2-dev xxhash-dev cmocka-dev python3 py3-pytest py3-dnspython py3-yaml postfix
+	cyrus-sasl cyrus-sasl-login openssl swaks iproute2 util-linux unshare"
+
+say() {
+	printf '%-12s %s\n' "$1" "$2"
+}
+
+give_up() {
+	printf 'autogen.sh: %s\n' "$1" >&2
+	exit 1
+}
+
+# step NAME WHAT COMMAND...: one line on the terminal, everything else in build/NAME.log.
+step() {
+	log=build/$1.log
+	what=$2
+	printf '%-12s %s ... ' "$1" "$what"
+	shift 2
+	began=$(date +%s)
+	if "$@" >"$log" 2>&1 </dev/null; then
+		echo "done ($(($(date +%s) - began)) s)"
+		return 0
+	fi
+	echo "FAILED; the end of $log:"
+	tail -n 40 "$log" | sed 's/^/    /'
+	exit 1
+}
+
+# ---- configure -----------------------------------------------------------------
+
+generate() {
+	missing=
+	for tool in autoconf automake; do
+		command -v $tool >/dev/null || missing="$missing $tool"
+	done
+	command -v pkg-config >/dev/null || missing="$missing pkg-config"
+	[ -z "$missing" ] || give_up "missing:$missing (the packages have these names; ./autogen.sh check installs them on Debian and Ubuntu)"
+	autoreconf -fi
+}
+
+# ---- packages ------------------------------------------------------------------
+
+as_root() {
+	if [ "$(id -u)" = 0 ]; then
+		"$@"
+	elif command -v sudo >/dev/null; then
+		sudo "$@"
+	else
+		echo "root is needed for: $*; there is no sudo here"
+		return 1
+	fi
+}
+
+apt() {
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-remove --no-install-recommends \
+		-o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=120 "$@"
+}
+
+installed() {
+	case $(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null) in
+	installed*) return 0 ;;
+	esac
+	return 1
+}
+
+# Names that this release does not have are left out: configure and the tests say what they then miss.
+known() {
+	for package; do
+		[ -z "$(apt-cache -q madison "$package" 2>/dev/null)" ] || printf '%s ' "$package"
+	done
+}
+
+not_installed() {
+	for package; do
+		installed "$package" || printf '%s ' "$package"
+	done
+}
+
+# dpkg asks /usr/sbin/policy-rc.d before it starts a service. For the time of an installation there is
+# one that says no; an administrator's own stays as it is.
+policy=/usr/sbin/policy-rc.d
+policy_is_ours=
+
+forbid_services() {
+	[ ! -e $policy ] || return 0
+	policy_is_ours=yes
+	trap allow_services EXIT
+	trap 'exit 130' INT TERM HUP
+	printf '#!/bin/sh\nexit 101\n' | as_root tee $policy >/dev/null
+	as_root chmod 755 $policy
+}
+
+allow_services() {
+	[ -z "$policy_is_ours" ] || as_root rm -f $policy
+	policy_is_ours=
+}
+
+services_are_forbidden() {
+	answer=0
+	$policy postfix start >/dev/null 2>&1 || answer=$?
+	[ $answer = 101 ]
+}
+
+apt_install() {
+	forbid_services || return 1
+	apt install "$@" || { apt update && apt install "$@"; } # lists that are too old name files that are gone
+}
+
+apt_update_if_needed() {
+	for package; do
+		if [ -z "$(known "$package")" ]; then
+			apt update
+			return
+		fi
+	done
+}
+
+# Postfix: the one that is installed; else its package, without a configuration and without starting it;
+# else, where it would push out another MTA or be started, its files alone.
+postfix_root=build/demo-root
+
+postfix_is_here() {
+	[ -x /usr/sbin/postfix ] || [ -x $postfix_root/usr/sbin/postfix ]
+}
+
+postfix_install() {
+	forbid_services || return 1
+	if services_are_forbidden && apt -s install postfix; then
+		echo 'postfix postfix/main_mailer_type select No configuration' | as_root debconf-set-selections
+		apt_install postfix
+	else
+		postfix_unpack
+	fi
+}
+
+postfix_unpack() {
+	libraries=$(apt-cache depends postfix | sed -n 's/^ *Depends: \(lib[^ ]*\)$/\1/p')
+	libraries=$(not_installed $libraries)
+	[ -z "$libraries" ] || apt_install $libraries || return 1
+	rm -rf $postfix_root build/demo-debs
+	mkdir -p build/demo-debs
+	(cd build/demo-debs && apt-get -q download postfix) || return 1
+	dpkg -x build/demo-debs/postfix_*.deb $postfix_root || return 1
+	rm -rf build/demo-debs
+}
+
+packages_install() {
+	apt_update_if_needed $build_packages postfix || return 1
+	wanted=$(not_installed $(known "$@"))
+	[ -z "$wanted" ] || apt_install $wanted || return 1
+	postfix_is_here || postfix_install || return 1
+	allow_services
+}
+
+show_lists() {
+	say packages "no apt-get on this system; what is needed has these names"
+	printf '  Fedora:   %s\n' "$(echo $fedora)"
+	printf '  openSUSE: %s\n' "$(echo $opensuse)"
+	printf '  Alpine:   %s\n' "$(echo $alpine)"
+	say packages "going on with what is here"
+}
+
+packages() {
+	if ! command -v apt-get >/dev/null; then
+		show_lists
+	elif [ -n "$(not_installed $(known "$@"))" ] || ! postfix_is_here || [ -z "$(known $build_packages)" ]; then
+		step packages "installing what is missing" packages_install "$@"
+	else
+		say packages "all here"
+	fi
+}
+
+# ---- the two commands ------------------------------------------------------------
+
+up_to_date() {
+	[ -e configure ] && [ -e Makefile.in ] && [ -e build/Makefile ] &&
+		[ -z "$(find configure.ac Makefile.am -newer Makefile.in)" ]
+}
+
+configure() {
+	generate && (cd build && ../configure)
+}
+
+prepare() {
+	mkdir -p build
+	packages "$@"
+	up_to_date || step configure "generating and configuring in build/" configure
+	step build "build/sekisho" make -C build -j"$(nproc)"
+}
+
+# tests NAME WHAT: runs `make NAME`, which may fail: what failed is counted and shown at the end.
+tests() {
+	log=build/$1.log
+	printf '%-12s %s ... ' "$1" "$2"
+	began=$(date +%s)
+	answer=done
+	make -C build -k -j"$(nproc)" "$1" >"$log" 2>&1 </dev/null || { answer="FAILED, see $log"; failed=1; }
+	echo "$answer ($(($(date +%s) - began)) s)"
+}
+
+check() {
+	prepare $build_packages $demo_packages $check_packages
+	rm -f build/tests/*/*.trs build/check-system.xml # counted is what ran now
+	failed=0
+	tests check "unit tests, scenarios, conformance"
+	tests check-system "the daemon behind a real Postfix and a real Sendmail"
+	/usr/bin/python3 tests/count.py build || failed=1
+	exit $failed
+}
+
+demo() {
+	prepare $build_packages $demo_packages
+	exec /usr/bin/python3 tests/demo/demo.py build/sekisho "$@"
+}
+
+usage() {
+	sed -n '2,/^set/ s/^# \{0,1\}//p' "$0"
+}
+
+case ${1-} in
+"") generate ;;
+demo) shift && demo "$@" ;;
+check) check ;;
+-h | --help) usage ;;
+*) usage >&2 && exit 64 ;;
+esac

@@ -1,0 +1,127 @@
+#!/usr/bin/python3
+"""count.py BUILD - what the tests said, and one closing line that counts all of them.
+
+Reads what `make check` and `make check-system` leave in the build directory: for each program of `make check` its
+.trs (the verdict) and .log (what it printed), for pytest its JUnit file. A test is a cmocka test, a scenario, a
+conformance case, a pytest test. A runner of ours that is no cmocka program prints as its last line
+"N passed, N failed", with ", N skipped" behind it where tests were skipped, and before that one line for each
+that says "skipped: NAME: why". Exits 1 when anything failed, or when nothing was run.
+"""
+import os
+import re
+import sys
+import xml.etree.ElementTree as xml
+
+CMOCKA = re.compile(r"^\[ +(PASSED|FAILED|SKIPPED|ERROR) +\] (\d+) test\(s\)", re.M)
+CMOCKA_GOOD = re.compile(r"\[ (RUN|      OK) ")
+CMOCKA_SKIPPED = re.compile(r"^\[ +SKIPPED +\] ([a-z]\w*)$", re.M)
+OURS = re.compile(r"^(?:.*: )?(\d+) passed, (\d+) failed(?:, (\d+) skipped)?\.?$", re.M)
+OURS_SKIPPED = re.compile(r"^skipped: (.*)$", re.M)
+FAILED_LOG_LINES = 60
+
+
+class Tally:
+    def __init__(self):
+        self.passed = self.failed = 0
+        self.skipped = []  # "name: why"
+        self.failures = []  # (name, text)
+
+    def fail(self, name, text, count=1):
+        self.failed += count
+        self.failures.append((name, text))
+
+    def __str__(self):
+        line = f"{self.passed} passed, {self.failed} failed"
+        return line + (f", {len(self.skipped)} skipped" if self.skipped else "")
+
+
+def read(path):
+    try:
+        with open(path, errors="replace") as f:
+            return f.read()
+    except OSError:
+        return ""
+
+
+def last_line(text):
+    lines = text.strip().splitlines()
+    return lines[-1] if lines else "no reason given"
+
+
+def numbers(log):
+    """(passed, failed, [skipped]) as the log says, or None when it does not count."""
+    cmocka = [(word, int(number)) for word, number in CMOCKA.findall(log)]
+    if cmocka:
+        return (sum(n for word, n in cmocka if word == "PASSED"),
+                sum(n for word, n in cmocka if word in ("FAILED", "ERROR")),
+                sorted(set(CMOCKA_SKIPPED.findall(log))))
+    ours = OURS.findall(log)
+    if ours:
+        passed, failed, skipped = ours[-1]
+        reasons = OURS_SKIPPED.findall(log)
+        reasons += ["no reason given"] * (int(skipped or 0) - len(reasons))
+        return int(passed), int(failed), reasons[:int(skipped or 0)]
+    return None
+
+
+def count_program(name, result, log, tally):
+    counted = numbers(log)
+    if result == "SKIP" and counted is None:
+        tally.skipped.append(f"{name}: {last_line(log)}")
+        return
+    passed, failed, skipped = counted or (int(result == "PASS"), 0, [])
+    tally.passed += passed
+    tally.skipped += [f"{name}: {reason}" for reason in skipped]
+    if result not in ("PASS", "SKIP") or failed:
+        lines = [line for line in log.splitlines() if not CMOCKA_GOOD.match(line)]
+        tally.fail(name, "\n".join(lines[-FAILED_LOG_LINES:]), max(failed, 1))
+
+
+def count_programs(build, tally):
+    """The programs of `make check`."""
+    found = []
+    for directory, _, files in os.walk(os.path.join(build, "tests")):
+        found += [os.path.join(directory, file) for file in files if file.endswith(".trs")]
+    for path in sorted(found):
+        result = re.search(r"^:test-result: (\w+)", read(path), re.M)
+        name = os.path.relpath(path, build)[:-len(".trs")]
+        count_program(name, result.group(1) if result else "ERROR", read(path[:-len(".trs")] + ".log"), tally)
+    if not found:
+        tally.fail("make check", "no test was run; see " + os.path.join(build, "check.log"))
+
+
+def count_pytest(build, tally):
+    try:
+        cases = xml.parse(os.path.join(build, "check-system.xml")).iter("testcase")
+    except (OSError, xml.ParseError):
+        tally.fail("make check-system", "no test was run; see " + os.path.join(build, "check-system.log"))
+        return
+    for case in cases:
+        name = f"{case.get('classname') or case.get('file') or 'tests.system'}.{case.get('name')}"
+        broken = case.find("failure") if case.find("failure") is not None else case.find("error")
+        skipped = case.find("skipped")
+        if broken is not None:
+            lines = (broken.text or broken.get("message") or "").splitlines()[-FAILED_LOG_LINES:]
+            tally.fail(name, "\n".join(lines))
+        elif skipped is not None:
+            tally.skipped.append(f"{name}: {skipped.get('message')}")
+        else:
+            tally.passed += 1
+
+
+def main():
+    build = sys.argv[1]
+    tally = Tally()
+    count_programs(build, tally)
+    count_pytest(build, tally)
+    for line in tally.skipped:
+        print("  skipped ", line)
+    for name, text in tally.failures:
+        print("  FAILED  ", name)
+        print("\n".join("      " + line for line in text.splitlines()))
+    print(tally)
+    return 1 if tally.failed or not tally.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
