@@ -76,6 +76,11 @@ struct slice header_safe(struct slice value, size_t name_length, struct arena *)
 /* True for a field name of RFC 5322 3.6.8: printable ASCII without the colon, 1..76 bytes. */
 bool header_name_valid(struct slice name);
 
+/* Takes the next header field off `*rest`, the text of a message in a file (LF or CRLF, folded lines;
+ * an mbox "From " line in front is passed over). False when the header is over: *rest is the body then.
+ * The value keeps its leading space, folding by LF. */
+bool message_next_field(struct slice *rest, struct arena *, struct slice *name_r, struct slice *value_r);
+
 /* ---- Authentication-Results (RFC 8601) ------------------------------------- */
 
 struct authres; /* one header field under construction */

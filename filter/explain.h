@@ -1,0 +1,31 @@
+/*
+ * explain.h - the two halves of `sekisho explain`: verb_explain.c reads the
+ * arguments and runs the message, explain_show.c shows what happened.
+ */
+#ifndef SEKISHO_EXPLAIN_H
+#define SEKISHO_EXPLAIN_H
+
+#include "engine.h"
+
+#define EXPLAIN_RECIPIENTS_MAX 1000
+
+struct explain {
+	const char *config, *zone, *client_name, *helo, *sender, *auth_user, *daemon_name, *message;
+	const char *recipients[EXPLAIN_RECIPIENTS_MAX];
+	size_t recipient_count;
+	struct ip client;
+	bool client_given, local_program, tls, json;
+	unsigned port;
+
+	struct arena *arena; /* of the rules below */
+	struct rule_trace *rules;
+	size_t rule_count, rule_room;
+};
+
+/* The tracer: keeps each rule that was tried, in order. `context` is the struct explain. */
+void explain_rule(void *context, const struct rule_trace *);
+
+void explain_show_text(struct explain *, struct gate *);
+void explain_show_json(struct explain *, struct gate *);
+
+#endif

@@ -1,0 +1,328 @@
+/*
+ * explain_show.c - what `sekisho explain` prints: each stage with the rules that
+ * were tried and what they saw, the verdict, the reply, and what changes in the
+ * header; for a person, or as one JSON object.
+ */
+#include "explain.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const truth_words[] = {[TRUTH_FALSE] = "false", [TRUTH_TRUE] = "true", [TRUTH_UNKNOWN] = "unknown"};
+static const char *const change_words[] = {
+    [CHANGE_DELETE] = "delete", [CHANGE_REPLACE] = "replace", [CHANGE_INSERT] = "insert"};
+
+void explain_rule(void *context, const struct rule_trace *rule)
+{
+	struct explain *explain = context;
+
+	if (explain->rule_count == explain->rule_room) {
+		size_t room = explain->rule_room ? explain->rule_room * 2 : 64;
+		struct rule_trace *rules = arena_alloc(explain->arena, room * sizeof(*rules));
+
+		if (explain->rule_count)
+			memcpy(rules, explain->rules, explain->rule_count * sizeof(*rules));
+		explain->rules = rules;
+		explain->rule_room = room;
+	}
+	explain->rules[explain->rule_count++] = *rule;
+}
+
+/* ---- every fact ---------------------------------------------------------------- */
+
+/* The recipients as facts see them: one as itself, several as a list. */
+static json_t *recipient_facts(struct explain *explain, struct view *view, const struct fact *fact)
+{
+	json_t *values = json_array();
+	struct fact_memo memo;
+
+	for (size_t i = 0; i < explain->recipient_count; i++) {
+		struct recipient recipient = {
+		    address_parse_path(slice_of(explain->recipients[i]), view->message->arena)};
+
+		memset(&memo, 0, sizeof(memo));
+		view->recipient = &recipient;
+		view->recipient_memo = &memo;
+		struct value value = fact_get(view, fact, SLICE(""));
+		json_array_append_new(values, value.state == VALUE_SET
+						  ? json_text(value_print(&value, view->message->arena))
+						  : json_null());
+		view->recipient = NULL;
+	}
+	if (json_array_size(values) != 1)
+		return values;
+	json_t *only = json_incref(json_array_get(values, 0));
+	json_decref(values);
+	return only;
+}
+
+static json_t *value_json(const struct value *value, struct arena *arena)
+{
+	if (value->state != VALUE_SET)
+		return json_null();
+	if (value->type == TYPE_BOOL)
+		return json_boolean(value->boolean);
+	if (value->type == TYPE_NUMBER)
+		return json_integer(value->number);
+	return json_text(value_print(value, arena));
+}
+
+/* Every fact there is, also those that no rule read, and header fields that some rule read. */
+static json_t *all_facts(struct explain *explain, struct gate *gate)
+{
+	struct view *view = gate_view(gate);
+	json_t *facts = json_object();
+	const struct fact *fact;
+
+	view->stage = STAGE_MESSAGE;
+	dns_budget_deadline(view->budget, clock_us() + ENGINE_CALLBACK_US);
+	for (unsigned number = 0; (fact = fact_at(number)) != NULL; number++) {
+		if (fact->argument)
+			continue;
+		if (fact->scope == SCOPE_RECIPIENT) {
+			json_object_set_new(facts, fact->name, recipient_facts(explain, view, fact));
+			continue;
+		}
+		struct value value = fact_get(view, fact, SLICE(""));
+		json_object_set_new(facts, fact->name, value_json(&value, view->message->arena));
+	}
+	for (size_t i = 0; i < explain->rule_count; i++)
+		for (size_t k = 0; k < explain->rules[i].seen_count; k++) {
+			const struct seen *seen = &explain->rules[i].seen[k];
+			const char *name = arena_cstring(explain->arena, seen->fact);
+
+			if (!json_object_get(facts, name))
+				json_object_set_new(facts, name, json_text(seen->value));
+		}
+	return facts;
+}
+
+/* ---- JSON ----------------------------------------------------------------------- */
+
+static json_t *text_or_null(struct slice text)
+{
+	return text.n ? json_text(text) : json_null();
+}
+
+static json_t *position_json(struct explain *explain, struct position where)
+{
+	if (!where.file)
+		return json_null();
+	return json_text(arena_printf(explain->arena, "%s:%u", where.file, where.line));
+}
+
+static json_t *rules_json(struct explain *explain)
+{
+	json_t *rules = json_array();
+
+	for (size_t i = 0; i < explain->rule_count; i++) {
+		const struct rule_trace *rule = &explain->rules[i];
+		json_t *one = json_object(), *seen = json_object();
+
+		for (size_t k = 0; k < rule->seen_count; k++)
+			json_object_set_new(seen, arena_cstring(explain->arena, rule->seen[k].fact),
+					    json_text(rule->seen[k].value));
+		json_object_set_new(one, "stage", json_string(stage_names[rule->stage]));
+		json_object_set_new(one, "rule", position_json(explain, rule->where));
+		json_object_set_new(one, "source", json_text(rule->source));
+		json_object_set_new(one, "truth", json_string(truth_words[rule->truth]));
+		json_object_set_new(one, "values", seen);
+		json_object_set_new(one, "effect", json_string(rule->effect));
+		json_array_append_new(rules, one);
+	}
+	return rules;
+}
+
+static json_t *changes_json(struct gate *gate)
+{
+	json_t *changes = json_array();
+	size_t count;
+	const struct change *change = gate_changes(gate, &count);
+
+	for (; count > 0; count--, change++) {
+		json_t *one = json_object();
+
+		json_object_set_new(one, "action", json_string(change_words[change->kind]));
+		json_object_set_new(one, "name", json_text(change->name));
+		if (change->kind != CHANGE_INSERT)
+			json_object_set_new(one, "index", json_integer(change->index));
+		if (change->kind != CHANGE_DELETE)
+			json_object_set_new(one, "value", json_text(slice_trim(change->value)));
+		json_array_append_new(changes, one);
+	}
+	return changes;
+}
+
+static json_t *recipients_json(const struct record *record)
+{
+	json_t *recipients = json_array();
+
+	for (size_t i = 0; i < record->recipient_count; i++) {
+		const struct record_recipient *recipient = &record->recipients[i];
+		json_t *one = json_object();
+
+		json_object_set_new(one, "recipient", json_text(recipient->address));
+		json_object_set_new(one, "verdict",
+				    recipient->verdict.n ? json_text(recipient->verdict) : json_string("accept"));
+		json_object_set_new(one, "reply", text_or_null(recipient->reply));
+		json_object_set_new(one, "rule", text_or_null(recipient->rule));
+		json_array_append_new(recipients, one);
+	}
+	return recipients;
+}
+
+static json_t *notes_json(const struct record *record)
+{
+	json_t *notes = json_array();
+
+	for (size_t i = 0; i < record->note_count; i++) {
+		json_t *one = json_object();
+
+		json_object_set_new(one, "kind", json_text(record->notes[i].kind));
+		json_object_set_new(one, "rule", json_text(record->notes[i].rule));
+		json_object_set_new(one, "text", json_text(record->notes[i].text));
+		json_array_append_new(notes, one);
+	}
+	return notes;
+}
+
+void explain_show_json(struct explain *explain, struct gate *gate)
+{
+	const struct record *record = gate_record(gate);
+	const struct slice *quarantine = gate_quarantine(gate);
+	json_t *object = json_object();
+
+	json_object_set_new(object, "verdict", json_text(record->verdict));
+	json_object_set_new(object, "reply", text_or_null(record->reply));
+	json_object_set_new(object, "rule", text_or_null(record->rule));
+	json_object_set_new(object, "stage", text_or_null(record->stage));
+	json_object_set_new(object, "kind", json_text(record->kind));
+	json_object_set_new(object, "quarantine", quarantine ? json_text(*quarantine) : json_null());
+	json_object_set_new(object, "recipients", recipients_json(record));
+	json_object_set_new(object, "header-changes", changes_json(gate));
+	json_object_set_new(object, "notes", notes_json(record));
+	json_object_set_new(object, "trace", rules_json(explain));
+	json_object_set_new(object, "facts", all_facts(explain, gate));
+	json_dumpf(object, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(object);
+}
+
+/* ---- for a person ---------------------------------------------------------------- */
+
+/* What a terminal must not get: control bytes of strangers. Line ends become " / ". */
+static void print_safe(struct slice text)
+{
+	for (size_t i = 0; i < text.n; i++) {
+		unsigned char c = (unsigned char)text.p[i];
+
+		if (c == '\n')
+			fputs("\n             ", stdout);
+		else if (c < 0x20 || c == 0x7f)
+			printf("\\x%02x", c);
+		else
+			putchar(c);
+	}
+}
+
+static void print_rule(const struct rule_trace *rule)
+{
+	printf("  %s:%u  ", rule->where.file, rule->where.line);
+	print_safe(rule->source);
+	putchar('\n');
+	for (size_t i = 0; i < rule->seen_count; i++) {
+		printf("      ");
+		print_safe(rule->seen[i].fact);
+		printf(" = ");
+		print_safe(rule->seen[i].value.n ? rule->seen[i].value : SLICE("(none)"));
+		putchar('\n');
+	}
+	printf("      %s: %s\n", truth_words[rule->truth], rule->effect);
+}
+
+static void print_stages(const struct explain *explain)
+{
+	for (size_t i = 0; i < explain->rule_count; i++) {
+		const struct rule_trace *rule = &explain->rules[i];
+
+		if (i == 0 || rule->stage != rule[-1].stage)
+			printf("on %s\n", stage_names[rule->stage]);
+		print_rule(rule);
+	}
+	if (explain->rule_count == 0)
+		printf("no rule concerns this message\n");
+}
+
+static void print_line(const char *name, struct slice text)
+{
+	if (!text.n)
+		return;
+	printf("%-12s ", name);
+	print_safe(text);
+	putchar('\n');
+}
+
+static void print_recipients(const struct record *record)
+{
+	for (size_t i = 0; i < record->recipient_count; i++) {
+		const struct record_recipient *recipient = &record->recipients[i];
+
+		if (!recipient->reply.n)
+			continue;
+		print_line("refused", recipient->address);
+		print_line("  rule", recipient->rule);
+		print_line("  reply", recipient->reply);
+	}
+}
+
+static void print_changes(struct gate *gate)
+{
+	size_t count;
+	const struct change *change = gate_changes(gate, &count);
+
+	if (count)
+		printf("header\n");
+	for (; count > 0; count--, change++) {
+		printf("  %-8s ", change_words[change->kind]);
+		print_safe(change->name);
+		if (change->kind != CHANGE_INSERT)
+			printf(" (number %u)", change->index);
+		if (change->kind != CHANGE_DELETE) {
+			printf(":");
+			print_safe(change->value);
+		}
+		putchar('\n');
+	}
+}
+
+void explain_show_text(struct explain *explain, struct gate *gate)
+{
+	const struct record *record = gate_record(gate);
+	const struct slice *quarantine = gate_quarantine(gate);
+
+	print_stages(explain);
+	putchar('\n');
+	print_line("traffic", record->kind);
+	print_line("verdict", record->verdict);
+	print_line("decided by", record->rule.n ? record->rule : SLICE("no rule: let through"));
+	print_line("reply", record->reply);
+	if (quarantine)
+		print_line("quarantine", *quarantine);
+	print_recipients(record);
+	for (size_t i = 0; i < record->note_count; i++) {
+		print_line(record->notes[i].kind.p, record->notes[i].text);
+		print_line("  rule", record->notes[i].rule);
+	}
+	print_changes(gate);
+
+	json_t *facts = all_facts(explain, gate), *value;
+	const char *name;
+	printf("facts\n");
+	json_object_foreach(facts, name, value)
+	{
+		char *text = json_dumps(value, JSON_ENCODE_ANY);
+		printf("  %-18s %s\n", name, json_is_null(value) ? "-" : text);
+		free(text);
+	}
+	json_decref(facts);
+}

@@ -1,0 +1,274 @@
+/*
+ * verb_explain.c - `sekisho explain`: one message through the real engine, without
+ * an MTA, and what every rule saw on the way. Reading the arguments and running
+ * are here, showing is in explain_show.c.
+ */
+#include "explain.h"
+#include "verbs.h"
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MESSAGE_MAX (256u * 1024 * 1024) /* a larger file is not a mail anybody takes */
+
+static const char help[] =
+    "usage: sekisho explain [-c FILE] [--zone FILE] --client IP --sender ADDRESS [OPTIONS] [MESSAGE]\n"
+    "\n"
+    "Runs the policy over one message and shows each rule that was tried, what it saw, and\n"
+    "which one decided. MESSAGE is a file with header and body (\"-\": standard input); without\n"
+    "it the message is empty.\n"
+    "\n"
+    "  -c, --config FILE     policy file (" DEFAULT_CONFIG ")\n"
+    "      --zone FILE       answer DNS questions from this zone text alone\n"
+    "      --client IP       address of the SMTP client; \"local\" for a program of this host\n"
+    "      --client-name N   its name as the MTA verified it\n"
+    "      --helo H          the name in its HELO or EHLO\n"
+    "      --sender A        MAIL FROM; <> is the null sender\n"
+    "      --recipient A     RCPT TO; may stand several times\n"
+    "      --auth-user U     the client has authenticated as U\n"
+    "      --tls             the connection is encrypted\n"
+    "      --port N          the port of ours that it came to (25)\n"
+    "      --daemon-name N   the MTA's name of that service\n"
+    "      --json            one JSON object for programs\n";
+
+enum {
+	OPT_ZONE = 256,
+	OPT_CLIENT,
+	OPT_NAME,
+	OPT_HELO,
+	OPT_SENDER,
+	OPT_RCPT,
+	OPT_AUTH,
+	OPT_TLS,
+	OPT_PORT,
+	OPT_DAEMON,
+	OPT_JSON,
+	OPT_HELP
+};
+
+static const struct option long_options[] = {
+    {"config", required_argument, NULL, 'c'},
+    {"zone", required_argument, NULL, OPT_ZONE},
+    {"client", required_argument, NULL, OPT_CLIENT},
+    {"client-name", required_argument, NULL, OPT_NAME},
+    {"helo", required_argument, NULL, OPT_HELO},
+    {"sender", required_argument, NULL, OPT_SENDER},
+    {"recipient", required_argument, NULL, OPT_RCPT},
+    {"auth-user", required_argument, NULL, OPT_AUTH},
+    {"tls", no_argument, NULL, OPT_TLS},
+    {"port", required_argument, NULL, OPT_PORT},
+    {"daemon-name", required_argument, NULL, OPT_DAEMON},
+    {"json", no_argument, NULL, OPT_JSON},
+    {"help", no_argument, NULL, OPT_HELP},
+    {NULL, 0, NULL, 0},
+};
+
+static int wrong(const char *what, const char *value)
+{
+	fprintf(stderr, "sekisho explain: %s%s%s; see sekisho explain --help\n", what, value ? " " : "",
+		value ? value : "");
+	return VERB_USAGE;
+}
+
+static int set_client(struct explain *explain, const char *text)
+{
+	explain->client_given = true;
+	if (strcmp(text, "local") == 0) {
+		explain->local_program = true;
+		return VERB_OK;
+	}
+	return ip_parse(slice_of(text), &explain->client) == 0 ? VERB_OK : wrong("--client is no IP address:", text);
+}
+
+static int set_port(struct explain *explain, const char *text)
+{
+	uint64_t port;
+
+	if (slice_number(slice_of(text), 65535, &port) != 0)
+		return wrong("--port is no port number:", text);
+	explain->port = (unsigned)port;
+	return VERB_OK;
+}
+
+static int set_option(struct explain *explain, int option, const char *value)
+{
+	switch (option) {
+	case 'c':
+		explain->config = value;
+		return VERB_OK;
+	case OPT_ZONE:
+		explain->zone = value;
+		return VERB_OK;
+	case OPT_NAME:
+		explain->client_name = value;
+		return VERB_OK;
+	case OPT_HELO:
+		explain->helo = value;
+		return VERB_OK;
+	case OPT_SENDER:
+		explain->sender = value;
+		return VERB_OK;
+	case OPT_AUTH:
+		explain->auth_user = value;
+		return VERB_OK;
+	case OPT_DAEMON:
+		explain->daemon_name = value;
+		return VERB_OK;
+	case OPT_CLIENT:
+		return set_client(explain, value);
+	case OPT_PORT:
+		return set_port(explain, value);
+	case OPT_RCPT:
+		if (explain->recipient_count == EXPLAIN_RECIPIENTS_MAX)
+			return wrong("too many recipients", NULL);
+		explain->recipients[explain->recipient_count++] = value;
+		return VERB_OK;
+	case OPT_TLS:
+		explain->tls = true;
+		return VERB_OK;
+	case OPT_JSON:
+		explain->json = true;
+		return VERB_OK;
+	}
+	return VERB_USAGE;
+}
+
+static int read_arguments(struct explain *explain, int argc, char **argv)
+{
+	int option, code;
+
+	optind = 1;
+	while ((option = getopt_long(argc, argv, "c:h", long_options, NULL)) != -1) {
+		if (option == OPT_HELP || option == 'h') {
+			fputs(help, stdout);
+			exit(VERB_OK);
+		}
+		code = set_option(explain, option, optarg);
+		if (code != VERB_OK)
+			return code;
+	}
+	if (optind < argc)
+		explain->message = argv[optind++];
+	if (optind < argc)
+		return wrong("one message at a time, not also", argv[optind]);
+	if (!explain->client_given)
+		return wrong("--client IP is missing", NULL);
+	if (!explain->sender)
+		return wrong("--sender ADDRESS is missing (<> is the null sender)", NULL);
+	return VERB_OK;
+}
+
+static struct resolver *open_resolver(const struct explain *explain, const struct policy *policy, int *code_r)
+{
+	struct resolver *resolver = NULL;
+	struct error err;
+	struct slice zone;
+
+	*code_r = VERB_UNAVAILABLE;
+	if (!explain->zone) {
+		resolver = resolver_open(&policy_settings(policy)->resolver, &err);
+	} else if (file_read(explain->zone, MESSAGE_MAX, &zone, &err) != 0) {
+		*code_r = VERB_NOINPUT;
+	} else {
+		resolver = resolver_open_zone(zone, explain->zone, &err);
+		free((void *)(uintptr_t)zone.p);
+		*code_r = VERB_NOINPUT;
+	}
+	if (!resolver)
+		fprintf(stderr, "sekisho explain: %s\n", err.text);
+	return resolver;
+}
+
+static void tell_message(struct gate *gate, struct slice text)
+{
+	struct arena *arena = arena_new();
+	struct slice name, value;
+
+	while (message_next_field(&text, arena, &name, &value))
+		gate_header(gate, name, value);
+	gate_body(gate, text);
+	arena_free(arena);
+}
+
+/* The conversation. A message that is refused at MAIL has no more of it. */
+static void run(struct explain *explain, struct gate *gate, struct slice message)
+{
+	gate_connect(gate, explain->client, 0, slice_of(explain->client_name), slice_of(explain->daemon_name),
+		     explain->local_program ? 0 : explain->port, explain->local_program);
+	if (explain->helo)
+		gate_helo(gate, slice_of(explain->helo));
+	if (explain->tls)
+		gate_tls(gate, SLICE("TLSv1.3"), SLICE("TLS_AES_256_GCM_SHA384"));
+	if (explain->auth_user)
+		gate_auth(gate, slice_of(explain->auth_user), SLICE("PLAIN"));
+	if (gate_mail(gate, slice_of(explain->sender), false) == GATE_REFUSE)
+		return;
+	for (size_t i = 0; i < explain->recipient_count; i++)
+		gate_rcpt(gate, slice_of(explain->recipients[i]));
+	/* When no recipient is left no MTA asks for the message. */
+	if (explain->recipient_count && gate_view(gate)->message->recipient_count == 0) {
+		gate_abort(gate);
+		return;
+	}
+	gate_queue_id(gate, SLICE("explain"));
+	tell_message(gate, message);
+	gate_end(gate);
+}
+
+static int explain_message(struct explain *explain, struct policy *policy, struct slice message)
+{
+	int code;
+	struct resolver *resolver = open_resolver(explain, policy, &code);
+	struct counters counters = {0};
+	struct engine *engine;
+	struct gate *gate;
+	struct tracer tracer = {explain_rule, explain};
+
+	if (!resolver)
+		return code;
+	engine = engine_new(policy, resolver, NULL, &counters);
+	gate = gate_open(engine);
+	gate_trace(gate, &tracer);
+	run(explain, gate, message);
+	if (explain->json)
+		explain_show_json(explain, gate);
+	else
+		explain_show_text(explain, gate);
+	gate_close(gate);
+	engine_release(engine);
+	resolver_release(resolver);
+	return VERB_OK;
+}
+
+int verb_explain(int argc, char **argv)
+{
+	struct explain explain = {.config = DEFAULT_CONFIG, .port = 25};
+	struct diagnostics *diagnostics;
+	struct slice message = SLICE("");
+	struct policy *policy;
+	struct error err;
+	int code = read_arguments(&explain, argc, argv);
+
+	if (code != VERB_OK)
+		return code;
+	if (explain.message && file_read(explain.message, MESSAGE_MAX, &message, &err) != 0) {
+		fprintf(stderr, "sekisho explain: %s\n", err.text);
+		return VERB_NOINPUT;
+	}
+	diagnostics = diagnostics_new();
+	policy = policy_load(explain.config, NULL, diagnostics);
+	if (diagnostics_errors(diagnostics) + diagnostics_warnings(diagnostics) > 0) {
+		char *text = diagnostics_print(diagnostics);
+		fputs(text, stderr);
+		free(text);
+	}
+	explain.arena = arena_new();
+	code = policy ? explain_message(&explain, policy, message) : VERB_CONFIG;
+	arena_free(explain.arena);
+	policy_release(policy);
+	diagnostics_free(diagnostics);
+	if (explain.message)
+		free((void *)(uintptr_t)message.p);
+	return code;
+}
