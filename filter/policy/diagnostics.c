@@ -1,0 +1,257 @@
+/*
+ * diagnostics.c - the errors and warnings of one policy file, kept in its order
+ * and printed with the line and a caret.
+ *
+ * Contract: diagnostics.h (inside the room), policy.h (outside).
+ */
+#include "diagnostics.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SHOWN_LINE_MAX 160 /* bytes of a line of the file that are printed; around the caret when it is longer */
+
+struct diagnostic {
+	struct place place;
+	unsigned order; /* as it was found: keeps the order of equal places */
+	bool warning;
+	const char *text; /* "file:line:col: what; what to do" */
+};
+
+struct diagnostics {
+	struct arena *arena;
+	const char *file;
+	struct slice source;
+	struct diagnostic *found;
+	size_t count, room;
+	size_t errors, warnings; /* kept ones and those beyond the limit */
+	bool cut;
+};
+
+struct diagnostics *diagnostics_new(void)
+{
+	struct diagnostics *d = xmalloc(sizeof(*d));
+
+	d->arena = arena_new();
+	d->file = "";
+	return d;
+}
+
+void diagnostics_free(struct diagnostics *d)
+{
+	if (!d)
+		return;
+	arena_free(d->arena);
+	free(d->found);
+	free(d);
+}
+
+void diagnostics_source(struct diagnostics *d, const char *file, struct slice text)
+{
+	d->file = arena_cstring(d->arena, slice_of(file));
+	d->source = arena_copy(d->arena, text);
+}
+
+size_t diagnostics_errors(const struct diagnostics *d)
+{
+	return d->errors;
+}
+
+size_t diagnostics_warnings(const struct diagnostics *d)
+{
+	return d->warnings;
+}
+
+bool diagnostics_full(const struct diagnostics *d)
+{
+	return d->errors >= DIAGNOSTICS_MAX;
+}
+
+bool diagnostics_knows(const struct diagnostics *d, unsigned statement)
+{
+	for (size_t i = 0; i < d->count; i++) {
+		if (!d->found[i].warning && d->found[i].place.statement == statement)
+			return true;
+	}
+	return false;
+}
+
+static bool stands_before(const struct diagnostic *a, const struct diagnostic *b)
+{
+	if (a->place.line != b->place.line)
+		return a->place.line < b->place.line;
+	if (a->place.column != b->place.column)
+		return a->place.column < b->place.column;
+	return a->order < b->order;
+}
+
+/* Keeps the order of the file: there are never many. */
+static void keep(struct diagnostics *d, struct diagnostic diagnostic)
+{
+	size_t at = d->count;
+
+	if (d->count == d->room) {
+		d->room = d->room ? 2 * d->room : 16;
+		d->found = xrealloc(d->found, d->room * sizeof(*d->found));
+	}
+	while (at > 0 && stands_before(&diagnostic, &d->found[at - 1])) {
+		d->found[at] = d->found[at - 1];
+		at--;
+	}
+	d->found[at] = diagnostic;
+	d->count++;
+}
+
+static const char *line_of(struct diagnostics *d, struct place place, const char *kind, const char *what)
+{
+	struct slice line;
+
+	if (place.line)
+		line = arena_printf(d->arena, "%s:%u:%u: %s%s", d->file, place.line, place.column, kind, what);
+	else
+		line = arena_printf(d->arena, "%s: %s%s", d->file, kind, what);
+	return arena_cstring(d->arena, line);
+}
+
+void diagnostics_error(struct diagnostics *d, struct place place, const char *format, ...)
+{
+	struct diagnostic diagnostic = {.place = place, .order = (unsigned)d->count};
+	char text[DIAGNOSTIC_TEXT_MAX];
+	va_list arguments;
+
+	if (place.statement && diagnostics_knows(d, place.statement))
+		return;
+	if (diagnostics_full(d)) {
+		d->cut = true;
+		return;
+	}
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	diagnostic.text = line_of(d, place, "", text);
+	keep(d, diagnostic);
+	d->errors++;
+}
+
+void diagnostics_warning(struct diagnostics *d, struct place place, const char *format, ...)
+{
+	struct diagnostic diagnostic = {.place = place, .order = (unsigned)d->count, .warning = true};
+	char text[DIAGNOSTIC_TEXT_MAX];
+	va_list arguments;
+
+	d->warnings++;
+	if (d->warnings > DIAGNOSTICS_MAX)
+		return;
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	diagnostic.text = line_of(d, place, "warning: ", text);
+	keep(d, diagnostic);
+}
+
+const char *diagnostics_line(const struct diagnostics *d, size_t number)
+{
+	if (number < d->count)
+		return d->found[number].text;
+	if (number == d->count && d->cut)
+		return "and more errors; mend these first, then check again";
+	return NULL;
+}
+
+/* ---- printing ------------------------------------------------------------- */
+
+static struct slice source_line(const struct diagnostics *d, unsigned line)
+{
+	struct slice rest = d->source, text = {0};
+
+	for (unsigned i = 0; i < line; i++) {
+		if (!slice_cut(&rest, '\n', &text))
+			return (struct slice){0};
+	}
+	return text;
+}
+
+static bool is_continuation(char c) /* of a UTF-8 sequence: takes no column of its own */
+{
+	return ((unsigned char)c & 0xC0) == 0x80;
+}
+
+static char shown(char c)
+{
+	if (c == '\t')
+		return c;
+	return (unsigned char)c < 0x20 || c == 0x7F ? '?' : c;
+}
+
+/* The line, and below it a caret; a tab stays a tab in both, so that they agree. */
+static void print_source(FILE *out, struct slice line, unsigned column)
+{
+	size_t caret = column - 1, start = 0;
+
+	if (caret > line.n)
+		caret = line.n;
+	if (line.n > SHOWN_LINE_MAX && caret > SHOWN_LINE_MAX / 2)
+		start = caret - SHOWN_LINE_MAX / 2;
+	while (start > 0 && start < line.n && is_continuation(line.p[start]))
+		start--;
+	fputs("\t", out);
+	for (size_t i = start; i < line.n && i < start + SHOWN_LINE_MAX; i++)
+		fputc(shown(line.p[i]), out);
+	fputs("\n\t", out);
+	for (size_t i = start; i < caret; i++) {
+		if (!is_continuation(line.p[i]))
+			fputc(line.p[i] == '\t' ? '\t' : ' ', out);
+	}
+	fputs("^\n", out);
+}
+
+char *diagnostics_print(const struct diagnostics *d)
+{
+	char *text = NULL;
+	size_t n = 0;
+	FILE *out = open_memstream(&text, &n);
+
+	if (!out)
+		die("no memory for the messages about %s", d->file);
+	for (size_t i = 0; i < d->count; i++) {
+		const struct diagnostic *diagnostic = &d->found[i];
+
+		fprintf(out, "%s\n", diagnostic->text);
+		if (diagnostic->place.line)
+			print_source(out, source_line(d, diagnostic->place.line), diagnostic->place.column);
+	}
+	if (d->cut)
+		fprintf(out, "%s\n", diagnostics_line(d, d->count));
+	if (fclose(out))
+		die("no memory for the messages about %s", d->file);
+	return text;
+}
+
+/* ---- texts inside of messages --------------------------------------------- */
+
+struct quoted quote(struct slice text)
+{
+	struct quoted quoted;
+	size_t n = 0;
+
+	for (size_t i = 0; i < text.n && n < QUOTE_MAX; i++)
+		quoted.text[n++] = text.p[i] == '\t' ? ' ' : shown(text.p[i]);
+	while (n < text.n && n > 0 && is_continuation(text.p[n]))
+		n--;
+	if (n < text.n)
+		memcpy(quoted.text + n, "...", 4);
+	else
+		quoted.text[n] = '\0';
+	return quoted;
+}
+
+struct quoted suggestion(struct slice wrong, const char *const *words)
+{
+	struct quoted quoted = {""};
+	const char *near = nearest_word(wrong, words);
+
+	if (near)
+		snprintf(quoted.text, sizeof(quoted.text), "did you mean \"%.40s\"?", near);
+	return quoted;
+}

@@ -1,0 +1,47 @@
+/*
+ * diagnostics.h - how the parser and the compiler say what is wrong.
+ *
+ * A message reads "what; what to do" and has no place in it: the place is given
+ * beside it. At most one error of a statement is kept, so that one slip is one
+ * line, and at most DIAGNOSTICS_MAX errors of a file.
+ */
+#ifndef SEKISHO_POLICY_DIAGNOSTICS_H
+#define SEKISHO_POLICY_DIAGNOSTICS_H
+
+#include "policy.h"
+
+#define DIAGNOSTICS_MAX     100 /* nobody mends more in one go; a file of random bytes has no end of them */
+#define DIAGNOSTIC_TEXT_MAX 600 /* bytes of one message; what it quotes is cut by quote() */
+
+struct place {
+	unsigned line, column; /* from 1 */
+	unsigned statement;    /* counts the statements of the file; 0: of none */
+};
+
+/* The file that all messages speak of; the text is copied for the lines shown. */
+void diagnostics_source(struct diagnostics *, const char *file, struct slice text);
+
+void diagnostics_error(struct diagnostics *, struct place, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void diagnostics_warning(struct diagnostics *, struct place, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* True when more errors would not be shown: looking for them is idle. */
+bool diagnostics_full(const struct diagnostics *);
+
+/* True when an error of this statement is known: what it says need not be compiled. */
+bool diagnostics_knows(const struct diagnostics *, unsigned statement);
+
+#define QUOTE_MAX 64 /* bytes of a text shown in a message */
+
+/* A text of the file as a message shows it: cut, control bytes as '?'. */
+struct quoted {
+	char text[QUOTE_MAX + 4];
+};
+struct quoted quote(struct slice);
+#define QUOTE(s) (quote(s).text)
+
+/* "" or "did you mean ...?": the end of a message about a word that is in no table. */
+struct quoted suggestion(struct slice wrong, const char *const *words);
+
+#endif

@@ -1,0 +1,81 @@
+/*
+ * parser.h - what the lexer, the token feeder and the grammar share.
+ */
+#ifndef SEKISHO_POLICY_PARSER_H
+#define SEKISHO_POLICY_PARSER_H
+
+#include "syntax.h"
+
+/* ---- the lexer: shapes (lexer.l) ------------------------------------------ */
+
+enum shape {
+	SHAPE_END, /* of the file */
+	SHAPE_NEWLINE,
+	SHAPE_WORD,
+	SHAPE_STRING,
+	SHAPE_REGEX,
+	SHAPE_COMPARE, /* < <= > >= = */
+	SHAPE_OPEN_BRACE,
+	SHAPE_CLOSE_BRACE,
+	SHAPE_OPEN_PAREN,
+	SHAPE_CLOSE_PAREN
+};
+
+struct shaped {
+	enum shape shape;
+	struct slice source; /* as it stands in the file */
+	struct slice text;   /* without quotes, slashes and flags */
+	bool ignore_case;
+	unsigned line, column;
+};
+
+/* ---- the feeder: what a word is where it stands (tokens.c) ----------------- */
+
+enum bracket_kind { BRACKET_BLOCK, BRACKET_VALUES, BRACKET_PAREN };
+
+struct bracket {
+	enum bracket_kind kind;
+	struct place place;
+};
+
+#define BRACKETS_MAX (NESTING_MAX + 8) /* parentheses, and the blocks and braces around them */
+
+struct parser {
+	struct arena *arena;
+	struct diagnostics *diagnostics;
+	struct file_syntax *file;
+	void *scanner;
+
+	/* lexer */
+	struct slice text;     /* the file */
+	size_t offset;         /* of the next byte */
+	unsigned line, column; /* of the next byte */
+
+	/* feeder */
+	struct shaped pending; /* read ahead at the end of a line */
+	bool has_pending;
+	struct bracket brackets[BRACKETS_MAX];
+	size_t bracket_count;
+	unsigned statement;   /* number of the current one */
+	bool started;         /* it has a word */
+	bool heads_block;     /* it began with `policy` or `on`: its { opens a block */
+	bool in_condition;    /* behind `if` */
+	int previous;         /* the token before */
+	unsigned nots;        /* in a row */
+	struct slice current; /* the token as it stands in the file */
+	const char *last_end; /* of the token before, in the text */
+	struct text source;   /* the statement on one line */
+	bool unbalanced;      /* a missing } was reported: it is not said again at the end of the file */
+};
+
+struct shaped lexer_next(struct parser *);
+void lexer_expect_regex(struct parser *); /* the next thing is /.../ */
+void lexer_open(struct parser *, struct slice text);
+void lexer_close(struct parser *);
+
+struct place parser_place(const struct parser *, unsigned line, unsigned column); /* in the current statement */
+
+/* The statement read so far, on one line. */
+struct slice parser_source(const struct parser *);
+
+#endif

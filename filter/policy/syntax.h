@@ -1,0 +1,108 @@
+/*
+ * syntax.h - what a policy file says, as a tree: statements and words with their
+ * places, before anybody knows what the words mean.
+ *
+ * Words are contextual. The lexer (lexer.l) knows shapes only; tokens.c sees
+ * where a word stands and which of them belong to the language; the grammar
+ * (grammar.y) builds this tree; the tables of settings, facts and actions give
+ * the other words their meaning when the tree is compiled.
+ *
+ * Everything lives in one arena and points into the text of the file.
+ */
+#ifndef SEKISHO_POLICY_SYNTAX_H
+#define SEKISHO_POLICY_SYNTAX_H
+
+#include "diagnostics.h"
+
+#define POLICY_FILE_MAX (1024 * 1024) /* bytes: the work done on a file is bounded by its size */
+#define NESTING_MAX     100           /* parentheses and `not` in each other: bounds every recursion on a condition */
+
+enum word_kind { WORD_PLAIN, WORD_QUOTED, WORD_REGEX };
+
+struct word {
+	enum word_kind kind;
+	struct slice text; /* QUOTED: between the quotes, REGEX: between the slashes, escapes as written */
+	bool ignore_case;  /* REGEX: /.../i */
+	struct place place;
+	struct word *next;
+};
+
+struct words {
+	struct word *first, *last;
+	size_t count;
+};
+
+struct setting_syntax {
+	struct word name;
+	struct words values;
+	struct words inside; /* of { } behind the values */
+	bool braces;
+	struct setting_syntax *next;
+};
+
+struct fact_syntax {
+	struct word name;
+	const struct word *argument; /* NULL: none */
+};
+
+enum condition_kind { CONDITION_AND, CONDITION_OR, CONDITION_NOT, CONDITION_TEST };
+
+enum test_kind {
+	TEST_BARE,
+	TEST_IS,
+	TEST_IN,
+	TEST_OWNED,
+	TEST_MATCHES,
+	TEST_LESS,
+	TEST_LESS_EQUAL,
+	TEST_GREATER,
+	TEST_GREATER_EQUAL,
+	TEST_EQUAL
+};
+
+struct condition_syntax {
+	enum condition_kind kind;
+	struct condition_syntax *first, *last; /* AND, OR: at least two; NOT: one */
+	struct condition_syntax *next;
+	struct fact_syntax fact; /* TEST and all behind it */
+	enum test_kind test;
+	bool closed;         /* stood in parentheses: nothing is joined to it */
+	bool negated;        /* IS: is not */
+	bool set;            /* IS: { a b } */
+	struct words values; /* IS; the list of IN, the expression of MATCHES, the number of a comparison */
+	struct fact_syntax owner;
+};
+
+struct rule_syntax {
+	bool try;
+	struct word action;
+	struct words arguments;
+	struct condition_syntax *condition; /* NULL: always */
+	struct slice source;                /* the statement on one line */
+	struct rule_syntax *next;
+};
+
+struct stage_syntax {
+	struct word name;
+	struct rule_syntax *first, *last;
+	struct stage_syntax *next;
+};
+
+struct policy_syntax {
+	struct word kind;
+	struct stage_syntax *first, *last;
+	struct policy_syntax *next;
+};
+
+struct file_syntax {
+	struct setting_syntax *first_setting, *last_setting;
+	struct policy_syntax *first_policy, *last_policy;
+};
+
+/* Reads the text into a tree; what is wrong goes to the diagnostics and is left out. */
+void syntax_read(struct slice text, struct arena *, struct diagnostics *, struct file_syntax *file_r);
+
+/* A quoted word without its escapes; other words as they are. */
+struct slice word_value(const struct word *, struct arena *);
+
+#endif

@@ -1,0 +1,394 @@
+/*
+ * tokens.c - from shapes to tokens: what a word is depends on where it stands.
+ *
+ * Here live the three rules of the syntax that a grammar cannot say well:
+ *
+ *  - a statement ends at the end of its line, but the line goes on inside ( ) and
+ *    the { } of values, and when the next word is `if`, `and` or `or`;
+ *  - words of the language are such only in their places, so that a list may be
+ *    named "by" and a fact or an action of tomorrow breaks no file of today;
+ *  - every bracket is closed: one that is not is reported here, once, and closed
+ *    as well as can be guessed, so that the statements behind it are still read.
+ */
+#include "config.h"
+#include "parser.h"
+#include "grammar.h"
+
+#include <string.h>
+
+#define STATEMENT_SOURCE_MAX 400 /* bytes of a statement that traces show */
+
+int grammar_lex(GRAMMAR_STYPE *, GRAMMAR_LTYPE *, struct parser *);
+
+struct keyword {
+	const char *word;
+	int token;
+};
+
+static const struct keyword condition_words[] = {
+    {"if", IF}, {"and", AND},     {"or", OR},           {"not", NOT}, {"is", IS},
+    {"in", IN}, {"owned", OWNED}, {"matches", MATCHES}, {NULL, 0},
+};
+
+/* Words with which no line inside of a parenthesis begins: there it was never closed. */
+static const char *const statement_words[] = {
+    "try",           "accept",         "reject",         "defer", "discard", "quarantine", "add-header",
+    "delete-header", "replace-header", "prefix-subject", "log",   "on",      "policy",     NULL,
+};
+
+static bool is_word(const struct shaped *found, const char *word)
+{
+	return found->shape == SHAPE_WORD && slice_equal(found->text, slice_of(word));
+}
+
+static bool is_one_of(const struct shaped *found, const char *const *words)
+{
+	for (; *words; words++) {
+		if (is_word(found, *words))
+			return true;
+	}
+	return false;
+}
+
+static int keyword(struct slice text, const struct keyword *table)
+{
+	for (; table->word; table++) {
+		if (slice_equal(text, slice_of(table->word)))
+			return table->token;
+	}
+	return WORD;
+}
+
+struct place parser_place(const struct parser *parser, unsigned line, unsigned column)
+{
+	/* What stands between two statements belongs to the next one. */
+	return (struct place){line, column, parser->statement + !parser->started};
+}
+
+struct slice parser_source(const struct parser *parser)
+{
+	return arena_copy(parser->arena, text_slice(&parser->source));
+}
+
+/* ---- reading -------------------------------------------------------------- */
+
+static struct shaped take(struct parser *parser)
+{
+	if (!parser->has_pending)
+		return lexer_next(parser);
+	parser->has_pending = false;
+	return parser->pending;
+}
+
+static void put_back(struct parser *parser, struct shaped found)
+{
+	parser->pending = found;
+	parser->has_pending = true;
+}
+
+static void begin_statement(struct parser *parser)
+{
+	parser->started = true;
+	parser->statement++;
+	parser->heads_block = parser->in_condition = false;
+	parser->previous = 0;
+	parser->nots = 0;
+	parser->last_end = NULL;
+	text_init(&parser->source, parser->arena, STATEMENT_SOURCE_MAX);
+}
+
+static int end_statement(struct parser *parser)
+{
+	parser->started = false;
+	return END;
+}
+
+/* Adds to the statement's text on one line; only END is in no statement. */
+static int give(struct parser *parser, const struct shaped *found, int token)
+{
+	if (parser->last_end && found->source.p > parser->last_end)
+		text_add_char(&parser->source, ' ');
+	text_add(&parser->source, found->source);
+	parser->last_end = found->source.p + found->source.n;
+	parser->nots = token == NOT ? parser->nots + 1 : 0;
+	parser->previous = token;
+	return token;
+}
+
+/* ---- brackets ------------------------------------------------------------- */
+
+static const struct bracket *innermost(const struct parser *parser)
+{
+	return parser->bracket_count ? &parser->brackets[parser->bracket_count - 1] : NULL;
+}
+
+static bool in_values(const struct parser *parser)
+{
+	return innermost(parser) && innermost(parser)->kind != BRACKET_BLOCK;
+}
+
+static void never_closed(struct parser *parser, const struct bracket *bracket)
+{
+	const char *what = bracket->kind == BRACKET_PAREN ? "this ( is never closed; add ) where its condition ends"
+							  : "this { is never closed; add } behind its last value";
+
+	diagnostics_error(parser->diagnostics, bracket->place, "%s", what);
+}
+
+/* Drops brackets of values that were never closed; the error hides what the grammar says of this statement. */
+static void drop_values(struct parser *parser)
+{
+	while (in_values(parser)) {
+		never_closed(parser, innermost(parser));
+		parser->bracket_count--;
+	}
+}
+
+/* Remembers a bracket; too deep: 0, and it is dropped. */
+static int open_bracket(struct parser *parser, const struct shaped *found, enum bracket_kind kind, int token)
+{
+	struct place place = parser_place(parser, found->line, found->column);
+
+	if (parser->bracket_count == BRACKETS_MAX) {
+		diagnostics_error(parser->diagnostics, place,
+				  "brackets nested more than %d deep; make several rules of this one", NESTING_MAX);
+		return 0;
+	}
+	parser->brackets[parser->bracket_count++] = (struct bracket){kind, place};
+	return give(parser, found, token);
+}
+
+static int open_brace(struct parser *parser, const struct shaped *found)
+{
+	int token;
+
+	if (!in_values(parser) && parser->heads_block) {
+		token = open_bracket(parser, found, BRACKET_BLOCK, OPEN_BLOCK);
+		parser->started = false;
+		return token;
+	}
+	return open_bracket(parser, found, BRACKET_VALUES, OPEN_BRACE);
+}
+
+/* A } that closes a block ends the statement before it, too. 0: it closes nothing. */
+static int close_brace(struct parser *parser, const struct shaped *found)
+{
+	const struct bracket *bracket = innermost(parser);
+
+	if (bracket && bracket->kind == BRACKET_VALUES) {
+		parser->bracket_count--;
+		return give(parser, found, CLOSE_BRACE);
+	}
+	drop_values(parser);
+	if (parser->started) {
+		put_back(parser, *found);
+		return end_statement(parser);
+	}
+	if (!parser->bracket_count) {
+		diagnostics_error(parser->diagnostics, (struct place){found->line, found->column, 0},
+				  "this } closes nothing; remove it, or look for a { that is missing above");
+		return 0;
+	}
+	parser->bracket_count--;
+	return CLOSE_BLOCK;
+}
+
+static int close_paren(struct parser *parser, const struct shaped *found)
+{
+	if (innermost(parser) && innermost(parser)->kind == BRACKET_PAREN)
+		parser->bracket_count--;
+	return give(parser, found, CLOSE_PAREN);
+}
+
+/* ---- ends ----------------------------------------------------------------- */
+
+static bool goes_on(const struct parser *parser, const struct shaped *next)
+{
+	if (in_values(parser))
+		return true;
+	return is_word(next, "if") || is_word(next, "and") || is_word(next, "or");
+}
+
+/* At the end of a line: END, or 0 when the statement goes on. */
+static int end_line(struct parser *parser)
+{
+	struct shaped next;
+
+	if (!parser->started)
+		return 0;
+	do {
+		next = lexer_next(parser);
+	} while (next.shape == SHAPE_NEWLINE);
+	put_back(parser, next);
+	if (in_values(parser) && innermost(parser)->kind == BRACKET_PAREN && is_one_of(&next, statement_words))
+		drop_values(parser);
+	if (in_values(parser) && (is_word(&next, "on") || is_word(&next, "policy")))
+		drop_values(parser);
+	if (goes_on(parser, &next))
+		return 0;
+	if (parser->heads_block && next.shape == SHAPE_OPEN_BRACE) {
+		diagnostics_error(parser->diagnostics, parser_place(parser, next.line, next.column),
+				  "{ stands alone; write it at the end of the line before");
+		return 0;
+	}
+	return end_statement(parser);
+}
+
+/* Ends the statement, then closes the blocks one by one, then says that it is over. */
+static int end_file(struct parser *parser, const struct shaped *found)
+{
+	const struct bracket *bracket;
+
+	drop_values(parser);
+	put_back(parser, *found);
+	if (parser->started)
+		return end_statement(parser);
+	bracket = innermost(parser);
+	if (!bracket)
+		return END_OF_FILE;
+	if (!parser->unbalanced) {
+		diagnostics_error(parser->diagnostics, (struct place){bracket->place.line, bracket->place.column, 0},
+				  "this { is never closed; add } where its block ends");
+		parser->unbalanced = true;
+	}
+	parser->bracket_count--;
+	return CLOSE_BLOCK;
+}
+
+/* ---- words ---------------------------------------------------------------- */
+
+/* The first word of a statement: in the file, in a policy, or in a stage. */
+static int first_word(struct parser *parser, const struct shaped *found)
+{
+	static const char *const policy[] = {"policy", NULL};
+	int token = is_word(found, "policy") ? POLICY : is_word(found, "on") ? ON : WORD;
+
+	if (token == WORD && !parser->bracket_count && nearest_word(found->text, policy)) {
+		diagnostics_error(parser->diagnostics, parser_place(parser, found->line, found->column),
+				  "unknown setting \"%s\"; did you mean \"policy\"?", QUOTE(found->text));
+		token = POLICY;
+	}
+	/* Inside of a policy a brace can only open a stage, whatever stands before it. */
+	parser->heads_block = token != WORD || parser->bracket_count == 1;
+	if (token == WORD && parser->bracket_count > 1 && is_word(found, "try"))
+		return TRY;
+	return token;
+}
+
+/* What can stand behind a word of the language: a name or value that may read like one itself, or `not` and such a
+ * name. */
+static const struct {
+	int previous;
+	const char *word; /* the only word of the language that fits here */
+	int token;
+} behind[] = {
+    {IF, "not", NOT}, {AND, "not", NOT}, {OR, "not", NOT}, {NOT, "not", NOT}, {OPEN_PAREN, "not", NOT},
+    {IS, "not", NOT}, {OWNED, "by", BY}, {BY, NULL, 0},    {IN, NULL, 0},     {COMPARE, NULL, 0},
+};
+
+static int later_word(const struct parser *parser, const struct shaped *found)
+{
+	if (in_values(parser) && innermost(parser)->kind == BRACKET_VALUES)
+		return WORD;
+	if (!parser->in_condition)
+		return is_word(found, "if") ? IF : WORD;
+	for (size_t i = 0; i < sizeof(behind) / sizeof(behind[0]); i++) {
+		if (parser->previous == behind[i].previous)
+			return behind[i].word && is_word(found, behind[i].word) ? behind[i].token : WORD;
+	}
+	return keyword(found->text, condition_words);
+}
+
+static int word(struct parser *parser, const struct shaped *found)
+{
+	int token;
+
+	if (!parser->started) {
+		begin_statement(parser);
+		return give(parser, found, first_word(parser, found));
+	}
+	if (parser->previous == TRY)
+		return give(parser, found, WORD);
+	token = later_word(parser, found);
+	if (token == IF)
+		parser->in_condition = true;
+	if (token == MATCHES)
+		lexer_expect_regex(parser);
+	if (token == NOT && parser->nots >= NESTING_MAX) {
+		diagnostics_error(parser->diagnostics, parser_place(parser, found->line, found->column),
+				  "more than %d \"not\" in a row; leave them out", NESTING_MAX);
+		return 0;
+	}
+	return give(parser, found, token);
+}
+
+static enum test_kind comparison(struct slice text)
+{
+	if (slice_equal(text, SLICE("<")))
+		return TEST_LESS;
+	if (slice_equal(text, SLICE("<=")))
+		return TEST_LESS_EQUAL;
+	if (slice_equal(text, SLICE(">")))
+		return TEST_GREATER;
+	return slice_equal(text, SLICE(">=")) ? TEST_GREATER_EQUAL : TEST_EQUAL;
+}
+
+/* The token of a shape; 0: none, read on. */
+static int token_of(struct parser *parser, const struct shaped *found)
+{
+	if (found->shape == SHAPE_NEWLINE)
+		return end_line(parser);
+	if (found->shape == SHAPE_WORD)
+		return word(parser, found);
+	if (found->shape == SHAPE_CLOSE_BRACE)
+		return close_brace(parser, found);
+	if (!parser->started)
+		begin_statement(parser);
+	switch (found->shape) {
+	case SHAPE_STRING:
+		return give(parser, found, STRING);
+	case SHAPE_REGEX:
+		return give(parser, found, REGEX);
+	case SHAPE_COMPARE:
+		return give(parser, found, COMPARE);
+	case SHAPE_OPEN_BRACE:
+		return open_brace(parser, found);
+	case SHAPE_OPEN_PAREN:
+		return open_bracket(parser, found, BRACKET_PAREN, OPEN_PAREN);
+	default:
+		return close_paren(parser, found);
+	}
+}
+
+static struct word *keep_word(struct parser *parser, const struct shaped *found, struct place place)
+{
+	struct word *kept = arena_alloc(parser->arena, sizeof(*kept));
+
+	kept->kind = found->shape == SHAPE_STRING ? WORD_QUOTED : found->shape == SHAPE_REGEX ? WORD_REGEX : WORD_PLAIN;
+	kept->text = found->text;
+	kept->ignore_case = found->ignore_case;
+	kept->place = place;
+	return kept;
+}
+
+int grammar_lex(GRAMMAR_STYPE *value, GRAMMAR_LTYPE *place, struct parser *parser)
+{
+	struct shaped found;
+	int token;
+
+	do {
+		found = take(parser);
+		if (found.shape == SHAPE_END) {
+			token = end_file(parser, &found);
+			break;
+		}
+		token = token_of(parser, &found);
+	} while (!token);
+	*place = (struct place){found.line, found.column, parser->statement};
+	parser->current = found.source;
+	if (token == WORD || token == STRING || token == REGEX)
+		value->word = keep_word(parser, &found, *place);
+	if (token == COMPARE)
+		value->test = comparison(found.text);
+	return token;
+}
