@@ -49,6 +49,9 @@ bool slice_word(struct slice *rest, struct slice *word_r);
 /* Decimal digits only, no sign, at most `max`; 0, or -1. */
 int slice_number(struct slice text, uint64_t max, uint64_t *number_r);
 
+/* Length in bytes of the UTF-8 character (RFC 3629) that the text begins with; 0: it begins with none. */
+size_t slice_utf8(struct slice text);
+
 /* ---- memory -------------------------------------------------------------- */
 
 struct arena;

@@ -52,12 +52,15 @@ struct header_field {
 	unsigned index;     /* 1 for the first (topmost) of this name, as milters count */
 };
 
+struct header_name;
 struct headers {
 	struct header_field *fields; /* in the order of the message */
 	size_t count, room;
 	size_t bytes;
 	bool too_large; /* a bound was crossed: nothing more was stored */
 	struct arena *arena;
+	struct header_name *names; /* how often each came; header.c's own */
+	size_t name_count, name_room;
 };
 
 void headers_init(struct headers *, struct arena *);

@@ -135,3 +135,28 @@ int slice_number(struct slice text, uint64_t max, uint64_t *number_r)
 	*number_r = number;
 	return 0;
 }
+
+size_t slice_utf8(struct slice text)
+{
+	/* Per kind of first byte: how long the character is, and what the second byte may be (RFC 3629 4). */
+	static const struct {
+		uint8_t first, last, length, low, high;
+	} forms[] = {
+	    {0x00, 0x7f, 1, 0x00, 0x00}, {0xc2, 0xdf, 2, 0x80, 0xbf}, {0xe0, 0xe0, 3, 0xa0, 0xbf},
+	    {0xe1, 0xec, 3, 0x80, 0xbf}, {0xed, 0xed, 3, 0x80, 0x9f}, {0xee, 0xef, 3, 0x80, 0xbf},
+	    {0xf0, 0xf0, 4, 0x90, 0xbf}, {0xf1, 0xf3, 4, 0x80, 0xbf}, {0xf4, 0xf4, 4, 0x80, 0x8f},
+	};
+	const uint8_t *p = (const uint8_t *)text.p;
+
+	for (size_t i = 0; text.n > 0 && i < sizeof(forms) / sizeof(forms[0]); i++) {
+		if (p[0] < forms[i].first || p[0] > forms[i].last)
+			continue;
+		if (text.n < forms[i].length || (forms[i].length > 1 && (p[1] < forms[i].low || p[1] > forms[i].high)))
+			return 0;
+		for (size_t j = 2; j < forms[i].length; j++)
+			if ((p[j] & 0xc0) != 0x80)
+				return 0;
+		return forms[i].length;
+	}
+	return 0;
+}

@@ -1,0 +1,207 @@
+/*
+ * address.c - envelope paths (RFC 5321 4.1.2, RFC 6531 3.3) as a milter gives
+ * them: with <> or without, with a source route, a quoted local part, nothing
+ * at all (the null sender).
+ *
+ * The text is read from left to right by a cursor that never goes back, so the
+ * work is linear. Local parts are read as widely as MTAs do (a..b, "a".b, more
+ * than 64 bytes): the MTA has taken the address already, and what matters is
+ * that everybody means the same domain. What could be read in two ways (an @ or
+ * a blank outside of quotes, a comment, a control byte) is not valid.
+ */
+#include "mail.h"
+
+#include <string.h>
+
+static bool is_control(char c)
+{
+	return (unsigned char)c < 0x20 || c == 0x7f;
+}
+
+/* RFC 5322 3.2.3 */
+static bool is_atext(char c)
+{
+	if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
+		return true;
+	return c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c);
+}
+
+/* Length of the quoted string at the start of the text with its quotes; 0: there is none that ends. */
+static size_t quoted_length(struct slice text)
+{
+	size_t i = 1;
+
+	while (i < text.n && text.p[i] != '"') {
+		size_t length;
+
+		if (text.p[i] == '\\')
+			i++; /* a pair: the next byte means itself */
+		length = slice_utf8(slice_from(text, i));
+		if (length == 0 || is_control(text.p[i]))
+			return 0;
+		i += length;
+	}
+	return i < text.n ? i + 1 : 0;
+}
+
+/* Length of the local part at the start of the text; it ends at @ or at the end. 0: there is none. */
+static size_t local_length(struct slice text)
+{
+	size_t i = 0;
+
+	while (i < text.n && text.p[i] != '@') {
+		struct slice rest = slice_from(text, i);
+		size_t length = 0;
+
+		if (rest.p[0] == '"' && (i == 0 || text.p[i - 1] == '.')) {
+			length = quoted_length(rest);
+			if (length < rest.n && rest.p[length] != '.' && rest.p[length] != '@')
+				return 0;
+		} else if (rest.p[0] == '.' || is_atext(rest.p[0])) {
+			length = 1;
+		} else if ((unsigned char)rest.p[0] >= 0x80) {
+			length = slice_utf8(rest); /* RFC 6531 3.3 */
+		}
+		if (length == 0)
+			return 0;
+		i += length;
+	}
+	return i;
+}
+
+/* RFC 5321 4.1.3: [192.0.2.1], [IPv6:2001:db8::1]. One way to write each, so that they compare. */
+static struct slice literal_normalise(struct slice domain, struct arena *arena, bool *valid_r)
+{
+	struct slice inside = slice_head(slice_from(domain, 1), domain.n - 2);
+	char buffer[IP_TEXT];
+	struct slice printed;
+	struct ip ip;
+
+	*valid_r = false;
+	if (domain.n < 2 || domain.p[domain.n - 1] != ']' || ip_parse(inside, &ip) < 0)
+		return arena_lower(arena, domain);
+	if (slice_find(inside, ':') >= 0 && !slice_starts_nocase(inside, SLICE("IPv6:")))
+		return arena_lower(arena, domain);
+	*valid_r = true;
+	printed = ip_print(ip, buffer);
+	return arena_printf(arena, ip.family == 6 ? "[ipv6:%.*s]" : "[%.*s]", SLICE_ARGS(printed));
+}
+
+static struct slice host_normalise(struct slice domain, struct arena *arena, bool *valid_r)
+{
+	if (domain.n > 0 && domain.p[0] == '[')
+		return literal_normalise(domain, arena, valid_r);
+	return domain_normalise(domain, arena, valid_r);
+}
+
+/* Takes a source route off (RFC 5321 4.1.1.3: accepted and ignored); false when it is malformed. */
+static bool route_skip(struct slice *path, struct arena *arena)
+{
+	ptrdiff_t colon = slice_find(*path, ':');
+	struct slice route, hop;
+
+	if (path->n == 0 || path->p[0] != '@')
+		return true;
+	if (colon < 0)
+		return false;
+	route = slice_head(*path, (size_t)colon);
+	*path = slice_from(*path, (size_t)colon + 1);
+	while (slice_cut(&route, ',', &hop)) {
+		bool valid = false;
+
+		if (hop.n > 0 && hop.p[0] == '@')
+			domain_normalise(slice_from(hop, 1), arena, &valid);
+		if (!valid)
+			return false;
+	}
+	return true;
+}
+
+/* What can be told of a malformed address: where its last @ is. */
+static void split_roughly(struct address *address, struct arena *arena)
+{
+	ptrdiff_t at = slice_find_last(address->text, '@');
+	bool valid;
+
+	address->valid = false;
+	address->local = at < 0 ? address->text : slice_head(address->text, (size_t)at);
+	address->domain = at < 0 ? SLICE("") : host_normalise(slice_from(address->text, (size_t)at + 1), arena, &valid);
+}
+
+/* Takes <> and blanks off; false when only one of the brackets is there. */
+static bool brackets_skip(struct slice *path)
+{
+	*path = slice_trim(*path);
+	if (path->n == 0 || path->p[0] != '<')
+		return true;
+	if (path->n < 2 || path->p[path->n - 1] != '>')
+		return false;
+	*path = slice_trim(slice_head(slice_from(*path, 1), path->n - 2));
+	return true;
+}
+
+struct address address_parse_path(struct slice argument, struct arena *arena)
+{
+	struct address address = {0};
+	struct slice path = slice_trim(argument);
+	size_t length;
+
+	if (path.n > MAIL_PATH_MAX) {
+		address.text = arena_copy(arena, slice_head(path, MAIL_PATH_MAX));
+		address.local = address.domain = SLICE("");
+		return address;
+	}
+	path = arena_copy(arena, path);
+	address.valid = brackets_skip(&path);
+	address.text = path;
+	address.local = address.domain = SLICE("");
+	if (address.valid && path.n == 0) /* the null sender */
+		return address;
+	/* A route that leads to nobody is malformed. */
+	if (!address.valid || !route_skip(&path, arena) || path.n == 0) {
+		split_roughly(&address, arena);
+		return address;
+	}
+	address.text = path;
+	length = local_length(path);
+	if (length == 0) {
+		split_roughly(&address, arena);
+		return address;
+	}
+	address.local = slice_head(path, length);
+	if (length < path.n)
+		address.domain = host_normalise(slice_from(path, length + 1), arena, &address.valid);
+	return address;
+}
+
+/* The next letter that a local part means, in lower case; -1 at the end. A quote without a backslash is a mark. */
+static int next_meant(struct slice *local)
+{
+	unsigned char c;
+
+	while (local->n > 0 && local->p[0] == '"')
+		*local = slice_from(*local, 1);
+	if (local->n > 1 && local->p[0] == '\\')
+		*local = slice_from(*local, 1);
+	if (local->n == 0)
+		return -1;
+	c = (unsigned char)local->p[0];
+	*local = slice_from(*local, 1);
+	return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
+}
+
+bool address_equal(const struct address *a, const struct address *b)
+{
+	struct slice x = a->local, y = b->local;
+	int c;
+
+	if (!a->valid || !b->valid || !slice_equal(a->domain, b->domain))
+		return false;
+	do {
+		c = next_meant(&x);
+		if (c != next_meant(&y))
+			return false;
+	} while (c >= 0);
+	/* The null sender is nobody's mailbox but its own; "" is a local part that is empty. */
+	return (a->text.n == 0) == (b->text.n == 0);
+}

@@ -1,0 +1,261 @@
+/*
+ * authres.c - writing an Authentication-Results field (RFC 8601 2.2).
+ *
+ * What is said is kept as clauses until it is printed, so that the parts of a
+ * clause come in the order of the grammar whatever order they were added in:
+ * result, comments, reason, properties.
+ *
+ * Values come from strangers. A value that is no token and no plain mailbox is
+ * printed as a quoted string, control bytes and bytes that are no UTF-8 as
+ * question marks. Comments are only for people: what could end or open anything
+ * there is replaced, so that not even a reader who knows no quoted pairs errs.
+ */
+#include "mail.h"
+
+#include <string.h>
+
+#define LINE_WANTED 78 /* RFC 5322 2.1.1 */
+#define TAB_WIDTH   8
+
+/* A word of a line cannot be folded, and lines end at 998 bytes (RFC 5322 2.1.1); escapes can double a value. */
+#define VALUE_MAX 400
+/* Enough for what a check has to tell. */
+#define NOTE_MAX 400
+
+struct item {
+	struct item *next;
+	struct slice text; /* as printed */
+};
+
+struct items {
+	struct item *first, **end;
+};
+
+struct clause {
+	struct clause *next;
+	struct slice result; /* "spf=pass" */
+	struct items comments, reasons, properties;
+};
+
+struct authres {
+	struct arena *arena;
+	struct slice id;
+	struct clause *first, *last;
+};
+
+/* RFC 2045 5.1 token */
+static bool is_token(struct slice text)
+{
+	for (size_t i = 0; i < text.n; i++)
+		if (text.p[i] <= ' ' || text.p[i] > '~' || strchr("()<>@,;:\\\"/[]?=", text.p[i]))
+			return false;
+	return text.n > 0;
+}
+
+/* RFC 5322 3.2.3 dot-atom-text, without looking where the dots are */
+static bool is_dot_atom(struct slice text)
+{
+	for (size_t i = 0; i < text.n; i++)
+		if (text.p[i] <= ' ' || text.p[i] > '~' || strchr("()<>@,;:\\\"[]", text.p[i]))
+			return false;
+	return true;
+}
+
+/* RFC 8601 2.2 pvalue: [[local-part] "@"] domain-name */
+static bool is_plain_mailbox(struct slice text)
+{
+	ptrdiff_t at = slice_find(text, '@');
+	struct slice domain = slice_from(text, (size_t)at + 1);
+
+	return at >= 0 && is_dot_atom(slice_head(text, (size_t)at)) && is_token(domain);
+}
+
+/* C0, DEL, and C1 in UTF-8 */
+static bool is_control(struct slice character)
+{
+	unsigned char c = (unsigned char)character.p[0];
+
+	return c < 0x20 || c == 0x7f || (character.n == 2 && c == 0xc2 && (unsigned char)character.p[1] < 0xa0);
+}
+
+/* Without control bytes, in UTF-8, at most `max` bytes; what was cut ends with dots. */
+static struct slice clean(struct arena *arena, struct slice text, size_t max)
+{
+	static const struct slice dots = SLICE("...");
+	struct text out;
+	size_t i = 0;
+
+	text_init(&out, arena, max + dots.n);
+	while (i < text.n) {
+		struct slice character = slice_head(slice_from(text, i), slice_utf8(slice_from(text, i)));
+
+		i += character.n > 0 ? character.n : 1;
+		if (character.n == 0 || is_control(character))
+			character = SLICE("?");
+		if (out.n + character.n > max) {
+			text_add(&out, dots);
+			break;
+		}
+		text_add(&out, character);
+	}
+	return text_slice(&out);
+}
+
+static struct slice quoted(struct arena *arena, struct slice text)
+{
+	struct text out;
+
+	text_init(&out, arena, 2 * text.n + 2);
+	text_add_char(&out, '"');
+	for (size_t i = 0; i < text.n; i++) {
+		if (text.p[i] == '"' || text.p[i] == '\\')
+			text_add_char(&out, '\\');
+		text_add_char(&out, text.p[i]);
+	}
+	text_add_char(&out, '"');
+	return text_slice(&out);
+}
+
+/* Of a mailbox that is too long the domain is kept: a head of it could read as another domain. */
+static struct slice value_print(struct arena *arena, struct slice value)
+{
+	ptrdiff_t at = slice_find_last(value, '@');
+
+	if (value.n > VALUE_MAX && at >= 0 && value.n - (size_t)at <= MAIL_DOMAIN_MAX + 1)
+		value = slice_from(value, (size_t)at);
+	value = clean(arena, value, VALUE_MAX);
+	return is_token(value) || is_plain_mailbox(value) ? value : quoted(arena, value);
+}
+
+/* Names of methods, results and properties are ours; this makes sure of it. */
+static struct slice keyword(struct arena *arena, struct slice word)
+{
+	char *p = arena_alloc(arena, word.n);
+
+	for (size_t i = 0; i < word.n; i++) {
+		char c = word.p[i];
+		bool safe = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+			    c == '_' || c == '/';
+
+		p[i] = safe ? c : '-';
+	}
+	return (struct slice){p, word.n};
+}
+
+static void items_add(struct authres *authres, struct items *items, struct slice text)
+{
+	struct item *item = arena_alloc(authres->arena, sizeof(*item));
+
+	item->text = text;
+	*items->end = item;
+	items->end = &item->next;
+}
+
+struct authres *authres_new(struct arena *arena, struct slice id)
+{
+	struct authres *authres = arena_alloc(arena, sizeof(*authres));
+
+	authres->arena = arena;
+	authres->id = value_print(arena, id);
+	return authres;
+}
+
+bool authres_empty(const struct authres *authres)
+{
+	return !authres->first;
+}
+
+void authres_method(struct authres *authres, struct slice method, struct slice result)
+{
+	struct clause *clause = arena_alloc(authres->arena, sizeof(*clause));
+	struct slice name = keyword(authres->arena, method), word = keyword(authres->arena, result);
+
+	clause->result = arena_printf(authres->arena, "%.*s=%.*s", SLICE_ARGS(name), SLICE_ARGS(word));
+	clause->comments.end = &clause->comments.first;
+	clause->reasons.end = &clause->reasons.first;
+	clause->properties.end = &clause->properties.first;
+	if (authres->last)
+		authres->last->next = clause;
+	else
+		authres->first = clause;
+	authres->last = clause;
+}
+
+void authres_reason(struct authres *authres, struct slice reason)
+{
+	struct slice text = quoted(authres->arena, clean(authres->arena, reason, NOTE_MAX));
+
+	if (authres->last && !authres->last->reasons.first) /* RFC 8601 2.2: one of a clause */
+		items_add(authres, &authres->last->reasons,
+			  arena_printf(authres->arena, "reason=%.*s", SLICE_ARGS(text)));
+}
+
+/* Each word is an item, so that a long comment can be folded. */
+void authres_comment(struct authres *authres, struct slice comment)
+{
+	static const char dangerous[] = "()\\\";", harmless[] = "[]/',";
+	struct slice rest = clean(authres->arena, slice_trim(comment), NOTE_MAX), word;
+	char *p = arena_alloc(authres->arena, rest.n + 2);
+	size_t n = 0;
+
+	if (!authres->last || rest.n == 0)
+		return;
+	p[n++] = '(';
+	for (size_t i = 0; i < rest.n; i++) {
+		const char *found = strchr(dangerous, rest.p[i]);
+
+		p[n++] = found ? harmless[found - dangerous] : rest.p[i];
+	}
+	p[n++] = ')';
+	rest = (struct slice){p, n};
+	while (slice_word(&rest, &word))
+		items_add(authres, &authres->last->comments, word);
+}
+
+void authres_property(struct authres *authres, struct slice type, struct slice property, struct slice value)
+{
+	struct slice class = keyword(authres->arena, type), name = keyword(authres->arena, property);
+	struct slice text = value_print(authres->arena, value);
+
+	if (authres->last)
+		items_add(authres, &authres->last->properties,
+			  arena_printf(authres->arena, "%.*s.%.*s=%.*s", SLICE_ARGS(class), SLICE_ARGS(name),
+				       SLICE_ARGS(text)));
+}
+
+/* Returns the column behind the last item. */
+static size_t print_items(struct text *out, const struct items *items, size_t column)
+{
+	for (const struct item *item = items->first; item; item = item->next) {
+		if (column + 1 + item->text.n > LINE_WANTED - 1) { /* -1: for the semicolon */
+			text_add(out, SLICE("\n\t"));
+			column = TAB_WIDTH;
+		} else {
+			text_add_char(out, ' ');
+			column++;
+		}
+		text_add(out, item->text);
+		column += item->text.n;
+	}
+	return column;
+}
+
+struct slice authres_print(struct authres *authres)
+{
+	struct text out;
+
+	text_init(&out, authres->arena, SIZE_MAX / 4); /* each item is bounded, and checks add a few */
+	text_add(&out, authres->id);
+	if (!authres->first)
+		text_add(&out, SLICE("; none"));
+	for (const struct clause *clause = authres->first; clause; clause = clause->next) {
+		size_t column = TAB_WIDTH + clause->result.n;
+
+		text_add(&out, SLICE(";\n\t"));
+		text_add(&out, clause->result);
+		column = print_items(&out, &clause->comments, column);
+		column = print_items(&out, &clause->reasons, column);
+		print_items(&out, &clause->properties, column);
+	}
+	return text_slice(&out);
+}

@@ -1,0 +1,93 @@
+/*
+ * domain.c - domains in the one form in which they can be compared: lower case,
+ * A-labels, no trailing dot.
+ *
+ * U-labels are read by libidn2 as UTS 46 says, non-transitional (RFC 5891,
+ * RFC 5895), since that is what the registries and the browsers do now. What
+ * comes out must still be a host name: the mapping turns some characters into
+ * dots and other ASCII.
+ */
+#include "mail.h"
+
+#include <idn2.h>
+#include <string.h>
+
+#define LABEL_MAX 63 /* RFC 1035 2.3.4 */
+
+/* A label of MAIL_DOMAIN_MAX bytes in A-labels cannot have been longer than this in UTF-8:
+ * each letter takes at least one byte there and at most four here. */
+#define DOMAIN_UTF8_MAX (4 * MAIL_DOMAIN_MAX)
+
+static bool is_letter_or_digit(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z');
+}
+
+/* RFC 5321 4.1.2 sub-domain; the underscore is no letter there, but names with it are in use. */
+static bool label_is_valid(struct slice label)
+{
+	if (label.n == 0 || label.n > LABEL_MAX || label.p[0] == '-' || label.p[label.n - 1] == '-')
+		return false;
+	for (size_t i = 0; i < label.n; i++)
+		if (!is_letter_or_digit(label.p[i]) && label.p[i] != '-' && label.p[i] != '_')
+			return false;
+	return true;
+}
+
+/* RFC 1123 2.1: an IPv4 address looks like a host name and is none. */
+static bool is_host_name(struct slice domain)
+{
+	struct slice rest = domain, label;
+	struct ip ip;
+
+	if (domain.n == 0 || domain.n > MAIL_DOMAIN_MAX || ip_parse(domain, &ip) == 0)
+		return false;
+	while (slice_cut(&rest, '.', &label))
+		if (!label_is_valid(label))
+			return false;
+	return true;
+}
+
+static struct slice without_last_dot(struct slice domain)
+{
+	return domain.n > 0 && domain.p[domain.n - 1] == '.' ? slice_head(domain, domain.n - 1) : domain;
+}
+
+static bool is_ascii(struct slice text)
+{
+	for (size_t i = 0; i < text.n; i++)
+		if ((unsigned char)text.p[i] >= 0x80)
+			return false;
+	return true;
+}
+
+/* The A-labels of a domain with U-labels; the empty slice when it is none. */
+static struct slice to_a_labels(struct slice domain, struct arena *arena)
+{
+	uint8_t *found = NULL;
+	struct slice result = SLICE("");
+
+	if (domain.n > DOMAIN_UTF8_MAX || slice_find(domain, '\0') >= 0)
+		return result;
+	if (idn2_lookup_u8((const uint8_t *)arena_cstring(arena, domain), &found,
+			   IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) == IDN2_OK)
+		result = without_last_dot(arena_lower(arena, slice_of((const char *)found)));
+	idn2_free(found);
+	return result;
+}
+
+struct slice domain_normalise(struct slice domain, struct arena *arena, bool *valid_r)
+{
+	struct slice lower = without_last_dot(arena_lower(arena, domain)), labels = lower;
+
+	if (!is_ascii(lower))
+		labels = to_a_labels(lower, arena);
+	*valid_r = is_host_name(labels);
+	return *valid_r ? labels : lower;
+}
+
+bool domain_is_below(struct slice domain, struct slice parent)
+{
+	return parent.n > 0 && domain.n > parent.n + 1 && slice_ends_nocase(domain, parent) &&
+	       domain.p[domain.n - parent.n - 1] == '.';
+}

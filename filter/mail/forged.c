@@ -1,0 +1,351 @@
+/*
+ * forged.c - who claims to have written an Authentication-Results field
+ * (RFC 8601 2.2), and whether somebody could think it was us.
+ *
+ * Those who read the field later are mail programs, filters and scripts, and
+ * few of them read it as the RFC does. A field that any of them could take for
+ * ours must go (RFC 8601 5). So there are two readers here.
+ *
+ * The strict one gives the authserv-id. When the field is plain (it begins with
+ * the id, a simple word; what follows is as the RFC wants it; no control bytes
+ * anywhere) all readers agree with it, and nothing else is looked at: our name
+ * in a comment or a property of another host's field is no forgery.
+ *
+ * Of all other fields nobody can say how they are read: a comment may be seen
+ * to end at its first or at its last parenthesis, quotes may hide it or not,
+ * control bytes may be dropped, the eighth bit too. There the id counts as
+ * claimed wherever it stands as a word, whatever is strewn into it. That other
+ * fields go too then is wanted: a malformed field proves nothing to nobody.
+ *
+ * All this is linear in the length of the value.
+ */
+#include "mail.h"
+
+#include <string.h>
+
+/* Words with bytes over 127 in one malformed field that are read as domains, which costs time. No honest field comes
+ * near; one that has more counts as forged. */
+#define ODD_WORDS_MAX 16
+
+/* A word longer than a domain in UTF-8 can be is none. */
+#define ODD_WORD_MAX 1024
+
+static bool is_fws(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+static bool is_eight_bit(char c)
+{
+	return (unsigned char)c >= 0x80;
+}
+
+static bool is_control(char c)
+{
+	return (unsigned char)c < 0x20 || c == 0x7f;
+}
+
+/* What every reader takes for a part of a host name. RFC 2045 has more in a token; not all readers have. */
+static bool is_word(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+	       c == '.';
+}
+
+/* ---- the strict reader ------------------------------------------------------------ */
+
+/* RFC 5322 3.2.2: behind blanks and nested comments; false when a comment does not end. */
+static bool skip_cfws(struct slice *rest)
+{
+	size_t depth = 0, i = 0;
+
+	for (; i < rest->n; i++) {
+		char c = rest->p[i];
+
+		if (c == '(')
+			depth++;
+		else if (depth > 0 && c == ')')
+			depth--;
+		else if (depth > 0 && c == '\\')
+			i++;
+		else if (depth == 0 && !is_fws(c))
+			break;
+	}
+	*rest = slice_from(*rest, i);
+	return depth == 0;
+}
+
+/* RFC 2045 5.1 token; RFC 8616 lets it hold UTF-8. */
+static bool is_token(char c)
+{
+	return is_eight_bit(c) || (c > ' ' && c != 0x7f && !strchr("()<>@,;:\\\"/[]?=", c));
+}
+
+static struct slice take_token(struct slice *rest)
+{
+	size_t n = 0;
+	struct slice token;
+
+	while (n < rest->n && is_token(rest->p[n]))
+		n++;
+	token = slice_head(*rest, n);
+	*rest = slice_from(*rest, n);
+	return token;
+}
+
+/* RFC 5322 3.2.4: what is meant by a quoted string, line ends left out; false when it does not end. */
+static bool take_quoted(struct slice *rest, struct arena *arena, struct slice *meant_r)
+{
+	char *meant = arena_alloc(arena, rest->n);
+	size_t n = 0, i = 1;
+
+	for (; i < rest->n && rest->p[i] != '"'; i++) {
+		if (rest->p[i] == '\\' && i + 1 < rest->n)
+			i++;
+		else if (rest->p[i] == '\r' || rest->p[i] == '\n')
+			continue;
+		meant[n++] = rest->p[i];
+	}
+	*meant_r = (struct slice){meant, n};
+	if (i >= rest->n)
+		return false;
+	*rest = slice_from(*rest, i + 1);
+	return true;
+}
+
+static bool is_number(struct slice text)
+{
+	uint64_t number;
+
+	return slice_number(text, UINT64_MAX, &number) == 0;
+}
+
+/* The id and what stands behind it and the version: nothing, or a semicolon and the rest. */
+static bool read_id(struct slice value, struct arena *arena, struct slice *id_r, struct slice *rest_r)
+{
+	struct slice rest = value, id;
+
+	if (!skip_cfws(&rest) || rest.n == 0)
+		return false;
+	if (rest.p[0] != '"')
+		id = take_token(&rest);
+	else if (!take_quoted(&rest, arena, &id))
+		return false;
+	if (id.n == 0 || !skip_cfws(&rest))
+		return false;
+	if (rest.n > 0 && rest.p[0] != ';' && (!is_number(take_token(&rest)) || !skip_cfws(&rest)))
+		return false;
+	*id_r = id;
+	*rest_r = rest;
+	return rest.n == 0 || rest.p[0] == ';';
+}
+
+bool authres_id(struct slice value, struct arena *arena, struct slice *id_r)
+{
+	struct slice id, rest;
+
+	if (!read_id(value, arena, &id, &rest))
+		return false;
+	*id_r = arena_lower(arena, id);
+	return true;
+}
+
+/* True when no reader can err about the id: see above. */
+static bool is_plain(struct slice value, struct slice id)
+{
+	size_t start = 0;
+
+	while (start < value.n && (value.p[start] == ' ' || value.p[start] == '\t'))
+		start++;
+	if (value.p + start != id.p) /* a comment or a quote, or a line that is folded before the id */
+		return false;
+	for (size_t i = 0; i < id.n; i++)
+		if (!is_word(id.p[i]))
+			return false;
+	for (size_t i = start; i < value.n; i++) {
+		size_t line_end = value.p[i] == '\r' && i + 1 < value.n && value.p[i + 1] == '\n' ? i + 1 : i;
+
+		if (value.p[line_end] == '\n' && line_end + 1 < value.n &&
+		    (value.p[line_end + 1] == ' ' || value.p[line_end + 1] == '\t'))
+			i = line_end; /* folding; any other line end could begin a new field */
+		else if (is_control(value.p[i]) && value.p[i] != '\t')
+			return false;
+	}
+	return true;
+}
+
+/* ---- all other readers -------------------------------------------------------------- */
+
+/* How bytes over 127 are taken: as nothing, or without their highest bit. */
+enum eight_bit { DROPPED, MASKED };
+
+static char seen(char c, enum eight_bit eight_bit)
+{
+	if (eight_bit == MASKED)
+		c = (char)(c & 0x7f);
+	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
+/* What some reader may drop without a trace. */
+static bool is_dropped(char c, enum eight_bit eight_bit)
+{
+	return (eight_bit == DROPPED && is_eight_bit(c)) || is_control(seen(c, eight_bit)) || c == ' ' || c == '"' ||
+	       c == '\\';
+}
+
+/* True when `text` begins with the id, whatever is strewn into it, and the word ends there (dots at its end do not
+ * count). */
+static bool begins_with(struct slice text, struct slice id, enum eight_bit eight_bit)
+{
+	size_t i = 0, matched = 0;
+
+	for (; i < text.n && matched < id.n; i++) {
+		if (seen(text.p[i], eight_bit) == id.p[matched])
+			matched++;
+		else if (!is_dropped(text.p[i], eight_bit))
+			return false;
+	}
+	while (i < text.n && text.p[i] == '.')
+		i++;
+	return matched == id.n && (i == text.n || !is_word(text.p[i]));
+}
+
+/* True when a word can begin at `i`. Values of properties and hosts of addresses begin no word, quoted or not;
+ * but where nothing was before, anything is garbage that a reader may skip. */
+static bool word_begins(struct slice text, size_t i, bool nothing_before)
+{
+	char before;
+
+	if (i == 0 || nothing_before)
+		return true;
+	before = text.p[i - 1];
+	if (before == '"' && i > 1)
+		before = text.p[i - 2];
+	return !is_word(before) && before != '=' && before != '@' && before != '/' && before != ':';
+}
+
+static bool contains(struct slice text, struct slice id, enum eight_bit eight_bit)
+{
+	bool nothing_before = true;
+
+	for (size_t i = 0; i < text.n; i++) {
+		if (seen(text.p[i], eight_bit) == id.p[0] && word_begins(text, i, nothing_before) &&
+		    begins_with(slice_from(text, i), id, eight_bit))
+			return true;
+		if (is_word(text.p[i]))
+			nothing_before = false;
+	}
+	return false;
+}
+
+/* The text without its comments, for ids with comments between their parts (RFC 5322 4.4 allows them in domains).
+ * `naive`: comments do not nest, and backslashes and quotes mean nothing. */
+static struct slice without_comments(struct slice text, bool naive, struct arena *arena)
+{
+	char *kept = arena_alloc(arena, text.n);
+	size_t n = 0, depth = 0;
+	bool in_quotes = false;
+
+	for (size_t i = 0; i < text.n; i++) {
+		char c = text.p[i];
+
+		if (c == '\\' && !naive && i + 1 < text.n) {
+			if (depth == 0)
+				kept[n++] = text.p[i + 1];
+			i++;
+			continue;
+		}
+		if (c == '"' && !naive && depth == 0)
+			in_quotes = !in_quotes;
+		if (c == '(' && !in_quotes)
+			depth = naive ? 1 : depth + 1;
+		else if (c == ')' && depth > 0)
+			depth--;
+		else if (depth == 0)
+			kept[n++] = c;
+	}
+	return (struct slice){kept, n};
+}
+
+/* The next word with bytes over 127 in it, without what is strewn into it; false at the end. */
+static bool next_odd_word(struct slice *rest, char buffer[ODD_WORD_MAX], struct slice *word_r)
+{
+	size_t i = 0, n = 0;
+	bool odd = false;
+
+	for (; i < rest->n; i++) {
+		char c = rest->p[i];
+
+		if (is_word(c) || is_eight_bit(c)) {
+			odd = odd || is_eight_bit(c);
+			if (n < ODD_WORD_MAX)
+				buffer[n] = c;
+			n++;
+		} else if (c == '\\' || (is_control(c) && !is_fws(c))) {
+			continue;
+		} else if (odd) {
+			break;
+		} else {
+			n = 0;
+		}
+	}
+	*rest = slice_from(*rest, i);
+	*word_r = (struct slice){buffer, n < ODD_WORD_MAX ? n : ODD_WORD_MAX};
+	return odd;
+}
+
+/* Our id in U-labels, or in any other characters that IDNA takes for the same. */
+static bool contains_odd(struct slice value, struct slice id, struct arena *arena)
+{
+	char buffer[ODD_WORD_MAX];
+	struct slice word;
+	bool valid;
+
+	for (unsigned words = 0; next_odd_word(&value, buffer, &word); words++)
+		if (words == ODD_WORDS_MAX || slice_equal(domain_normalise(word, arena, &valid), id))
+			return true;
+	return false;
+}
+
+/* RFC 2047 words have no place in the field (RFC 2047 5), but there are readers who decode them first. */
+static bool contains_encoded_word(struct slice value)
+{
+	return value.p && memmem(value.p, value.n, "=?", 2) && memmem(value.p, value.n, "?=", 2);
+}
+
+static bool could_be_taken_for(struct slice value, struct slice id, struct arena *arena)
+{
+	struct slice texts[] = {value, without_comments(value, false, arena), without_comments(value, true, arena)};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (contains(texts[i], id, DROPPED) || contains(texts[i], id, MASKED))
+			return true;
+	return contains_odd(value, id, arena) || contains_encoded_word(value);
+}
+
+/* Blanks and control bytes around the name do not count: a reader may drop them. */
+static bool is_authentication_results(struct slice name)
+{
+	while (name.n > 0 && (name.p[0] == ' ' || is_control(name.p[0])))
+		name = slice_from(name, 1);
+	while (name.n > 0 && (name.p[name.n - 1] == ' ' || is_control(name.p[name.n - 1])))
+		name.n--;
+	return slice_equal_nocase(name, SLICE("Authentication-Results"));
+}
+
+bool authres_is_forged(const struct header_field *field, struct slice id, struct arena *arena)
+{
+	struct slice claimed, rest, ours;
+	bool valid;
+
+	if (!is_authentication_results(field->name))
+		return false;
+	ours = domain_normalise(slice_trim(id), arena, &valid);
+	if (ours.n == 0)
+		return false;
+	if (!read_id(field->value, arena, &claimed, &rest))
+		return could_be_taken_for(field->value, ours, arena);
+	if (slice_equal(domain_normalise(slice_trim(claimed), arena, &valid), ours))
+		return true;
+	return !is_plain(field->value, claimed) && could_be_taken_for(field->value, ours, arena);
+}
