@@ -82,8 +82,10 @@ struct resolver *resolver_open(const struct resolver_settings *, struct error *e
 
 /* Answers from zone text alone: no network, no thread. `name` stands in messages.
  * Lines: NAME TYPE RDATA in presentation form of RFC 1035 5.1 ("..." and \DDD; a
- * trailing dot is optional; ; and # begin comments), NAME [TYPE] TIMEOUT,
- * NAME [TYPE] SERVFAIL (without a type: whatever the name has no record for). It answers as DNS does: NXDOMAIN, empty
+ * trailing dot is optional; a TTL and IN may stand before the type; ; begins a
+ * comment, and # at the start of a word), NAME [TYPE] TIMEOUT, NAME [TYPE] SERVFAIL
+ * (without a type: whatever the name has no record for). Types that nobody asks
+ * for (SPF, SOA, ...) make the name exist. It answers as DNS does: NXDOMAIN, empty
  * non-terminals, CNAME chains, wildcards (RFC 4592), case. NULL and err ("name:line: what"). */
 struct resolver *resolver_open_zone(struct slice zone, const char *name, struct error *err);
 
@@ -105,8 +107,9 @@ void dns_budget_close(struct dns_budget *); /* gives the answers back; NULL is a
 /* No dns_ask waits beyond `until_us` (clock_us). Set anew at the start of each callback; without: the resolver's time-out alone. */
 void dns_budget_deadline(struct dns_budget *, int64_t until_us);
 
-/* Asks and waits. Never NULL; valid until the budget is closed. A question that
- * this budget asked before is not counted again. A CNAME chain is followed for every type but CNAME. */
+/* Asks and waits. `name` is text as in RFC 1035 5.1: a backslash is written \\, a dot inside of a label \., other
+ * bytes stand for themselves; "" and "." are the root. Never NULL; valid until the budget is closed. A question that
+ * this budget asked before gets the same answer and is not counted again. A CNAME chain is followed for every type but CNAME. */
 const struct dns_answer *dns_ask(struct dns_budget *, struct slice name, enum dns_type);
 
 /* Starts a question whose answer will be wanted. Does not wait; does nothing
