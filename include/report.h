@@ -48,7 +48,7 @@ struct record {
 	unsigned dns_questions, dns_stale;
 };
 
-/* One JSON object. Bytes that are not UTF-8 are shown as \xNN text, texts are cut at 512 bytes. */
+/* One JSON object. NUL and bytes that are not UTF-8 are shown as \xNN text, texts are cut at 512 bytes. */
 json_t *record_json(const struct record *);
 json_t *record_facts_json(const struct record *); /* its facts alone, by name */
 

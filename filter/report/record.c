@@ -28,7 +28,7 @@ static const struct amount amounts[] = {
     {false, false, 0, 16},
 };
 
-/* Each byte that is no part of UTF-8 becomes \xNN: four characters at most for one. */
+/* NUL and each byte that is not ASCII become \xNN: four characters at most for one. */
 static json_t *json_escaped(struct slice text)
 {
 	char *out = xmalloc(text.n * 4 + 1);
@@ -37,7 +37,7 @@ static json_t *json_escaped(struct slice text)
 
 	for (size_t i = 0; i < text.n; i++) {
 		unsigned char c = (unsigned char)text.p[i];
-		if (c < 0x80) {
+		if (c != 0 && c < 0x80) {
 			out[n++] = (char)c;
 		} else {
 			static const char digits[] = "0123456789abcdef";
@@ -52,7 +52,9 @@ static json_t *json_escaped(struct slice text)
 
 json_t *json_text(struct slice text)
 {
-	json_t *json = json_stringn(text.p ? text.p : "", text.n);
+	/* A NUL is legal JSON, and breaks most of what reads logs. */
+	bool plain = !text.n || !memchr(text.p, '\0', text.n);
+	json_t *json = plain ? json_stringn(text.p ? text.p : "", text.n) : NULL;
 
 	return json ? json : json_escaped(text);
 }

@@ -1,0 +1,210 @@
+/*
+ * test_engine.c - the bounds of a message and the life of a gate; conversations
+ * are in the scenarios.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include "engine.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct counters counters;
+
+static struct engine *make_engine(const char *config)
+{
+	char path[] = "/tmp/sekisho-test-engine.XXXXXX";
+	int fd = mkstemp(path);
+	struct diagnostics *diagnostics = diagnostics_new();
+	struct error err;
+	struct policy *policy;
+	struct resolver *resolver = resolver_open_zone(SLICE("example.net TXT \"v=spf1 -all\"\n"), "zone", &err);
+
+	assert_true(write(fd, config, strlen(config)) == (ssize_t)strlen(config));
+	close(fd);
+	policy = policy_load(path, NULL, diagnostics);
+	if (!policy)
+		fail_msg("%s", diagnostics_print(diagnostics));
+	diagnostics_free(diagnostics);
+	unlink(path);
+	memset(&counters, 0, sizeof(counters));
+	struct engine *engine = engine_new(policy, resolver, NULL, &counters);
+	policy_release(policy);
+	resolver_release(resolver);
+	return engine;
+}
+
+static struct gate *begin(struct engine *engine)
+{
+	struct gate *gate = gate_open(engine);
+	struct ip ip;
+
+	ip_parse(SLICE("203.0.113.9"), &ip);
+	gate_connect(gate, ip, 1234, SLICE("mail.example.net"), SLICE("mx"), 25, false);
+	gate_helo(gate, SLICE("mail.example.net"));
+	return gate;
+}
+
+static const char mild[] = "authserv-id mx.example.org\n"
+			   "policy inbound { on message { add-header X-Size \"%{size}\" if size > 0 } }\n";
+
+static void a_header_field_of_a_megabyte_is_refused_at_the_end(void **state)
+{
+	struct engine *engine = make_engine(mild);
+	struct gate *gate = begin(engine);
+	char *big = calloc(1, HEADER_BYTES_MAX);
+
+	(void)state;
+	memset(big, 'x', HEADER_BYTES_MAX);
+	assert_int_equal(gate_mail(gate, SLICE("<a@example.org>"), false), GATE_CONTINUE);
+	assert_int_equal(gate_rcpt(gate, SLICE("<b@example.org>")), GATE_CONTINUE);
+	gate_header(gate, SLICE("X-Big"), (struct slice){big, HEADER_BYTES_MAX});
+	gate_header(gate, SLICE("Subject"), SLICE(" x"));
+	assert_int_equal(gate_end(gate), GATE_REFUSE);
+	assert_int_equal(gate_reply(gate)->code, 552);
+	assert_true(slice_equal(gate_record(gate)->verdict, SLICE("reject")));
+	/* The next message of the session is judged by itself. */
+	assert_int_equal(gate_mail(gate, SLICE("<a@example.org>"), false), GATE_CONTINUE);
+	gate_header(gate, SLICE("Subject"), SLICE(" x"));
+	assert_int_equal(gate_end(gate), GATE_CONTINUE);
+	gate_close(gate);
+	engine_release(engine);
+	free(big);
+}
+
+static void more_header_fields_than_the_bound_are_refused_at_the_end(void **state)
+{
+	struct engine *engine = make_engine(mild);
+	struct gate *gate = begin(engine);
+
+	(void)state;
+	gate_mail(gate, SLICE("<a@example.org>"), false);
+	gate_rcpt(gate, SLICE("<b@example.org>"));
+	for (int i = 0; i < HEADER_COUNT_MAX; i++)
+		gate_header(gate, SLICE("X"), SLICE(" y"));
+	assert_int_equal(gate_end(gate), GATE_CONTINUE);
+	gate_mail(gate, SLICE("<a@example.org>"), false);
+	for (int i = 0; i < HEADER_COUNT_MAX + 1; i++)
+		gate_header(gate, SLICE("X"), SLICE(" y"));
+	assert_int_equal(gate_end(gate), GATE_REFUSE);
+	assert_int_equal(gate_reply(gate)->code, 552);
+	gate_close(gate);
+	engine_release(engine);
+}
+
+static void recipients_beyond_the_bound_are_deferred(void **state)
+{
+	struct engine *engine = make_engine(mild);
+	struct gate *gate = begin(engine);
+
+	(void)state;
+	gate_mail(gate, SLICE("<a@example.org>"), false);
+	for (int i = 0; i < ENGINE_RECIPIENTS_MAX; i++)
+		assert_int_equal(gate_rcpt(gate, SLICE("<b@example.org>")), GATE_CONTINUE);
+	assert_int_equal(gate_rcpt(gate, SLICE("<b@example.org>")), GATE_REFUSE);
+	assert_int_equal(gate_reply(gate)->code, 452);
+	assert_int_equal(gate_end(gate), GATE_CONTINUE);
+	assert_int_equal(gate_record(gate)->recipient_count, ENGINE_RECIPIENTS_MAX);
+	gate_close(gate);
+	engine_release(engine);
+}
+
+static void size_counts_header_and_body(void **state)
+{
+	struct engine *engine = make_engine(mild);
+	struct gate *gate = begin(engine);
+	size_t count;
+
+	(void)state;
+	gate_mail(gate, SLICE("<a@example.org>"), false);
+	gate_rcpt(gate, SLICE("<b@example.org>"));
+	gate_header(gate, SLICE("X"), SLICE(" y")); /* "X: y" and a line end: 6 */
+	gate_body(gate, SLICE("hello\r\n"));        /* 7 */
+	assert_int_equal(gate_end(gate), GATE_CONTINUE);
+	const struct change *changes = gate_changes(gate, &count);
+	assert_int_equal(count, 2);
+	assert_true(slice_equal(changes[0].value, SLICE(" 13")));
+	gate_close(gate);
+	engine_release(engine);
+}
+
+static void every_message_has_one_record_and_is_counted_once(void **state)
+{
+	struct engine *engine = make_engine("policy inbound { on mail { reject if sender is x@example.net } }\n");
+	struct gate *gate = begin(engine);
+
+	(void)state;
+	gate_mail(gate, SLICE("<x@example.net>"), false); /* reject */
+	gate_mail(gate, SLICE("<a@example.org>"), false); /* aborted by the next */
+	gate_mail(gate, SLICE("<a@example.org>"), false); /* accept */
+	assert_int_equal(counters.messages_open, 1);
+	gate_end(gate);
+	gate_abort(gate);
+	gate_mail(gate, SLICE("<a@example.org>"), false); /* aborted by HELO */
+	gate_helo(gate, SLICE("again"));
+	gate_mail(gate, SLICE("<a@example.org>"), false); /* aborted by the end of the session */
+	gate_close(gate);
+	assert_int_equal(counters.messages, 5);
+	assert_int_equal(counters.messages_open, 0);
+	assert_int_equal(counters.verdicts[VERDICT_NONE], 3);
+	assert_int_equal(counters.verdicts[VERDICT_ACCEPT], 1);
+	assert_int_equal(counters.verdicts[VERDICT_REJECT], 1);
+	assert_int_equal(counters.sessions, 1);
+	assert_int_equal(counters.sessions_open, 0);
+	engine_release(engine);
+}
+
+static void callbacks_in_any_order_do_no_harm(void **state)
+{
+	struct engine *engine = make_engine(mild);
+	struct gate *gate = gate_open(engine);
+
+	(void)state;
+	gate_abort(gate);
+	assert_int_equal(gate_rcpt(gate, SLICE("<b@example.org>")), GATE_CONTINUE);
+	gate_header(gate, SLICE("X"), SLICE(" y"));
+	gate_body(gate, SLICE("x"));
+	assert_int_equal(gate_end(gate), GATE_CONTINUE);
+	gate_queue_id(gate, SLICE("q"));
+	gate_mail(gate, SLICE(""), false);
+	gate_end(gate);
+	gate_end(gate);
+	gate_rcpt(gate, SLICE("<b@example.org>"));
+	assert_null(gate_quarantine(gate));
+	gate_close(gate);
+	gate_close(NULL);
+	engine_release(engine);
+}
+
+static void many_helos_do_not_make_a_session_grow(void **state)
+{
+	struct engine *engine = make_engine("policy inbound { on helo { reject if spf.helo is fail } }\n");
+	struct gate *gate = begin(engine);
+
+	(void)state;
+	for (int i = 0; i < 20000; i++)
+		gate_helo(gate, SLICE("a-rather-long-name-of-a-host-that-repeats-itself.example.net"));
+	gate_mail(gate, SLICE("<a@example.org>"), false);
+	assert_true(arena_used(gate_view(gate)->session->arena) < 4096);
+	gate_close(gate);
+	engine_release(engine);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_header_field_of_a_megabyte_is_refused_at_the_end),
+	    cmocka_unit_test(more_header_fields_than_the_bound_are_refused_at_the_end),
+	    cmocka_unit_test(recipients_beyond_the_bound_are_deferred),
+	    cmocka_unit_test(size_counts_header_and_body),
+	    cmocka_unit_test(every_message_has_one_record_and_is_counted_once),
+	    cmocka_unit_test(callbacks_in_any_order_do_no_harm),
+	    cmocka_unit_test(many_helos_do_not_make_a_session_grow),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
