@@ -1,0 +1,152 @@
+"""Fixtures of the system tests. A plain `python3 -m pytest tests/system` starts itself anew inside the
+namespaces of space.py; where these cannot be had, every test is skipped and the reason is printed."""
+import os
+import signal
+import subprocess
+import sys
+import uuid
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import pytest
+
+
+import nameserver as dns_server
+import postfix
+import sekisho
+import sendmail
+import space
+
+TEST_SECONDS = 90  # no test takes longer, whatever hangs
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def cannot_run():
+    if not os.access(sekisho.PROGRAM, os.X_OK):
+        return f"{sekisho.PROGRAM} is missing: build it, or name another with SEKISHO="
+    return space.why_not() or dns_server.why_not()
+
+
+def fetch_sendmail():
+    """Inside there is no network; so it is unpacked before."""
+    if sendmail.Sendmail.why_not() and "SEKISHO_SENDMAIL_ROOT" not in os.environ:
+        try:
+            subprocess.run([os.path.join(HERE, "get-sendmail.sh"), sendmail.ROOT], timeout=120)
+        except subprocess.TimeoutExpired:
+            pass
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config):
+    if space.inside() or config.option.help or config.option.collectonly:
+        return None
+    config.sekisho_cannot_run = cannot_run()
+    if config.sekisho_cannot_run:
+        return None
+    capture = config.pluginmanager.getplugin("capturemanager")
+    if capture:
+        capture.stop_global_capturing()
+    fetch_sendmail()
+    space.enter(config.invocation_params.args)
+
+
+def pytest_collection_modifyitems(config, items):
+    reason = getattr(config, "sekisho_cannot_run", None)
+    if reason:
+        for item in items:
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    reason = getattr(config, "sekisho_cannot_run", None)
+    if reason:
+        terminalreporter.write_line("system tests were skipped: " + reason)
+
+
+@pytest.fixture(autouse=True)
+def time_limit():
+    def expired(*_):
+        raise TimeoutError(f"the test took more than {TEST_SECONDS} s")
+    signal.signal(signal.SIGALRM, expired)
+    signal.alarm(TEST_SECONDS)
+    yield
+    signal.alarm(0)
+
+
+@pytest.fixture(scope="session")
+def world():
+    assert space.inside()
+    furniture = space.Space()
+    yield furniture
+    furniture.remove()
+
+
+@pytest.fixture(scope="session")
+def nameserver(world):
+    """The DNS server on 127.0.0.1 port 53 with the zone beside this file."""
+    server = dns_server.Server(os.path.join(world.root, "dns"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def faults(nameserver):
+    """faults("slow.example.net TXT SLOW 2"): extra lines of the zone for one test."""
+    yield nameserver.add
+    nameserver.reset()
+
+
+def server(world, kind):
+    reason = kind.why_not()
+    if reason:
+        pytest.skip(reason)
+    return kind(os.path.join(world.root, kind.name))
+
+
+@pytest.fixture(scope="session")
+def postfix_server(world, nameserver):
+    running = server(world, postfix.Postfix)
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def sendmail_server(world, nameserver):
+    running = server(world, sendmail.Sendmail)
+    yield running
+    running.stop()
+
+
+@pytest.fixture(params=["postfix", "sendmail"])
+def mta(request):
+    """Each test runs once behind Postfix and once behind Sendmail."""
+    return request.getfixturevalue(request.param + "_server")
+
+
+@pytest.fixture
+def token():
+    """A word that stands in no other message."""
+    return uuid.uuid4().hex
+
+
+@pytest.fixture(scope="module")
+def module_directory(world, request):
+    path = os.path.join(world.root, "daemon-" + request.module.__name__)
+    os.makedirs(path, mode=0o755, exist_ok=True)
+    return path
+
+
+@pytest.fixture
+def directory(world, token):
+    """A directory of the test, which other users may enter."""
+    path = os.path.join(world.root, "test-" + token[:12])
+    os.mkdir(path, 0o755)
+    return path
+
+
+@pytest.fixture(scope="module")
+def daemon(nameserver, module_directory, request):
+    """The daemon with the POLICY (and SETTINGS) of the test module, one for all its tests."""
+    module = request.module
+    with sekisho.Daemon(module_directory, module.POLICY, settings=getattr(module, "SETTINGS", "")) as running:
+        yield running

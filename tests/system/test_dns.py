@@ -1,0 +1,143 @@
+"""DNS in trouble: an answer within 8 seconds, whatever it does, and the rule for temperror decides."""
+import threading
+import time
+
+import pytest
+
+import miltc
+import smtp
+
+SETTINGS = """
+record { facts used }
+"""
+
+POLICY = """
+policy inbound {
+  on mail {
+    reject 550 5.7.23 "SPF: fail"                        if spf is fail
+    defer  451 4.4.3  "SPF: temporary DNS failure"       if spf is temperror
+    reject 550 5.1.8  "no mail for %{sender.domain}"     if sender.domain.mx is null
+    defer  451 4.4.3  "MX: temporary DNS failure"        if sender.domain.mx is temperror
+  }
+}
+"""
+
+CALLBACK_SECONDS = 8  # Sendmail waits 10, then it lets the mail through
+SLACK = 0.7           # of a busy machine
+
+
+def ask(sender, client="203.0.113.5", helo="mail.example.net"):
+    """The answer at MAIL and the seconds it took."""
+    with miltc.Milter() as m:
+        m.greet(client, helo=helo)
+        started = time.monotonic()
+        answer = m.mail(sender)
+        seconds = time.monotonic() - started
+        m.quit()
+    return answer, seconds
+
+
+def test_a_servfail_is_a_temporary_error(daemon):
+    answer, seconds = ask("<alice@temperror.example.net>")
+    assert answer.text == "451 4.4.3 SPF: temporary DNS failure" and seconds < 4
+
+
+def test_a_server_that_is_silent_is_a_temporary_error_in_time(daemon, faults, token):
+    faults(f"{token}.example.net TXT TIMEOUT")
+    answer, seconds = ask(f"<alice@{token}.example.net>")
+    assert answer.text.startswith("451 4.4.3") and 2 < seconds < 3 + SLACK
+    record = daemon.record(sender=f"alice@{token}.example.net")
+    assert record["verdict"] == "defer" and record["facts"]["spf"] == "temperror" and record["dns-us"] > 2000000
+
+
+def test_a_slow_server_is_waited_for(daemon, faults, token):
+    faults(f'{token}.example.net TXT "v=spf1 ip4:203.0.113.5 -all"', f"{token}.example.net A 203.0.113.5", f"{token}.example.net TXT SLOW 2")
+    answer, seconds = ask(f"<alice@{token}.example.net>")
+    assert answer.what == "continue" and 1.5 < seconds < 3 + SLACK
+
+
+def test_many_slow_servers_are_waited_for_8_seconds_in_all(daemon, faults, token):
+    lines = [f'n{n}.{token}.example.net TXT "v=spf1 include:n{n + 1}.{token}.example.net -all"' for n in range(9)]
+    faults(*lines, *(f"n{n}.{token}.example.net TXT SLOW 2" for n in range(9)))
+    answer, seconds = ask(f"<alice@n0.{token}.example.net>")
+    assert answer.text.startswith("451 4.4.3") and seconds < CALLBACK_SECONDS + SLACK
+
+
+def test_everything_silent_takes_8_seconds_at_most(daemon, faults, token):
+    names = [token + ".example.net", "helo." + token + ".example.net"]
+    faults(*(f"{name} {kind} TIMEOUT" for name in names for kind in ("TXT", "A", "AAAA", "MX")))
+    answer, seconds = ask(f"<alice@{names[0]}>", helo=names[1])
+    assert answer.text.startswith("451 4.4.3") and seconds < CALLBACK_SECONDS + SLACK
+
+
+def test_one_who_waits_holds_up_nobody_else(daemon, faults, token):
+    faults(f"{token}.example.net TXT TIMEOUT")
+    waiting = [threading.Thread(target=ask, args=(f"<a{n}@{token}.example.net>",)) for n in range(10)]
+    for thread in waiting:
+        thread.start()
+    time.sleep(0.2)
+    answer, seconds = ask("<alice@pass.example.net>")
+    assert answer.what == "continue" and seconds < 1
+    for thread in waiting:
+        thread.join()
+
+
+def test_a_truncated_answer_is_asked_for_by_tcp(daemon, faults, token):
+    faults(f'{token}.example.net TXT "v=spf1 ip4:203.0.113.5 -all"', f"{token}.example.net A 203.0.113.5", f"{token}.example.net TXT TRUNCATED")
+    answer, seconds = ask(f"<alice@{token}.example.net>")
+    assert answer.what == "continue" and seconds < 3
+
+
+def test_a_record_of_60_kilobytes_gets_an_answer(daemon, faults, token):
+    strings = " ".join('"' + "x" * 250 + '"' for _ in range(240))
+    faults(f"{token}.example.net TXT {strings}", f"{token}.example.net A 203.0.113.5")
+    answer, seconds = ask(f"<alice@{token}.example.net>")
+    assert seconds < CALLBACK_SECONDS and answer.what in ("continue", "reply")
+
+
+def test_an_spf_record_of_60_kilobytes_gets_an_answer(daemon, faults, token):
+    terms = " ".join('"' + "ip4:192.0.2.1 " * 17 + '"' for _ in range(240))
+    faults(f'{token}.example.net TXT "v=spf1 " {terms} "-all"', f"{token}.example.net A 203.0.113.5")
+    answer, seconds = ask(f"<alice@{token}.example.net>")
+    assert seconds < CALLBACK_SECONDS and answer.what in ("continue", "reply")
+
+
+def test_a_domain_that_takes_no_mail_is_known(daemon):
+    answer, _ = ask("<alice@nullmx.example.net>")
+    assert answer.text.startswith("550 5.1.8")
+
+
+@pytest.mark.parametrize("fault", ["TIMEOUT", "SERVFAIL"])
+def test_trouble_with_mx_is_a_temporary_error(daemon, faults, token, fault):
+    faults(f'{token}.example.net TXT "v=spf1 ip4:203.0.113.5 -all"', f"{token}.example.net MX {fault}")
+    answer, seconds = ask(f"<alice@{token}.example.net>")
+    assert answer.text == "451 4.4.3 MX: temporary DNS failure" and seconds < CALLBACK_SECONDS
+
+
+def test_the_mail_servers_pass_it_on_in_time(daemon, mta, faults, token):
+    faults(*(f"{token}.example.net {kind} TIMEOUT" for kind in ("TXT", "A", "AAAA", "MX")))
+    with smtp.Client(mta) as client:
+        started = time.monotonic()
+        reply = client.envelope(f"<alice@{token}.example.net>", []).mail
+        assert reply.code == 451 and "4.4.3" in reply.text
+        assert time.monotonic() - started < CALLBACK_SECONDS + SLACK
+
+
+def test_a_dead_server_is_a_temporary_error_and_is_forgiven(daemon, nameserver):
+    nameserver.stop()
+    try:
+        answer, seconds = ask("<alice@unheard-of.example.net>")
+        assert answer.text.startswith("451 4.4.3") and seconds < CALLBACK_SECONDS + SLACK
+    finally:
+        nameserver.start()
+    deadline = time.monotonic() + 30
+    number = 0
+    while time.monotonic() < deadline:
+        number += 1
+        nameserver.add(f'back{number}.example.net TXT "v=spf1 ip4:203.0.113.5 -all"', f"back{number}.example.net A 203.0.113.5")
+        answer, _ = ask(f"<alice@back{number}.example.net>")
+        if answer.what == "continue":
+            break
+        time.sleep(0.5)
+    nameserver.reset()
+    assert answer.what == "continue", "the server is back and is not asked again"

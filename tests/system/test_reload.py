@@ -1,0 +1,185 @@
+"""A new policy is taken while mail flows; a bad one changes nothing; lists keep what they had."""
+import os
+import signal
+import time
+
+import pytest
+
+import miltc
+import sekisho
+import smtp
+from mta import wait_for
+
+POLICY = """
+list friends file:{directory}/friends
+policy inbound {{
+  on mail {{
+    reject 550 5.7.1 "policy {name}"      if sender matches /^asked/
+    reject 550 5.7.2 "a friend"           if sender in friends
+  }}
+}}
+"""
+
+
+def policy(directory, name="one"):
+    return POLICY.format(directory=directory, name=name)
+
+
+@pytest.fixture
+def daemon(nameserver, directory):
+    with open(directory + "/friends", "w") as f:
+        f.write("friend@pass.example.net\n")
+    with sekisho.Daemon(directory, policy(directory)) as running:
+        yield running
+
+
+def ask(sender="asked"):
+    """What the daemon answers a new session at MAIL: the reply, or continue."""
+    with miltc.Milter() as m:
+        m.greet()
+        answer = m.mail(f"<{sender}@pass.example.net>")
+        m.quit()
+    return answer.text if answer.what == "reply" else answer.what
+
+
+def test_a_new_policy_is_taken(daemon):
+    assert "policy one" in ask()
+    daemon.configure(policy(daemon.directory, "two"))
+    assert "policy one" in ask()
+    code, said = daemon.reload()
+    assert code == 0, said
+    assert "policy two" in ask()
+
+
+def test_sigusr1_reloads(daemon):
+    daemon.configure(policy(daemon.directory, "two"))
+    daemon.process.send_signal(signal.SIGUSR1)
+    assert wait_for(lambda: "policy two" in ask(), seconds=5)
+
+
+def test_a_session_keeps_the_policy_it_began_with(daemon, mta, token):
+    bob = ["<bob@example.org>"]
+    with smtp.Client(mta) as client:
+        assert "policy one" in client.send("<asked@pass.example.net>", bob, smtp.message(token)).mail.text
+        daemon.configure(policy(daemon.directory, "two"))
+        assert daemon.reload()[0] == 0
+        assert "policy two" in ask()
+        assert "policy one" in client.send("<asked@pass.example.net>", bob, smtp.message(token)).mail.text
+        assert client.send("<alice@pass.example.net>", bob, smtp.message(token)).end.code == 250
+    mta.delivered(token)
+    with smtp.Client(mta) as client:
+        assert "policy two" in client.send("<asked@pass.example.net>", bob, smtp.message(token)).mail.text
+
+
+def test_a_bad_file_changes_nothing_and_says_why(daemon):
+    daemon.configure(policy(daemon.directory, "two") + "policy inbound { on mail { reject 999 \"x\" if spf is fial } }\n")
+    code, said = daemon.reload()
+    assert code == 1
+    assert daemon.line("reject 999") + ":" in said and "fial" in said
+    assert "policy one" in ask()
+    os.unlink(daemon.file)
+    code, said = daemon.reload()
+    assert code == 1 and "sekisho.conf" in said
+    assert "policy one" in ask()
+
+
+def test_a_bad_file_and_sigusr1_change_nothing(daemon):
+    daemon.configure("nonsense\n")
+    daemon.process.send_signal(signal.SIGUSR1)
+    time.sleep(0.5)
+    assert daemon.alive() and "policy one" in ask()
+
+
+def test_a_file_of_random_bytes_changes_nothing(daemon):
+    with open(daemon.file, "wb") as f:
+        f.write(bytes((i * 7919 + i // 251) % 256 for i in range(100000)))
+    assert daemon.reload()[0] == 1
+    assert "policy one" in ask()
+
+
+def test_a_setting_that_needs_a_restart_is_not_taken_silently(daemon):
+    daemon.listen = "inet:8899@127.0.0.1"
+    daemon.configure(policy(daemon.directory, "two"))
+    code, said = daemon.reload()
+    assert "listen" in said, "a changed listen address needs a restart; reload says so"
+    assert sekisho.listening(8891) and not sekisho.listening(8899)
+    daemon.listen = sekisho.INET
+
+
+def test_many_reloads_under_traffic(daemon):
+    deadline = time.monotonic() + 3
+    number = 0
+    with miltc.Milter() as steady:
+        steady.greet()
+        while time.monotonic() < deadline:
+            number += 1
+            daemon.configure(policy(daemon.directory, f"number{number}"))
+            daemon.process.send_signal(signal.SIGUSR1)
+            assert steady.message("<alice@pass.example.net>").what in ("continue", "accept")
+            assert "policy one" in steady.mail("<asked@pass.example.net>").text
+            ask()
+    assert daemon.alive() and number > 10
+
+
+# ---- lists
+
+
+def test_a_changed_list_is_read_by_itself(daemon):
+    assert "a friend" in ask("friend")
+    assert ask("new") == "continue"
+    replace(daemon.directory + "/friends", "friend@pass.example.net\nnew@pass.example.net\n")
+    assert wait_for(lambda: "a friend" in ask("new"), seconds=20, every=0.2)
+
+
+def test_a_list_that_vanishes_keeps_its_content(daemon):
+    os.unlink(daemon.directory + "/friends")
+    daemon.reload()
+    assert "a friend" in ask("friend")
+    assert wait_for(lambda: "friends" in log(daemon), seconds=15)
+
+
+def test_a_list_that_is_half_written_keeps_its_content(daemon):
+    with open(daemon.directory + "/friends", "w") as f:
+        f.write("not-a-friend@pass.example.net\nbro@ken@@\0\xff half an addr")
+        f.flush()
+        daemon.reload()
+        assert "a friend" in ask("friend")
+        assert ask("not-a-friend") == "continue"
+
+
+def replace(path, text):
+    with open(path + ".new", "w") as f:
+        f.write(text)
+    os.rename(path + ".new", path)
+
+
+def log(daemon):
+    with open(daemon.record_file, errors="replace") as f:
+        return f.read() + daemon.errors()
+
+
+def test_a_list_that_was_never_there_defers(nameserver, directory):
+    with sekisho.Daemon(directory, policy(directory)) as daemon:
+        with miltc.Milter() as m:
+            m.greet()
+            answer = m.mail("<friend@pass.example.net>")
+        assert answer.what == "reply" and answer.text.startswith("451 4.3.0")
+        replace(directory + "/friends", "friend@pass.example.net\n")
+        assert daemon.reload()[0] == 0
+        assert "a friend" in ask("friend")
+
+
+def test_a_large_list_is_quick(nameserver, directory):
+    with open(directory + "/friends", "w") as f:
+        for number in range(300000):
+            f.write(f"user{number}@domain{number % 1000}.example\n")
+        f.write("friend@pass.example.net\n")
+    with sekisho.Daemon(directory, policy(directory)):
+        assert "a friend" in ask("friend")
+        with miltc.Milter() as m:
+            m.greet()
+            started = time.monotonic()
+            for _ in range(200):
+                assert m.mail("<stranger@pass.example.net>").what == "continue"
+                m.abort()
+            assert time.monotonic() - started < 2
