@@ -86,14 +86,14 @@ static json_t *all_facts(struct explain *explain, struct gate *gate)
 		struct value value = fact_get(view, fact, SLICE(""));
 		json_object_set_new(facts, fact->name, value_json(&value, view->message->arena));
 	}
-	for (size_t i = 0; i < explain->rule_count; i++)
-		for (size_t k = 0; k < explain->rules[i].seen_count; k++) {
-			const struct seen *seen = &explain->rules[i].seen[k];
-			const char *name = arena_cstring(explain->arena, seen->fact);
+	for (size_t i = 0; i < view->argument_memo->count; i++) {
+		const struct argument_value *known = &view->argument_memo->values[i];
+		struct slice name =
+		    arena_printf(explain->arena, "%s(\"%.*s\")", known->fact->name, SLICE_ARGS(known->argument));
 
-			if (!json_object_get(facts, name))
-				json_object_set_new(facts, name, json_text(seen->value));
-		}
+		json_object_set_new(facts, arena_cstring(explain->arena, name),
+				    value_json(&known->value, view->message->arena));
+	}
 	return facts;
 }
 

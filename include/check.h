@@ -91,6 +91,18 @@ struct fact_memo {
 	const struct value *values[FACT_MAX];
 };
 
+/* Likewise for facts with an argument, which are of the message; in the order they were asked for. */
+struct argument_value {
+	const struct fact *fact;
+	struct slice argument; /* as the policy has it; lives as long as the policy */
+	struct value value;
+};
+#define ARGUMENT_MAX 64 /* different ones that are remembered for a message; more are computed each time */
+struct argument_memo {
+	struct argument_value *values;
+	size_t count;
+};
+
 /* Through a view a check sees one message at one stage. The engine makes it. */
 struct view {
 	const struct check_settings *settings;
@@ -101,6 +113,7 @@ struct view {
 	struct recipient *recipient; /* NULL but at STAGE_RCPT */
 	struct dns_budget *budget;
 	struct fact_memo *connection_memo, *message_memo, *recipient_memo;
+	struct argument_memo *argument_memo;
 	void **connection_slots, **message_slots; /* one a check (check_number) for what its facts share */
 };
 

@@ -1,8 +1,7 @@
 /*
  * fact.c - reading a fact: at most once per scope, never before its stage.
  *
- * A value is remembered in the memo of its scope and lives in that scope's
- * arena. Facts with an argument are cheap by rule and are not remembered.
+ * A value is remembered in the memo of its scope and lives in that scope's arena.
  */
 #include "check_private.h"
 #include <string.h>
@@ -50,6 +49,22 @@ static struct fact_memo *memo_of(struct view *view, enum scope scope, struct are
 	return view->recipient ? view->recipient_memo : NULL;
 }
 
+static struct value get_with_argument(struct view *view, const struct fact *fact, struct slice argument)
+{
+	struct argument_memo *memo = view->argument_memo;
+	struct value value;
+
+	for (size_t i = 0; i < memo->count; i++)
+		if (memo->values[i].fact == fact && slice_equal_nocase(memo->values[i].argument, argument))
+			return memo->values[i].value;
+	value = fact->get(view, argument);
+	if (!memo->values)
+		memo->values = arena_alloc(view->message->arena, ARGUMENT_MAX * sizeof(*memo->values));
+	if (memo->count < ARGUMENT_MAX)
+		memo->values[memo->count++] = (struct argument_value){fact, argument, value};
+	return value;
+}
+
 struct value fact_get(struct view *view, const struct fact *fact, struct slice argument)
 {
 	struct arena *arena = NULL;
@@ -58,7 +73,7 @@ struct value fact_get(struct view *view, const struct fact *fact, struct slice a
 	if (!memo || view->stage < fact->stage)
 		return value_absent(fact->type);
 	if (fact->argument)
-		return fact->get(view, argument);
+		return get_with_argument(view, fact, argument);
 
 	unsigned number = fact_number(fact);
 	if (!memo->values[number]) {

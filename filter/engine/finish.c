@@ -28,9 +28,9 @@ struct slice reply_print(const struct reply *reply, struct arena *arena)
 	return text_slice(&text);
 }
 
-static void record_value(struct record_fact *fact, const char *name, const struct value *value, struct arena *arena)
+static void record_value(struct record_fact *fact, struct slice name, const struct value *value, struct arena *arena)
 {
-	*fact = (struct record_fact){.name = slice_of(name), .form = RECORD_NULL};
+	*fact = (struct record_fact){.name = name, .form = RECORD_NULL};
 	if (value->state != VALUE_SET)
 		return;
 	switch (value->type) {
@@ -54,7 +54,7 @@ static void record_facts(struct gate *gate)
 {
 	struct arena *arena = gate->message.arena;
 	struct record *record = &gate->record;
-	struct record_fact *facts = arena_alloc(arena, FACT_MAX * sizeof(*facts));
+	struct record_fact *facts = arena_alloc(arena, (FACT_MAX + ARGUMENT_MAX) * sizeof(*facts));
 	const struct fact *fact;
 
 	record->facts = facts;
@@ -68,7 +68,13 @@ static void record_facts(struct gate *gate)
 		if (!memo->values[number] && gate->settings->record_all_facts)
 			fact_get(&gate->view, fact, SLICE(""));
 		if (memo->values[number])
-			record_value(&facts[record->fact_count++], fact->name, memo->values[number], arena);
+			record_value(&facts[record->fact_count++], slice_of(fact->name), memo->values[number], arena);
+	}
+	for (size_t i = 0; i < gate->argument_memo.count; i++) {
+		const struct argument_value *known = &gate->argument_memo.values[i];
+		struct slice name = arena_printf(arena, "%s(\"%.*s\")", known->fact->name, SLICE_ARGS(known->argument));
+
+		record_value(&facts[record->fact_count++], name, &known->value, arena);
 	}
 }
 

@@ -21,6 +21,7 @@ static void view_init(struct gate *gate)
 	    .connection_memo = &gate->connection_memo,
 	    .message_memo = &gate->message_memo,
 	    .recipient_memo = &gate->recipient_memo,
+	    .argument_memo = &gate->argument_memo,
 	    .connection_slots = gate->connection_slots,
 	    .message_slots = gate->message_slots,
 	};
@@ -38,6 +39,7 @@ static void message_clear(struct gate *gate)
 	headers_init(&gate->message.headers, arena);
 	decision_init(&gate->decision, arena);
 	memset(&gate->message_memo, 0, sizeof(gate->message_memo));
+	gate->argument_memo = (struct argument_memo){NULL, 0};
 	memset(gate->message_slots, 0, sizeof(gate->message_slots));
 	gate->outcome = (struct outcome){.verdict = VERDICT_NONE};
 	gate->accepted = gate->ended_early = gate->open = gate->used = gate->recorded = false;

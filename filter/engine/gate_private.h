@@ -32,6 +32,7 @@ struct gate {
 	/* the message; all of it begins anew at MAIL */
 	struct message message;
 	struct fact_memo message_memo, recipient_memo;
+	struct argument_memo argument_memo;
 	void *message_slots[CHECK_MAX];
 	struct dns_budget *budget;
 	struct view view;

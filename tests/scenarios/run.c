@@ -5,7 +5,7 @@
  *
  * usage: run FILE.scenario...   exits 1 when a case fails; the last line counts.
  */
-#include "engine.h"
+#include "play.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,30 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TEXT_MAX (1024 * 1024)
-
-struct play {
-	const char *file;
-	unsigned line;
-	struct arena *arena; /* of the file */
-	struct slice rest;   /* lines not read yet */
-	struct slice title;  /* of the case at hand */
-	bool failed;
-	unsigned passed, failures;
-
-	struct text zone, config;
-	bool changed; /* config or zone, since the engine was made */
-	struct policy *policy;
-	struct resolver *resolver;
-	struct engine *engine;
-	struct counters counters;
-	struct gate *gate;
-	enum gate_answer answer;
-	size_t change; /* next to be expected */
-};
-
-static void fail(struct play *play, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void fail(struct play *play, const char *format, ...)
+void fail(struct play *play, const char *format, ...)
 {
 	va_list arguments;
 
@@ -205,160 +182,6 @@ static void say_rset(struct play *play, struct slice rest)
 {
 	(void)rest;
 	gate_abort(play->gate);
-}
-
-/* ---- what is expected ---------------------------------------------------------------- */
-
-static struct slice reply_text(struct play *play)
-{
-	const struct reply *reply = gate_reply(play->gate);
-	struct text text;
-
-	text_init(&text, play->arena, TEXT_MAX);
-	text_printf(&text, "%u %.*s", reply->code, SLICE_ARGS(reply->enhanced));
-	for (size_t i = 0; i < reply->line_count; i++)
-		text_printf(&text, "%s%.*s", i ? " / " : " ", SLICE_ARGS(reply->lines[i]));
-	return text_slice(&text);
-}
-
-static void expect_reply(struct play *play, struct slice rest)
-{
-	struct slice got = play->answer == GATE_CONTINUE  ? SLICE("ok")
-			   : play->answer == GATE_DISCARD ? SLICE("discard")
-							  : reply_text(play);
-
-	if (!slice_starts_nocase(got, rest))
-		fail(play, "reply: expected %.*s, got %.*s", SLICE_ARGS(rest), SLICE_ARGS(got));
-}
-
-static struct slice json_value(struct play *play, json_t *record, const char *key)
-{
-	json_t *value = json_object_get(record, key);
-
-	if (!value)
-		value = json_object_get(json_object_get(record, "facts"), key);
-	if (!value)
-		return SLICE("(absent)");
-	if (json_is_string(value))
-		return arena_copy(play->arena, (struct slice){json_string_value(value), json_string_length(value)});
-	char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-	struct slice copy = arena_copy(play->arena, slice_of(text));
-	free(text);
-	return copy;
-}
-
-static void expect_record(struct play *play, struct slice rest)
-{
-	const struct record *record = gate_record(play->gate);
-	struct slice word;
-
-	if (!record) {
-		fail(play, "there is no record yet");
-		return;
-	}
-	json_t *json = record_json(record);
-	while (slice_word(&rest, &word)) {
-		ptrdiff_t equal = slice_find(word, '=');
-		if (equal < 1) {
-			fail(play, "record: no KEY=VALUE: %.*s", SLICE_ARGS(word));
-			break;
-		}
-		const char *key = arena_cstring(play->arena, slice_head(word, (size_t)equal));
-		struct slice got = json_value(play, json, key);
-		if (!slice_equal(got, slice_from(word, (size_t)equal + 1)))
-			fail(play, "record: expected %.*s, got %s=%.*s", SLICE_ARGS(word), key, SLICE_ARGS(got));
-	}
-	json_decref(json);
-}
-
-/* The text of the policy's line that decided. */
-static void expect_rule(struct play *play, struct slice rest)
-{
-	const struct record *record = gate_record(play->gate);
-	struct slice config = text_slice(&play->config), line = SLICE(""), number;
-	uint64_t wanted = 0;
-
-	if (!record) {
-		fail(play, "there is no record yet");
-		return;
-	}
-	number = slice_from(record->rule, (size_t)(slice_find_last(record->rule, ':') + 1));
-	if (slice_number(number, 100000, &wanted) != 0)
-		wanted = 0;
-	for (uint64_t i = 0; i < wanted && slice_cut(&config, '\n', &line); i++)
-		continue;
-	if (!memmem(line.p ? line.p : "", line.n, rest.p, rest.n) || !wanted)
-		fail(play, "rule: expected %.*s, decided by %.*s %.*s", SLICE_ARGS(rest), SLICE_ARGS(record->rule),
-		     SLICE_ARGS(slice_trim(line)));
-}
-
-static void expect_note(struct play *play, struct slice rest)
-{
-	const struct record *record = gate_record(play->gate);
-	struct slice kind = {0};
-
-	slice_word(&rest, &kind);
-	rest = slice_trim(rest);
-	for (size_t i = 0; record && i < record->note_count; i++)
-		if (slice_equal(record->notes[i].kind, kind) && slice_starts_nocase(record->notes[i].text, rest))
-			return;
-	fail(play, "note: there is no %.*s note: %.*s", SLICE_ARGS(kind), SLICE_ARGS(rest));
-}
-
-static void expect_no_notes(struct play *play, struct slice rest)
-{
-	const struct record *record = gate_record(play->gate);
-
-	(void)rest;
-	if (!record || record->note_count)
-		fail(play, "no-notes: there are some, beginning with: %.*s",
-		     SLICE_ARGS(record && record->note_count ? record->notes[0].text : SLICE("")));
-}
-
-static struct slice change_text(struct play *play, const struct change *change)
-{
-	struct slice value = header_unfold(change->value, play->arena);
-
-	switch (change->kind) {
-	case CHANGE_DELETE:
-		return arena_printf(play->arena, "delete %.*s %u", SLICE_ARGS(change->name), change->index);
-	case CHANGE_REPLACE:
-		return arena_printf(play->arena, "replace %.*s %u: %.*s", SLICE_ARGS(change->name), change->index,
-				    SLICE_ARGS(value));
-	case CHANGE_INSERT:
-		break;
-	}
-	return arena_printf(play->arena, "insert %.*s: %.*s", SLICE_ARGS(change->name), SLICE_ARGS(value));
-}
-
-/* The changes stand in the scenario in the order in which they are made. */
-static void expect_change(struct play *play, struct slice rest)
-{
-	size_t count;
-	const struct change *changes = gate_changes(play->gate, &count);
-	struct slice got = play->change < count ? change_text(play, &changes[play->change]) : SLICE("no more changes");
-
-	play->change++;
-	if (!slice_starts_nocase(got, rest))
-		fail(play, "change %zu: expected %.*s, got %.*s", play->change, SLICE_ARGS(rest), SLICE_ARGS(got));
-}
-
-static void expect_no_more_changes(struct play *play, struct slice rest)
-{
-	size_t count;
-	const struct change *changes = gate_changes(play->gate, &count);
-
-	(void)rest;
-	if (play->change < count)
-		fail(play, "no-more-changes: there is %.*s", SLICE_ARGS(change_text(play, &changes[play->change])));
-}
-
-static void expect_quarantine(struct play *play, struct slice rest)
-{
-	const struct slice *reason = gate_quarantine(play->gate);
-
-	if (!reason || !slice_equal(*reason, rest))
-		fail(play, "quarantine: got %.*s", SLICE_ARGS(reason ? *reason : SLICE("none")));
 }
 
 /* ---- the file ---------------------------------------------------------------------- */
