@@ -1,0 +1,238 @@
+#!/usr/bin/python3
+"""demo.py [--stay] - Sekisho at work: a private Postfix, a private DNS, eight messages by a real SMTP client.
+
+Everything lies in one directory below /tmp and on ports of 127.0.0.1 above 1024; at the end, also after Ctrl-C,
+all of it is gone. With --stay it goes on running and shows what the policy says of your own messages.
+Exits 1 when one of the eight did not end as it should.
+"""
+import argparse
+import os
+import re
+import shutil
+import signal
+import smtplib
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "system"))
+
+import postfix
+import sekisho
+import smtp
+from mta import wait_for
+
+import show
+from cases import CASES
+
+HELO = "client.example"
+
+
+def read(name):
+    with open(os.path.join(HERE, name)) as f:
+        return f.read()
+
+
+def port(wanted):
+    """The wanted port when it is free, else another one."""
+    for number in (wanted, 0):
+        with socket.socket() as s, socket.socket(type=socket.SOCK_DGRAM) as u:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                s.bind(("127.0.0.1", number))
+                u.bind(("127.0.0.1", s.getsockname()[1]))
+                return s.getsockname()[1]
+            except OSError:
+                continue
+    raise SystemExit("demo: no free port on 127.0.0.1")
+
+
+class Postfix(postfix.Postfix):
+    """The Postfix of the system tests, on ports of one's own and without a network of its own."""
+
+    address = "127.0.0.1"
+
+    def __init__(self, directory, milter):
+        self.ports = {"mx": port(10025), "submission": port(10587), "smtps": port(10465)}
+        super().__init__(directory, milter)
+
+    def configure(self):
+        super().configure()
+        conf = os.path.join(self.d, "conf")
+        subprocess.run(["postconf", "-c", conf, "-e", "inet_interfaces=127.0.0.1", "inet_protocols=ipv4",
+                        "smtpd_peername_lookup=no", "smtpd_tls_auth_only=yes"], check=True)
+        with open(conf + "/master.cf") as f:
+            services = f.read()
+        for name, usual in (("mx", "25"), ("submission", "587"), ("smtps", "465")):
+            services = re.sub(rf"^{usual} inet", f"127.0.0.1:{self.ports[name]} inet", services, flags=re.M)
+        self.write("conf/master.cf", services)
+        for name in ("main.cf", "master.cf"):  # files younger than two seconds make Postfix doze
+            os.utime(os.path.join(conf, name), (time.time() - 60,) * 2)
+
+
+class Stage:
+    """The running programs, and the directory they live in."""
+
+    def __enter__(self):
+        self.directory = tempfile.mkdtemp(prefix="sekisho-demo.", dir="/tmp")
+        os.chmod(self.directory, 0o755)  # Postfix runs as another user and must get through
+        self.running = []
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def start(self):
+        milter, dns = port(18891), port(10053)
+        self.nameserver(dns)
+        self.mta = Postfix(os.path.join(self.directory, "postfix"), f"inet:127.0.0.1:{milter}")
+        self.running.append(self.mta.stop)
+        self.gate = self.daemon(milter, dns)
+
+    def nameserver(self, number):
+        zone = os.path.join(self.directory, "zone")
+        shutil.copyfile(os.path.join(HERE, "zone"), zone)
+        server = subprocess.Popen([sys.executable, os.path.join(os.path.dirname(sekisho.__file__), "dnsd.py"), "127.0.0.1",
+                                   str(number), zone, os.path.join(self.directory, "dns.log")], start_new_session=True)
+        self.running.append(lambda: (server.terminate(), server.wait(timeout=10)))
+
+    def daemon(self, milter, dns):
+        directory = os.path.join(self.directory, "sekisho")
+        os.mkdir(directory, 0o755)
+        with open(os.path.join(directory, "owners"), "w") as f:
+            f.write("alice@example.org  alice@example.org\nbob@example.org    bob@example.org\n")
+        policy = read("sekisho.conf")
+        for word, value in (("MILTER_PORT", milter), ("DNS_PORT", dns), ("DIRECTORY", directory),
+                            ("SUBMISSION_PORT", self.mta.ports["submission"])):
+            policy = policy.replace(word, str(value))
+        gate = sekisho.Daemon(directory, policy, listen=f"inet:{milter}@127.0.0.1", base="", start=False)
+        gate.start(start_new_session=True)
+        self.running.append(gate.stop)
+        return gate
+
+    def __exit__(self, *_):
+        for stop in reversed(self.running):
+            try:
+                stop()
+            except Exception as problem:  # the rest must be stopped all the same
+                print(f"demo: {problem}", file=sys.stderr)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+class Result:
+    """What became of one case."""
+
+    def __init__(self, case):
+        self.case = case
+        self.reply = self.record = self.delivered = None
+        self.rule_place = self.rule_text = ""
+        self.wrong = []
+
+
+def send(stage, case, token):
+    """The conversation of one case, with a real server."""
+    service = "mx" if case.client else "submission"
+    with smtp.Client(stage.mta, service, source="127.0.0.1", helo=HELO, tls=not case.client,
+                     login=case.login and (case.login,)) as client:
+        if case.client:
+            client.xclient(addr=case.client, name="[UNAVAILABLE]")
+        text = smtp.message(token, *case.fields, sender=case.sender, to=case.recipient, subject=case.subject)
+        return client.send(f"<{case.sender}>", [f"<{case.recipient}>"], text).last
+
+
+def rule_of(stage, record):
+    """("sekisho.conf:27", the rule as written), or two empty texts when no rule decided."""
+    if not record.get("rule"):
+        return "", ""
+    path, line = record["rule"].rsplit(":", 1)
+    with open(path) as f:
+        text = f.read().splitlines()[int(line) - 1]
+    return f"{os.path.basename(path)}:{line}", " ".join(text.split())
+
+
+def play(stage, number, case):
+    result = Result(case)
+    before = len(stage.gate.records())
+    token = f"demo-{number}-{os.getpid()}"
+    result.reply = send(stage, case, token)
+    seen = wait_for(lambda: stage.gate.records()[before:])
+    if seen:
+        result.record = seen[0]
+        result.rule_place, result.rule_text = rule_of(stage, seen[0])
+    if result.reply.code < 300:
+        result.delivered = stage.mta.delivered(token)
+    judge(result)
+    return result
+
+
+def judge(result):
+    case, wrong = result.case, result.wrong
+    if result.reply.code != case.code:
+        wrong.append(f"the answer should be {case.code}, it is {result.reply.code} {result.reply.text}")
+    if not result.record:
+        wrong.append("there is no record of it")
+    elif bool(case.rule) != bool(result.rule_text) or (case.rule or "") not in result.rule_text:
+        wrong.append(f"the rule should be \"{case.rule}\", it is \"{result.rule_text}\"")
+    if not result.delivered:
+        return
+    for name, text in case.expect:
+        if not any(text in value for value in result.delivered.fields(name)):
+            wrong.append(f"no {name} of the delivered message holds \"{text}\"")
+    header = result.delivered.raw.split(b"\n\n", 1)[0].decode("latin-1")
+    if case.never and case.never in header:
+        wrong.append(f"the delivered message still says \"{case.never}\"")
+
+
+def stay(stage):
+    show.how_to_talk(stage)
+    seen = len(stage.gate.records())
+    while stage.gate.alive():
+        records = stage.gate.records()
+        for record in records[seen:]:
+            show.record(record, *rule_of(stage, record))
+        seen = len(records)
+        time.sleep(0.2)
+    raise SystemExit("demo: sekisho has ended\n" + stage.gate.errors())
+
+
+def run(arguments):
+    began = time.monotonic()
+    with Stage() as stage:
+        show.opening(stage)
+        results = [play(stage, number, case) for number, case in enumerate(CASES, 1)]
+        show.table(results)
+        show.headers(results[3])
+        show.attach()
+        good = show.verdict(results, time.monotonic() - began)
+        sys.stdout.flush()
+        if arguments.stay:
+            stay(stage)
+    return 0 if good else 1
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--stay", action="store_true", help="go on running until Ctrl-C")
+    arguments = parser.parse_args()
+    if os.geteuid() != 0:
+        sys.exit("demo: Postfix changes users, so the demonstration must be started by root (or: sudo ./autogen.sh demo)")
+    if postfix.Postfix.why_not():
+        sys.exit("demo: " + postfix.Postfix.why_not())
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        return run(arguments)
+    except KeyboardInterrupt:
+        return 0 if arguments.stay else 130
+    except (OSError, AssertionError, RuntimeError, smtplib.SMTPException, subprocess.SubprocessError) as problem:
+        print(f"demo: {problem}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

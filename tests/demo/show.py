@@ -1,0 +1,134 @@
+"""What a person sees of the demonstration: at most 100 columns, colours only on a terminal."""
+import os
+import sys
+import textwrap
+
+COLUMNS = (("what the client did", 35), ("what the server answered", 27), ("which rule decided", 28))
+COLOURS = {"2": "32", "4": "33", "5": "31"}  # replies: green, yellow, red
+FINE = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+BAR, LINE, CROSS = ("│", "─", "┼") if FINE else ("|", "-", "+")
+
+
+def paint(text, colour):
+    if not text or not sys.stdout.isatty() or "NO_COLOR" in os.environ:
+        return text
+    return f"\033[{colour}m{text}\033[0m"
+
+
+def heading(text):
+    print("\n" + paint(text, "1") + "\n")
+
+
+def opening(stage):
+    ports = stage.mta.ports
+    heading("Sekisho behind a real Postfix, all of it private and on 127.0.0.1")
+    print(f"  Postfix  port {ports['mx']} takes mail from outside, port {ports['submission']} takes the mail of alice and bob")
+    print(f"  Sekisho  reads every command and header on the way, by the policy {stage.gate.file}")
+    print("  Clients  get their addresses by XCLIENT, so that SPF sees 203.0.113.5 and not 127.0.0.1")
+
+
+# ---- the table ---------------------------------------------------------------------------------------
+
+
+def cell(text, width):
+    lines = []
+    for part in text.split("\n"):
+        lines += textwrap.wrap(part, width, break_on_hyphens=False) or [""]
+    return lines
+
+
+def row(cells, colours):
+    height = max(map(len, cells))
+    for number in range(height):
+        shown = []
+        for lines, colour, (_, width) in zip(cells, colours, COLUMNS):
+            text = lines[number] if number < len(lines) else ""
+            colour = colour(number) if callable(colour) else colour
+            shown.append(paint(text, colour) + " " * (width - len(text)))
+        print(" " + f" {BAR} ".join(shown).rstrip())
+
+
+def rule_between():
+    print(LINE + (LINE + CROSS + LINE).join(LINE * width for _, width in COLUMNS) + LINE)
+
+
+def decided(result):
+    if result.rule_text:
+        return f"{result.rule_place}\n{result.rule_text}"
+    return "none refused it"
+
+
+def table(results):
+    heading("Eight messages")
+    row([[title] for title, _ in COLUMNS], ["1"] * len(COLUMNS))
+    for number, result in enumerate(results, 1):
+        rule_between()
+        case, code = result.case, str(result.reply.code)
+        bold_first = lambda line: "1" if line == 0 else "0"
+        reply = f"{code} " + " ".join(result.reply.text.split())
+        row([cell(f"{number} {case.title}\n{case.does}", COLUMNS[0][1]), cell(reply, COLUMNS[1][1]),
+             cell(decided(result), COLUMNS[2][1])],
+            [bold_first, COLOURS.get(code[0], "0"), bold_first if result.rule_text else "0"])
+
+
+# ---- one message ---------------------------------------------------------------------------------------
+
+
+def headers(result):
+    if not result.delivered:
+        return
+    heading(f"What bob got of message 4: our own result on top, the forged ones gone, another's left alone")
+    header = result.delivered.raw.split(b"\n\n", 1)[0].decode("utf-8", "replace")
+    ours = False
+    for line in header.split("\n"):
+        if not line.startswith((" ", "\t")):
+            ours = line.startswith("Authentication-Results: mx.example.org")
+        print("  " + paint(line.replace("\t", "        "), "1" if ours else "0"))
+    print("\n  It had been sent with:")
+    for field in result.case.fields:
+        print("  " + field)
+
+
+# ---- what to do next -------------------------------------------------------------------------------------
+
+
+def attach():
+    heading("For your own mail server")
+    print("""  main.cf      smtpd_milters = inet:127.0.0.1:8891
+               non_smtpd_milters = $smtpd_milters
+               milter_default_action = tempfail
+
+  sendmail.mc  INPUT_MAIL_FILTER(`sekisho', `S=inet:8891@127.0.0.1, F=T, T=C:10s;S:20s;R:20s;E:5m')dnl""")
+
+
+def verdict(results, seconds):
+    wrong = [(number, text) for number, result in enumerate(results, 1) for text in result.wrong]
+    print()
+    for number, text in wrong:
+        print(paint(f"  Message {number} ({results[number - 1].case.title}) went wrong: {text}", "31"))
+    if not wrong:
+        print(paint(f"All {len(results)} ended as they should, in {seconds:.0f} s.", "32"))
+    return not wrong
+
+
+def how_to_talk(stage):
+    mx, submission = (f"127.0.0.1:{stage.mta.ports[name]}" for name in ("mx", "submission"))
+    heading("It goes on running until Ctrl-C. Talk to it (swaks is in the package swaks):")
+    print(f"""  swaks --server {mx} --xclient-addr 198.51.100.66 --from you@good.example --to bob@example.org
+  swaks --server {mx} --xclient-addr 203.0.113.5 --from you@good.example --to bob@example.org
+  swaks --server {submission} -tls --auth PLAIN --auth-user alice@example.org --auth-password secret \\
+        --from bob@example.org --to bob@example.org
+
+  policy   {stage.gate.file}
+           after a change: {os.path.relpath(os.environ['SEKISHO']) if 'SEKISHO' in os.environ else 'sekisho'} reload -c {stage.gate.file}
+  zone     {stage.directory}/zone (read anew at every question)
+  mail     {stage.mta.inbox}
+  records  {stage.gate.record_file}
+""")
+    sys.stdout.flush()
+
+
+def record(record, place, text):
+    """One line for each message that comes by while the demonstration stays."""
+    print(f"  {record.get('client') or '-'} {record.get('sender') or '<>'}: {record.get('verdict')} "
+          f"{record.get('reply') or ''} {place} {text}".rstrip(), flush=True)
