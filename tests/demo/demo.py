@@ -19,7 +19,8 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.join(os.path.dirname(HERE), "system"))
+SYSTEM = os.path.join(os.path.dirname(HERE), "system")  # the demonstration stands on what the system tests have
+sys.path.insert(0, SYSTEM)
 
 import postfix
 import sekisho
@@ -98,9 +99,12 @@ class Stage:
     def nameserver(self, number):
         zone = os.path.join(self.directory, "zone")
         shutil.copyfile(os.path.join(HERE, "zone"), zone)
-        server = subprocess.Popen([sys.executable, os.path.join(os.path.dirname(sekisho.__file__), "dnsd.py"), "127.0.0.1",
-                                   str(number), zone, os.path.join(self.directory, "dns.log")], start_new_session=True)
+        server = subprocess.Popen([sys.executable, os.path.join(SYSTEM, "dnsd.py"), "--listen", f"127.0.0.1@{number}",
+                                   "--log", os.path.join(self.directory, "dns.log"), "--ttl", "1", zone],
+                                  stdout=subprocess.PIPE, text=True, start_new_session=True)
         self.running.append(lambda: (server.terminate(), server.wait(timeout=10)))
+        if not server.stdout.readline().startswith("ready"):
+            raise RuntimeError("the DNS server does not start")
 
     def daemon(self, milter, dns):
         directory = os.path.join(self.directory, "sekisho")
