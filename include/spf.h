@@ -24,21 +24,30 @@ struct spf_request {
 	struct slice domain; /* domain of the identity: of MAIL FROM, or the HELO name */
 	struct slice receiver; /* our own name, for %{r} */
 	int64_t now_us;        /* clock_wall_us, for %{t} */
+	bool identity_helo;    /* the identity is the HELO name: what Received-SPF says of it */
 };
 
 /* One term that was evaluated, in the order of evaluation. */
-enum spf_step_result { SPF_STEP_NO_MATCH, SPF_STEP_MATCH, SPF_STEP_ERROR, SPF_STEP_ENTER /* an include or redirect: its terms follow, one deeper */ };
+enum spf_step_result {
+	SPF_STEP_NO_MATCH,
+	SPF_STEP_MATCH,
+	SPF_STEP_ERROR,
+	SPF_STEP_ENTER /* an include or redirect: its terms follow, one deeper; then an include once more, with its result */
+};
+extern const char *const spf_step_names[5]; /* "no match" "match" "error" "enter" NULL */
+
 struct spf_step {
 	unsigned depth;      /* 0 for the record of the identity itself */
 	struct slice domain; /* whose record the term stands in */
 	struct slice record; /* the whole record, at the first step of a record; else "" */
-	struct slice term;   /* as written */
+	struct slice term;   /* as written; "" where a record ends without a match, or is no record */
 	struct slice target; /* the domain it was about after macro expansion; "" when it names none */
+	unsigned lookup;     /* which of the SPF_LOOKUPS_MAX it was; 0: none */
 	enum spf_step_result result;
 	struct slice note;   /* "2 addresses", "temporary DNS failure", ...; may be "" */
 };
 
-/* All texts live in the arena given to spf_check. */
+/* All texts live in the arena given to spf_check. Those of steps are as they came: any bytes. */
 struct spf_outcome {
 	enum spf_result result;
 	struct slice domain;      /* the domain that was asked about */

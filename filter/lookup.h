@@ -1,0 +1,40 @@
+/*
+ * lookup.h - what the questions of `sekisho lookup` share: their operands, a
+ * budget to ask with, and how the answer is to be shown.
+ */
+#ifndef SEKISHO_LOOKUP_H
+#define SEKISHO_LOOKUP_H
+
+#include "dns.h"
+#include <jansson.h>
+
+struct lookup {
+	struct arena *arena;
+	struct dns_budget *budget;
+	bool json;
+	struct slice receiver; /* our own name */
+	int count;             /* of operands behind the kind of question */
+	char **operands;
+};
+
+/* Each prints its answer on stdout and returns the exit code; -1: the operands are wrong, and that was said. */
+int lookup_spf(struct lookup *);
+int lookup_mx(struct lookup *);
+int lookup_ptr(struct lookup *);
+
+/* One line on stderr; returns VERB_USAGE. */
+int lookup_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* What came from outside, fit for a terminal and for JSON: bytes that are not printable ASCII as \DDD. */
+struct slice lookup_safe(struct lookup *, struct slice text);
+json_t *lookup_string(struct lookup *, struct slice text);
+void lookup_print_json(json_t *); /* and lets it go */
+
+/* The addresses of a host, asked for both families. */
+struct lookup_host {
+	enum dns_status status; /* DNS_OK when there is one at least */
+	const struct dns_answer *answers[2];
+};
+struct lookup_host lookup_addresses(struct lookup *, struct slice host);
+
+#endif

@@ -1,0 +1,163 @@
+/*
+ * lookup_spf.c - `sekisho lookup spf`: the check of RFC 7208 as a tree of the
+ * records and terms that were tried.
+ */
+#include "lookup.h"
+#include "mail.h"
+#include "spf.h"
+#include "verbs.h"
+
+#include <stdio.h>
+
+#define TERM_WIDTH 36 /* column of results, where terms are shorter */
+
+/* "<a@b>", "a@b", "b"; the null sender is postmaster at the HELO name (RFC 7208 2.4). NULL, or what is wrong. */
+static const char *parse_sender(struct slice text, struct spf_request *request)
+{
+	ptrdiff_t at;
+
+	if (text.n >= 2 && text.p[0] == '<' && text.p[text.n - 1] == '>')
+		text = (struct slice){text.p + 1, text.n - 2};
+	if (text.n > MAIL_PATH_MAX)
+		return "it is too long";
+	if (text.n == 0) {
+		request->domain = request->helo;
+		return request->helo.n ? NULL : "the null sender needs a HELO name behind it";
+	}
+	at = slice_find_last(text, '@');
+	request->local = at < 0 ? SLICE("") : slice_head(text, (size_t)at);
+	request->domain = slice_from(text, (size_t)(at + 1));
+	if (request->domain.n == 0)
+		return "there is no domain behind the @";
+	if (at < 0 && slice_find(text, '.') < 0)
+		return "it is neither an address nor a domain";
+	if (request->helo.n == 0)
+		request->helo = request->domain;
+	return NULL;
+}
+
+/* ---- JSON ------------------------------------------------------------------------------ */
+
+static json_t *json_step(struct lookup *lookup, const struct spf_step *step)
+{
+	json_t *object = json_object();
+
+	json_object_set_new(object, "depth", json_integer(step->depth));
+	json_object_set_new(object, "domain", lookup_string(lookup, step->domain));
+	if (step->record.n)
+		json_object_set_new(object, "record", lookup_string(lookup, step->record));
+	json_object_set_new(object, "term", lookup_string(lookup, step->term));
+	json_object_set_new(object, "target", lookup_string(lookup, step->target));
+	json_object_set_new(object, "result", json_string(spf_step_names[step->result]));
+	json_object_set_new(object, "note", lookup_string(lookup, step->note));
+	if (step->lookup)
+		json_object_set_new(object, "lookup", json_integer(step->lookup));
+	return object;
+}
+
+static void print_json(struct lookup *lookup, const struct spf_outcome *outcome)
+{
+	json_t *object = json_object(), *trace = json_array();
+
+	json_object_set_new(object, "result", json_string(spf_result_names[outcome->result]));
+	json_object_set_new(object, "domain", lookup_string(lookup, outcome->domain));
+	json_object_set_new(object, "mechanism", lookup_string(lookup, outcome->mechanism));
+	json_object_set_new(object, "explanation", lookup_string(lookup, outcome->explanation));
+	json_object_set_new(object, "reason", lookup_string(lookup, outcome->reason));
+	json_object_set_new(object, "lookups", json_integer(outcome->lookups));
+	json_object_set_new(object, "void-lookups", json_integer(outcome->void_lookups));
+	for (size_t i = 0; i < outcome->step_count; i++)
+		json_array_append_new(trace, json_step(lookup, &outcome->steps[i]));
+	json_object_set_new(object, "trace", trace);
+	lookup_print_json(object);
+}
+
+/* ---- text ------------------------------------------------------------------------------- */
+
+static void print_slice(struct lookup *lookup, struct slice text)
+{
+	struct slice safe = lookup_safe(lookup, text);
+
+	fwrite(safe.p, 1, safe.n, stdout);
+}
+
+static void print_step(struct lookup *lookup, const struct spf_step *step, bool new_record)
+{
+	int indent = (int)step->depth * 4, width;
+	struct slice term = step->term.n ? lookup_safe(lookup, step->term) : SLICE("(end)");
+
+	if (new_record) {
+		printf("%*s", indent, "");
+		print_slice(lookup, step->domain);
+		printf(": ");
+		print_slice(lookup, step->record.n ? step->record : SLICE("(no record)"));
+		putchar('\n');
+	}
+	width = TERM_WIDTH - indent > 1 ? TERM_WIDTH - indent : 1;
+	if (step->term.n == 0 && step->result == SPF_STEP_ERROR)
+		term = SLICE("");
+	printf("%*s%-*.*s %-8s", indent + 2, "", width, SLICE_ARGS(term),
+	       step->result == SPF_STEP_ENTER ? "follow" : spf_step_names[step->result]);
+	if (step->target.n && step->result == SPF_STEP_ENTER) {
+		putchar(' ');
+		print_slice(lookup, step->target);
+	}
+	if (step->note.n) {
+		printf("  ");
+		print_slice(lookup, step->note);
+	}
+	if (step->lookup)
+		printf("  (lookup %u of %d)", step->lookup, SPF_LOOKUPS_MAX);
+	putchar('\n');
+}
+
+static void print_line(struct lookup *lookup, const char *name, struct slice value)
+{
+	if (value.n == 0)
+		return;
+	printf("%-12s ", name);
+	print_slice(lookup, value);
+	putchar('\n');
+}
+
+static void print_text(struct lookup *lookup, const struct spf_outcome *outcome)
+{
+	for (size_t i = 0; i < outcome->step_count; i++) {
+		const struct spf_step *step = &outcome->steps[i];
+		bool missing = step->term.n == 0 && step->result == SPF_STEP_ERROR && step->record.n == 0;
+
+		print_step(lookup, step, step->record.n || missing);
+	}
+	if (outcome->step_count)
+		putchar('\n');
+	print_line(lookup, "result", slice_of(spf_result_names[outcome->result]));
+	print_line(lookup, "domain", outcome->domain);
+	print_line(lookup, "matched by", outcome->mechanism);
+	print_line(lookup, "reason", outcome->reason);
+	print_line(lookup, "explanation", outcome->explanation);
+	printf("%-12s %u of %d, void %u of %d\n", "lookups", outcome->lookups, SPF_LOOKUPS_MAX, outcome->void_lookups,
+	       SPF_VOID_LOOKUPS_MAX);
+}
+
+int lookup_spf(struct lookup *lookup)
+{
+	struct spf_request request = {
+	    .helo = lookup->count > 2 ? slice_of(lookup->operands[2]) : SLICE(""),
+	    .receiver = lookup->receiver,
+	    .now_us = clock_wall_us(),
+	};
+	struct spf_outcome outcome;
+	const char *wrong;
+
+	if (ip_parse(slice_of(lookup->operands[0]), &request.client) < 0)
+		return lookup_usage("\"%s\" is no IP address", lookup->operands[0]);
+	wrong = parse_sender(slice_of(lookup->operands[1]), &request);
+	if (wrong)
+		return lookup_usage("sender \"%.100s\": %s", lookup->operands[1], wrong);
+	spf_check(&request, lookup->budget, lookup->arena, &outcome);
+	if (lookup->json)
+		print_json(lookup, &outcome);
+	else
+		print_text(lookup, &outcome);
+	return outcome.result == SPF_PASS ? VERB_OK : VERB_NO;
+}

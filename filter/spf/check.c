@@ -1,0 +1,202 @@
+/*
+ * check.c - check_host() of RFC 7208 4: from a client and an identity to a result.
+ *
+ * A record is evaluated in a frame; an include opens a frame inside, a redirect
+ * takes the frame's place. Every include and redirect counts as a lookup, and there are at
+ * most SPF_LOOKUPS_MAX, so neither depth nor length needs a bound of its own.
+ */
+#include "spf_private.h"
+
+#include "mail.h"
+
+const char *const spf_result_names[] = {"none", "neutral", "pass", "fail", "softfail", "temperror", "permerror", NULL};
+
+/* RFC 7208 4.3: a domain that is no name, or a single word, has no record. */
+static bool is_full_domain(struct slice domain)
+{
+	return spf_name_valid(domain) && slice_find(domain, '.') >= 0;
+}
+
+/* A name without a record that can be used; `word` of it is wrong. */
+static enum spf_result record_unusable(struct spf_run *run, struct spf_frame *frame, enum spf_result result,
+				       struct slice word, struct slice why)
+{
+	struct spf_step *step = spf_step_add(run, frame, word);
+
+	step->result = SPF_STEP_ERROR;
+	step->note = why;
+	spf_reason(run, frame, word, why);
+	return result;
+}
+
+/* RFC 7208 4.6.4: an include or redirect that finds nothing is void, and then a permerror anyway. */
+static enum spf_result record_missing(struct spf_run *run, struct spf_frame *frame, struct slice why)
+{
+	run->void_lookups += frame->depth > 0 ? 1 : 0;
+	return record_unusable(run, frame, SPF_NONE, SLICE(""), why);
+}
+
+/* RFC 7208 4.4, 4.5. SPF_PASS: the frame has a record that can be evaluated. */
+static enum spf_result record_fetch(struct spf_run *run, struct spf_frame *frame)
+{
+	const struct dns_answer *answer;
+	const struct spf_record *record;
+
+	if (!is_full_domain(frame->domain))
+		return record_unusable(run, frame, SPF_NONE, SLICE(""), SLICE("that is no full domain name"));
+	answer = dns_ask(run->budget, frame->domain, DNS_TXT);
+	if (answer->status == DNS_TEMPFAIL)
+		return record_unusable(run, frame, SPF_TEMPERROR, SLICE(""), spf_note_answer(answer, run->arena));
+	if (answer->status == DNS_NXDOMAIN)
+		return record_missing(run, frame, SLICE("there is no such name"));
+	if (answer->status == DNS_NODATA)
+		return record_missing(run, frame, SLICE("it has no TXT record"));
+	record = dns_parsed(run->budget, answer, &spf_record_parser);
+	if (record->state == SPF_RECORD_NONE)
+		return record_unusable(run, frame, SPF_NONE, SLICE(""), SLICE("it has no SPF record"));
+	frame->record = record;
+	frame->text = arena_copy(run->arena, record->text);
+	frame->shown = false;
+	if (record->state == SPF_RECORD_WRONG)
+		return record_unusable(run, frame, SPF_PERMERROR, spf_frame_word(frame, record->wrong),
+				       slice_of(record->why));
+	return SPF_PASS;
+}
+
+/* The terms in order. True when one of them decided. */
+static bool terms_evaluate(struct spf_run *run, struct spf_frame *frame, struct spf_match *match,
+			   enum spf_result *result_r)
+{
+	const struct spf_record *record = frame->record;
+
+	for (size_t i = 0; i < record->term_count; i++) {
+		switch (spf_mechanism_match(run, frame, &record->terms[i])) {
+		case SPF_NO_MATCH:
+			break;
+		case SPF_MATCH:
+			match->term = spf_frame_word(frame, record->terms[i].text);
+			match->domain = frame->domain;
+			match->explanation = record->explanation.count ? &record->explanation : NULL;
+			*result_r = record->terms[i].result;
+			return true;
+		case SPF_TEMPORARY:
+			*result_r = SPF_TEMPERROR;
+			return true;
+		case SPF_PERMANENT:
+			*result_r = SPF_PERMERROR;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* RFC 7208 6.1. True: the frame stands for the target now. False: it cannot be followed, a permerror. */
+static bool redirect_follow(struct spf_run *run, struct spf_frame *frame)
+{
+	struct slice word = spf_frame_word(frame, frame->record->redirect_text);
+	struct slice target = SLICE(""), why = SLICE("more than 10 terms ask the DNS");
+	bool counted = spf_count_lookup(run);
+	bool follow = counted && spf_target(run, frame, &frame->record->redirect, &target, &why) == SPF_MATCH;
+	struct spf_step *step = spf_step_add(run, frame, word);
+
+	step->target = target;
+	step->lookup = counted ? run->lookups : 0;
+	step->result = follow ? SPF_STEP_ENTER : SPF_STEP_ERROR;
+	if (!follow) {
+		step->note = why;
+		spf_reason(run, frame, word, why);
+		return false;
+	}
+	*frame = (struct spf_frame){.domain = target, .depth = frame->depth + 1};
+	return true;
+}
+
+enum spf_result spf_check_domain(struct spf_run *run, struct slice domain, unsigned depth, struct spf_match *match_r)
+{
+	struct spf_frame frame = {.domain = domain, .depth = depth};
+	enum spf_result result = record_fetch(run, &frame);
+
+	*match_r = (struct spf_match){.term = SLICE("")};
+	if (result != SPF_PASS)
+		return result;
+	for (;;) {
+		if (terms_evaluate(run, &frame, match_r, &result))
+			return result;
+		if (frame.record->redirect.count == 0)
+			break;
+		if (!redirect_follow(run, &frame))
+			return SPF_PERMERROR;
+		result = record_fetch(run, &frame);
+		if (result != SPF_PASS)
+			return result == SPF_NONE ? SPF_PERMERROR : result; /* RFC 7208 6.1 */
+	}
+	spf_step_add(run, &frame, SLICE(""))->note = SLICE("the record ends without a match"); /* RFC 7208 4.7 */
+	return SPF_NEUTRAL;
+}
+
+/* The domain as it is asked for; U-labels as A-labels (RFC 8616 4). "" when it is none. */
+static struct slice identity_domain(struct slice domain, struct arena *arena)
+{
+	bool ascii = true, valid;
+
+	for (size_t i = 0; i < domain.n; i++) {
+		unsigned char c = (unsigned char)domain.p[i];
+
+		if (c <= ' ' || c == 0x7f)
+			return SLICE("");
+		ascii = ascii && c < 0x80;
+	}
+	if (domain.n > 4 * SPF_NAME_MAX) /* a name in U-labels takes no more bytes in UTF-8 */
+		return SLICE("");
+	if (!ascii) {
+		domain = domain_normalise(domain, arena, &valid);
+		return valid ? domain : SLICE("");
+	}
+	if (domain.n > 0 && domain.p[domain.n - 1] == '.')
+		domain.n--;
+	return arena_copy(arena, domain);
+}
+
+/* What needs no question. True when the result is known. */
+static bool decided_at_once(struct spf_run *run)
+{
+	const struct spf_request *request = run->request;
+
+	if (request->client.family == 0)
+		run->reason = SLICE("the client has no address");
+	else if (request->domain.n > 0 && request->domain.p[0] == '[')
+		run->reason = SLICE("the domain is an address literal");
+	else if (!is_full_domain(run->identity))
+		run->reason =
+		    request->domain.n ? SLICE("the identity is no full domain name") : SLICE("there is no domain");
+	return run->reason.n > 0;
+}
+
+void spf_check(const struct spf_request *request, struct dns_budget *budget, struct arena *arena,
+	       struct spf_outcome *outcome_r)
+{
+	struct spf_run run = {.request = request, .budget = budget, .arena = arena, .reason = SLICE("")};
+	struct spf_match match = {.term = SLICE("")};
+	enum spf_result result = SPF_NONE;
+
+	run.identity = identity_domain(request->domain, arena);
+	if (!decided_at_once(&run))
+		result = spf_check_domain(&run, run.identity, 0, &match);
+	*outcome_r = (struct spf_outcome){
+	    .result = result,
+	    .domain = run.identity.n ? run.identity : arena_copy(arena, slice_head(request->domain, SPF_NAME_MAX)),
+	    .mechanism = match.term,
+	    .explanation = result == SPF_FAIL ? spf_explain(&run, &match) : SLICE(""),
+	    .reason = run.reason,
+	    .lookups = run.lookups,
+	    .void_lookups = run.void_lookups,
+	    .steps = run.steps,
+	    .step_count = run.step_count,
+	};
+}
+
+void spf_hint(struct dns_budget *budget, struct slice domain)
+{
+	if (is_full_domain(domain))
+		dns_hint(budget, domain, DNS_TXT);
+}

@@ -1,0 +1,247 @@
+/*
+ * mechanism.c - does a term match this client? One function for each mechanism
+ * (RFC 7208 5), in a table.
+ *
+ * Each returns a match, no match, or the kind of error that ends the check, and
+ * leaves a note of what it saw.
+ */
+#include "spf_private.h"
+
+#include <string.h>
+
+struct attempt {
+	struct spf_run *run;
+	struct spf_frame *frame;
+	const struct spf_term *term;
+	struct slice target, note;
+	unsigned lookup;
+};
+
+static enum spf_matched give_up(struct attempt *at, enum spf_matched result, struct slice note)
+{
+	at->note = note;
+	return result;
+}
+
+bool spf_count_lookup(struct spf_run *run)
+{
+	if (run->lookups == SPF_LOOKUPS_MAX)
+		return false;
+	run->lookups++;
+	return true;
+}
+
+/* Counts the term and finds its domain; other than SPF_MATCH: there is nothing to ask. */
+static enum spf_matched target_open(struct attempt *at)
+{
+	if (!spf_count_lookup(at->run))
+		return give_up(at, SPF_PERMANENT, SLICE("more than 10 terms ask the DNS"));
+	at->lookup = at->run->lookups;
+	return spf_target(at->run, at->frame, &at->term->target, &at->target, &at->note);
+}
+
+/* Asks what the term is about. SPF_MATCH: there are records. RFC 7208 4.6.4: a term counts once as void. */
+static enum spf_matched ask(struct attempt *at, struct slice name, enum dns_type type,
+			    const struct dns_answer **answer_r)
+{
+	const struct dns_answer *answer = dns_ask(at->run->budget, name, type);
+
+	*answer_r = answer;
+	if (answer->status == DNS_OK)
+		return SPF_MATCH;
+	at->note = spf_note_answer(answer, at->run->arena);
+	if (answer->status == DNS_TEMPFAIL)
+		return SPF_TEMPORARY;
+	if (++at->run->void_lookups > SPF_VOID_LOOKUPS_MAX)
+		return give_up(at, SPF_PERMANENT, SLICE("more than 2 terms ask for names that are not there"));
+	return SPF_NO_MATCH;
+}
+
+static enum dns_type address_type(const struct attempt *at)
+{
+	return at->run->request->client.family == 4 ? DNS_A : DNS_AAAA;
+}
+
+static bool has_client(const struct attempt *at, const struct dns_answer *answer)
+{
+	struct ip client = at->run->request->client;
+	struct ip_net net = {.prefix = client.family == 4 ? at->term->prefix4 : at->term->prefix6};
+
+	for (size_t i = 0; i < answer->count; i++) {
+		net.ip = answer->records[i].ip;
+		if (ip_net_contains(&net, client))
+			return true;
+	}
+	return false;
+}
+
+static enum spf_matched match_all(struct attempt *at)
+{
+	(void)at;
+	return SPF_MATCH;
+}
+
+static enum spf_matched match_network(struct attempt *at)
+{
+	return ip_net_contains(&at->term->net, at->run->request->client) ? SPF_MATCH : SPF_NO_MATCH;
+}
+
+static enum spf_matched match_a(struct attempt *at)
+{
+	const struct dns_answer *answer;
+	enum spf_matched result = target_open(at);
+
+	if (result == SPF_MATCH)
+		result = ask(at, at->target, address_type(at), &answer);
+	if (result != SPF_MATCH)
+		return result;
+	at->note = spf_note_answer(answer, at->run->arena);
+	return has_client(at, answer) ? SPF_MATCH : SPF_NO_MATCH;
+}
+
+/* RFC 7208 5.7: the type is A, whatever the client's family. */
+static enum spf_matched match_exists(struct attempt *at)
+{
+	const struct dns_answer *answer;
+	enum spf_matched result = target_open(at);
+
+	if (result == SPF_MATCH)
+		result = ask(at, at->target, DNS_A, &answer);
+	if (result == SPF_MATCH)
+		at->note = spf_note_answer(answer, at->run->arena);
+	return result;
+}
+
+/* One MX host. RFC 7208 5.4: no address is no match; only trouble ends the check. */
+static enum spf_matched match_host(struct attempt *at, struct slice host, struct text *note)
+{
+	const struct dns_answer *answer;
+
+	if (host.n == 0) /* RFC 7505: the root is no host */
+		return SPF_NO_MATCH;
+	answer = dns_ask(at->run->budget, host, address_type(at));
+	text_add(note, note->n ? SLICE(", ") : SLICE(""));
+	text_add(note, host);
+	text_add(note, SLICE(" "));
+	text_add(note, spf_note_answer(answer, at->run->arena));
+	if (answer->status == DNS_TEMPFAIL)
+		return SPF_TEMPORARY;
+	return has_client(at, answer) ? SPF_MATCH : SPF_NO_MATCH;
+}
+
+static enum spf_matched match_mx(struct attempt *at)
+{
+	const struct dns_answer *answer;
+	enum spf_matched result = target_open(at);
+	struct text note;
+
+	if (result == SPF_MATCH)
+		result = ask(at, at->target, DNS_MX, &answer);
+	if (result != SPF_MATCH)
+		return result;
+	if (answer->count > SPF_MX_MAX) /* RFC 7208 4.6.4 */
+		return give_up(at, SPF_PERMANENT, SLICE("there are more than 10 MX hosts"));
+	for (size_t i = 0; i < answer->count; i++)
+		if (answer->records[i].name.n)
+			dns_hint(at->run->budget, answer->records[i].name, address_type(at));
+	text_init(&note, at->run->arena, SPF_NOTE_MAX);
+	result = SPF_NO_MATCH;
+	for (size_t i = 0; i < answer->count && result == SPF_NO_MATCH; i++)
+		result = match_host(at, answer->records[i].name, &note);
+	at->note = text_slice(&note);
+	return result;
+}
+
+/* RFC 7208 5.5: trouble with the names of a client is no error of the domain, but no match. Our own limit is no
+ * trouble of theirs: it must not end in a fail (4.6.4). */
+static enum spf_matched names_trouble(struct attempt *at, const struct dns_answer *answer)
+{
+	at->note = spf_note_answer(answer, at->run->arena);
+	return answer->why && strcmp(answer->why, "budget") == 0 ? SPF_TEMPORARY : SPF_NO_MATCH;
+}
+
+/* Does a name lead back to the client? */
+static enum spf_matched match_name(struct attempt *at, struct slice name)
+{
+	const struct dns_answer *answer = dns_ask(at->run->budget, name, address_type(at));
+
+	if (answer->status == DNS_TEMPFAIL)
+		return names_trouble(at, answer);
+	for (size_t i = 0; i < answer->count; i++)
+		if (ip_equal(answer->records[i].ip, at->run->request->client))
+			return give_up(at, SPF_MATCH, arena_copy(at->run->arena, name));
+	return SPF_NO_MATCH;
+}
+
+/* Only names in the target can match, so only they are asked for. */
+static enum spf_matched match_ptr(struct attempt *at)
+{
+	struct spf_run *run = at->run;
+	const struct dns_answer *answer;
+	enum spf_matched result = target_open(at);
+
+	if (result == SPF_MATCH)
+		result = ask(at, dns_reverse_name(run->request->client, run->arena), DNS_PTR, &answer);
+	if (result == SPF_TEMPORARY)
+		return names_trouble(at, answer);
+	if (result != SPF_MATCH)
+		return result;
+	at->note = SLICE("no name of the client is in it and leads back to the client");
+	result = SPF_NO_MATCH;
+	for (size_t i = 0; i < answer->count && i < DNS_PTR_NAMES_MAX && result == SPF_NO_MATCH; i++)
+		if (spf_name_is_in(answer->records[i].name, at->target))
+			result = match_name(at, answer->records[i].name);
+	return result;
+}
+
+/* RFC 7208 5.2, the table of results. */
+static enum spf_matched match_include(struct attempt *at)
+{
+	static const enum spf_matched meaning[] = {
+	    [SPF_NONE] = SPF_PERMANENT,      [SPF_NEUTRAL] = SPF_NO_MATCH,  [SPF_PASS] = SPF_MATCH,
+	    [SPF_FAIL] = SPF_NO_MATCH,       [SPF_SOFTFAIL] = SPF_NO_MATCH, [SPF_TEMPERROR] = SPF_TEMPORARY,
+	    [SPF_PERMERROR] = SPF_PERMANENT,
+	};
+	enum spf_matched result = target_open(at);
+	struct spf_match inner;
+	enum spf_result said;
+	struct spf_step *step;
+
+	if (result != SPF_MATCH)
+		return result;
+	step = spf_step_add(at->run, at->frame, spf_frame_word(at->frame, at->term->text));
+	step->result = SPF_STEP_ENTER;
+	step->target = at->target;
+	step->lookup = at->lookup;
+	at->lookup = 0;
+	said = spf_check_domain(at->run, at->target, at->frame->depth + 1, &inner);
+	return give_up(at, meaning[said],
+		       arena_printf(at->run->arena, "the included record says %s", spf_result_names[said]));
+}
+
+static enum spf_matched (*const matchers[])(struct attempt *) = {
+    [SPF_ALL] = match_all, [SPF_INCLUDE] = match_include, [SPF_A] = match_a,         [SPF_MX] = match_mx,
+    [SPF_PTR] = match_ptr, [SPF_IP4] = match_network,     [SPF_IP6] = match_network, [SPF_EXISTS] = match_exists,
+};
+
+enum spf_matched spf_mechanism_match(struct spf_run *run, struct spf_frame *frame, const struct spf_term *term)
+{
+	static const enum spf_step_result results[] = {
+	    [SPF_NO_MATCH] = SPF_STEP_NO_MATCH,
+	    [SPF_MATCH] = SPF_STEP_MATCH,
+	    [SPF_TEMPORARY] = SPF_STEP_ERROR,
+	    [SPF_PERMANENT] = SPF_STEP_ERROR,
+	};
+	struct attempt at = {.run = run, .frame = frame, .term = term, .target = SLICE(""), .note = SLICE("")};
+	struct slice word = spf_frame_word(frame, term->text);
+	enum spf_matched matched = matchers[term->mechanism](&at);
+	struct spf_step *step = spf_step_add(run, frame, word);
+
+	step->target = at.target;
+	step->note = at.note;
+	step->lookup = at.lookup;
+	step->result = results[matched];
+	if (matched == SPF_TEMPORARY || matched == SPF_PERMANENT)
+		spf_reason(run, frame, word, at.note);
+	return matched;
+}

@@ -1,0 +1,177 @@
+/*
+ * spf_private.h - what the files of this room share: the parsed record, macro
+ * strings, and the check while it runs.
+ */
+#ifndef SEKISHO_SPF_PRIVATE_H
+#define SEKISHO_SPF_PRIVATE_H
+
+#include "spf.h"
+
+/* A record beyond these bounds is a permerror. The longest that honest domains publish has some 4 KB and 250 terms; the
+ * bounds keep what one answer costs in the cache under 100 KB. */
+#define SPF_RECORD_MAX 16384 /* bytes */
+#define SPF_TERMS_MAX  1024
+#define SPF_PARTS_MAX  512 /* pieces of macro strings: literals and macros */
+
+#define SPF_NAME_MAX        253 /* RFC 7208 7.3, RFC 1035 2.3.4: a domain name without its last dot */
+#define SPF_LABEL_MAX       63
+#define SPF_MX_MAX          10   /* RFC 7208 4.6.4: more MX hosts are a permerror */
+#define SPF_EXPLANATION_MAX 450  /* bytes: with code and domain it fits a reply line of 512 (RFC 5321 4.5.3.1.5) */
+#define SPF_STEPS_MAX       1000 /* of a trace: 11 hostile records could have 10 times as many */
+#define SPF_NOTE_MAX        300  /* bytes of a note or reason */
+
+/* ---- macro strings (macro.c) ---------------------------------------------- */
+
+struct spf_part {
+	struct slice literal; /* when letter is 0 */
+	char letter;          /* lower case */
+	bool escape;          /* it was written in upper case: URL-escape the value */
+	bool reverse;
+	uint16_t keep;      /* right-hand labels that are kept; 0: all */
+	uint8_t delimiters; /* bit i: macro_delimiters[i]; 0: none was written */
+};
+
+struct spf_string {
+	const struct spf_part *parts;
+	size_t count;
+	uint32_t letters; /* bit c - 'a': the macro c is in it */
+};
+
+enum spf_string_kind {
+	SPF_STRING_DOMAIN,  /* domain-spec: of a mechanism, redirect, exp */
+	SPF_STRING_VALUE,   /* macro-string: of a modifier that we do not know */
+	SPF_STRING_EXPLAIN, /* explain-string: with spaces and the letters c, r, t */
+};
+
+/* Where parsed pieces go; shared by all strings of a record. */
+struct spf_parts {
+	struct spf_part *parts;
+	size_t count, room;
+};
+
+/* The values of the macros, by letter - 'a'. */
+struct spf_values {
+	struct slice of[26];
+};
+
+/* RFC 7208 7.1. NULL, or what is wrong with the text, for a person. */
+const char *spf_string_parse(struct slice text, enum spf_string_kind, struct spf_parts *, struct spf_string *string_r);
+
+bool spf_string_uses(const struct spf_string *, char letter);
+
+/* The domain name, without last dot, cut from the left to SPF_NAME_MAX at a border of labels; it lives in the arena. */
+struct slice spf_string_domain(const struct spf_string *, const struct spf_values *, struct arena *);
+
+/* Adds the text to `text`, up to its limit. */
+void spf_string_expand(const struct spf_string *, const struct spf_values *, struct text *);
+
+/* ---- records (record.c, term.c) --------------------------------------------- */
+
+enum spf_mechanism { SPF_ALL, SPF_INCLUDE, SPF_A, SPF_MX, SPF_PTR, SPF_IP4, SPF_IP6, SPF_EXISTS };
+
+struct spf_term {
+	struct slice text; /* as written */
+	enum spf_mechanism mechanism;
+	enum spf_result result;   /* of a match: what the qualifier says */
+	struct spf_string target; /* count 0: the current domain */
+	struct ip_net net; /* ip4, ip6; an IPv4-mapped network stays IPv6 here and so matches nobody (RFC 7208 5) */
+	uint8_t prefix4, prefix6; /* a, mx */
+};
+
+enum spf_record_state { SPF_RECORD_NONE, SPF_RECORD_VALID, SPF_RECORD_WRONG };
+
+/* What the TXT records of a name say. Lives and goes with the answer that its slices point into. */
+struct spf_record {
+	enum spf_record_state state;
+	struct slice text;
+	struct slice wrong; /* SPF_RECORD_WRONG: the term, or "" */
+	const char *why;    /* SPF_RECORD_WRONG: for a person */
+	struct slice redirect_text;
+	struct spf_string redirect, explanation; /* count 0: there is none */
+	struct spf_term *terms;                  /* the mechanisms, in order */
+	size_t term_count;
+};
+
+extern const struct dns_parser spf_record_parser;
+
+/* A TXT record that begins with the version (RFC 7208 4.5)? */
+bool spf_is_record(struct slice text);
+
+struct spf_record *spf_record_parse(struct slice text); /* malloc'ed in one piece */
+
+/* One word of a record. NULL, or what is wrong. */
+const char *spf_term_parse(struct slice word, struct spf_record *, struct spf_parts *);
+
+/* ---- the check while it runs -------------------------------------------------- */
+
+/* What decided: RFC 7208 6.2 asks for the exp of the record whose term matched. */
+struct spf_match {
+	struct slice term;                    /* as written, in the arena; "" when none matched */
+	struct slice domain;                  /* whose record it stands in */
+	const struct spf_string *explanation; /* or NULL */
+};
+
+struct spf_run {
+	const struct spf_request *request;
+	struct slice identity; /* its domain as it is asked for: A-labels, no last dot */
+	struct dns_budget *budget;
+	struct arena *arena;
+	struct spf_values values;
+	bool values_ready;  /* those that stay the same for the whole check */
+	bool local_ascii;   /* known when values_ready */
+	bool names_counted; /* %{p} asks the DNS once for a check */
+	unsigned lookups, void_lookups;
+	struct slice reason;
+	struct spf_step *steps;
+	size_t step_count, step_room;
+	struct spf_step spare; /* where steps beyond SPF_STEPS_MAX go */
+};
+
+/* One record at work. */
+struct spf_frame {
+	const struct spf_record *record;
+	struct slice domain; /* whose record it is: %{d} */
+	struct slice text;   /* the record, in the arena */
+	unsigned depth;
+	bool shown; /* a step has its text */
+};
+
+enum spf_matched { SPF_NO_MATCH, SPF_MATCH, SPF_TEMPORARY, SPF_PERMANENT };
+
+/* RFC 7208 4: the result for a domain. */
+enum spf_result spf_check_domain(struct spf_run *, struct slice domain, unsigned depth, struct spf_match *match_r);
+
+/* RFC 7208 4.6.4: one more term that asks the DNS; false when it is one too many. */
+bool spf_count_lookup(struct spf_run *);
+
+/* mechanism.c: does the term match? Adds its step. */
+enum spf_matched spf_mechanism_match(struct spf_run *, struct spf_frame *, const struct spf_term *);
+
+/* target.c: the domain a term is about, in the arena. SPF_MATCH: it can be asked for; SPF_NO_MATCH: it is no name, and
+ * why_r says so. */
+enum spf_matched spf_target(struct spf_run *, const struct spf_frame *, const struct spf_string *,
+			    struct slice *domain_r, struct slice *why_r);
+
+/* Fills the values that the string uses. As spf_target. */
+enum spf_matched spf_values_fill(struct spf_run *, struct slice domain, const struct spf_string *, struct slice *why_r);
+
+bool spf_name_valid(struct slice name); /* RFC 1035 2.3.4: no empty label, none too long, nor the whole */
+bool spf_name_is_in(struct slice name, struct slice domain); /* the same or below */
+
+/* explain.c (RFC 7208 6.2): "" when the domain has nothing fit to say. */
+struct slice spf_explain(struct spf_run *, const struct spf_match *);
+
+/* trace.c: a new step, never NULL, valid until the next; what is put into it lives in the arena. */
+struct spf_step *spf_step_add(struct spf_run *, struct spf_frame *, struct slice term);
+
+/* A word of the frame's record as a slice of its copy in the arena. */
+struct slice spf_frame_word(const struct spf_frame *, struct slice word);
+
+/* Keeps why the check ends so; the first call counts, for it is the innermost. */
+void spf_reason(struct spf_run *, const struct spf_frame *, struct slice term, struct slice why);
+
+struct slice spf_printable(struct slice text, struct arena *); /* bytes that are not printable ASCII as \DDD */
+struct slice spf_note_answer(const struct dns_answer *, struct arena *); /* its addresses, or why there are none */
+void spf_note_addresses(struct text *, const struct dns_answer *);
+
+#endif

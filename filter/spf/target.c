@@ -1,0 +1,180 @@
+/*
+ * target.c - the domain a term is about, and the values of the macros in it
+ * (RFC 7208 7.2, 7.3).
+ */
+#include "spf_private.h"
+
+#include <inttypes.h>
+
+static void value_set(struct spf_run *run, char letter, struct slice value)
+{
+	run->values.of[letter - 'a'] = value;
+}
+
+/* RFC 7208 7.3: an IPv6 address as 32 nibbles with dots between. */
+static struct slice nibbles(struct ip ip, struct arena *arena)
+{
+	static const char hex[] = "0123456789ABCDEF";
+	char text[63];
+
+	for (size_t i = 0; i < 16; i++) {
+		text[4 * i] = hex[ip.bytes[i] >> 4];
+		text[4 * i + 1] = '.';
+		text[4 * i + 2] = hex[ip.bytes[i] & 15];
+		if (i < 15)
+			text[4 * i + 3] = '.';
+	}
+	return arena_copy(arena, (struct slice){text, sizeof(text)});
+}
+
+static bool is_ascii(struct slice text)
+{
+	for (size_t i = 0; i < text.n; i++)
+		if ((unsigned char)text.p[i] > 0x7f)
+			return false;
+	return true;
+}
+
+static void values_prepare(struct spf_run *run)
+{
+	const struct spf_request *request = run->request;
+	/* RFC 7208 4.3: no local part is "postmaster". */
+	struct slice local = request->local.n ? request->local : SLICE("postmaster");
+	char buffer[IP_TEXT];
+	struct text sender;
+
+	if (run->values_ready)
+		return;
+	run->values_ready = true;
+	run->local_ascii = is_ascii(local);
+	text_init(&sender, run->arena, local.n + 1 + run->identity.n);
+	text_add(&sender, local);
+	text_add_char(&sender, '@');
+	text_add(&sender, run->identity);
+	value_set(run, 's', text_slice(&sender));
+	value_set(run, 'l', local);
+	value_set(run, 'o', run->identity);
+	value_set(run, 'v', request->client.family == 4 ? SLICE("in-addr") : SLICE("ip6"));
+	value_set(run, 'h', request->helo);
+	value_set(run, 'r', request->receiver.n ? request->receiver : SLICE("unknown"));
+	value_set(run, 't', arena_printf(run->arena, "%" PRId64, request->now_us / 1000000));
+	value_set(run, 'c', arena_copy(run->arena, ip_print(request->client, buffer)));
+	value_set(run, 'i', run->values.of['c' - 'a']);
+	if (request->client.family == 6)
+		value_set(run, 'i', nibbles(request->client, run->arena));
+}
+
+/* 2: the domain itself, 1: below it, 0: elsewhere. */
+static int closeness(struct slice name, struct slice domain)
+{
+	if (!spf_name_is_in(name, domain))
+		return 0;
+	return name.n == domain.n ? 2 : 1;
+}
+
+/* RFC 7208 7.3 %{p}: of the names that lead back to the client, the one nearest to the domain; else "unknown". */
+static struct slice client_name(struct spf_run *run, struct slice domain)
+{
+	struct ip client = run->request->client;
+	const struct dns_answer *ptr = dns_ask(run->budget, dns_reverse_name(client, run->arena), DNS_PTR);
+
+	for (int near = 2; near >= 0; near--)
+		for (size_t i = 0; i < ptr->count && i < DNS_PTR_NAMES_MAX; i++) {
+			struct slice name = ptr->records[i].name;
+
+			if (closeness(name, domain) == near &&
+			    dns_name_has_address(run->budget, name, client) == DNS_OK)
+				return arena_copy(run->arena, name);
+		}
+	return SLICE("unknown");
+}
+
+enum spf_matched spf_values_fill(struct spf_run *run, struct slice domain, const struct spf_string *string,
+				 struct slice *why_r)
+{
+	if (string->letters == 0)
+		return SPF_MATCH;
+	values_prepare(run);
+	value_set(run, 'd', domain);
+	if (!spf_string_uses(string, 'p'))
+		return SPF_MATCH;
+	/* RFC 7208 4.6.4: the PTR question of %{p} is one of the ten. */
+	if (!run->names_counted && !spf_count_lookup(run)) {
+		*why_r = SLICE("more than 10 terms ask the DNS");
+		return SPF_PERMANENT;
+	}
+	run->names_counted = true;
+	value_set(run, 'p', client_name(run, domain));
+	return SPF_MATCH;
+}
+
+/* In questions and answers a backslash begins an escape; in a record it is a byte like any other. */
+static struct slice question_name(struct slice name, struct arena *arena)
+{
+	struct text escaped;
+
+	if (slice_find(name, '\\') < 0)
+		return name;
+	text_init(&escaped, arena, 2 * name.n);
+	for (size_t i = 0; i < name.n; i++) {
+		if (name.p[i] == '\\')
+			text_add_char(&escaped, '\\');
+		text_add_char(&escaped, name.p[i]);
+	}
+	return text_slice(&escaped);
+}
+
+enum spf_matched spf_target(struct spf_run *run, const struct spf_frame *frame, const struct spf_string *string,
+			    struct slice *domain_r, struct slice *why_r)
+{
+	enum spf_matched filled;
+
+	*domain_r = frame->domain;
+	if (string->count > 0) {
+		filled = spf_values_fill(run, frame->domain, string, why_r);
+		if (filled != SPF_MATCH)
+			return filled;
+		*domain_r = spf_string_domain(string, &run->values, run->arena);
+	}
+	if (run->values_ready && !run->local_ascii && (spf_string_uses(string, 'l') || spf_string_uses(string, 's'))) {
+		*why_r = SLICE("the local part is not ASCII and so in no name"); /* RFC 8616 4 */
+		return SPF_NO_MATCH;
+	}
+	if (spf_name_valid(*domain_r)) {
+		*domain_r = question_name(*domain_r, run->arena);
+		return SPF_MATCH;
+	}
+	*why_r = SLICE("that is no domain name"); /* RFC 7208 4.8: undefined; it is never asked for */
+	return SPF_NO_MATCH;
+}
+
+bool spf_name_valid(struct slice name)
+{
+	size_t label = 0;
+
+	if (name.n == 0 || name.n > SPF_NAME_MAX)
+		return false;
+	for (size_t i = 0; i < name.n; i++) {
+		label = name.p[i] == '.' ? 0 : label + 1;
+		if (label > SPF_LABEL_MAX || (label == 0 && (i == 0 || name.p[i - 1] == '.')))
+			return false;
+	}
+	return label > 0;
+}
+
+/* Is the dot at `at` between two labels? One that is escaped belongs to a label. */
+static bool is_border(struct slice name, size_t at)
+{
+	size_t backslashes = 0;
+
+	while (backslashes < at && name.p[at - 1 - backslashes] == '\\')
+		backslashes++;
+	return name.p[at] == '.' && backslashes % 2 == 0;
+}
+
+bool spf_name_is_in(struct slice name, struct slice domain)
+{
+	if (domain.n == 0 || !slice_ends_nocase(name, domain))
+		return false;
+	return name.n == domain.n || is_border(name, name.n - domain.n - 1);
+}

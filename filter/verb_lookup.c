@@ -1,0 +1,257 @@
+/*
+ * verb_lookup.c - `sekisho lookup`: asks the DNS what the daemon would ask, and
+ * shows how the answer comes about.
+ */
+#include "lookup.h"
+#include "verbs.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define QUESTIONS_MAX  1000          /* of one look-up by hand: 256 MX hosts with two families, and room */
+#define TIMEOUT_US     (3 * 1000000) /* for one answer, as the daemon's default */
+#define CACHE_ENTRIES  1000
+#define ZONE_BYTES_MAX (64 * 1024 * 1024)
+#define PORT_MAX       65535
+#define HOST_NAME_ROOM 256
+
+static const struct {
+	const char *name;
+	int (*run)(struct lookup *);
+	int least, most; /* operands */
+	const char *operands;
+} kinds[] = {
+    {"spf", lookup_spf, 2, 3, "IP SENDER [HELO]"},
+    {"mx", lookup_mx, 1, 1, "DOMAIN"},
+    {"ptr", lookup_ptr, 1, 1, "IP"},
+    {NULL},
+};
+
+struct options {
+	const char *zone, *resolver, *receiver;
+	bool json, help;
+};
+
+static const char help[] =
+    "usage: sekisho lookup [OPTIONS] spf IP SENDER [HELO]\n"
+    "       sekisho lookup [OPTIONS] mx DOMAIN\n"
+    "       sekisho lookup [OPTIONS] ptr IP\n"
+    "\n"
+    "  spf  may the client IP send mail from SENDER? Shows every record and every term that was tried.\n"
+    "       SENDER is an address, a domain, or <> for the null sender, which means postmaster@HELO.\n"
+    "       HELO is the name the client gives; without it: the domain of SENDER.\n"
+    "  mx   which hosts take the mail of DOMAIN, and their addresses.\n"
+    "  ptr  the names of an address, and which of them lead back to it.\n"
+    "\n"
+    "  --zone FILE             answer from zone text (lines NAME TYPE RDATA), not from the network\n"
+    "  --resolver ADDR[@PORT]  ask this name server (port 53); without both: the system's servers\n"
+    "  --receiver NAME         our own name, for the macro r of explanations; without it: this host's name\n"
+    "  --json                  one JSON object\n"
+    "\n"
+    "Exit code: 0 when SPF passes, when the domain takes mail, when a name leads back; 1 for every other answer;\n"
+    "64 wrong usage; 66 the zone file cannot be read; 69 the name servers cannot be used.\n";
+
+int lookup_usage(const char *format, ...)
+{
+	va_list arguments;
+
+	fprintf(stderr, "sekisho lookup: ");
+	va_start(arguments, format);
+	vfprintf(stderr, format, arguments);
+	va_end(arguments);
+	fprintf(stderr, "; see sekisho lookup --help\n");
+	return VERB_USAGE;
+}
+
+/* ---- output that all share ------------------------------------------------------- */
+
+struct slice lookup_safe(struct lookup *lookup, struct slice text)
+{
+	struct text out;
+
+	text_init(&out, lookup->arena, 4 * text.n);
+	for (size_t i = 0; i < text.n; i++) {
+		if (text.p[i] >= ' ' && text.p[i] <= '~')
+			text_add_char(&out, text.p[i]);
+		else
+			text_printf(&out, "\\%03u", (unsigned char)text.p[i]);
+	}
+	return text_slice(&out);
+}
+
+json_t *lookup_string(struct lookup *lookup, struct slice text)
+{
+	struct slice safe = lookup_safe(lookup, text);
+
+	return json_stringn(safe.p, safe.n);
+}
+
+void lookup_print_json(json_t *object)
+{
+	json_dumpf(object, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(object);
+}
+
+/* ---- the resolver ------------------------------------------------------------------- */
+
+/* "ADDR" or "ADDR@PORT" as the resolver wants it; "" when it is neither. */
+static struct slice server_text(struct slice text, struct arena *arena)
+{
+	ptrdiff_t at = slice_find(text, '@');
+	struct slice address = at < 0 ? text : slice_head(text, (size_t)at);
+	uint64_t port = 53;
+	char buffer[IP_TEXT];
+	struct ip ip;
+
+	if (ip_parse(address, &ip) < 0)
+		return SLICE("");
+	if (at >= 0 && (slice_number(slice_from(text, (size_t)at + 1), PORT_MAX, &port) < 0 || port == 0))
+		return SLICE("");
+	ip_print(ip, buffer);
+	return arena_printf(arena, "%s@%u", buffer, (unsigned)port);
+}
+
+static int open_zone(const char *path, struct resolver **resolver_r)
+{
+	struct slice text;
+	struct error err;
+
+	if (file_read(path, ZONE_BYTES_MAX, &text, &err) < 0) {
+		fprintf(stderr, "sekisho lookup: %s\n", err.text);
+		return VERB_NOINPUT;
+	}
+	*resolver_r = resolver_open_zone(text, path, &err);
+	free((char *)text.p);
+	if (!*resolver_r) {
+		fprintf(stderr, "sekisho lookup: %s\n", err.text);
+		return VERB_NOINPUT;
+	}
+	return VERB_OK;
+}
+
+static int open_resolver(const struct options *options, struct arena *arena, struct resolver **resolver_r)
+{
+	struct resolver_settings settings = {
+	    .source = DNS_SYSTEM,
+	    .dnssec = DNSSEC_PERMISSIVE,
+	    .timeout_us = TIMEOUT_US,
+	    .cache_entries = CACHE_ENTRIES,
+	};
+	struct error err;
+
+	if (options->zone)
+		return open_zone(options->zone, resolver_r);
+	if (options->resolver) {
+		struct slice server = server_text(slice_of(options->resolver), arena);
+
+		if (server.n == 0)
+			return lookup_usage("--resolver %s: an IP address is needed, or ADDRESS@PORT",
+					    options->resolver);
+		settings.source = DNS_FORWARD;
+		settings.forward[0] = arena_cstring(arena, server);
+		settings.forward_count = 1;
+	}
+	*resolver_r = resolver_open(&settings, &err);
+	if (*resolver_r)
+		return VERB_OK;
+	fprintf(stderr, "sekisho lookup: %s\n", err.text);
+	return VERB_UNAVAILABLE;
+}
+
+/* ---- the command line -------------------------------------------------------------- */
+
+static int parse_options(int argc, char **argv, struct options *options)
+{
+	static const struct option known[] = {
+	    {"zone", required_argument, NULL, 'z'},     {"resolver", required_argument, NULL, 'r'},
+	    {"receiver", required_argument, NULL, 'n'}, {"json", no_argument, NULL, 'j'},
+	    {"help", no_argument, NULL, 'h'},           {NULL},
+	};
+	int c;
+
+	optind = 1;
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, ":h", known, NULL)) != -1) {
+		switch (c) {
+		case 'z':
+			options->zone = optarg;
+			break;
+		case 'r':
+			options->resolver = optarg;
+			break;
+		case 'n':
+			options->receiver = optarg;
+			break;
+		case 'j':
+			options->json = true;
+			break;
+		case 'h':
+			options->help = true;
+			break;
+		case ':':
+			return lookup_usage("%s needs a value", argv[optind - 1]);
+		default:
+			return lookup_usage("%s is no option (put -- before an operand that begins with -)",
+					    argv[optind - 1]);
+		}
+	}
+	if (options->zone && options->resolver)
+		return lookup_usage("--zone and --resolver exclude each other");
+	return VERB_OK;
+}
+
+static struct slice host_name(struct arena *arena)
+{
+	char name[HOST_NAME_ROOM];
+
+	if (gethostname(name, sizeof(name)) < 0)
+		return SLICE("");
+	name[sizeof(name) - 1] = '\0';
+	return arena_copy(arena, slice_of(name));
+}
+
+static int run(size_t kind, const struct options *options, int count, char **operands)
+{
+	struct lookup lookup = {.arena = arena_new(), .json = options->json, .count = count, .operands = operands};
+	struct resolver *resolver = NULL;
+	int status = open_resolver(options, lookup.arena, &resolver);
+
+	if (status == VERB_OK) {
+		lookup.receiver = options->receiver ? slice_of(options->receiver) : host_name(lookup.arena);
+		lookup.budget = dns_budget_open(resolver, lookup.arena, QUESTIONS_MAX);
+		status = kinds[kind].run(&lookup);
+		dns_budget_close(lookup.budget);
+		resolver_release(resolver);
+	}
+	arena_free(lookup.arena);
+	return status;
+}
+
+int verb_lookup(int argc, char **argv)
+{
+	struct options options = {0};
+	int status = parse_options(argc, argv, &options);
+	const char *name;
+
+	if (status != VERB_OK)
+		return status;
+	if (options.help) {
+		fputs(help, stdout);
+		return VERB_OK;
+	}
+	name = optind < argc ? argv[optind] : "";
+	for (size_t i = 0; kinds[i].name; i++) {
+		int count = argc - optind - 1;
+
+		if (strcmp(name, kinds[i].name) != 0)
+			continue;
+		if (count < kinds[i].least || count > kinds[i].most)
+			return lookup_usage("it is: sekisho lookup %s %s", kinds[i].name, kinds[i].operands);
+		return run(i, &options, count, argv + optind + 1);
+	}
+	return lookup_usage(*name ? "there is no question \"%s\"; ask spf, mx or ptr" : "%sask spf, mx or ptr", name);
+}
