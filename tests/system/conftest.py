@@ -90,9 +90,9 @@ def nameserver(world):
 
 
 @pytest.fixture
-def faults(nameserver):
-    """faults("slow.example.net TXT SLOW 2"): extra lines of the zone for one test."""
-    yield nameserver.add
+def dns(nameserver):
+    """dns.zone('a.example.net A 192.0.2.1') and dns.fault('a.example.net A slow=2') last for one test."""
+    yield nameserver
     nameserver.reset()
 
 

@@ -1,10 +1,8 @@
-"""The DNS server of the tests: dnsd.py with the zone beside this file, on 127.0.0.1 port 53."""
+"""The DNS server of the tests: dnsd.py with the file `zone` beside this one, on 127.0.0.1 port 53."""
+import importlib.util
 import os
-import shutil
 import subprocess
 import sys
-
-from mta import wait_for
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAM = os.path.join(HERE, "dnsd.py")
@@ -12,27 +10,56 @@ PROGRAM = os.path.join(HERE, "dnsd.py")
 
 def why_not():
     """Why there is no DNS server, or None."""
-    return None if os.path.exists(PROGRAM) else f"{PROGRAM} is missing"
+    if importlib.util.find_spec("dns") is None:
+        return f"system tests need dnspython for {sys.executable} (package python3-dnspython)"
+    return None
 
 
 class Server:
     def __init__(self, directory):
         os.makedirs(directory, mode=0o755, exist_ok=True)
-        self.zone = os.path.join(directory, "zone")
+        self.more = os.path.join(directory, "zone")     # what a test adds to the zone
+        self.faults = os.path.join(directory, "faults")
         self.log = os.path.join(directory, "log")
-        shutil.copyfile(os.path.join(HERE, "zone"), self.zone)
+        self.errors = os.path.join(directory, "stderr")
         self.process = None
-        if os.path.exists(PROGRAM):
-            self.process = subprocess.Popen([sys.executable, PROGRAM, "127.0.0.1", "53", self.zone, self.log])
+        self.reset()
+        self.start()
 
-    def add(self, *lines):
-        with open(self.zone, "a") as f:
-            f.writelines(line + "\n" for line in lines)
+    def start(self):
+        with open(self.errors, "a") as errors:
+            self.process = subprocess.Popen(
+                [sys.executable, PROGRAM, "--listen", "127.0.0.1@53", "--log", self.log, "--faults", self.faults,
+                 "--negative-ttl", "1", os.path.join(HERE, "zone"), self.more], stdout=subprocess.PIPE, stderr=errors, text=True)
+        if not self.process.stdout.readline().startswith("ready"):
+            with open(self.errors) as errors:
+                raise RuntimeError("the DNS server does not start: " + errors.read())
+
+    def zone(self, *lines):
+        """Adds lines to the zone until the end of the test. The server looks for changes at each question."""
+        append(self.more, lines)
+
+    def fault(self, *lines):
+        """Adds faults, NAME TYPE FAULT ..., until the end of the test; dnsd.py says which there are."""
+        append(self.faults, lines)
 
     def reset(self):
-        shutil.copyfile(os.path.join(HERE, "zone"), self.zone)
+        for path in (self.more, self.faults):
+            open(path, "w").close()
+
+    def asked(self, name):
+        """How many questions there were about the name."""
+        with open(self.log) as f:
+            return sum(line.split()[2].rstrip(".") == name for line in f)
 
     def stop(self):
         if self.process:
             self.process.terminate()
             self.process.wait(timeout=10)
+            self.process.stdout.close()
+            self.process = None
+
+
+def append(path, lines):
+    with open(path, "a") as f:
+        f.writelines(line + "\n" for line in lines)
