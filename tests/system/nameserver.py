@@ -47,10 +47,10 @@ class Server:
         for path in (self.more, self.faults):
             open(path, "w").close()
 
-    def asked(self, name):
-        """How many questions there were about the name."""
+    def asked(self, name, kind):
+        """How many questions there were for that name and type."""
         with open(self.log) as f:
-            return sum(line.split()[2].rstrip(".") == name for line in f)
+            return sum(f" {name}. {kind} " in line for line in f)
 
     def stop(self):
         if self.process:

@@ -3,7 +3,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 
 from mta import wait_for
@@ -157,16 +156,6 @@ class Daemon:
         """sekisho reload: (exit code, what it said)."""
         done = run("reload", "-c", self.file)
         return done.returncode, done.stdout + done.stderr
-
-    def status(self):
-        """The answer of the control socket to status, as the program gets it."""
-        client = socket.socket(socket.AF_UNIX)
-        client.settimeout(10)
-        client.connect(os.path.join(self.directory, "control"))
-        client.sendall(b'{"command":"status"}\n')
-        answer = client.makefile().readline()
-        client.close()
-        return json.loads(answer)
 
     # ---- records
 
