@@ -10,17 +10,22 @@
 
 struct lookup {
 	struct arena *arena;
+	struct resolver *resolver; /* both NULL until lookup_open */
 	struct dns_budget *budget;
+	const char *zone, *server; /* as --zone and --resolver say, or NULL */
 	bool json;
 	struct slice receiver; /* our own name */
 	int count;             /* of operands behind the kind of question */
 	char **operands;
 };
 
-/* Each prints its answer on stdout and returns the exit code; -1: the operands are wrong, and that was said. */
+/* Each reads its operands, opens the resolver, prints its answer on stdout and returns the exit code. */
 int lookup_spf(struct lookup *);
 int lookup_mx(struct lookup *);
 int lookup_ptr(struct lookup *);
+
+/* VERB_OK, or the exit code when there is nobody to ask; that is then said. */
+int lookup_open(struct lookup *);
 
 /* One line on stderr; returns VERB_USAGE. */
 int lookup_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -95,10 +95,14 @@ int lookup_mx(struct lookup *lookup)
 {
 	struct dns_mx_outcome outcome;
 	bool valid;
+	int status;
 	struct slice domain = domain_normalise(slice_of(lookup->operands[0]), lookup->arena, &valid);
 
 	if (!valid)
 		return lookup_usage("\"%.100s\" is no domain", lookup->operands[0]);
+	status = lookup_open(lookup);
+	if (status != VERB_OK)
+		return status;
 	dns_mx(lookup->budget, domain, lookup->arena, &outcome);
 	if (lookup->json)
 		print_json(lookup, domain, &outcome);

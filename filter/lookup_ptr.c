@@ -81,9 +81,13 @@ int lookup_ptr(struct lookup *lookup)
 	char address[IP_TEXT];
 	struct names names;
 	struct ip ip;
+	int status;
 
 	if (ip_parse(slice_of(lookup->operands[0]), &ip) < 0)
 		return lookup_usage("\"%.100s\" is no IP address", lookup->operands[0]);
+	status = lookup_open(lookup);
+	if (status != VERB_OK)
+		return status;
 	ip_print(ip, address);
 	ask(lookup, ip, &names);
 	if (lookup->json)

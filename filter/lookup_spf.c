@@ -9,7 +9,8 @@
 
 #include <stdio.h>
 
-#define TERM_WIDTH 36 /* column of results, where terms are shorter */
+#define INDENT     4  /* columns for each record inside a record */
+#define TERM_WIDTH 38 /* the column of results, where terms are shorter */
 
 /* "<a@b>", "a@b", "b"; the null sender is postmaster at the HELO name (RFC 7208 2.4). NULL, or what is wrong. */
 static const char *parse_sender(struct slice text, struct spf_request *request)
@@ -81,34 +82,48 @@ static void print_slice(struct lookup *lookup, struct slice text)
 	fwrite(safe.p, 1, safe.n, stdout);
 }
 
-static void print_step(struct lookup *lookup, const struct spf_step *step, bool new_record)
+/* One term; what it is about only where the term does not say it. */
+static void print_step(struct lookup *lookup, const struct spf_step *step)
 {
-	int indent = (int)step->depth * 4, width;
+	int indent = (int)step->depth * INDENT + INDENT / 2;
+	int width = TERM_WIDTH > indent ? TERM_WIDTH - indent : 1;
+	bool target = step->result == SPF_STEP_ENTER || slice_find(step->term, '%') >= 0;
 	struct slice term = step->term.n ? lookup_safe(lookup, step->term) : SLICE("(end)");
 
-	if (new_record) {
-		printf("%*s", indent, "");
-		print_slice(lookup, step->domain);
-		printf(": ");
-		print_slice(lookup, step->record.n ? step->record : SLICE("(no record)"));
-		putchar('\n');
-	}
-	width = TERM_WIDTH - indent > 1 ? TERM_WIDTH - indent : 1;
-	if (step->term.n == 0 && step->result == SPF_STEP_ERROR)
-		term = SLICE("");
-	printf("%*s%-*.*s %-8s", indent + 2, "", width, SLICE_ARGS(term),
+	printf("%*s%-*.*s %s", indent, "", width, SLICE_ARGS(term),
 	       step->result == SPF_STEP_ENTER ? "follow" : spf_step_names[step->result]);
-	if (step->target.n && step->result == SPF_STEP_ENTER) {
+	if (target && step->target.n) {
 		putchar(' ');
 		print_slice(lookup, step->target);
 	}
 	if (step->note.n) {
-		printf("  ");
+		printf(": ");
 		print_slice(lookup, step->note);
 	}
 	if (step->lookup)
-		printf("  (lookup %u of %d)", step->lookup, SPF_LOOKUPS_MAX);
+		printf(" (lookup %u of %d)", step->lookup, SPF_LOOKUPS_MAX);
 	putchar('\n');
+}
+
+/* A record begins with its text; where there is none, the step says why and is not shown itself. */
+static void print_steps(struct lookup *lookup, const struct spf_outcome *outcome)
+{
+	for (size_t i = 0; i < outcome->step_count; i++) {
+		const struct spf_step *step = &outcome->steps[i];
+		bool missing = step->term.n == 0 && step->result == SPF_STEP_ERROR;
+
+		if (step->record.n || missing) {
+			printf("%*s", (int)step->depth * INDENT, "");
+			print_slice(lookup, step->domain);
+			printf(": ");
+			print_slice(lookup, missing ? step->note : step->record);
+			putchar('\n');
+		}
+		if (!missing)
+			print_step(lookup, step);
+	}
+	if (outcome->step_count)
+		putchar('\n');
 }
 
 static void print_line(struct lookup *lookup, const char *name, struct slice value)
@@ -122,14 +137,7 @@ static void print_line(struct lookup *lookup, const char *name, struct slice val
 
 static void print_text(struct lookup *lookup, const struct spf_outcome *outcome)
 {
-	for (size_t i = 0; i < outcome->step_count; i++) {
-		const struct spf_step *step = &outcome->steps[i];
-		bool missing = step->term.n == 0 && step->result == SPF_STEP_ERROR && step->record.n == 0;
-
-		print_step(lookup, step, step->record.n || missing);
-	}
-	if (outcome->step_count)
-		putchar('\n');
+	print_steps(lookup, outcome);
 	print_line(lookup, "result", slice_of(spf_result_names[outcome->result]));
 	print_line(lookup, "domain", outcome->domain);
 	print_line(lookup, "matched by", outcome->mechanism);
@@ -148,12 +156,16 @@ int lookup_spf(struct lookup *lookup)
 	};
 	struct spf_outcome outcome;
 	const char *wrong;
+	int status;
 
 	if (ip_parse(slice_of(lookup->operands[0]), &request.client) < 0)
 		return lookup_usage("\"%s\" is no IP address", lookup->operands[0]);
 	wrong = parse_sender(slice_of(lookup->operands[1]), &request);
 	if (wrong)
 		return lookup_usage("sender \"%.100s\": %s", lookup->operands[1], wrong);
+	status = lookup_open(lookup);
+	if (status != VERB_OK)
+		return status;
 	spf_check(&request, lookup->budget, lookup->arena, &outcome);
 	if (lookup->json)
 		print_json(lookup, &outcome);

@@ -30,11 +30,6 @@ static const struct {
     {NULL},
 };
 
-struct options {
-	const char *zone, *resolver, *receiver;
-	bool json, help;
-};
-
 static const char help[] =
     "usage: sekisho lookup [OPTIONS] spf IP SENDER [HELO]\n"
     "       sekisho lookup [OPTIONS] mx DOMAIN\n"
@@ -115,25 +110,22 @@ static struct slice server_text(struct slice text, struct arena *arena)
 	return arena_printf(arena, "%s@%u", buffer, (unsigned)port);
 }
 
-static int open_zone(const char *path, struct resolver **resolver_r)
+static int open_zone(struct lookup *lookup)
 {
 	struct slice text;
 	struct error err;
 
-	if (file_read(path, ZONE_BYTES_MAX, &text, &err) < 0) {
-		fprintf(stderr, "sekisho lookup: %s\n", err.text);
-		return VERB_NOINPUT;
+	if (file_read(lookup->zone, ZONE_BYTES_MAX, &text, &err) == 0) {
+		lookup->resolver = resolver_open_zone(text, lookup->zone, &err);
+		free((char *)text.p);
 	}
-	*resolver_r = resolver_open_zone(text, path, &err);
-	free((char *)text.p);
-	if (!*resolver_r) {
-		fprintf(stderr, "sekisho lookup: %s\n", err.text);
-		return VERB_NOINPUT;
-	}
-	return VERB_OK;
+	if (lookup->resolver)
+		return VERB_OK;
+	fprintf(stderr, "sekisho lookup: %s\n", err.text);
+	return VERB_NOINPUT;
 }
 
-static int open_resolver(const struct options *options, struct arena *arena, struct resolver **resolver_r)
+static int open_servers(struct lookup *lookup)
 {
 	struct resolver_settings settings = {
 	    .source = DNS_SYSTEM,
@@ -143,28 +135,34 @@ static int open_resolver(const struct options *options, struct arena *arena, str
 	};
 	struct error err;
 
-	if (options->zone)
-		return open_zone(options->zone, resolver_r);
-	if (options->resolver) {
-		struct slice server = server_text(slice_of(options->resolver), arena);
+	if (lookup->server) {
+		struct slice server = server_text(slice_of(lookup->server), lookup->arena);
 
 		if (server.n == 0)
-			return lookup_usage("--resolver %s: an IP address is needed, or ADDRESS@PORT",
-					    options->resolver);
+			return lookup_usage("--resolver %s: an IP address is needed, or ADDRESS@PORT", lookup->server);
 		settings.source = DNS_FORWARD;
-		settings.forward[0] = arena_cstring(arena, server);
+		settings.forward[0] = arena_cstring(lookup->arena, server);
 		settings.forward_count = 1;
 	}
-	*resolver_r = resolver_open(&settings, &err);
-	if (*resolver_r)
+	lookup->resolver = resolver_open(&settings, &err);
+	if (lookup->resolver)
 		return VERB_OK;
 	fprintf(stderr, "sekisho lookup: %s\n", err.text);
 	return VERB_UNAVAILABLE;
 }
 
+int lookup_open(struct lookup *lookup)
+{
+	int status = lookup->zone ? open_zone(lookup) : open_servers(lookup);
+
+	if (status == VERB_OK)
+		lookup->budget = dns_budget_open(lookup->resolver, lookup->arena, QUESTIONS_MAX);
+	return status;
+}
+
 /* ---- the command line -------------------------------------------------------------- */
 
-static int parse_options(int argc, char **argv, struct options *options)
+static int parse_options(int argc, char **argv, struct lookup *lookup, bool *help_r)
 {
 	static const struct option known[] = {
 	    {"zone", required_argument, NULL, 'z'},     {"resolver", required_argument, NULL, 'r'},
@@ -178,19 +176,19 @@ static int parse_options(int argc, char **argv, struct options *options)
 	while ((c = getopt_long(argc, argv, ":h", known, NULL)) != -1) {
 		switch (c) {
 		case 'z':
-			options->zone = optarg;
+			lookup->zone = optarg;
 			break;
 		case 'r':
-			options->resolver = optarg;
+			lookup->server = optarg;
 			break;
 		case 'n':
-			options->receiver = optarg;
+			lookup->receiver = slice_of(optarg);
 			break;
 		case 'j':
-			options->json = true;
+			lookup->json = true;
 			break;
 		case 'h':
-			options->help = true;
+			*help_r = true;
 			break;
 		case ':':
 			return lookup_usage("%s needs a value", argv[optind - 1]);
@@ -199,7 +197,7 @@ static int parse_options(int argc, char **argv, struct options *options)
 					    argv[optind - 1]);
 		}
 	}
-	if (options->zone && options->resolver)
+	if (lookup->zone && lookup->server)
 		return lookup_usage("--zone and --resolver exclude each other");
 	return VERB_OK;
 }
@@ -214,44 +212,36 @@ static struct slice host_name(struct arena *arena)
 	return arena_copy(arena, slice_of(name));
 }
 
-static int run(size_t kind, const struct options *options, int count, char **operands)
+static int ask(int count, char **operands, struct lookup *lookup)
 {
-	struct lookup lookup = {.arena = arena_new(), .json = options->json, .count = count, .operands = operands};
-	struct resolver *resolver = NULL;
-	int status = open_resolver(options, lookup.arena, &resolver);
+	const char *name = count > 0 ? operands[0] : "";
 
-	if (status == VERB_OK) {
-		lookup.receiver = options->receiver ? slice_of(options->receiver) : host_name(lookup.arena);
-		lookup.budget = dns_budget_open(resolver, lookup.arena, QUESTIONS_MAX);
-		status = kinds[kind].run(&lookup);
-		dns_budget_close(lookup.budget);
-		resolver_release(resolver);
+	for (size_t i = 0; kinds[i].name; i++) {
+		if (strcmp(name, kinds[i].name) != 0)
+			continue;
+		lookup->count = count - 1;
+		lookup->operands = operands + 1;
+		if (lookup->count < kinds[i].least || lookup->count > kinds[i].most)
+			return lookup_usage("it is: sekisho lookup %s %s", kinds[i].name, kinds[i].operands);
+		return kinds[i].run(lookup);
 	}
-	arena_free(lookup.arena);
-	return status;
+	return lookup_usage(*name ? "there is no question \"%s\"; ask spf, mx or ptr" : "%sask spf, mx or ptr", name);
 }
 
 int verb_lookup(int argc, char **argv)
 {
-	struct options options = {0};
-	int status = parse_options(argc, argv, &options);
-	const char *name;
+	struct lookup lookup = {.arena = arena_new()};
+	bool wants_help = false;
+	int status;
 
-	if (status != VERB_OK)
-		return status;
-	if (options.help) {
+	lookup.receiver = host_name(lookup.arena);
+	status = parse_options(argc, argv, &lookup, &wants_help);
+	if (status == VERB_OK && wants_help)
 		fputs(help, stdout);
-		return VERB_OK;
-	}
-	name = optind < argc ? argv[optind] : "";
-	for (size_t i = 0; kinds[i].name; i++) {
-		int count = argc - optind - 1;
-
-		if (strcmp(name, kinds[i].name) != 0)
-			continue;
-		if (count < kinds[i].least || count > kinds[i].most)
-			return lookup_usage("it is: sekisho lookup %s %s", kinds[i].name, kinds[i].operands);
-		return run(i, &options, count, argv + optind + 1);
-	}
-	return lookup_usage(*name ? "there is no question \"%s\"; ask spf, mx or ptr" : "%sask spf, mx or ptr", name);
+	else if (status == VERB_OK)
+		status = ask(argc - optind, argv + optind, &lookup);
+	dns_budget_close(lookup.budget);
+	resolver_release(lookup.resolver);
+	arena_free(lookup.arena);
+	return status;
 }

@@ -122,7 +122,7 @@ static enum spf_matched match_host(struct attempt *at, struct slice host, struct
 	answer = dns_ask(at->run->budget, host, address_type(at));
 	text_add(note, note->n ? SLICE(", ") : SLICE(""));
 	text_add(note, host);
-	text_add(note, SLICE(" "));
+	text_add(note, answer->status == DNS_OK ? SLICE(" ") : SLICE(": "));
 	text_add(note, spf_note_answer(answer, at->run->arena));
 	if (answer->status == DNS_TEMPFAIL)
 		return SPF_TEMPORARY;
@@ -184,6 +184,8 @@ static enum spf_matched match_ptr(struct attempt *at)
 		result = ask(at, dns_reverse_name(run->request->client, run->arena), DNS_PTR, &answer);
 	if (result == SPF_TEMPORARY)
 		return names_trouble(at, answer);
+	if (result == SPF_NO_MATCH && at->target.n)
+		at->note = SLICE("the client's address has no name");
 	if (result != SPF_MATCH)
 		return result;
 	at->note = SLICE("no name of the client is in it and leads back to the client");

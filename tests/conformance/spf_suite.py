@@ -12,7 +12,10 @@ import subprocess
 import sys
 import tempfile
 
-import yaml
+try:
+    import yaml
+except ImportError:
+    yaml = None
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CHECKOUT = os.path.dirname(os.path.dirname(HERE))
@@ -150,6 +153,9 @@ def find_suites():
 
 def main():
     program = os.environ.get("SEKISHO") or os.path.join(CHECKOUT, "build", "sekisho")
+    if not yaml:
+        print("python3-yaml is not installed: the suites cannot be read")
+        return 77
     suites = sys.argv[1:] or find_suites()
     if not suites:
         print("no SPF suite: install golang-blitiri-go-spf-dev, or say in SEKISHO_CORPORA where the suites are")
