@@ -1,0 +1,415 @@
+/*
+ * callbacks.c - what libmilter calls, step by step, over a gate of the engine.
+ *
+ * Each callback takes what is true at its step, hands it to the gate, and leaves
+ * by conn_answer(), the one place that turns a verdict into what libmilter
+ * returns. A verdict at a step that was negotiated without reply (a bound that
+ * was crossed where no rule looks) is kept and given at the end of the message:
+ * returned at its step, both MTAs would swallow it and let the message through.
+ *
+ * A session is never accepted before the end of a message, as libmilter would
+ * then be told nothing more of it.
+ */
+#include "config.h"
+#include "milter_private.h"
+#include <string.h>
+#include <strings.h>
+
+/* libmilter hands its callbacks nothing of ours before smfi_setpriv(): the one daemon of this process. */
+static struct daemon *the_daemon;
+
+/* ---- in and out ---------------------------------------------------------------------- */
+
+static bool door_enter(void)
+{
+	return pthread_rwlock_tryrdlock(&the_daemon->door) == 0;
+}
+
+static void door_leave(void)
+{
+	pthread_rwlock_unlock(&the_daemon->door);
+}
+
+/* NULL when the daemon has ended, or when the MTA left out the negotiation: the
+ * command is then answered with a temporary failure. */
+static struct conn *conn_enter(SMFICTX *ctx)
+{
+	struct conn *conn;
+
+	if (!door_enter())
+		return NULL;
+	conn = smfi_getpriv(ctx);
+	if (!conn)
+		door_leave();
+	return conn;
+}
+
+static sfsistat conn_leave(sfsistat status)
+{
+	door_leave();
+	return status;
+}
+
+/* The step has no reply: the first verdict is kept for the end of the message. */
+static sfsistat conn_keep(struct conn *conn, enum gate_answer answer)
+{
+	if (conn->pending != GATE_CONTINUE)
+		return SMFIS_NOREPLY;
+	if (!conn->pending_arena)
+		conn->pending_arena = arena_new();
+	conn->pending = answer;
+	if (answer == GATE_REFUSE)
+		conn->pending_reply = reply_copy(gate_reply(conn->gate), conn->pending_arena);
+	return SMFIS_NOREPLY;
+}
+
+/* What the MTA is told at a step. `no_reply` is the SMFIP_NR_ bit of the step, 0 at the end of the message. */
+static sfsistat conn_answer(struct conn *conn, unsigned long no_reply, enum gate_answer answer)
+{
+	bool mute = (conn->terms.steps & no_reply) != 0;
+
+	if (answer == GATE_CONTINUE)
+		return conn_leave(mute ? SMFIS_NOREPLY : SMFIS_CONTINUE);
+	if (mute)
+		return conn_leave(conn_keep(conn, answer));
+	if (no_reply != SMFIP_NR_RCPT || answer == GATE_DISCARD) /* a refused recipient is not the end */
+		conn_close(conn);
+	if (answer == GATE_DISCARD)
+		return conn_leave(SMFIS_DISCARD);
+	return conn_leave(reply_send(conn->ctx, gate_reply(conn->gate)));
+}
+
+/* Commands of a message that is as good as refused, or that never began, are let pass unseen. */
+static bool conn_listens(const struct conn *conn)
+{
+	return conn->open && conn->pending == GATE_CONTINUE;
+}
+
+/* ---- what is true at several steps ------------------------------------------------------ */
+
+static void conn_connect(struct conn *conn)
+{
+	const struct client *client = &conn->client;
+
+	gate_connect(conn->gate, client->ip, client->port, slice_of(client->name), slice_of(client->daemon_name),
+		     client->daemon_port, client->local_program);
+}
+
+/* An MTA that could not be asked may name the service only now. */
+static void conn_service(struct conn *conn)
+{
+	struct connect_macros macros = macros_of_connect(conn->ctx);
+
+	if (client_complete(&conn->client, &macros))
+		conn_connect(conn);
+}
+
+static void conn_tls(struct conn *conn)
+{
+	gate_tls(conn->gate, macro_read(conn->ctx, "{tls_version}"), macro_read(conn->ctx, "{cipher}"));
+}
+
+/* Sendmail has a queue id at MAIL, Postfix at the second RCPT or at DATA. */
+static void conn_queue_id(struct conn *conn)
+{
+	struct slice id;
+
+	if (conn->queue_id || !conn_listens(conn))
+		return;
+	id = macro_read(conn->ctx, "i");
+	if (id.n == 0)
+		return;
+	gate_queue_id(conn->gate, id);
+	conn->queue_id = true;
+}
+
+/* ---- the session -------------------------------------------------------------------------- */
+
+static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps, unsigned long more,
+			     unsigned long still_more, unsigned long *actions_r, unsigned long *steps_r,
+			     unsigned long *more_r, unsigned long *still_more_r)
+{
+	struct conn *conn;
+
+	(void)more, (void)still_more;
+	if (!door_enter())
+		return SMFIS_REJECT;
+	conn = smfi_getpriv(ctx);
+	if (conn) { /* twice on one connection: begin anew */
+		smfi_setpriv(ctx, NULL);
+		conn_free(conn);
+	}
+	conn = conn_new(the_daemon, ctx);
+	smfi_setpriv(ctx, conn);
+	conn->terms = negotiate_terms(conn->wishes, actions, steps);
+	if (conn->terms.actions & SMFIF_SETSYMLIST)
+		macros_ask(ctx);
+	*actions_r = conn->terms.actions;
+	*steps_r = conn->terms.steps;
+	*more_r = *still_more_r = 0;
+	return conn_leave(SMFIS_CONTINUE);
+}
+
+static sfsistat on_connect(SMFICTX *ctx, char *host, struct sockaddr *address)
+{
+	struct conn *conn = conn_enter(ctx);
+	struct connect_macros macros;
+
+	if (!conn)
+		return SMFIS_TEMPFAIL;
+	macros = macros_of_connect(ctx);
+	client_read(host, address, &macros, &conn->client);
+	conn_connect(conn);
+	conn_tls(conn); /* Postfix's smtps is encrypted before HELO */
+	return conn_answer(conn, SMFIP_NR_CONN, GATE_CONTINUE);
+}
+
+static sfsistat on_helo(SMFICTX *ctx, char *helo)
+{
+	struct conn *conn = conn_enter(ctx);
+
+	if (!conn)
+		return SMFIS_TEMPFAIL;
+	conn_close(conn); /* RFC 5321 4.1.4: HELO ends a message that is open */
+	conn_service(conn);
+	conn_tls(conn);
+	gate_helo(conn->gate, slice_of(helo));
+	return conn_answer(conn, SMFIP_NR_HELO, GATE_CONTINUE);
+}
+
+/* The session is over, however it ends. */
+static sfsistat on_close(SMFICTX *ctx)
+{
+	struct conn *conn = conn_enter(ctx);
+
+	if (!conn)
+		return SMFIS_CONTINUE;
+	smfi_setpriv(ctx, NULL);
+	conn_free(conn);
+	return conn_leave(SMFIS_CONTINUE);
+}
+
+/* ---- the envelope --------------------------------------------------------------------------- */
+
+/* RFC 6531 3.4 */
+static bool argument_given(char **arguments, const char *name)
+{
+	for (; *arguments; arguments++)
+		if (strcasecmp(*arguments, name) == 0)
+			return true;
+	return false;
+}
+
+static sfsistat on_mail(SMFICTX *ctx, char **arguments)
+{
+	struct conn *conn = conn_enter(ctx);
+	enum gate_answer answer;
+
+	if (!conn)
+		return SMFIS_TEMPFAIL;
+	conn_service(conn);
+	conn_tls(conn);
+	gate_auth(conn->gate, macro_read(ctx, "{auth_authen}"), macro_read(ctx, "{auth_type}"));
+	conn_open(conn);
+	answer = gate_mail(conn->gate, slice_of(arguments[0]), argument_given(arguments + 1, "SMTPUTF8"));
+	conn_queue_id(conn);
+	return conn_answer(conn, SMFIP_NR_MAIL, answer);
+}
+
+static sfsistat on_rcpt(SMFICTX *ctx, char **arguments)
+{
+	struct conn *conn = conn_enter(ctx);
+	enum gate_answer answer = GATE_CONTINUE;
+
+	if (!conn)
+		return SMFIS_TEMPFAIL;
+	conn_queue_id(conn);
+	if (conn_listens(conn))
+		answer = gate_rcpt(conn->gate, slice_of(arguments[0]));
+	return conn_answer(conn, SMFIP_NR_RCPT, answer);
+}
+
+static sfsistat on_data(SMFICTX *ctx)
+{
+	struct conn *conn = conn_enter(ctx);
+
+	if (!conn)
+		return SMFIS_TEMPFAIL;
+	conn_queue_id(conn);
+	return conn_answer(conn, SMFIP_NR_DATA, GATE_CONTINUE);
+}
+
+static sfsistat on_abort(SMFICTX *ctx)
+{
+	struct conn *conn = conn_enter(ctx);
+
+	if (!conn)
+		return SMFIS_CONTINUE;
+	if (conn->open)
+		gate_abort(conn->gate);
+	conn_close(conn);
+	return conn_leave(SMFIS_CONTINUE);
+}
+
+/* ---- the message ----------------------------------------------------------------------------- */
+
+/* Without leading spaces the MTA has taken one off and puts it back itself; the engine sees one form only. */
+static void conn_header(struct conn *conn, struct slice name, struct slice value)
+{
+	struct arena *arena;
+
+	if (conn->terms.leading_space) {
+		gate_header(conn->gate, name, value);
+		return;
+	}
+	arena = arena_new();
+	gate_header(conn->gate, name, arena_printf(arena, " %.*s", SLICE_ARGS(value)));
+	arena_free(arena);
+}
+
+static sfsistat on_header(SMFICTX *ctx, char *name, char *value)
+{
+	struct conn *conn = conn_enter(ctx);
+
+	if (!conn)
+		return SMFIS_TEMPFAIL;
+	if (conn_listens(conn))
+		conn_header(conn, slice_of(name), slice_of(value));
+	return conn_answer(conn, SMFIP_NR_HDR, GATE_CONTINUE);
+}
+
+static sfsistat on_eoh(SMFICTX *ctx)
+{
+	struct conn *conn = conn_enter(ctx);
+
+	return conn ? conn_answer(conn, SMFIP_NR_EOH, GATE_CONTINUE) : SMFIS_TEMPFAIL;
+}
+
+static sfsistat on_body(SMFICTX *ctx, unsigned char *chunk, size_t n)
+{
+	struct conn *conn = conn_enter(ctx);
+
+	if (!conn)
+		return SMFIS_TEMPFAIL;
+	if (conn_listens(conn))
+		gate_body(conn->gate, (struct slice){(const char *)chunk, n});
+	if (conn->terms.skip_body)
+		return conn_leave(SMFIS_SKIP);
+	return conn_answer(conn, SMFIP_NR_BODY, GATE_CONTINUE);
+}
+
+/* ---- the end of the message --------------------------------------------------------------------- */
+
+static int change_apply(struct conn *conn, const struct change *change, struct arena *arena)
+{
+	struct slice value = change->value;
+	char *name = arena_cstring(arena, change->name);
+	char *text;
+
+	if (!conn->terms.leading_space && value.n > 0 && value.p[0] == ' ')
+		value = slice_from(value, 1);
+	text = arena_cstring(arena, value);
+	if (change->kind == CHANGE_INSERT) /* 0: above the Received field that the MTA puts on top */
+		return smfi_insheader(conn->ctx, 0, name, text);
+	return smfi_chgheader(conn->ctx, name, (int)change->index, change->kind == CHANGE_DELETE ? NULL : text);
+}
+
+static int changes_apply(struct conn *conn, struct arena *arena)
+{
+	const struct slice *reason = gate_quarantine(conn->gate);
+	size_t count;
+	const struct change *changes = gate_changes(conn->gate, &count);
+	char *text;
+
+	for (size_t i = 0; i < count; i++)
+		if (change_apply(conn, &changes[i], arena) != MI_SUCCESS)
+			return -1;
+	if (!reason)
+		return 0;
+	text = arena_cstring(arena, *reason);
+	return smfi_quarantine(conn->ctx, text[0] ? text : "policy") == MI_SUCCESS ? 0 : -1;
+}
+
+/* A message that could not be changed as decided (a forged field still in it, not
+ * held although it should be) is not let through: the client tries again. */
+static sfsistat conn_unchanged(struct conn *conn)
+{
+	static const struct reply reply = {451, SLICE("4.3.0"), {SLICE("Temporary failure of the mail filter")}, 1};
+
+	report_line(conn->daemon->report, "error",
+		    "the MTA took not all changes of a message (it offered actions 0x%lx); it was deferred",
+		    conn->terms.actions);
+	conn_close(conn);
+	return conn_leave(reply_send(conn->ctx, &reply));
+}
+
+static sfsistat conn_finish(struct conn *conn)
+{
+	struct arena *arena;
+	enum gate_answer answer;
+	int result;
+
+	conn_busy(conn, true);
+	answer = gate_end(conn->gate);
+	conn_busy(conn, false);
+	if (answer != GATE_CONTINUE)
+		return conn_answer(conn, 0, answer);
+	arena = arena_new();
+	result = changes_apply(conn, arena);
+	arena_free(arena);
+	if (result != 0)
+		return conn_unchanged(conn);
+	conn_close(conn);
+	return conn_answer(conn, 0, GATE_CONTINUE);
+}
+
+/* A verdict that had to wait. */
+static sfsistat conn_finish_pending(struct conn *conn)
+{
+	enum gate_answer answer = conn->pending;
+	sfsistat status;
+
+	gate_abort(conn->gate);
+	status = answer == GATE_DISCARD ? SMFIS_DISCARD : reply_send(conn->ctx, conn->pending_reply);
+	conn_close(conn);
+	return conn_leave(status);
+}
+
+static sfsistat on_end(SMFICTX *ctx)
+{
+	struct conn *conn = conn_enter(ctx);
+
+	if (!conn || !conn->open)
+		return conn ? conn_leave(SMFIS_TEMPFAIL) : SMFIS_TEMPFAIL;
+	if (conn->pending != GATE_CONTINUE)
+		return conn_finish_pending(conn);
+	conn_queue_id(conn);
+	return conn_finish(conn);
+}
+
+/* ---- registration ---------------------------------------------------------------------------------- */
+
+int callbacks_register(struct daemon *daemon)
+{
+	static char name[] = PACKAGE_NAME;
+	struct smfiDesc description = {
+	    .xxfi_name = name,
+	    .xxfi_version = SMFI_VERSION,
+	    .xxfi_flags = SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_QUARANTINE | SMFIF_SETSYMLIST,
+	    .xxfi_connect = on_connect,
+	    .xxfi_helo = on_helo,
+	    .xxfi_envfrom = on_mail,
+	    .xxfi_envrcpt = on_rcpt,
+	    .xxfi_header = on_header,
+	    .xxfi_eoh = on_eoh,
+	    .xxfi_body = on_body,
+	    .xxfi_eom = on_end,
+	    .xxfi_abort = on_abort,
+	    .xxfi_close = on_close,
+	    .xxfi_data = on_data,
+	    .xxfi_negotiate = on_negotiate,
+	};
+
+	the_daemon = daemon;
+	return smfi_register(description) == MI_SUCCESS ? 0 : -1;
+}

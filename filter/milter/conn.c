@@ -1,0 +1,125 @@
+/*
+ * conn.c - the connections of MTAs that are open.
+ *
+ * A connection has a gate and what only the milter protocol knows of it. The
+ * daemon keeps all of them in a list: to tell an MTA that waits at the end of a message
+ * that we are still there, to wait for open messages when it ends, and to give
+ * what is open then its record.
+ */
+#include "milter_private.h"
+#include <stdlib.h>
+
+#define PROGRESS_US                                                                                                    \
+	(5 * 1000 * 1000) /* Postfix waits 300 s by default, Sendmail 5 min; an administrator may say less */
+
+struct engine *daemon_engine(struct daemon *daemon)
+{
+	struct engine *engine;
+
+	pthread_mutex_lock(&daemon->lock);
+	engine = engine_hold(daemon->engine);
+	pthread_mutex_unlock(&daemon->lock);
+	return engine;
+}
+
+static struct wishes wishes_of(const struct policy *policy)
+{
+	return (struct wishes){
+	    .body = (policy_needs(policy) & NEED_BODY) != 0,
+	    .reply_mail = policy_has_rules(policy, STAGE_CONNECT) || policy_has_rules(policy, STAGE_HELO) ||
+			  policy_has_rules(policy, STAGE_MAIL),
+	    .reply_rcpt = policy_has_rules(policy, STAGE_RCPT),
+	};
+}
+
+struct conn *conn_new(struct daemon *daemon, SMFICTX *ctx)
+{
+	struct conn *conn = xmalloc(sizeof(*conn));
+	struct engine *engine = daemon_engine(daemon);
+
+	conn->daemon = daemon;
+	conn->ctx = ctx;
+	conn->gate = gate_open(engine);
+	conn->wishes = wishes_of(engine_policy(engine));
+	engine_release(engine);
+	pthread_mutex_lock(&daemon->lock);
+	conn->next = daemon->conns;
+	if (conn->next)
+		conn->next->previous = conn;
+	daemon->conns = conn;
+	pthread_mutex_unlock(&daemon->lock);
+	return conn;
+}
+
+static void conn_unlink(struct conn *conn)
+{
+	struct daemon *daemon = conn->daemon;
+
+	pthread_mutex_lock(&daemon->lock);
+	if (conn->previous)
+		conn->previous->next = conn->next;
+	else
+		daemon->conns = conn->next;
+	if (conn->next)
+		conn->next->previous = conn->previous;
+	pthread_mutex_unlock(&daemon->lock);
+}
+
+void conn_free(struct conn *conn)
+{
+	conn_unlink(conn);
+	conn_close(conn);
+	gate_close(conn->gate);
+	arena_free(conn->pending_arena);
+	free(conn);
+}
+
+void conn_open(struct conn *conn)
+{
+	if (!conn->open)
+		conn->daemon->open++;
+	conn->open = true;
+	conn->queue_id = false;
+	conn->pending = GATE_CONTINUE;
+	conn->pending_reply = NULL;
+	if (conn->pending_arena)
+		arena_reset(conn->pending_arena);
+}
+
+void conn_close(struct conn *conn)
+{
+	if (conn->open)
+		conn->daemon->open--;
+	conn->open = false;
+	conn->pending = GATE_CONTINUE;
+}
+
+void conn_busy(struct conn *conn, bool busy)
+{
+	pthread_mutex_lock(&conn->daemon->lock);
+	conn->busy_since = busy ? clock_us() : 0;
+	conn->progress_at = conn->busy_since;
+	pthread_mutex_unlock(&conn->daemon->lock);
+}
+
+/* The thread of a busy connection is in the engine and writes nothing, and cannot go on to write while we
+ * hold the lock. */
+void conns_progress(struct daemon *daemon)
+{
+	int64_t now = clock_us();
+
+	pthread_mutex_lock(&daemon->lock);
+	for (struct conn *conn = daemon->conns; conn; conn = conn->next) {
+		if (!conn->busy_since || now - conn->progress_at < PROGRESS_US)
+			continue;
+		smfi_progress(conn->ctx);
+		conn->progress_at = now;
+	}
+	pthread_mutex_unlock(&daemon->lock);
+}
+
+void conns_free(struct daemon *daemon)
+{
+	while (daemon->conns)
+		conn_free(daemon->conns);
+}

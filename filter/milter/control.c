@@ -1,0 +1,156 @@
+/*
+ * control.c - the control socket: one line of JSON in, one line of JSON out.
+ *
+ *     {"command":"status"}   {"ok":true,"version":...}
+ *     {"command":"reload"}   {"ok":true} or {"ok":true,"warnings":TEXT} or {"ok":false,"error":TEXT}
+ *
+ * One thread serves one client after the other. Only root and the user of the
+ * daemon can connect (mode 0600); even so each client has a bounded line and a
+ * bounded time, and whatever it sends gets an answer with "ok".
+ */
+#include "milter_private.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CONTROL_CLIENT_US  (5 * 1000 * 1000) /* to send its line, and again to take the answer */
+#define CONTROL_NESTED_MAX 8 /* brackets in a request, which is flat: jansson reads nested values recursively */
+
+struct control {
+	struct daemon *daemon;
+	pthread_t thread;
+	int stop[2]; /* a pipe: closed at [1] when it is time to end */
+};
+
+/* ---- answers --------------------------------------------------------------------------- */
+
+static json_t *answer_error(const char *text)
+{
+	return json_pack("{s:b, s:o}", "ok", 0, "error", json_text(slice_of(text)));
+}
+
+static json_t *answer_reload(struct daemon *daemon)
+{
+	json_t *answer;
+	char *text;
+	bool done = daemon_reload(daemon, &text) == 0;
+
+	answer = done ? json_pack("{s:b}", "ok", 1) : answer_error(text ? text : "");
+	if (done && text)
+		json_object_set_new(answer, "warnings", json_text(slice_of(text)));
+	free(text);
+	return answer;
+}
+
+static const struct {
+	const char *name;
+	json_t *(*answer)(struct daemon *);
+} commands[] = {
+    {"status", daemon_status},
+    {"reload", answer_reload},
+};
+
+static bool request_is_flat(struct slice request)
+{
+	size_t brackets = 0;
+
+	for (size_t i = 0; i < request.n; i++)
+		brackets += request.p[i] == '[' || request.p[i] == '{';
+	return brackets <= CONTROL_NESTED_MAX;
+}
+
+json_t *control_answer(struct daemon *daemon, struct slice request)
+{
+	json_t *json = request_is_flat(request) ? json_loadb(request.p, request.n, JSON_REJECT_DUPLICATES, NULL) : NULL;
+	const char *command = json_string_value(json_object_get(json, "command"));
+	json_t *answer = NULL;
+
+	for (size_t i = 0; command && i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (strcmp(command, commands[i].name) == 0)
+			answer = commands[i].answer(daemon);
+	if (!answer)
+		answer = answer_error(!json      ? "the request is not one line of JSON"
+				      : !command ? "the request has no \"command\""
+						 : "there is no such command; there are status and reload");
+	json_decref(json);
+	return answer;
+}
+
+/* ---- clients ------------------------------------------------------------------------------ */
+
+static void control_send(int fd, json_t *answer)
+{
+	char *text = json_dumps(answer, JSON_COMPACT);
+	struct slice line = slice_of(text);
+
+	if (line_write(fd, line, clock_us() + CONTROL_CLIENT_US) == 0)
+		line_write(fd, SLICE("\n"), clock_us() + CONTROL_CLIENT_US);
+	free(text);
+	json_decref(answer);
+}
+
+static void control_client(struct daemon *daemon, int fd)
+{
+	struct slice line;
+
+	if (line_read(fd, CONTROL_REQUEST_MAX, clock_us() + CONTROL_CLIENT_US, &line) == 0) {
+		control_send(fd, control_answer(daemon, line));
+		free((char *)line.p);
+	} else if (errno == EMSGSIZE) {
+		control_send(fd, answer_error("the request is too long"));
+	} else if (errno == ETIMEDOUT) {
+		control_send(fd, answer_error("no request came in time"));
+	}
+	close(fd);
+}
+
+static void *control_run(void *context)
+{
+	struct control *control = context;
+	struct pollfd ready[2] = {{.fd = control->stop[0], .events = POLLIN},
+				  {.fd = control->daemon->control.fd, .events = POLLIN}};
+	int fd;
+
+	for (;;) {
+		if (poll(ready, 2, -1) < 0 && errno != EINTR)
+			return NULL;
+		if (ready[0].revents)
+			return NULL;
+		if (!ready[1].revents)
+			continue;
+		fd = accept4(ready[1].fd, NULL, NULL, SOCK_CLOEXEC);
+		if (fd >= 0)
+			control_client(control->daemon, fd);
+		else if (errno == EMFILE || errno == ENFILE)
+			poll(ready, 1, 1000); /* no busy loop while descriptors are short */
+	}
+}
+
+struct control *control_start(struct daemon *daemon)
+{
+	struct control *control = xmalloc(sizeof(*control));
+
+	control->daemon = daemon;
+	if (pipe2(control->stop, O_CLOEXEC) != 0)
+		goto failed;
+	if (pthread_create(&control->thread, NULL, control_run, control) == 0)
+		return control;
+	close(control->stop[0]);
+	close(control->stop[1]);
+failed:
+	free(control);
+	return NULL;
+}
+
+void control_stop(struct control *control)
+{
+	if (!control)
+		return;
+	close(control->stop[1]);
+	pthread_join(control->thread, NULL);
+	close(control->stop[0]);
+	free(control);
+}

@@ -1,0 +1,57 @@
+/*
+ * control_ask.c - the client's end of the control socket, for `sekisho reload` and
+ * `sekisho status`.
+ */
+#include "milter_private.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ASK_US (120LL * 1000 * 1000) /* a reload reads every list */
+
+static json_t *answer_read(int fd, const char *path, struct error *err)
+{
+	struct slice line;
+	json_t *answer;
+
+	if (line_read(fd, CONTROL_ANSWER_MAX, clock_us() + ASK_US, &line) != 0) {
+		error_set(err, "%s: the daemon gave no answer: %s", path,
+			  errno == EPIPE ? "it closed the connection" : strerror(errno));
+		return NULL;
+	}
+	answer = json_loadb(line.p, line.n, 0, NULL);
+	free((char *)line.p);
+	if (json_is_object(answer) && json_is_boolean(json_object_get(answer, "ok")))
+		return answer;
+	json_decref(answer);
+	error_set(err, "%s: this is not the answer of a sekisho daemon", path);
+	return NULL;
+}
+
+json_t *control_ask(const char *path, const char *command, struct error *err)
+{
+	int fd = unix_connect(path);
+	json_t *request, *answer = NULL;
+	char *text;
+
+	if (fd < 0) {
+		error_set(err, "%s: %s", path,
+			  errno == ENOENT || errno == ECONNREFUSED
+			      ? "no daemon listens on this control socket; is sekisho running?"
+			  : errno == EACCES ? "no permission; only root and the user of the daemon may ask it"
+					    : strerror(errno));
+		return NULL;
+	}
+	request = json_pack("{s:s}", "command", command);
+	text = json_dumps(request, JSON_COMPACT);
+	if (line_write(fd, slice_of(text), clock_us() + ASK_US) == 0 &&
+	    line_write(fd, SLICE("\n"), clock_us() + ASK_US) == 0)
+		answer = answer_read(fd, path, err);
+	else
+		error_set(err, "%s: cannot write to the daemon: %s", path, strerror(errno));
+	free(text);
+	json_decref(request);
+	close(fd);
+	return answer;
+}

@@ -1,0 +1,121 @@
+/*
+ * drain.c - the keeper: the thread that does what takes time, so that main does
+ * nothing but wait for signals.
+ *
+ * To drain: nobody can come in any more, sessions that are open go on, and when
+ * no message is open, or the setting `drain` has passed, main is told to end. (What
+ * libmilter does by itself at SIGTERM resets every connection, open message or not.
+ * smfi_stop() is not called: it waits up to five seconds for libmilter's own
+ * poll, in which nobody would be served, and does nothing that the end of the process does not.)
+ */
+#include "milter_private.h"
+#include <stdlib.h>
+#include <time.h>
+
+#define TICK_US       (2 * 1000 * 1000) /* how soon a changed list is seen */
+#define TICK_DRAIN_US (20 * 1000)       /* how soon we are gone once the last message ended */
+
+struct keeper {
+	struct daemon *daemon;
+	bool draining;
+	int64_t drain_until, refresh_at;
+};
+
+void daemon_post(struct daemon *daemon, unsigned events)
+{
+	pthread_mutex_lock(&daemon->lock);
+	daemon->events |= events;
+	pthread_cond_signal(&daemon->wake);
+	pthread_mutex_unlock(&daemon->lock);
+}
+
+/* Events, or 0 when `us` have passed. */
+static unsigned keeper_wait(struct daemon *daemon, int64_t us)
+{
+	int64_t until = clock_us() + us;
+	struct timespec at = {.tv_sec = until / 1000000, .tv_nsec = until % 1000000 * 1000};
+	unsigned events;
+	int result = 0;
+
+	pthread_mutex_lock(&daemon->lock);
+	while (!daemon->events && result == 0)
+		result = pthread_cond_timedwait(&daemon->wake, &daemon->lock, &at);
+	events = daemon->events;
+	daemon->events = 0;
+	pthread_mutex_unlock(&daemon->lock);
+	return events;
+}
+
+static void list_report(void *context, const char *line)
+{
+	report_line(context, "warning", "%s", line);
+}
+
+static void keeper_refresh(struct keeper *keeper)
+{
+	struct engine *engine;
+
+	if (clock_us() < keeper->refresh_at)
+		return;
+	engine = daemon_engine(keeper->daemon);
+	policy_refresh_lists(engine_policy(engine), list_report, keeper->daemon->report);
+	engine_release(engine);
+	keeper->refresh_at = clock_us() + TICK_US;
+}
+
+static void keeper_reload(struct daemon *daemon)
+{
+	char *text;
+
+	daemon_reload(daemon, &text);
+	free(text);
+}
+
+static void keeper_reopen(struct daemon *daemon)
+{
+	struct error err;
+
+	if (report_reopen(daemon->report, &err) != 0)
+		report_line(daemon->report, "error", "%s", err.text);
+}
+
+static void keeper_drain(struct keeper *keeper)
+{
+	struct daemon *daemon = keeper->daemon;
+	struct engine *engine = daemon_engine(daemon);
+	struct error err;
+
+	keeper->draining = true;
+	keeper->drain_until = clock_us() + policy_settings(engine_policy(engine))->drain_us;
+	engine_release(engine);
+	report_line(daemon->report, "info", "draining: %u open messages", (unsigned)daemon->open);
+	if (listener_block(&daemon->listener, &err) != 0)
+		report_line(daemon->report, "error", "%s", err.text);
+}
+
+static bool keeper_drained(const struct keeper *keeper)
+{
+	return keeper->draining && (keeper->daemon->open == 0 || clock_us() >= keeper->drain_until);
+}
+
+void *keeper_run(void *context)
+{
+	struct daemon *daemon = context;
+	struct keeper keeper = {.daemon = daemon};
+	unsigned events;
+
+	do {
+		events = keeper_wait(daemon, keeper.draining ? TICK_DRAIN_US : TICK_US);
+		if (events & EVENT_REOPEN)
+			keeper_reopen(daemon);
+		if (events & EVENT_RELOAD)
+			keeper_reload(daemon);
+		if ((events & EVENT_DRAIN) && !keeper.draining)
+			keeper_drain(&keeper);
+		keeper_refresh(&keeper);
+		conns_progress(daemon);
+	} while (!(events & EVENT_END) && !keeper_drained(&keeper));
+	if (keeper_drained(&keeper))
+		pthread_kill(daemon->main_thread, SIGTERM);
+	return NULL;
+}

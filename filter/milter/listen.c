@@ -1,0 +1,236 @@
+/*
+ * listen.c - the socket that MTAs come in by.
+ *
+ * The setting `listen` is one of
+ *
+ *     unix:/PATH            inet:PORT@HOST    inet:PORT
+ *     fd:NUMBER             inet6:PORT@HOST   inet6:PORT    (HOST may stand in [ ])
+ *
+ * We bind ourselves and give libmilter the descriptor, because libmilter knows
+ * no mode, no group, no stale files and no inherited sockets. `fd:3` is the
+ * first socket that systemd hands over (sd_listen_fds(3)); any other inherited
+ * descriptor that listens will do as well.
+ */
+#include "milter_private.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BACKLOG  512   /* as in unix.c */
+#define FD_MAX   65535 /* a descriptor number nobody has by honest means */
+#define FD_FIRST 3     /* SD_LISTEN_FDS_START */
+
+/* ---- reading the setting -------------------------------------------------------- */
+
+static int listen_bad(struct slice text, const char *why, struct error *err)
+{
+	error_set(err,
+		  "listen %.*s: %s; write unix:/PATH, inet:PORT@ADDRESS, inet6:PORT@[ADDRESS] or fd:NUMBER (fd:3 for a "
+		  "systemd socket)",
+		  SLICE_ARGS(slice_head(text, 200)), why);
+	return -1;
+}
+
+static int listen_parse_unix(struct slice text, struct slice rest, struct listen_address *address_r, struct error *err)
+{
+	if (rest.n == 0 || rest.p[0] != '/')
+		return listen_bad(text, "a socket path begins with /", err);
+	if (rest.n >= sizeof(address_r->path))
+		return listen_bad(text, "the system allows no socket path over 107 bytes", err);
+	if (slice_find(rest, '\0') >= 0)
+		return listen_bad(text, "the path holds a NUL byte", err);
+	memcpy(address_r->path, rest.p, rest.n);
+	return 0;
+}
+
+static int listen_parse_inet(struct slice text, struct slice rest, struct listen_address *address_r, struct error *err)
+{
+	ptrdiff_t at = slice_find(rest, '@');
+	struct slice host = at < 0 ? SLICE("") : slice_from(rest, (size_t)at + 1);
+	uint64_t port;
+
+	if (slice_number(at < 0 ? rest : slice_head(rest, (size_t)at), 65535, &port) != 0 || port == 0)
+		return listen_bad(text, "the port is a number from 1 to 65535", err);
+	if (host.n >= 2 && host.p[0] == '[' && host.p[host.n - 1] == ']')
+		host = slice_head(slice_from(host, 1), host.n - 2);
+	if (at >= 0 && host.n == 0)
+		return listen_bad(text, "no address stands behind @", err);
+	if (host.n >= sizeof(address_r->host) || slice_find(host, '\0') >= 0)
+		return listen_bad(text, "this is no address", err);
+	memcpy(address_r->host, host.p ? host.p : "", host.n);
+	address_r->port = (unsigned)port;
+	return 0;
+}
+
+static int listen_parse_fd(struct slice text, struct slice rest, struct listen_address *address_r, struct error *err)
+{
+	uint64_t number;
+
+	if (slice_number(rest, FD_MAX, &number) != 0)
+		return listen_bad(text, "the descriptor is a number", err);
+	address_r->fd = (int)number;
+	return 0;
+}
+
+static const struct {
+	struct slice prefix;
+	enum listen_family family;
+	int (*parse)(struct slice text, struct slice rest, struct listen_address *, struct error *);
+} families[] = {
+    {SLICE("unix:"), LISTEN_UNIX, listen_parse_unix},
+    {SLICE("inet:"), LISTEN_INET, listen_parse_inet},
+    {SLICE("inet6:"), LISTEN_INET6, listen_parse_inet},
+    {SLICE("fd:"), LISTEN_FD, listen_parse_fd},
+};
+
+int listen_parse(struct slice text, struct listen_address *address_r, struct error *err)
+{
+	memset(address_r, 0, sizeof(*address_r));
+	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
+		if (!slice_starts_nocase(text, families[i].prefix))
+			continue;
+		address_r->family = families[i].family;
+		return families[i].parse(text, slice_from(text, families[i].prefix.n), address_r, err);
+	}
+	return listen_bad(text, "this is no kind of socket", err);
+}
+
+/* ---- sockets that somebody else opened ---------------------------------------------- */
+
+/* How many sockets systemd gave to this very process (sd_listen_fds(3)). */
+static unsigned listen_fds(void)
+{
+	const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+	uint64_t number;
+
+	if (!pid || !count || slice_number(slice_of(pid), INT32_MAX, &number) != 0 || (pid_t)number != getpid())
+		return 0;
+	return slice_number(slice_of(count), FD_MAX, &number) == 0 ? (unsigned)number : 0;
+}
+
+static int listener_inherit(int fd, struct listener *listener_r, struct error *err)
+{
+	int type = 0, listening = 0;
+	socklen_t n = sizeof(type), m = sizeof(listening);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n) != 0) {
+		error_set(err, "listen fd:%d: %s; %s", fd,
+			  errno == EBADF ? "nobody handed over this descriptor" : strerror(errno),
+			  fd == FD_FIRST ? "start sekisho.socket, or write an address into `listen`"
+					 : "see sd_listen_fds(3)");
+		return -1;
+	}
+	if (type != SOCK_STREAM || getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &m) != 0 || !listening) {
+		error_set(err, "listen fd:%d: this is not a stream socket that listens", fd);
+		return -1;
+	}
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	listener_r->socket.fd = fd;
+	unsetenv("LISTEN_PID");
+	unsetenv("LISTEN_FDS");
+	unsetenv("LISTEN_FDNAMES");
+	return 0;
+}
+
+/* ---- sockets of our own --------------------------------------------------------------- */
+
+static int listener_bind(const struct addrinfo *info)
+{
+	int fd = socket(info->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1, saved;
+
+	if (fd < 0)
+		return -1;
+	/* connections of the daemon before us may still linger */
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (bind(fd, info->ai_addr, info->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
+		return fd;
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return -1;
+}
+
+static int listener_open_inet(const struct listen_address *address, struct listener *listener_r, struct error *err)
+{
+	struct addrinfo want = {.ai_family = address->family == LISTEN_INET ? AF_INET : AF_INET6,
+				.ai_socktype = SOCK_STREAM,
+				.ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+	const char *family = address->family == LISTEN_INET ? "inet" : "inet6";
+	const char *host = address->host[0] ? address->host : NULL;
+	struct addrinfo *found;
+	char port[8];
+	int result;
+
+	snprintf(port, sizeof(port), "%u", address->port);
+	result = getaddrinfo(host, port, &want, &found);
+	if (result != 0) {
+		error_set(err, "listen %s:%s@%s: no such address: %s", family, port, address->host,
+			  gai_strerror(result));
+		return -1;
+	}
+	listener_r->socket.fd = listener_bind(found);
+	result = errno;
+	freeaddrinfo(found);
+	if (listener_r->socket.fd >= 0)
+		return 0;
+	error_set(err, "listen %s:%s%s%s: cannot bind: %s%s", family, port, host ? "@" : "", address->host,
+		  strerror(result),
+		  result == EADDRINUSE && listen_fds() > 0 ? "; systemd hands a socket over: write `listen fd:3`" : "");
+	return -1;
+}
+
+int listener_open(const struct listen_address *address, mode_t mode, uid_t uid, gid_t gid, struct listener *listener_r,
+		  struct error *err)
+{
+	memset(listener_r, 0, sizeof(*listener_r));
+	listener_r->socket.fd = -1;
+	if (address->family == LISTEN_FD)
+		return listener_inherit(address->fd, listener_r, err);
+	if (address->family == LISTEN_UNIX)
+		return unix_listen(address->path, mode, uid, gid, &listener_r->socket, err);
+	return listener_open_inet(address, listener_r, err);
+}
+
+/* ---- the end ----------------------------------------------------------------------------- */
+
+/* A socket that listens, so that accept(2) says EAGAIN to libmilter, and that
+ * no packet reaches: the filter drops them all. */
+static int socket_unreachable(void)
+{
+	struct sock_filter drop[] = {{BPF_RET | BPF_K, 0, 0, 0}};
+	struct sock_fprog program = {1, drop};
+	struct sockaddr_in loopback = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return -1;
+	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) == 0 &&
+	    bind(fd, (struct sockaddr *)&loopback, sizeof(loopback)) == 0 && listen(fd, 1) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/* libmilter goes on polling the same number. Its poll at hand still sees the old
+ * socket for up to five seconds; what comes then is reset (our own socket), or
+ * stays in the queue for the next daemon (systemd's socket). */
+int listener_block(struct listener *listener, struct error *err)
+{
+	int wall = socket_unreachable();
+
+	if (wall < 0) {
+		error_set(err, "cannot close the door before draining: %s", strerror(errno));
+		return -1;
+	}
+	unix_remove(&listener->socket);
+	dup3(wall, listener->socket.fd, O_CLOEXEC);
+	close(wall);
+	return 0;
+}

@@ -1,0 +1,128 @@
+/*
+ * macros.c - what the MTA tells beside the command, and who the client is.
+ *
+ * A macro is read at the step where it is true: at connect the client and the
+ * service, TLS at HELO and again at MAIL, AUTH at MAIL. Behind DATA, Postfix's
+ * cleanup says other things under the same names. We ask for them by name (with
+ * braces: without, Sendmail sends the macro of the first letter); an MTA that
+ * cannot be asked sends its default, where the service may come later than the client.
+ */
+#include "milter_private.h"
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+#define MACRO_MAX 1024 /* a login, a queue id, a cipher: no honest one is longer */
+
+static const struct {
+	int step;
+	const char *names;
+} asked[] = {
+    {SMFIM_CONNECT, "{daemon_name} {daemon_port} {client_name} {client_resolve} {tls_version} {cipher}"},
+    {SMFIM_HELO, "{daemon_name} {daemon_port} {tls_version} {cipher}"},
+    {SMFIM_ENVFROM, "i {daemon_name} {daemon_port} {tls_version} {cipher} {auth_authen} {auth_type}"},
+    {SMFIM_ENVRCPT, "i"},
+    {SMFIM_DATA, "i"},
+    {SMFIM_EOM, "i"},
+};
+
+void macros_ask(SMFICTX *ctx)
+{
+	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++)
+		smfi_setsymlist(ctx, asked[i].step, (char *)asked[i].names);
+}
+
+struct slice macro_read(SMFICTX *ctx, const char *name)
+{
+	return slice_head(slice_of(smfi_getsymval(ctx, (char *)name)), MACRO_MAX);
+}
+
+struct connect_macros macros_of_connect(SMFICTX *ctx)
+{
+	return (struct connect_macros){
+	    .client_name = smfi_getsymval(ctx, "{client_name}"),
+	    .client_resolve = smfi_getsymval(ctx, "{client_resolve}"),
+	    .daemon_name = smfi_getsymval(ctx, "{daemon_name}"),
+	    .daemon_port = smfi_getsymval(ctx, "{daemon_port}"),
+	};
+}
+
+/* ---- the client ------------------------------------------------------------------- */
+
+static void name_set(char name_r[NAME_TEXT], const char *name)
+{
+	snprintf(name_r, NAME_TEXT, "%s", name ? name : "");
+}
+
+/* The name that the MTA has verified. Sendmail shows a name that does not lead back to
+ * the client as host, and says so in {client_resolve}; "[192.0.2.1]" and
+ * Postfix's "unknown" mean that there is none. */
+static const char *client_name(const char *host, const struct connect_macros *macros)
+{
+	const char *name = macros->client_name ? macros->client_name : host;
+
+	if (!name || name[0] == '[' || slice_equal_nocase(slice_of(name), SLICE("unknown")))
+		return "";
+	if (macros->client_resolve && strcmp(macros->client_resolve, "OK") != 0)
+		return "";
+	return name;
+}
+
+static unsigned client_port(const struct sockaddr *address)
+{
+	if (address && address->sa_family == AF_INET)
+		return ntohs(((const struct sockaddr_in *)address)->sin_port);
+	if (address && address->sa_family == AF_INET6)
+		return ntohs(((const struct sockaddr_in6 *)address)->sin6_port);
+	return 0;
+}
+
+static bool client_is_loopback(struct ip ip)
+{
+	static const struct ip six = {6, {[15] = 1}};
+
+	return (ip.family == 4 && ip.bytes[0] == 127) || ip_equal(ip, six);
+}
+
+/* Mail that a program of this host handed over: Postfix's sendmail command comes
+ * from 127.0.0.1 with client and daemon port 0, Sendmail -bs from "localhost"
+ * without an address. An SMTP client that Postfix lost sight of has no
+ * address either, but is "unknown". */
+static bool client_is_program(const char *host, const struct sockaddr *address, const struct client *client,
+			      const struct connect_macros *macros)
+{
+	if (address && address->sa_family == AF_UNIX)
+		return true;
+	if (client->ip.family == 0)
+		return slice_equal_nocase(slice_of(host), SLICE("localhost"));
+	if (!client_is_loopback(client->ip))
+		return false;
+	return client->port == 0 || (macros->daemon_port && strcmp(macros->daemon_port, "0") == 0);
+}
+
+bool client_complete(struct client *client, const struct connect_macros *macros)
+{
+	uint64_t port;
+	bool news = false;
+
+	if (client->daemon_port == 0 && slice_number(slice_of(macros->daemon_port), 65535, &port) == 0 && port > 0) {
+		client->daemon_port = (unsigned)port;
+		news = true;
+	}
+	if (!client->daemon_name[0] && macros->daemon_name && macros->daemon_name[0]) {
+		name_set(client->daemon_name, macros->daemon_name);
+		news = true;
+	}
+	return news;
+}
+
+void client_read(const char *host, const struct sockaddr *address, const struct connect_macros *macros,
+		 struct client *client_r)
+{
+	memset(client_r, 0, sizeof(*client_r));
+	client_r->ip = ip_of_sockaddr(address);
+	client_r->port = client_port(address);
+	client_r->local_program = client_is_program(host, address, client_r, macros);
+	name_set(client_r->name, client_name(host, macros));
+	client_complete(client_r, macros);
+}

@@ -1,0 +1,48 @@
+/*
+ * negotiate.c - what is asked of the MTA at the start of a session, from what
+ * the compiled policy wants and what the MTA offers.
+ *
+ * A step that nobody may answer is asked for without reply: the MTA does not wait
+ * for us there. Both MTAs swallow a verdict that is returned at such a step, so a step
+ * whose rules may refuse keeps its reply. (libmilter makes up for an MTA that does
+ * not know no-reply steps.) Connect and HELO never answer: their rules run at MAIL.
+ *
+ * Asking for something that was not offered ends the session, therefore
+ * everything is cut down to the offer.
+ */
+#include "milter_private.h"
+
+#define ACTIONS_WANTED (SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_QUARANTINE | SMFIF_SETSYMLIST)
+
+/* Connect, HELO, DATA, header and its end have no verdicts. */
+#define STEPS_MUTE (SMFIP_NR_CONN | SMFIP_NR_HELO | SMFIP_NR_DATA | SMFIP_NR_HDR | SMFIP_NR_EOH)
+
+/* The end of the header brings nothing that the end of the message does not. */
+#define STEPS_UNWANTED (SMFIP_NOUNKNOWN | SMFIP_NOEOH)
+
+/* The body: not at all, or up to its first chunk, or whole. SKIP is a reply, so the step keeps its own. */
+static unsigned long steps_of_body(struct wishes wishes, unsigned long offered, bool *skip_r)
+{
+	*skip_r = false;
+	if (wishes.body)
+		return SMFIP_NR_BODY;
+	if (offered & SMFIP_NOBODY)
+		return SMFIP_NOBODY;
+	*skip_r = (offered & SMFIP_SKIP) != 0;
+	return *skip_r ? SMFIP_SKIP : SMFIP_NR_BODY;
+}
+
+struct terms negotiate_terms(struct wishes wishes, unsigned long offered_actions, unsigned long offered_steps)
+{
+	struct terms terms = {.actions = ACTIONS_WANTED & offered_actions};
+
+	terms.steps = STEPS_MUTE | STEPS_UNWANTED | SMFIP_HDR_LEADSPC;
+	terms.steps |= steps_of_body(wishes, offered_steps, &terms.skip_body);
+	if (!wishes.reply_mail)
+		terms.steps |= SMFIP_NR_MAIL;
+	if (!wishes.reply_rcpt)
+		terms.steps |= SMFIP_NR_RCPT;
+	terms.steps &= offered_steps;
+	terms.leading_space = (terms.steps & SMFIP_HDR_LEADSPC) != 0;
+	return terms;
+}

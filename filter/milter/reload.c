@@ -1,0 +1,147 @@
+/*
+ * reload.c - the policy file is read anew while sessions run.
+ *
+ * A new engine takes the place of the old one for sessions that begin from now
+ * on; those that are open keep theirs. The resolver stays, with its cache, as long
+ * as its settings do. What was bound or opened at the start cannot change; the
+ * answer says which settings wait for a restart.
+ */
+#include "milter_private.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WARNINGS_MAX 2048
+
+static bool resolver_settings_equal(const struct resolver_settings *a, const struct resolver_settings *b)
+{
+	if (a->source != b->source || a->dnssec != b->dnssec || a->timeout_us != b->timeout_us ||
+	    a->cache_entries != b->cache_entries || a->forward_count != b->forward_count)
+		return false;
+	for (size_t i = 0; i < a->forward_count; i++)
+		if (strcmp(a->forward[i], b->forward[i]) != 0)
+			return false;
+	return true;
+}
+
+/* NULL and err when a resolver with the new settings cannot be opened. */
+static struct resolver *reload_resolver(const struct engine *old, const struct settings *settings, struct error *err)
+{
+	const struct settings *before = policy_settings(engine_policy(old));
+
+	if (resolver_settings_equal(&before->resolver, &settings->resolver))
+		return resolver_hold(engine_resolver(old));
+	return resolver_open(&settings->resolver, err);
+}
+
+/* ---- what needs a restart ------------------------------------------------------------ */
+
+static bool listen_changed(const struct settings *a, const struct settings *b)
+{
+	return !slice_equal(a->listen.address, b->listen.address) || a->listen.mode != b->listen.mode ||
+	       !slice_equal(a->listen.group, b->listen.group);
+}
+
+static bool user_changed(const struct settings *a, const struct settings *b)
+{
+	return !slice_equal(a->user, b->user) || !slice_equal(a->group, b->group);
+}
+
+static bool control_changed(const struct settings *a, const struct settings *b)
+{
+	return !slice_equal(a->control, b->control);
+}
+
+static bool log_changed(const struct settings *a, const struct settings *b)
+{
+	return a->log != b->log || !slice_equal(a->log_file, b->log_file);
+}
+
+static const struct {
+	const char *name;
+	bool (*changed)(const struct settings *, const struct settings *);
+} restarts[] = {
+    {"listen", listen_changed},
+    {"user and group", user_changed},
+    {"control", control_changed},
+    {"log", log_changed},
+};
+
+/* `found`: errors and warnings of the compiler; NULL when nothing is to be said. */
+static char *reload_text(const struct daemon *daemon, const struct settings *settings, const char *found)
+{
+	struct arena *arena = arena_new();
+	struct text text;
+	char *copy = NULL;
+
+	text_init(&text, arena, strlen(found) + WARNINGS_MAX);
+	text_add(&text, slice_of(found));
+	for (size_t i = 0; settings && i < sizeof(restarts) / sizeof(restarts[0]); i++)
+		if (restarts[i].changed(&daemon->startup, settings))
+			text_printf(&text,
+				    "%s: `%s` has changed; the new value counts from the next start of the daemon\n",
+				    daemon->config_file, restarts[i].name);
+	if (text_slice(&text).n > 0)
+		copy = xstrdup(arena_cstring(arena, text_slice(&text)));
+	arena_free(arena);
+	return copy;
+}
+
+/* ---- the swap --------------------------------------------------------------------------- */
+
+static void engine_swap(struct daemon *daemon, struct engine *engine)
+{
+	struct engine *old;
+
+	pthread_mutex_lock(&daemon->lock);
+	old = daemon->engine;
+	daemon->engine = engine;
+	pthread_mutex_unlock(&daemon->lock);
+	engine_release(old);
+}
+
+static int reload_take(struct daemon *daemon, struct engine *old, struct policy *policy, char **text_r)
+{
+	struct error err;
+	struct resolver *resolver = reload_resolver(old, policy_settings(policy), &err);
+
+	if (!resolver) {
+		free(*text_r);
+		*text_r = xstrdup(err.text);
+		return -1;
+	}
+	engine_swap(daemon, engine_new(policy, resolver, daemon->report, &daemon->counters));
+	resolver_release(resolver);
+	return 0;
+}
+
+static void reload_log(struct daemon *daemon, bool done, const char *text)
+{
+	report_line(daemon->report, done ? "info" : "error", "%s %s%s%s",
+		    done ? "reloaded" : "not reloaded, the old policy stays:", daemon->config_file, text ? "\n" : "",
+		    text ? text : "");
+}
+
+int daemon_reload(struct daemon *daemon, char **text_r)
+{
+	struct diagnostics *found = diagnostics_new();
+	struct engine *old;
+	struct policy *policy;
+	char *printed;
+	int result = -1;
+
+	pthread_mutex_lock(&daemon->reloading);
+	old = daemon_engine(daemon);
+	policy = policy_load(daemon->config_file, engine_policy(old), found);
+	printed = diagnostics_print(found);
+	*text_r = reload_text(daemon, policy ? policy_settings(policy) : NULL, printed);
+	if (policy)
+		result = reload_take(daemon, old, policy, text_r);
+	reload_log(daemon, result == 0, *text_r);
+	policy_release(policy);
+	engine_release(old);
+	pthread_mutex_unlock(&daemon->reloading);
+	free(printed);
+	diagnostics_free(found);
+	return result;
+}

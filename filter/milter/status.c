@@ -1,0 +1,56 @@
+/*
+ * status.c - how the daemon is, as one JSON object: the answer to `sekisho status`.
+ */
+#include "config.h"
+#include "milter_private.h"
+#include <unistd.h>
+
+static json_t *status_policy(const struct policy *policy)
+{
+	struct arena *arena = arena_new();
+	json_t *object = json_pack("{s:o, s:o}", "file", json_text(slice_of(policy_file(policy))), "read",
+				   json_text(clock_print(policy_read_at(policy), arena)));
+
+	arena_free(arena);
+	return object;
+}
+
+static json_t *status_verdicts(const struct counters *counters)
+{
+	json_t *object = json_object();
+
+	for (size_t i = VERDICT_ACCEPT; verdict_names[i]; i++)
+		json_object_set_new(object, verdict_names[i], json_integer((json_int_t)counters->verdicts[i]));
+	json_object_set_new(object, "aborted", json_integer((json_int_t)counters->verdicts[VERDICT_NONE]));
+	return object;
+}
+
+static json_t *status_resolver(const struct resolver *resolver)
+{
+	struct resolver_counters c;
+
+	resolver_counters(resolver, &c);
+	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "name", resolver_name(resolver), "questions",
+			 (json_int_t)c.questions, "cache-hits", (json_int_t)c.cache_hits, "joined",
+			 (json_int_t)c.joined, "asked", (json_int_t)c.asked, "temporary-failures",
+			 (json_int_t)c.tempfails, "timeouts", (json_int_t)c.timeouts, "stale", (json_int_t)c.stale,
+			 "cache-entries", (json_int_t)c.cache_entries);
+}
+
+json_t *daemon_status(struct daemon *daemon)
+{
+	struct engine *engine = daemon_engine(daemon);
+	const struct counters *c = &daemon->counters;
+	json_t *object =
+	    json_pack("{s:b, s:s, s:I, s:I, s:o, s:o, s:{s:I, s:I}, s:{s:I, s:I, s:o, s:I}, s:o}", "ok", 1, "version",
+		      PACKAGE_VERSION, "pid", (json_int_t)getpid(), "uptime",
+		      (json_int_t)((clock_us() - daemon->started_us) / 1000000), "listen",
+		      json_text(daemon->startup.listen.address), "policy", status_policy(engine_policy(engine)),
+		      "sessions", "open", (json_int_t)c->sessions_open, "total", (json_int_t)c->sessions, "messages",
+		      "open", (json_int_t)c->messages_open, "total", (json_int_t)c->messages, "verdicts",
+		      status_verdicts(c), "recipients-refused", (json_int_t)c->recipients_refused, "resolver",
+		      status_resolver(engine_resolver(engine)));
+
+	engine_release(engine);
+	return object;
+}

@@ -1,0 +1,212 @@
+/*
+ * verb_control.c - sekisho reload and sekisho status: ask the running daemon by
+ * its control socket, whose path is in the policy file.
+ */
+#include "milter.h"
+#include "verbs.h"
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct request {
+	const char *verb;
+	const char *config, *socket; /* socket NULL: as the file says */
+	bool json;
+};
+
+/* ---- arguments ------------------------------------------------------------------- */
+
+static void usage(FILE *out, const char *verb)
+{
+	bool status = strcmp(verb, "status") == 0;
+
+	fprintf(out,
+		"usage: sekisho %s [-c FILE] [--socket PATH]%s\n\n"
+		"  -c, --config FILE  the policy file that names the control socket (" DEFAULT_CONFIG ")\n"
+		"  --socket PATH      the control socket itself\n"
+		"%s"
+		"  -h, --help         this\n",
+		verb, status ? " [--json]" : "", status ? "  --json             one JSON object\n" : "");
+}
+
+/* -1: go on; else the exit code. */
+static int arguments_read(int argc, char **argv, struct request *request_r)
+{
+	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+						{"socket", required_argument, NULL, 's'},
+						{"json", no_argument, NULL, 'j'},
+						{"help", no_argument, NULL, 'h'},
+						{NULL}};
+	int option;
+
+	*request_r = (struct request){.verb = argv[0], .config = DEFAULT_CONFIG};
+	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+		if (option == 'h') {
+			usage(stdout, argv[0]);
+			return VERB_OK;
+		} else if (option == 'c') {
+			request_r->config = optarg;
+		} else if (option == 's') {
+			request_r->socket = optarg;
+		} else if (option == 'j' && strcmp(argv[0], "status") == 0) {
+			request_r->json = true;
+		} else {
+			usage(stderr, argv[0]);
+			return VERB_USAGE;
+		}
+	}
+	if (optind == argc)
+		return -1;
+	usage(stderr, argv[0]);
+	return VERB_USAGE;
+}
+
+/* ---- asking ------------------------------------------------------------------------ */
+
+/* The path from the file; NULL and *code_r. free() it. */
+static char *control_path(const struct request *request, int *code_r)
+{
+	struct diagnostics *found = diagnostics_new();
+	struct policy *policy = policy_load(request->config, NULL, found);
+	char *text = diagnostics_print(found), *path = NULL;
+
+	if (!policy)
+		fprintf(stderr,
+			"%ssekisho %s: %s has errors; a running daemon was not asked (--socket PATH asks it all the "
+			"same)\n",
+			text, request->verb, request->config);
+	else if (policy_settings(policy)->control.n == 0)
+		fprintf(stderr, "sekisho %s: %s names no control socket; add `control PATH` and restart the daemon\n",
+			request->verb, request->config);
+	else if (asprintf(&path, "%.*s", SLICE_ARGS(policy_settings(policy)->control)) < 0)
+		die("no memory");
+	/* a file that cannot be used is what `reload` is asked about; elsewhere it is a wrong configuration */
+	*code_r = !policy && strcmp(request->verb, "reload") == 0 ? VERB_NO : VERB_CONFIG;
+	free(text);
+	policy_release(policy);
+	diagnostics_free(found);
+	return path;
+}
+
+/* The answer, or NULL and *code_r. */
+static json_t *control_request(const struct request *request, int *code_r)
+{
+	char *path = request->socket ? xstrdup(request->socket) : control_path(request, code_r);
+	struct error err;
+	json_t *answer;
+
+	if (!path)
+		return NULL;
+	answer = control_ask(path, request->verb, &err);
+	if (!answer) {
+		fprintf(stderr, "sekisho %s: %s\n", request->verb, err.text);
+		*code_r = VERB_UNAVAILABLE;
+	}
+	free(path);
+	return answer;
+}
+
+static void text_print(FILE *out, const char *text)
+{
+	size_t n = text ? strlen(text) : 0;
+
+	if (n > 0)
+		fprintf(out, "%s%s", text, text[n - 1] == '\n' ? "" : "\n");
+}
+
+/* What the daemon did not want: its words, and "no". */
+static int answer_refused(const struct request *request, const json_t *answer)
+{
+	text_print(stderr, json_string_value(json_object_get(answer, "error")));
+	if (strcmp(request->verb, "reload") == 0)
+		fputs("sekisho reload: nothing has changed, the daemon keeps the policy it has\n", stderr);
+	return VERB_NO;
+}
+
+int verb_reload(int argc, char **argv)
+{
+	struct request request;
+	int code = arguments_read(argc, argv, &request);
+	json_t *answer;
+
+	if (code >= 0)
+		return code;
+	answer = control_request(&request, &code);
+	if (!answer)
+		return code;
+	code = VERB_OK;
+	if (json_is_true(json_object_get(answer, "ok")))
+		text_print(stderr, json_string_value(json_object_get(answer, "warnings")));
+	else
+		code = answer_refused(&request, answer);
+	json_decref(answer);
+	return code;
+}
+
+/* ---- status for people ---------------------------------------------------------------- */
+
+static const char *text_of(const json_t *object, const char *name)
+{
+	const char *text = json_string_value(json_object_get(object, name));
+
+	return text ? text : "?";
+}
+
+static long long number_of(const json_t *object, const char *name)
+{
+	return json_integer_value(json_object_get(object, name));
+}
+
+static void status_print_numbers(const char *title, json_t *object)
+{
+	const char *name;
+	json_t *value;
+
+	printf("%-10s", title);
+	json_object_foreach(object, name, value) if (json_is_integer(value))
+	    printf(" %s %lld", name, (long long)json_integer_value(value));
+	printf("\n");
+}
+
+static void status_print(json_t *status)
+{
+	long long up = number_of(status, "uptime");
+	json_t *policy = json_object_get(status, "policy"), *messages = json_object_get(status, "messages");
+	json_t *resolver = json_object_get(status, "resolver");
+
+	printf("sekisho %s, pid %lld, up %lldd %02lld:%02lld:%02lld\n", text_of(status, "version"),
+	       number_of(status, "pid"), up / 86400, up / 3600 % 24, up / 60 % 60, up % 60);
+	printf("%-10s %s\n", "listening", text_of(status, "listen"));
+	printf("%-10s %s, read %s\n", "policy", text_of(policy, "file"), text_of(policy, "read"));
+	status_print_numbers("sessions", json_object_get(status, "sessions"));
+	status_print_numbers("messages", messages);
+	status_print_numbers("verdicts", json_object_get(messages, "verdicts"));
+	printf("%-10s %s\n", "resolver", text_of(resolver, "name"));
+	status_print_numbers("", resolver);
+}
+
+int verb_status(int argc, char **argv)
+{
+	struct request request;
+	int code = arguments_read(argc, argv, &request);
+	json_t *answer;
+
+	if (code >= 0)
+		return code;
+	answer = control_request(&request, &code);
+	if (!answer)
+		return code;
+	if (!json_is_true(json_object_get(answer, "ok"))) {
+		code = answer_refused(&request, answer);
+	} else if (request.json) {
+		json_object_del(answer, "ok");
+		code = json_dumpf(answer, stdout, JSON_INDENT(2)) == 0 && putchar('\n') != EOF ? VERB_OK
+											       : VERB_UNAVAILABLE;
+	} else {
+		status_print(answer);
+		code = VERB_OK;
+	}
+	json_decref(answer);
+	return code;
+}

@@ -1,0 +1,41 @@
+/*
+ * verb_daemon.c - sekisho daemon: runs behind the MTA, in the foreground.
+ */
+#include "milter.h"
+#include "verbs.h"
+#include <getopt.h>
+#include <stdio.h>
+
+static void usage(FILE *out)
+{
+	fprintf(out, "usage: sekisho daemon [-c FILE]\n\n"
+		     "  -c, --config FILE  the policy file (" DEFAULT_CONFIG ")\n"
+		     "  -h, --help         this\n\n"
+		     "SIGTERM and SIGINT end it when the messages at hand are done, a second one at once.\n"
+		     "SIGUSR1 reads the file again; SIGHUP does so too and opens the log file anew.\n");
+}
+
+int verb_daemon(int argc, char **argv)
+{
+	static const struct option options[] = {
+	    {"config", required_argument, NULL, 'c'}, {"help", no_argument, NULL, 'h'}, {NULL}};
+	const char *file = DEFAULT_CONFIG;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+		if (option == 'h') {
+			usage(stdout);
+			return VERB_OK;
+		}
+		if (option != 'c') {
+			usage(stderr);
+			return VERB_USAGE;
+		}
+		file = optarg;
+	}
+	if (optind != argc) {
+		usage(stderr);
+		return VERB_USAGE;
+	}
+	return milter_daemon(file);
+}

@@ -1,0 +1,129 @@
+/*
+ * What is asked of an MTA follows from the policy, and never goes beyond what was offered.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "../../filter/milter/milter_private.h"
+
+#define EVERYTHING 0x1ffUL    /* actions of Postfix 3.7 and Sendmail 8.17 */
+#define EVERY_STEP 0x1fffffUL /* steps of both */
+#define FAKED                                                                                                          \
+	(SMFIP_NR_CONN | SMFIP_NR_HELO | SMFIP_NR_MAIL | SMFIP_NR_RCPT | SMFIP_NR_DATA | SMFIP_NR_UNKN |               \
+	 SMFIP_NR_HDR | SMFIP_NR_EOH | SMFIP_NR_BODY) /* libmilter offers them for every MTA */
+
+static const struct wishes nothing = {false, false, false};
+
+static void steps_without_rules_give_no_reply(void **state)
+{
+	static const struct {
+		struct wishes wishes;
+		unsigned long with_reply; /* of the no-reply bits */
+	} cases[] = {
+	    {{.body = false}, 0},
+	    {{.reply_mail = true}, SMFIP_NR_MAIL},
+	    {{.reply_rcpt = true}, SMFIP_NR_RCPT},
+	    {{.reply_mail = true, .reply_rcpt = true}, SMFIP_NR_MAIL | SMFIP_NR_RCPT},
+	};
+	const unsigned long all =
+	    SMFIP_NR_CONN | SMFIP_NR_HELO | SMFIP_NR_MAIL | SMFIP_NR_RCPT | SMFIP_NR_DATA | SMFIP_NR_HDR | SMFIP_NR_EOH;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct terms terms = negotiate_terms(cases[i].wishes, EVERYTHING, EVERY_STEP);
+
+		assert_int_equal(terms.steps & all, all & ~cases[i].with_reply);
+	}
+}
+
+static void a_body_that_nobody_reads_is_not_sent(void **state)
+{
+	struct terms terms = negotiate_terms(nothing, EVERYTHING, EVERY_STEP);
+
+	(void)state;
+	assert_true(terms.steps & SMFIP_NOBODY);
+	assert_false(terms.skip_body);
+	terms = negotiate_terms((struct wishes){.body = true}, EVERYTHING, EVERY_STEP);
+	assert_false(terms.steps & (SMFIP_NOBODY | SMFIP_SKIP));
+	assert_false(terms.skip_body);
+}
+
+static void an_mta_that_must_send_the_body_is_told_to_stop(void **state)
+{
+	struct terms terms = negotiate_terms(nothing, EVERYTHING, EVERY_STEP & ~SMFIP_NOBODY);
+
+	(void)state;
+	assert_true(terms.skip_body);
+	assert_true(terms.steps & SMFIP_SKIP);
+	assert_false(terms.steps & SMFIP_NR_BODY); /* skipping is a reply */
+}
+
+static void an_mta_that_can_neither_leave_out_nor_skip_sends_the_body_for_nothing(void **state)
+{
+	struct terms terms = negotiate_terms(nothing, EVERYTHING, (EVERY_STEP & ~SMFIP_NOBODY & ~SMFIP_SKIP) | FAKED);
+
+	(void)state;
+	assert_false(terms.skip_body);
+	assert_true(terms.steps & SMFIP_NR_BODY);
+}
+
+static void headers_are_always_sent_and_keep_their_leading_space(void **state)
+{
+	struct terms terms = negotiate_terms(nothing, EVERYTHING, EVERY_STEP);
+
+	(void)state;
+	assert_false(terms.steps & (SMFIP_NOHDRS | SMFIP_NOMAIL | SMFIP_NORCPT | SMFIP_NOCONNECT | SMFIP_NOHELO));
+	assert_true(terms.leading_space);
+	terms = negotiate_terms(nothing, EVERYTHING, EVERY_STEP & ~SMFIP_HDR_LEADSPC);
+	assert_false(terms.leading_space);
+}
+
+static void refused_recipients_are_not_asked_for(void **state)
+{
+	(void)state;
+	assert_false(negotiate_terms(nothing, EVERYTHING, EVERY_STEP).steps & SMFIP_RCPT_REJ);
+}
+
+static void only_actions_that_are_used_are_asked_for(void **state)
+{
+	(void)state;
+	assert_int_equal(negotiate_terms(nothing, EVERYTHING, EVERY_STEP).actions,
+			 SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_QUARANTINE | SMFIF_SETSYMLIST);
+}
+
+static void nothing_is_asked_for_that_was_not_offered(void **state)
+{
+	static const unsigned long offers[][2] = {
+	    {0, 0}, {0x1, FAKED}, {0xf, 0x7f | FAKED}, {0x3f, 0x7f | FAKED}, {EVERYTHING, EVERY_STEP},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(offers) / sizeof(offers[0]); i++) {
+		for (unsigned w = 0; w < 8; w++) {
+			struct wishes wishes = {(w & 1) != 0, (w & 2) != 0, (w & 4) != 0};
+			struct terms terms = negotiate_terms(wishes, offers[i][0], offers[i][1]);
+
+			assert_int_equal(terms.actions & ~offers[i][0], 0);
+			assert_int_equal(terms.steps & ~offers[i][1], 0);
+		}
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(steps_without_rules_give_no_reply),
+	    cmocka_unit_test(a_body_that_nobody_reads_is_not_sent),
+	    cmocka_unit_test(an_mta_that_must_send_the_body_is_told_to_stop),
+	    cmocka_unit_test(an_mta_that_can_neither_leave_out_nor_skip_sends_the_body_for_nothing),
+	    cmocka_unit_test(headers_are_always_sent_and_keep_their_leading_space),
+	    cmocka_unit_test(refused_recipients_are_not_asked_for),
+	    cmocka_unit_test(only_actions_that_are_used_are_asked_for),
+	    cmocka_unit_test(nothing_is_asked_for_that_was_not_offered),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
