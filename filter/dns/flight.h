@@ -16,10 +16,13 @@
 #define FLIGHT_MAX     4096 /* questions in flight: beyond, memory is for the cache and the servers are not hammered */
 #define FLIGHT_BUCKETS 1024
 
+struct backend;
+
 struct flight {
 	struct question question;
-	int64_t overdue_us; /* when the resolver's patience with it ends */
-	int handle;         /* the backend's own; it alone uses it */
+	int64_t overdue_us;      /* when the resolver's patience with it ends */
+	struct backend *backend; /* that started it */
+	_Atomic int64_t handle;  /* the backend's own; zero at first */
 	/* what follows belongs to flight.c */
 	struct answer *answer; /* NULL: not landed */
 	unsigned owners;

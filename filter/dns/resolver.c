@@ -44,15 +44,40 @@ struct resolver *resolver_new(struct backend *backend, const char *name, int64_t
 	return resolver;
 }
 
+static struct slice source_name(const struct resolver_settings *settings, struct arena *arena)
+{
+	struct text name;
+	text_init(&name, arena, 64 * (DNS_FORWARD_MAX + 1));
+	if (settings->source != DNS_FORWARD) {
+		text_add(&name, settings->source == DNS_SYSTEM ? SLICE("system") : SLICE("recurse"));
+		return text_slice(&name);
+	}
+	text_add(&name, SLICE("forward"));
+	for (size_t i = 0; i < settings->forward_count; i++)
+		text_printf(&name, " %s", settings->forward[i]);
+	return text_slice(&name);
+}
+
+struct resolver *resolver_open(const struct resolver_settings *settings, struct error *err)
+{
+	struct backend *backend = unbound_backend(settings, err);
+	if (backend == NULL)
+		return NULL;
+	struct arena *arena = arena_new();
+	struct resolver *resolver = resolver_new(backend, arena_cstring(arena, source_name(settings, arena)),
+						 settings->timeout_us, settings->cache_entries);
+	arena_free(arena);
+	return resolver;
+}
+
 struct resolver *resolver_open_zone(struct slice zone, const char *name, struct error *err)
 {
 	struct backend *backend = zone_backend(zone, name, err);
 	if (backend == NULL)
 		return NULL;
-	struct slice title = {0};
 	struct arena *arena = arena_new();
-	title = arena_printf(arena, "zone %s", name);
-	struct resolver *resolver = resolver_new(backend, arena_cstring(arena, title), ZONE_PATIENCE_US, ZONE_CACHE);
+	const char *title = arena_cstring(arena, arena_printf(arena, "zone %s", name));
+	struct resolver *resolver = resolver_new(backend, title, ZONE_PATIENCE_US, ZONE_CACHE);
 	arena_free(arena);
 	return resolver;
 }
@@ -191,6 +216,7 @@ struct flight *resolver_send(struct resolver *resolver, const struct question *q
 	resolver_count(resolver, stripe, COUNT_ASKED);
 	resolver_sweep(resolver);
 	flight_hold(resolver->flights, flight); /* the backend's, until it settles it */
+	flight->backend = resolver->backend;
 	resolver->backend->start(resolver->backend, flight);
 	return flight;
 }
