@@ -294,15 +294,25 @@ static bool next_odd_word(struct slice *rest, char buffer[ODD_WORD_MAX], struct 
 	return odd;
 }
 
+/* Ids in the form in which they compare: as domains, whatever they are, without dots at the end. */
+static struct slice id_normalise(struct slice id, struct arena *arena)
+{
+	bool valid;
+
+	id = slice_trim(id);
+	while (id.n > 0 && id.p[id.n - 1] == '.')
+		id.n--;
+	return domain_normalise(id, arena, &valid);
+}
+
 /* Our id in U-labels, or in any other characters that IDNA takes for the same. */
 static bool contains_odd(struct slice value, struct slice id, struct arena *arena)
 {
 	char buffer[ODD_WORD_MAX];
 	struct slice word;
-	bool valid;
 
 	for (unsigned words = 0; next_odd_word(&value, buffer, &word); words++)
-		if (words == ODD_WORDS_MAX || slice_equal(domain_normalise(word, arena, &valid), id))
+		if (words == ODD_WORDS_MAX || slice_equal(id_normalise(word, arena), id))
 			return true;
 	return false;
 }
@@ -323,29 +333,35 @@ static bool could_be_taken_for(struct slice value, struct slice id, struct arena
 	return contains_odd(value, id, arena) || contains_encoded_word(value);
 }
 
-/* Blanks and control bytes around the name do not count: a reader may drop them. */
+/* Blanks at the ends of the name do not count, nor what a reader may drop anywhere in it. */
 static bool is_authentication_results(struct slice name)
 {
-	while (name.n > 0 && (name.p[0] == ' ' || is_control(name.p[0])))
-		name = slice_from(name, 1);
-	while (name.n > 0 && (name.p[name.n - 1] == ' ' || is_control(name.p[name.n - 1])))
-		name.n--;
-	return slice_equal_nocase(name, SLICE("Authentication-Results"));
+	static const struct slice wanted = SLICE("authentication-results");
+	size_t matched = 0;
+
+	name = slice_trim(name);
+	for (size_t i = 0; i < name.n; i++) {
+		if (is_control(name.p[i]) || is_eight_bit(name.p[i]))
+			continue;
+		if (matched == wanted.n || seen(name.p[i], DROPPED) != wanted.p[matched])
+			return false;
+		matched++;
+	}
+	return matched == wanted.n;
 }
 
 bool authres_is_forged(const struct header_field *field, struct slice id, struct arena *arena)
 {
 	struct slice claimed, rest, ours;
-	bool valid;
 
 	if (!is_authentication_results(field->name))
 		return false;
-	ours = domain_normalise(slice_trim(id), arena, &valid);
+	ours = id_normalise(id, arena);
 	if (ours.n == 0)
 		return false;
 	if (!read_id(field->value, arena, &claimed, &rest))
 		return could_be_taken_for(field->value, ours, arena);
-	if (slice_equal(domain_normalise(slice_trim(claimed), arena, &valid), ours))
+	if (slice_equal(id_normalise(claimed, arena), ours))
 		return true;
 	return !is_plain(field->value, claimed) && could_be_taken_for(field->value, ours, arena);
 }

@@ -1,0 +1,141 @@
+/*
+ * test_arena.c - the memory of a session or a message, and text that grows in it.
+ */
+#include "assert_slice.h"
+
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int set_up(void **state)
+{
+	*state = arena_new();
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	arena_free(*state);
+	return 0;
+}
+
+static void every_piece_is_zeroed_aligned_and_its_own(void **state)
+{
+	struct arena *arena = *state;
+	unsigned char *pieces[400];
+
+	for (int round = 0; round < 2; round++) {
+		for (size_t i = 0; i < 400; i++) {
+			size_t n = i * i; /* from nothing to more than an ordinary block */
+
+			pieces[i] = arena_alloc(arena, n);
+			assert_int_equal((uintptr_t)pieces[i] % _Alignof(max_align_t), 0);
+			for (size_t j = 0; j < n; j++)
+				assert_int_equal(pieces[i][j], 0);
+			memset(pieces[i], (int)(i & 0xff), n);
+		}
+		for (size_t i = 0; i < 400; i++)
+			for (size_t j = 0; j < i * i; j++)
+				assert_int_equal(pieces[i][j], i & 0xff);
+		arena_reset(arena);
+	}
+}
+
+static void use_is_counted_until_the_reset(void **state)
+{
+	struct arena *arena = *state;
+
+	assert_int_equal(arena_used(arena), 0);
+	arena_alloc(arena, 100);
+	arena_alloc(arena, 100000);
+	assert_true(arena_used(arena) >= 100100);
+	arena_reset(arena);
+	assert_int_equal(arena_used(arena), 0);
+	arena_free(NULL);
+}
+
+static void a_copy_outlives_what_it_was_made_of(void **state)
+{
+	char text[] = "Some Text";
+	struct slice copy = arena_copy(*state, slice_of(text)), lower = arena_lower(*state, slice_of(text));
+	char *c = arena_cstring(*state, slice_of(text));
+
+	memset(text, 'x', sizeof(text) - 1);
+	assert_slice(copy, "Some Text");
+	assert_slice(lower, "some text");
+	assert_string_equal(c, "Some Text");
+	assert_string_equal(arena_cstring(*state, (struct slice){NULL, 0}), "");
+	assert_slice(arena_copy(*state, (struct slice){NULL, 0}), "");
+	assert_slice(arena_printf(*state, "%d %s", 7, "seals"), "7 seals");
+}
+
+static void text_grows_to_its_limit_and_says_what_was_cut(void **state)
+{
+	struct text text;
+
+	text_init(&text, *state, 1000);
+	assert_slice(text_slice(&text), "");
+	for (int i = 0; i < 250; i++)
+		text_printf(&text, "%03d,", i);
+	assert_int_equal(text_slice(&text).n, 1000);
+	assert_false(text.cut);
+	assert_slice(slice_from(text_slice(&text), 996), "249,");
+	text_add_char(&text, 'x');
+	assert_true(text.cut);
+	assert_int_equal(text_slice(&text).n, 1000);
+
+	text_init(&text, *state, 5);
+	text_add(&text, SLICE("abc"));
+	text_printf(&text, "%s", "defgh");
+	assert_true(text.cut);
+	assert_slice(text_slice(&text), "abcde");
+
+	text_init(&text, *state, 5);
+	text_add(&text, SLICE("abcdefgh"));
+	assert_true(text.cut);
+	assert_slice(text_slice(&text), "abcde");
+}
+
+static void an_error_is_cut_rather_than_overrun(void **state)
+{
+	struct error err;
+	char name[2000];
+
+	(void)state;
+	memset(name, 'n', sizeof(name));
+	name[sizeof(name) - 1] = '\0';
+	error_set(&err, "cannot open %s", name);
+	assert_int_equal(strlen(err.text), sizeof(err.text) - 1);
+}
+
+/* A size beyond all memory must end the process, not wrap around to a small piece. */
+static void no_memory_ends_the_process_with_70(void **state)
+{
+	int status;
+	pid_t child = fork();
+
+	if (child == 0) {
+		int silent[2];
+
+		if (pipe(silent) == 0)
+			dup2(silent[1], STDERR_FILENO);
+		arena_alloc(*state, SIZE_MAX - 5);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 70);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(every_piece_is_zeroed_aligned_and_its_own), TEST(use_is_counted_until_the_reset),
+	    TEST(a_copy_outlives_what_it_was_made_of),       TEST(text_grows_to_its_limit_and_says_what_was_cut),
+	    TEST(an_error_is_cut_rather_than_overrun),       TEST(no_memory_ends_the_process_with_70),
+	};
+
+	return cmocka_run_group_tests_name("arena", tests, NULL, NULL);
+}
