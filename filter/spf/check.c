@@ -197,6 +197,6 @@ void spf_check(const struct spf_request *request, struct dns_budget *budget, str
 
 void spf_hint(struct dns_budget *budget, struct slice domain)
 {
-	if (is_full_domain(domain))
+	if (is_full_domain(domain) && domain.p[0] != '[')
 		dns_hint(budget, domain, DNS_TXT);
 }

@@ -1,0 +1,321 @@
+/*
+ * test_spf_check.c - the check of RFC 7208 over zone text: what the public suites
+ * leave out, explanations, the trace.
+ */
+#include "spf_bench.h"
+
+/* ---- results --------------------------------------------------------------------- */
+
+static const char zone[] =
+    "plain.example TXT \"v=spf1 ip4:192.0.2.0/24 ip6:2001:db8::/32 -all exp=why.example.org\"\n"
+    "why.example.org TXT \"%{i} is not a sender of %{o}\"\n"
+    "tree.example TXT \"v=spf1 include:plain.example ?include:soft.example redirect=last.example\"\n"
+    "soft.example TXT \"v=spf1 ~all\"\n"
+    "last.example TXT \"v=spf1 a:slow.example mx -all\"\n"
+    "slow.example TIMEOUT\n"
+    "broken.example SERVFAIL\n"
+    "inc-broken.example TXT \"v=spf1 include:broken.example -all\"\n"
+    "inc-none.example TXT \"v=spf1 include:nothing.example -all\"\n"
+    "red-none.example TXT \"v=spf1 redirect=nothing.example\"\n"
+    "red-single.example TXT \"v=spf1 redirect=%{d1}\"\n"
+    "twice.example TXT \"v=spf1 -all\"\n"
+    "twice.example TXT \"V=SPF1 +all\"\n"
+    "wrong.example TXT \"v=spf1 +all mox\"\n"
+    "empty.example TXT \"v=spf1\"\n"
+    "mapped.example TXT \"v=spf1 ip6:::ffff:192.0.2.1 ip6:::/0 ip4:192.0.2.1 -all\"\n"
+    "mx.example TXT \"v=spf1 mx -all\"\n"
+    "mx.example MX 5 .\n"
+    "mx.example MX 10 nowhere.example\n"
+    "mx.example MX 20 host.example\n"
+    "host.example A 192.0.2.77\n"
+    "host.example AAAA 2001:db8::77\n"
+    "mx-slow.example TXT \"v=spf1 mx -all\"\n"
+    "mx-slow.example MX 10 slow.example\n"
+    "mx-slow.example MX 20 host.example\n"
+    "mx-void.example TXT \"v=spf1 mx:v.example mx:v.example mx:v.example mx:v.example ip4:192.0.2.1 -all\"\n"
+    "v.example MX 1 v1.example\n"
+    "v.example MX 2 v2.example\n"
+    "ptr.example TXT \"v=spf1 ptr:host.example -all\"\n"
+    "77.2.0.192.in-addr.arpa PTR other.example\n"
+    "77.2.0.192.in-addr.arpa PTR HOST.example\n"
+    "78.2.0.192.in-addr.arpa PTR host.example\n"
+    "79.2.0.192.in-addr.arpa TIMEOUT\n"
+    "80.2.0.192.in-addr.arpa PTR evil\\.host.example\n"
+    "evil\\.host.example A 192.0.2.80\n"
+    "81.2.0.192.in-addr.arpa PTR slow.host.example\n"
+    "slow.host.example TIMEOUT\n"
+    "exists.example TXT \"v=spf1 exists:%{l}._l.example -all\"\n"
+    "joe._l.example A 127.0.0.2\n"
+    "*.star._l.example A 127.0.0.2\n"
+    "utf8.example TXT \"v=spf1 exists:%{l}.wild.example -exists:%{o}.wild.example +all\"\n"
+    "*.wild.example A 127.0.0.2\n"
+    "utf8-red.example TXT \"v=spf1 redirect=%{s}.wild.example\"\n"
+    "xn--bcher-kva.example TXT \"v=spf1 exists:%{d}.wild.example -all\"\n"
+    "slash.example TXT \"v=spf1 exists:%{l}.slash.example -all\"\n"
+    "a\\\\.b.slash.example A 127.0.0.2\n"
+    "a\\.b.slash.example A 127.0.0.3\n"
+    "p.example TXT \"v=spf1 exists:%{p}.p.example a a a a a a a a ip4:192.0.2.77 -all\"\n"
+    "p.example A 192.0.2.99\n"
+    "p11.example TXT \"v=spf1 exists:%{p}.p.example a a a a a a a a a ip4:192.0.2.77 -all\"\n"
+    "p11.example A 192.0.2.99\n"
+    "host.example.p.example TXT x\n"
+    "void2.example TXT \"v=spf1 a:n1.example exists:n2.example ip4:192.0.2.1 -all\"\n"
+    "void3.example TXT \"v=spf1 a:n1.example mx:n2.example exists:host2.example ip4:192.0.2.1 -all\"\n"
+    "host2.example AAAA 2001:db8::2\n"
+    "loop.example TXT \"v=spf1 redirect=loop.example\"\n"
+    "inc-loop.example TXT \"v=spf1 include:inc-loop.example -all\"\n"
+    "dot.example TXT \"v=spf1 a:host.example. -all\"\n"
+    "long.example TXT \"v=spf1 a:%{l}.%{l}.%{l}.%{l}.%{l}.host.example -all\"\n";
+
+static void results_are_those_of_rfc_7208(void **state)
+{
+	static const struct {
+		const char *client, *sender, *result, *mechanism;
+		unsigned lookups, voids;
+		const char *explanation, *reason;
+	} cases[] = {
+	    {"192.0.2.1", "a@plain.example", "pass", "ip4:192.0.2.0/24", 0, 0, "", ""},
+	    {"::ffff:192.0.2.1", "a@plain.example", "pass", "ip4:192.0.2.0/24", 0, 0, "", ""},
+	    {"2001:db8::1", "a@PLAIN.example.", "pass", "ip6:2001:db8::/32", 0, 0, "", ""},
+	    {"203.0.113.1", "a@plain.example", "fail", "-all", 0, 0, "203.0.113.1 is not a sender of plain.example",
+	     ""},
+	    {"192.0.2.1", "a@tree.example", "pass", "include:plain.example", 1, 0, "", ""},
+	    {"203.0.113.1", "a@tree.example", "temperror", "", 4, 0, "",
+	     "last.example: a:slow.example: temporary DNS failure (timeout)"},
+	    {"192.0.2.1", "a@broken.example", "temperror", "", 0, 0, "",
+	     "broken.example: temporary DNS failure (servfail)"},
+	    {"192.0.2.1", "a@inc-broken.example", "temperror", "", 1, 0, "",
+	     "broken.example: temporary DNS failure (servfail)"},
+	    {"192.0.2.1", "a@inc-none.example", "permerror", "", 1, 1, "", "nothing.example: there is no such name"},
+	    {"192.0.2.1", "a@red-none.example", "permerror", "", 1, 1, "", "nothing.example: there is no such name"},
+	    {"192.0.2.1", "a@red-single.example", "permerror", "", 1, 0, "", "example: that is no full domain name"},
+	    {"192.0.2.1", "a@nothing.example", "none", "", 0, 0, "", "nothing.example: there is no such name"},
+	    {"192.0.2.1", "a@host.example", "none", "", 0, 0, "", "host.example: it has no TXT record"},
+	    {"192.0.2.1", "a@why.example.org", "none", "", 0, 0, "", "why.example.org: it has no SPF record"},
+	    {"192.0.2.1", "a@twice.example", "permerror", "", 0, 0, "",
+	     "twice.example: there is more than one SPF record"},
+	    {"192.0.2.1", "a@wrong.example", "permerror", "", 0, 0, "",
+	     "wrong.example: mox: there is no such mechanism"},
+	    {"192.0.2.1", "a@empty.example", "neutral", "", 0, 0, "", ""},
+	    {"192.0.2.1", "a@mapped.example", "pass", "ip4:192.0.2.1", 0, 0, "", ""},
+	    {"192.0.2.77", "a@mx.example", "pass", "mx", 1, 0, "", ""},
+	    {"2001:db8::77", "a@mx.example", "pass", "mx", 1, 0, "", ""},
+	    {"192.0.2.77", "a@mx-slow.example", "temperror", "", 1, 0, "",
+	     "mx-slow.example: mx: slow.example: temporary DNS failure (timeout)"},
+	    {"192.0.2.1", "a@mx-void.example", "pass", "ip4:192.0.2.1", 4, 0, "", ""},
+	    {"192.0.2.77", "a@ptr.example", "pass", "ptr:host.example", 1, 0, "", ""},
+	    {"192.0.2.78", "a@ptr.example", "fail", "-all", 1, 0, "", ""},
+	    {"192.0.2.79", "a@ptr.example", "fail", "-all", 1, 0, "", ""},
+	    {"192.0.2.80", "a@ptr.example", "fail", "-all", 1, 0, "", ""},
+	    {"192.0.2.81", "a@ptr.example", "fail", "-all", 1, 0, "", ""},
+	    {"192.0.2.1", "joe@exists.example", "pass", "exists:%{l}._l.example", 1, 0, "", ""},
+	    {"192.0.2.1", "a b.star@exists.example", "pass", "exists:%{l}._l.example", 1, 0, "", ""},
+	    {"192.0.2.1", "jo..e@exists.example", "fail", "-all", 1, 0, "", ""},
+	    /* RFC 8616 4: such a local part is in no name. */
+	    {"192.0.2.1", "j\xc3\xb6rg@utf8.example", "fail", "-exists:%{o}.wild.example", 2, 0, "", ""},
+	    {"192.0.2.1", "j\xc3\xb6rg@utf8-red.example", "permerror", "", 1, 0, "",
+	     "utf8-red.example: redirect=%{s}.wild.example: the local part is not ASCII and so in no name"},
+	    {"192.0.2.1",
+	     "a@b\xc3\xbc"
+	     "cher.example",
+	     "pass", "exists:%{d}.wild.example", 1, 0, "", ""},
+	    /* A backslash in a record or a local part is a byte, no escape. */
+	    {"192.0.2.1", "a\\@slash.example", "fail", "-all", 1, 1, "", ""},
+	    {"192.0.2.1", "a\\.b@slash.example", "pass", "exists:%{l}.slash.example", 1, 0, "", ""},
+	    {"192.0.2.77", "a@p.example", "pass", "ip4:192.0.2.77", 10, 1, "", ""},
+	    {"192.0.2.77", "a@p11.example", "permerror", "", 10, 1, "",
+	     "p11.example: a: more than 10 terms ask the DNS"},
+	    {"192.0.2.1", "a@void2.example", "pass", "ip4:192.0.2.1", 2, 2, "", ""},
+	    {"192.0.2.1", "a@void3.example", "permerror", "", 3, 3, "",
+	     "void3.example: exists:host2.example: more than 2 terms ask for names that are not there"},
+	    {"192.0.2.1", "a@loop.example", "permerror", "", 10, 0, "",
+	     "loop.example: redirect=loop.example: more than 10 terms ask the DNS"},
+	    {"192.0.2.1", "a@inc-loop.example", "permerror", "", 10, 0, "",
+	     "inc-loop.example: include:inc-loop.example: more than 10 terms ask the DNS"},
+	    {"192.0.2.77", "a@dot.example", "pass", "a:host.example.", 1, 0, "", ""},
+	    /* No identity. */
+	    {"192.0.2.1", "a@", "none", "", 0, 0, "", "there is no domain"},
+	    {"192.0.2.1", "a@localhost", "none", "", 0, 0, "", "the identity is no full domain name"},
+	    {"192.0.2.1", "a@[192.0.2.1]", "none", "", 0, 0, "", "the domain is an address literal"},
+	    {"192.0.2.1", "a@ex ample.org", "none", "", 0, 0, "", "the identity is no full domain name"},
+	    {"192.0.2.1", "a@\xff\xfe.example", "none", "", 0, 0, "", "the identity is no full domain name"},
+	    {"", "a@plain.example", "none", "", 0, 0, "", "the client has no address"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct bench bench;
+
+		bench_open(&bench, slice_of(zone), DNS_BUDGET_QUESTIONS);
+		check(&bench, cases[i].client, cases[i].sender, "mail.example.net");
+		if (strcmp(spf_result_names[bench.outcome.result], cases[i].result) != 0)
+			print_error("%s from %s\n", cases[i].sender, cases[i].client);
+		assert_string_equal(spf_result_names[bench.outcome.result], cases[i].result);
+		assert_string_equal(text_of(&bench, bench.outcome.reason), cases[i].reason);
+		assert_string_equal(text_of(&bench, bench.outcome.mechanism), cases[i].mechanism);
+		assert_string_equal(text_of(&bench, bench.outcome.explanation), cases[i].explanation);
+		assert_int_equal(bench.outcome.lookups, cases[i].lookups);
+		assert_int_equal(bench.outcome.void_lookups, cases[i].voids);
+		bench_close(&bench);
+	}
+}
+
+/* ---- explanations ---------------------------------------------------------------- */
+
+static const struct {
+	const char *txt, *sender, *helo, *explanation;
+} explanations[] = {
+    {"TXT \"plain\"", "a@x.example", "h", "plain"},
+    {"TXT \"for %{l} from %{h} at %{r}, %{t}\"", "a@x.example", "h.example",
+     "for a from h.example at mx.receiver.example, 1234567890"},
+    {"TXT \"%{l}\"", "@x.example", "h", "postmaster"},
+    {"TXT \"%{l}|%{L}\"", "a\r\n250 ok\xff@x.example", "h", "a??250 ok?|a%0D%0A250%20ok%FF"},
+    {"TXT \"%{h}\"", "a@x.example", "\x1b[31m", "?[31m"},
+    {"TXT \"one\"\ne.example TXT \"two\"", "a@x.example", "h", ""},
+    {"TXT \"bell \\007\"", "a@x.example", "h", ""},
+    {"TXT \"zero \\000\"", "a@x.example", "h", ""},
+    {"TXT \"high \\200\"", "a@x.example", "h", ""},
+    {"TXT \"%{x}\"", "a@x.example", "h", ""},
+    {"TXT TIMEOUT", "a@x.example", "h", ""},
+    {"A 192.0.2.1", "a@x.example", "h", ""},
+    {"TXT \"from %{p}\"", "a@x.example", "h", "from unknown"},
+};
+
+static void explanations_are_printable_or_absent(void **state)
+{
+	char text[512];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(explanations); i++) {
+		struct bench bench;
+
+		snprintf(text, sizeof(text), "x.example TXT \"v=spf1 -all exp=e.example\"\ne.example %s\n",
+			 explanations[i].txt);
+		bench_open(&bench, slice_of(text), DNS_BUDGET_QUESTIONS);
+		check(&bench, "192.0.2.1", explanations[i].sender, explanations[i].helo);
+		assert_int_equal(bench.outcome.result, SPF_FAIL);
+		assert_string_equal(text_of(&bench, bench.outcome.explanation), explanations[i].explanation);
+		bench_close(&bench);
+	}
+}
+
+static void an_explanation_is_cut_to_fit_a_reply(void **state)
+{
+	struct bench bench;
+	char text[2000], words[900];
+
+	(void)state;
+	memset(words, 'w', sizeof(words) - 1);
+	words[sizeof(words) - 1] = '\0';
+	snprintf(text, sizeof(text),
+		 "x.example TXT \"v=spf1 -all exp=e.example\"\ne.example TXT \"%.250s\" \"%.250s\" \"%.250s\"\n", words,
+		 words, words);
+	bench_open(&bench, slice_of(text), DNS_BUDGET_QUESTIONS);
+	check(&bench, "192.0.2.1", "a@x.example", "h");
+	assert_int_equal(bench.outcome.explanation.n, SPF_EXPLANATION_MAX);
+	bench_close(&bench);
+}
+
+static void a_missing_explanation_costs_no_lookup_and_changes_no_result(void **state)
+{
+	static const char text[] =
+	    "x.example TXT \"v=spf1 a:n1.x.example a:n2.x.example -all exp=%{p}.nothing.example\"\n";
+	struct bench bench;
+
+	(void)state;
+	bench_open(&bench, slice_of(text), DNS_BUDGET_QUESTIONS);
+	check(&bench, "192.0.2.1", "a@x.example", "h");
+	assert_int_equal(bench.outcome.result, SPF_FAIL);
+	assert_int_equal(bench.outcome.lookups, 2);
+	assert_int_equal(bench.outcome.void_lookups, 2);
+	bench_close(&bench);
+}
+
+/* ---- the trace ------------------------------------------------------------------------ */
+
+static void the_trace_shows_each_term_with_what_came_of_it(void **state)
+{
+	static const struct {
+		unsigned depth;
+		const char *domain, *term, *target, *result, *note;
+		unsigned lookup;
+		bool record;
+	} steps[] = {
+	    {0, "tree.example", "include:plain.example", "plain.example", "enter", "", 1, true},
+	    {1, "plain.example", "ip4:192.0.2.0/24", "", "no match", "", 0, true},
+	    {1, "plain.example", "ip6:2001:db8::/32", "", "no match", "", 0, false},
+	    {1, "plain.example", "-all", "", "match", "", 0, false},
+	    {0, "tree.example", "include:plain.example", "plain.example", "no match", "the included record says fail",
+	     0, false},
+	    {0, "tree.example", "?include:soft.example", "soft.example", "enter", "", 2, false},
+	    {1, "soft.example", "~all", "", "match", "", 0, true},
+	    {0, "tree.example", "?include:soft.example", "soft.example", "no match",
+	     "the included record says softfail", 0, false},
+	    {0, "tree.example", "redirect=last.example", "last.example", "enter", "", 3, false},
+	    {1, "last.example", "a:slow.example", "slow.example", "error", "temporary DNS failure (timeout)", 4, true},
+	};
+	struct bench bench;
+
+	(void)state;
+	bench_open(&bench, slice_of(zone), DNS_BUDGET_QUESTIONS);
+	check(&bench, "203.0.113.1", "a@tree.example", "h");
+	assert_int_equal(bench.outcome.step_count, COUNT(steps));
+	for (size_t i = 0; i < COUNT(steps); i++) {
+		const struct spf_step *step = &bench.outcome.steps[i];
+
+		assert_int_equal(step->depth, steps[i].depth);
+		assert_string_equal(text_of(&bench, step->domain), steps[i].domain);
+		assert_string_equal(text_of(&bench, step->term), steps[i].term);
+		assert_string_equal(text_of(&bench, step->target), steps[i].target);
+		assert_string_equal(spf_step_names[step->result], steps[i].result);
+		assert_string_equal(text_of(&bench, step->note), steps[i].note);
+		assert_int_equal(step->lookup, steps[i].lookup);
+		assert_int_equal(step->record.n > 0, steps[i].record);
+	}
+	bench_close(&bench);
+}
+
+static void what_is_said_of_a_hostile_record_is_printable(void **state)
+{
+	static const char text[] = "x.example TXT \"v=spf1 a:\\027[31m\\000\\255 -all\"\n";
+	struct bench bench;
+
+	(void)state;
+	bench_open(&bench, slice_of(text), DNS_BUDGET_QUESTIONS);
+	check(&bench, "192.0.2.1", "a@x.example", "h");
+	assert_string_equal(text_of(&bench, bench.outcome.reason),
+			    "x.example: a:\\027[31m\\000\\255: it has a byte that is not printable ASCII");
+	bench_close(&bench);
+}
+
+static void a_hint_asks_for_the_record_only_where_there_can_be_one(void **state)
+{
+	struct bench bench;
+
+	(void)state;
+	bench_open(&bench, slice_of(zone), DNS_BUDGET_QUESTIONS);
+	spf_hint(bench.budget, SLICE("localhost"));
+	spf_hint(bench.budget, SLICE("[192.0.2.1]"));
+	spf_hint(bench.budget, SLICE(""));
+	assert_int_equal(dns_budget_asked(bench.budget), 0);
+	spf_hint(bench.budget, SLICE("plain.example"));
+	assert_int_equal(dns_budget_asked(bench.budget), 1);
+	check(&bench, "192.0.2.1", "a@plain.example", "h");
+	assert_int_equal(dns_budget_asked(bench.budget), 1);
+	bench_close(&bench);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(results_are_those_of_rfc_7208),
+	    cmocka_unit_test(explanations_are_printable_or_absent),
+	    cmocka_unit_test(an_explanation_is_cut_to_fit_a_reply),
+	    cmocka_unit_test(a_missing_explanation_costs_no_lookup_and_changes_no_result),
+	    cmocka_unit_test(the_trace_shows_each_term_with_what_came_of_it),
+	    cmocka_unit_test(what_is_said_of_a_hostile_record_is_printable),
+	    cmocka_unit_test(a_hint_asks_for_the_record_only_where_there_can_be_one),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
