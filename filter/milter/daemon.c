@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define STACK_BYTES     (512 * 1024)  /* of a thread: callbacks use under 64 KB, libunbound its own */
+#define STACK_BYTES     (1024 * 1024) /* of a thread, address space only: callbacks use under 64 KB of it */
 #define DESCRIPTORS_MAX 65536         /* one for each session; libmilter's poll set costs with their number */
 #define MILTER_SECONDS  7210          /* an MTA may be silent that long in a session; libmilter's own default */
 #define END_US          (1000 * 1000) /* for callbacks that still run when the end has come */
@@ -284,10 +284,17 @@ static int daemon_run(struct daemon *daemon, const sigset_t *signals)
 	struct control *control = NULL;
 	pthread_t keeper, listener;
 	struct error err;
+	int result;
 
-	error_set(&err, "cannot start threads: %s", strerror(EAGAIN));
-	if (libmilter_prepare(daemon) != 0 || pthread_create(&keeper, NULL, keeper_run, daemon) != 0)
+	if (libmilter_prepare(daemon) != 0) {
+		error_set(&err, "libmilter does not take the socket");
 		return start_failed(EXIT_UNAVAILABLE, &err);
+	}
+	result = pthread_create(&keeper, NULL, keeper_run, daemon);
+	if (result != 0) {
+		error_set(&err, "cannot start a thread: %s", strerror(result));
+		return start_failed(EXIT_UNAVAILABLE, &err);
+	}
 	if (daemon->control.fd >= 0)
 		control = control_start(daemon);
 	report_line(daemon->report, "info", "sekisho %s started, policy %s, listening on %.*s", PACKAGE_VERSION,
