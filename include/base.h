@@ -33,7 +33,7 @@ bool slice_equal(struct slice a, struct slice b);
 bool slice_equal_nocase(struct slice a, struct slice b); /* ASCII letters only */
 bool slice_starts_nocase(struct slice text, struct slice prefix);
 bool slice_ends_nocase(struct slice text, struct slice suffix);
-struct slice slice_trim(struct slice text); /* without space, tab, CR, LF at both ends */
+struct slice slice_trim(struct slice text);               /* without space, tab, CR, LF at both ends */
 struct slice slice_from(struct slice text, size_t start); /* the rest from start; empty when beyond */
 struct slice slice_head(struct slice text, size_t n);     /* at most the first n bytes */
 ptrdiff_t slice_find(struct slice text, char c);          /* index of the first c, or -1 */
@@ -57,18 +57,18 @@ size_t slice_utf8(struct slice text);
 struct arena;
 
 struct arena *arena_new(void);
-void arena_free(struct arena *); /* NULL is allowed */
-void arena_reset(struct arena *); /* empty again; keeps one block for the next message */
+void arena_free(struct arena *);         /* NULL is allowed */
+void arena_reset(struct arena *);        /* empty again; keeps one block for the next message */
 size_t arena_used(const struct arena *); /* bytes handed out since the last reset */
 
 void *arena_alloc(struct arena *, size_t n); /* aligned for any type, zeroed; never NULL */
 struct slice arena_copy(struct arena *, struct slice);
-char *arena_cstring(struct arena *, struct slice); /* NUL-terminated; a NUL inside ends it early for C */
+char *arena_cstring(struct arena *, struct slice);      /* NUL-terminated; a NUL inside ends it early for C */
 struct slice arena_lower(struct arena *, struct slice); /* ASCII letters in lower case */
 struct slice arena_printf(struct arena *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-void *xmalloc(size_t n);                /* zeroed; ends the process when there is no memory */
-void *xrealloc(void *old, size_t n);    /* the added part is not zeroed */
+void *xmalloc(size_t n);             /* zeroed; ends the process when there is no memory */
+void *xrealloc(void *old, size_t n); /* the added part is not zeroed */
 char *xstrdup(const char *);
 
 /* Text that grows in an arena up to a limit. What goes beyond the limit is
@@ -103,7 +103,7 @@ _Noreturn void die(const char *format, ...) __attribute__((format(printf, 1, 2))
 /* An IPv4-mapped IPv6 address (::ffff:192.0.2.1) is kept as the IPv4 address
  * it stands for, so that every comparison sees one form. */
 struct ip {
-	uint8_t family; /* 4, 6, or 0: none (a client without an address) */
+	uint8_t family;    /* 4, 6, or 0: none (a client without an address) */
 	uint8_t bytes[16]; /* the first 4 for IPv4, network order */
 };
 
@@ -115,21 +115,23 @@ struct ip_net {
 #define IP_TEXT 46 /* room for the longest printed address and a NUL */
 
 struct sockaddr;
-int ip_parse(struct slice text, struct ip *ip_r); /* also "IPv6:2001:db8::1"; 0, or -1 */
-struct ip ip_of_sockaddr(const struct sockaddr *); /* NULL or an unknown family: family 0 */
+int ip_parse(struct slice text, struct ip *ip_r);       /* also "IPv6:2001:db8::1"; 0, or -1 */
+struct ip ip_of_sockaddr(const struct sockaddr *);      /* NULL or an unknown family: family 0 */
 struct slice ip_print(struct ip, char buffer[IP_TEXT]); /* RFC 5952; the slice lives in buffer; "" for family 0 */
 bool ip_equal(struct ip, struct ip);
-int ip_net_parse(struct slice text, struct ip_net *net_r); /* "192.0.2.0/24"; without "/": the one address. Bits behind the prefix are cleared */
+
+/* "192.0.2.0/24"; without "/": the one address. Bits behind the prefix are cleared. 0, or -1 */
+int ip_net_parse(struct slice text, struct ip_net *net_r);
 bool ip_net_contains(const struct ip_net *, struct ip); /* families differ: false */
 
 /* ---- time and chance ----------------------------------------------------- */
 
-int64_t clock_us(void);      /* monotonic, microseconds */
-int64_t clock_wall_us(void); /* since 1970, microseconds */
+int64_t clock_us(void);                                    /* monotonic, microseconds */
+int64_t clock_wall_us(void);                               /* since 1970, microseconds */
 struct slice clock_print(int64_t wall_us, struct arena *); /* "2026-11-21T17:19:40.123Z" (RFC 3339) */
 
-uint64_t hash_slice(struct slice, uint64_t seed);        /* of the bytes */
-uint64_t random_seed(void);                              /* from the system */
+uint64_t hash_slice(struct slice, uint64_t seed); /* of the bytes */
+uint64_t random_seed(void);                       /* from the system */
 
 /* ---- words --------------------------------------------------------------- */
 

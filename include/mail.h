@@ -20,8 +20,8 @@
 struct address {
 	struct slice text;   /* as received, without <>, source route and blanks around it; "" is the null sender */
 	struct slice local;  /* the local part as written, quotes and all */
-	struct slice domain; /* lower case, A-labels (RFC 5891), no trailing dot; "" when there is none;
-	                        an address literal keeps its brackets */
+	struct slice domain; /* lower case, A-labels (RFC 5891), no trailing dot; "" when there is none; of an address
+			      * literal the one form that compares: [192.0.2.1], [ipv6:2001:db8::1] */
 	bool valid;          /* false: text holds what came, local and domain what could be read of it */
 };
 
@@ -38,7 +38,7 @@ struct slice domain_normalise(struct slice domain, struct arena *, bool *valid_r
 bool domain_is_below(struct slice domain, struct slice parent);
 
 /* Two addresses are one mailbox: local parts without regard to case and quotes
- * that are not needed, domains as domain_normalise made them. */
+ * that are not needed, domains as domain_normalise made them. What is not valid equals nothing. */
 bool address_equal(const struct address *, const struct address *);
 
 /* ---- header fields (RFC 5322 2.2) ------------------------------------------ */
@@ -64,7 +64,7 @@ struct headers {
 };
 
 void headers_init(struct headers *, struct arena *);
-void headers_add(struct headers *, struct slice name, struct slice value); /* copies */
+void headers_add(struct headers *, struct slice name, struct slice value);                          /* copies */
 const struct header_field *headers_find(const struct headers *, struct slice name, unsigned index); /* NULL: none */
 unsigned headers_count(const struct headers *, struct slice name);
 
@@ -91,9 +91,10 @@ struct authres; /* one header field under construction */
 /* `id` is the authserv-id; all texts are copied into the arena. */
 struct authres *authres_new(struct arena *, struct slice id);
 void authres_method(struct authres *, struct slice method, struct slice result); /* opens a clause: spf=pass */
-void authres_reason(struct authres *, struct slice reason);   /* reason="..." of the open clause */
-void authres_comment(struct authres *, struct slice comment); /* (comment) behind the result */
-void authres_property(struct authres *, struct slice type, struct slice property, struct slice value); /* smtp.mailfrom=... */
+void authres_reason(struct authres *, struct slice reason);                      /* reason="..." of the open clause */
+void authres_comment(struct authres *, struct slice comment);                    /* (comment) behind the result */
+/* smtp.mailfrom=... */
+void authres_property(struct authres *, struct slice type, struct slice property, struct slice value);
 
 bool authres_empty(const struct authres *); /* no clause was opened yet */
 
@@ -108,8 +109,8 @@ struct slice authres_print(struct authres *);
 bool authres_id(struct slice value, struct arena *, struct slice *id_r);
 
 /* True when a field claims to be written by `id`: the name is
- * Authentication-Results in any case (blanks before the colon do not count) and the authserv-id is `id`, or a reader who is
- * less strict than RFC 8601 could take it for `id`. Such a field is removed when it comes from outside. */
+ * Authentication-Results in any case (blanks before the colon do not count) and the authserv-id is `id`, or a reader
+ * who is less strict than RFC 8601 could take it for `id`. Such a field is removed when it comes from outside. */
 bool authres_is_forged(const struct header_field *, struct slice id, struct arena *);
 
 /* ---- the model ---------------------------------------------------------------- */
@@ -121,13 +122,13 @@ extern const char *const kind_names[KIND_COUNT + 1]; /* "inbound", ..., NULL */
 /* What is known of the connection. All texts live in `arena`. */
 struct session {
 	struct arena *arena;
-	struct ip client;         /* family 0: no address (a local program) */
-	struct slice client_name; /* the MTA's verified name, "" when it has none */
-	unsigned client_port;     /* 0: unknown */
-	struct slice helo;        /* as the client said it; "" before HELO */
-	struct slice daemon_name; /* the MTA's name of the service */
-	unsigned daemon_port;     /* the port the client came to; 0: unknown or no network */
-	bool local_program;       /* handed over by a program of this host, not by SMTP from a network */
+	struct ip client;                     /* family 0: no address (a local program) */
+	struct slice client_name;             /* the MTA's verified name, "" when it has none */
+	unsigned client_port;                 /* 0: unknown */
+	struct slice helo;                    /* as the client said it; "" before HELO */
+	struct slice daemon_name;             /* the MTA's name of the service */
+	unsigned daemon_port;                 /* the port the client came to; 0: unknown or no network */
+	bool local_program;                   /* handed over by a program of this host, not by SMTP from a network */
 	struct slice tls_version, tls_cipher; /* "" without TLS */
 	struct slice auth_user, auth_method;  /* "" without AUTH */
 };

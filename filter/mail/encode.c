@@ -99,13 +99,17 @@ static size_t q_length(struct slice text)
 
 static void q_add(struct text *out, struct slice text)
 {
+	static const char digits[] = "0123456789ABCDEF";
+
 	for (size_t i = 0; i < text.n; i++) {
-		if (text.p[i] == ' ')
+		unsigned char c = (unsigned char)text.p[i];
+
+		if (c == ' ')
 			text_add_char(out, '_');
 		else if (is_safe_in_q(text.p[i]))
 			text_add_char(out, text.p[i]);
 		else
-			text_printf(out, "=%02X", (unsigned char)text.p[i]);
+			text_add(out, (struct slice){(char[]){'=', digits[c >> 4], digits[c & 15]}, 3});
 	}
 }
 

@@ -25,7 +25,7 @@
 
 /* Words with bytes over 127 in one malformed field that are read as domains, which costs time. No honest field comes
  * near; one that has more counts as forged. */
-#define ODD_WORDS_MAX 16
+#define ODD_WORDS_MAX 8
 
 /* A word longer than a domain in UTF-8 can be is none. */
 #define ODD_WORD_MAX 1024
