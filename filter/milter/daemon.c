@@ -51,6 +51,15 @@ static struct policy *policy_read(const char *file, bool quiet)
 
 /* ---- sockets and privileges ---------------------------------------------------------------- */
 
+/* An error of a setting, with its place in the file. */
+static int start_failed_at(struct position where, const struct error *err)
+{
+	struct error placed;
+
+	error_set(&placed, "%s:%u: %s", where.file ? where.file : "", where.line, err->text);
+	return start_failed(EXIT_CONFIG, where.line ? &placed : err);
+}
+
 static int start_listen(struct daemon *daemon, const struct settings *settings, const struct identity *identity)
 {
 	const struct listen_setting *listen = &settings->listen;
@@ -59,9 +68,9 @@ static int start_listen(struct daemon *daemon, const struct settings *settings, 
 	struct error err;
 
 	if (listen_parse(listen->address, &address, &err) != 0)
-		return start_failed(EXIT_CONFIG, &err);
+		return start_failed_at(listen->where, &err);
 	if (listen->group.n > 0 && group_find(listen->group, &gid, &err) != 0)
-		return start_failed(EXIT_CONFIG, &err);
+		return start_failed_at(listen->where, &err);
 	if (listener_open(&address, listen->mode < 0 ? MODE_DEFAULT : (mode_t)listen->mode,
 			  identity->change ? identity->uid : (uid_t)-1, gid, &daemon->listener, &err) != 0)
 		return start_failed(EXIT_UNAVAILABLE, &err);
@@ -279,6 +288,17 @@ static void daemon_end(struct daemon *daemon)
 	report_close(daemon->report);
 }
 
+/* A daemon that did not come up; no thread of ours or of libmilter has seen it. */
+static void daemon_free(struct daemon *daemon)
+{
+	unix_remove(&daemon->listener.socket);
+	unix_remove(&daemon->control);
+	engine_release(daemon->engine);
+	policy_release(daemon->startup_policy);
+	report_close(daemon->report);
+	free(daemon);
+}
+
 static int daemon_run(struct daemon *daemon, const sigset_t *signals)
 {
 	struct control *control = NULL;
@@ -327,8 +347,7 @@ int milter_daemon(const char *config_file)
 	limits_set();
 	code = start(daemon);
 	if (code != 0) {
-		unix_remove(&daemon->listener.socket);
-		unix_remove(&daemon->control);
+		daemon_free(daemon);
 		return code;
 	}
 	code = daemon_run(daemon, &signals);
