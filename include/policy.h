@@ -74,7 +74,11 @@ const struct settings *policy_settings(const struct policy *);
 const char *policy_file(const struct policy *);
 int64_t policy_read_at(const struct policy *); /* clock_wall_us */
 
-unsigned policy_needs(const struct policy *);             /* NEED_... of all facts that somebody reads */
+size_t policy_rules(const struct policy *); /* how many there are */
+size_t policy_lists(const struct policy *);
+
+/* NEED_... of all facts that somebody reads, and of edits */
+unsigned policy_needs(const struct policy *);
 bool policy_has_rules(const struct policy *, enum stage); /* of any kind of traffic */
 bool policy_uses_check(const struct policy *, enum kind,
 		       const struct check *); /* some rule or the Authentication-Results read a fact of it */

@@ -25,7 +25,7 @@ struct shaped {
 	enum shape shape;
 	struct slice source; /* as it stands in the file */
 	struct slice text;   /* without quotes, slashes and flags */
-	bool ignore_case;
+	struct slice flags;  /* behind an expression */
 	unsigned line, column;
 };
 

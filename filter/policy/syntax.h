@@ -21,8 +21,8 @@ enum word_kind { WORD_PLAIN, WORD_QUOTED, WORD_REGEX };
 
 struct word {
 	enum word_kind kind;
-	struct slice text; /* QUOTED: between the quotes, REGEX: between the slashes, escapes as written */
-	bool ignore_case;  /* REGEX: /.../i */
+	struct slice text;  /* QUOTED: between the quotes, REGEX: between the slashes, escapes as written */
+	struct slice flags; /* REGEX: "i" of /.../i */
 	struct place place;
 	struct word *next;
 };
@@ -101,8 +101,5 @@ struct file_syntax {
 
 /* Reads the text into a tree; what is wrong goes to the diagnostics and is left out. */
 void syntax_read(struct slice text, struct arena *, struct diagnostics *, struct file_syntax *file_r);
-
-/* A quoted word without its escapes; other words as they are. */
-struct slice word_value(const struct word *, struct arena *);
 
 #endif

@@ -366,7 +366,7 @@ static struct word *keep_word(struct parser *parser, const struct shaped *found,
 
 	kept->kind = found->shape == SHAPE_STRING ? WORD_QUOTED : found->shape == SHAPE_REGEX ? WORD_REGEX : WORD_PLAIN;
 	kept->text = found->text;
-	kept->ignore_case = found->ignore_case;
+	kept->flags = found->flags;
 	kept->place = place;
 	return kept;
 }

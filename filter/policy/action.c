@@ -1,0 +1,289 @@
+/*
+ * action.c - the table of actions, and how what stands behind an action is read:
+ * codes are of their class, names are names, texts are complete.
+ */
+#include "compile.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define REPLY_TEXT_REJECT "Rejected by policy"
+#define REPLY_TEXT_DEFER  "Try again later"
+
+static int wrong(struct compiler *compiler, struct place place, const char *what)
+{
+	diagnostics_error(compiler->diagnostics, place, "%s", what);
+	return -1;
+}
+
+/* "what; write USAGE" at the word, or at the action when there is none. */
+static int misused(struct compiler *compiler, const struct rule_syntax *said, const struct rule *rule,
+		   const struct word *word, const char *what)
+{
+	diagnostics_error(compiler->diagnostics, word ? word->place : said->action.place, "%s; write %s", what,
+			  rule->action->usage);
+	return -1;
+}
+
+static int add_template(struct compiler *compiler, const struct word *word, struct template *templates,
+			struct rule *rule)
+{
+	rule->templates = templates;
+	return template_compile(compiler, word, &templates[rule->template_count++]);
+}
+
+/* ---- replies --------------------------------------------------------------------------- */
+
+static bool is_digits(struct slice text)
+{
+	uint64_t number;
+
+	return slice_number(text, UINT32_MAX, &number) == 0;
+}
+
+/* RFC 5321 4.2: three digits, the second of them 0 to 5; `class` is the first. */
+static bool is_code(struct slice text, char class)
+{
+	return text.n == 3 && is_digits(text) && text.p[0] == class && text.p[1] <= '5';
+}
+
+/* RFC 3463 2: class.subject.detail, numbers of at most three digits without leading zeros. */
+static bool is_enhanced(struct slice text)
+{
+	struct slice part;
+	int parts = 0;
+
+	while (slice_cut(&text, '.', &part)) {
+		if (part.n > 3 || !is_digits(part) || (part.n > 1 && part.p[0] == '0'))
+			return false;
+		parts++;
+	}
+	return parts == 3;
+}
+
+static int wrong_code(struct compiler *compiler, const struct rule *rule, const struct word *word)
+{
+	char class = rule->action->verdict == VERDICT_REJECT ? '5' : '4';
+	const char *other = class == '5' ? "defer" : "reject";
+
+	if (is_code(word->text, class == '5' ? '4' : '5'))
+		diagnostics_error(compiler->diagnostics, word->place,
+				  "%s takes a %cxx code; write \"%s %.3s\", or another code", rule->action->name, class,
+				  other, word->text.p);
+	else if (is_enhanced(word->text))
+		diagnostics_error(compiler->diagnostics, word->place,
+				  "\"%s\" stands behind a reply code; write \"%s %c50 %s\"", QUOTE(word->text),
+				  rule->action->name, class, QUOTE(word->text));
+	else if (is_digits(word->text))
+		diagnostics_error(compiler->diagnostics, word->place, "\"%s\" is no reply code; %s takes %c00 to %c59",
+				  QUOTE(word->text), rule->action->name, class, class);
+	else
+		diagnostics_error(compiler->diagnostics, word->place,
+				  "\"%s\" is not expected here; write %s (a text stands in quotes)", QUOTE(word->text),
+				  rule->action->usage);
+	return -1;
+}
+
+/* The code and the enhanced code, when they are there; *word is then the first text. */
+static int take_codes(struct compiler *compiler, struct rule *rule, const struct word **word)
+{
+	bool reject = rule->action->verdict == VERDICT_REJECT;
+	const struct word *next;
+
+	rule->code = reject ? 550 : 451;
+	rule->enhanced = reject ? SLICE("5.7.1") : SLICE("4.7.1");
+	if (!*word || (*word)->kind != WORD_PLAIN)
+		return 0;
+	if (!is_code((*word)->text, reject ? '5' : '4'))
+		return wrong_code(compiler, rule, *word);
+	rule->code = (unsigned)((*word)->text.p[0] - '0') * 100 + (unsigned)((*word)->text.p[1] - '0') * 10 +
+		     (unsigned)((*word)->text.p[2] - '0');
+	next = *word = (*word)->next;
+	if (!next || next->kind != WORD_PLAIN)
+		return 0;
+	if (!is_enhanced(next->text)) {
+		diagnostics_error(compiler->diagnostics, next->place,
+				  "\"%s\" is no enhanced code; write it as in 5.7.1 (a text stands in quotes)",
+				  QUOTE(next->text));
+		return -1;
+	}
+	if (next->text.p[0] != (reject ? '5' : '4') || next->text.p[1] != '.') {
+		diagnostics_error(compiler->diagnostics, next->place, "\"%s\" is of another class than %u; write %c%s",
+				  QUOTE(next->text), rule->code, reject ? '5' : '4', QUOTE(slice_from(next->text, 1)));
+		return -1;
+	}
+	rule->enhanced = arena_copy(compiler->policy->arena, next->text);
+	*word = next->next;
+	return 0;
+}
+
+/* What the file says itself can be checked; what facts say is made safe when it is said. */
+static int check_line(struct compiler *compiler, const struct word *word)
+{
+	if (word->kind != WORD_QUOTED)
+		return wrong(compiler, word->place, "a text without quotes; write it in \" \"");
+	if (word->text.n > REPLY_LINE_MAX)
+		return wrong(compiler, word->place,
+			     "a line of a reply is longer than 480 bytes; write several strings, one a line");
+	for (size_t i = 0; i < word->text.n; i++) {
+		if ((unsigned char)word->text.p[i] >= 0x80 || word->text.p[i] == '\t')
+			return wrong(compiler, word->place,
+				     "a reply is plain ASCII (RFC 5321 4.2); write it in such letters");
+	}
+	return 0;
+}
+
+static int compile_reply(struct compiler *compiler, const struct rule_syntax *said, struct rule *rule)
+{
+	const struct word *word = said->arguments.first;
+	bool reject = rule->action->verdict == VERDICT_REJECT;
+	struct word preset = {.kind = WORD_QUOTED,
+			      .place = said->action.place,
+			      .text = reject ? SLICE(REPLY_TEXT_REJECT) : SLICE(REPLY_TEXT_DEFER)};
+	struct template *lines;
+
+	if (take_codes(compiler, rule, &word))
+		return -1;
+	if (!word)
+		word = &preset;
+	lines = arena_alloc(compiler->policy->arena, (said->arguments.count + 1) * sizeof(*lines));
+	for (; word; word = word->next) {
+		if (rule->template_count == REPLY_LINES_MAX)
+			return wrong(compiler, word->place, "more than 32 lines in a reply; say less");
+		if (check_line(compiler, word) || add_template(compiler, word, lines, rule))
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- the others ----------------------------------------------------------------------------- */
+
+static int compile_plain(struct compiler *compiler, const struct rule_syntax *said, struct rule *rule)
+{
+	if (said->arguments.count)
+		return misused(compiler, said, rule, said->arguments.first,
+			       "nothing stands behind this action but \"if\"");
+	if (rule->action->verdict == VERDICT_DISCARD && compiler->stage == STAGE_RCPT)
+		return wrong(compiler, said->action.place,
+			     "discard concerns the whole message and \"on rcpt\" one recipient; reject that one, or "
+			     "discard in \"on message\"");
+	return 0;
+}
+
+/* One string. */
+static int compile_text(struct compiler *compiler, const struct rule_syntax *said, struct rule *rule)
+{
+	const struct word *word = said->arguments.first;
+	struct template *template = arena_alloc(compiler->policy->arena, sizeof(*template));
+
+	if (!word)
+		return misused(compiler, said, rule, NULL, "a text is missing");
+	if (word->kind != WORD_QUOTED || word->next)
+		return misused(compiler, said, rule, word->kind != WORD_QUOTED ? word : word->next,
+			       "one text in quotes fits here");
+	return add_template(compiler, word, template, rule);
+}
+
+static int compile_reason(struct compiler *compiler, const struct rule_syntax *said, struct rule *rule)
+{
+	return said->arguments.count ? compile_text(compiler, said, rule) : 0;
+}
+
+static int take_name(struct compiler *compiler, const struct rule_syntax *said, struct rule *rule)
+{
+	const struct word *word = said->arguments.first;
+
+	if (!word)
+		return misused(compiler, said, rule, NULL, "the name of a header field is missing");
+	rule->name = arena_copy(compiler->policy->arena, word_value(word, compiler->policy->arena));
+	if (header_name_valid(rule->name))
+		return 0;
+	diagnostics_error(compiler->diagnostics, word->place,
+			  "\"%s\" is no name of a header field; write it without \":\" and blanks", QUOTE(word->text));
+	return -1;
+}
+
+static int compile_name(struct compiler *compiler, const struct rule_syntax *said, struct rule *rule)
+{
+	if (take_name(compiler, said, rule))
+		return -1;
+	if (said->arguments.count > 1)
+		return misused(compiler, said, rule, said->arguments.first->next, "one name fits here");
+	return 0;
+}
+
+static int compile_field(struct compiler *compiler, const struct rule_syntax *said, struct rule *rule)
+{
+	struct template *template = arena_alloc(compiler->policy->arena, sizeof(*template));
+	const struct word *value;
+
+	if (take_name(compiler, said, rule))
+		return -1;
+	value = said->arguments.first->next;
+	if (!value)
+		return misused(compiler, said, rule, NULL, "the value of the field is missing");
+	if (value->kind != WORD_QUOTED || value->next)
+		return misused(compiler, said, rule, value->kind != WORD_QUOTED ? value : value->next,
+			       "one value in quotes fits here");
+	return add_template(compiler, value, template, rule);
+}
+
+/* ---- the table --------------------------------------------------------------------------------- */
+
+static const struct action actions[] = {
+    {.name = "accept", .verdict = VERDICT_ACCEPT, .compile = compile_plain, .usage = "accept"},
+    {.name = "reject",
+     .verdict = VERDICT_REJECT,
+     .compile = compile_reply,
+     .usage = "reject [CODE [ENHANCED]] [\"text\" ...]"},
+    {.name = "defer",
+     .verdict = VERDICT_DEFER,
+     .compile = compile_reply,
+     .usage = "defer [CODE [ENHANCED]] [\"text\" ...]"},
+    {.name = "discard", .verdict = VERDICT_DISCARD, .compile = compile_plain, .usage = "discard"},
+    {.name = "quarantine",
+     .verdict = VERDICT_QUARANTINE,
+     .compile = compile_reason,
+     .usage = "quarantine [\"reason\"]"},
+    {.name = "add-header", .edit = EDIT_ADD_HEADER, .compile = compile_field, .usage = "add-header NAME \"value\""},
+    {.name = "delete-header", .edit = EDIT_DELETE_HEADER, .compile = compile_name, .usage = "delete-header NAME"},
+    {.name = "replace-header",
+     .edit = EDIT_REPLACE_HEADER,
+     .compile = compile_field,
+     .usage = "replace-header NAME \"value\""},
+    {.name = "prefix-subject",
+     .edit = EDIT_PREFIX_SUBJECT,
+     .compile = compile_text,
+     .usage = "prefix-subject \"text\""},
+    {.name = "log", .note = true, .compile = compile_text, .usage = "log \"text\""},
+};
+
+#define ACTION_COUNT (sizeof(actions) / sizeof(actions[0]))
+
+static int unknown_action(struct compiler *compiler, const struct word *word)
+{
+	const char *names[ACTION_COUNT + 1] = {NULL};
+	const char *near;
+
+	for (size_t i = 0; i < ACTION_COUNT; i++)
+		names[i] = actions[i].name;
+	near = nearest_word(word->text, names);
+	diagnostics_error(compiler->diagnostics, word->place, "unknown action \"%s\"; %s", QUOTE(word->text),
+			  near ? suggestion(word->text, names).text
+			       : "a rule is [try] ACTION [if CONDITION], and sekisho.conf(5) names the actions");
+	return -1;
+}
+
+int action_compile(struct compiler *compiler, const struct rule_syntax *said, struct rule *rule)
+{
+	for (size_t i = 0; i < ACTION_COUNT; i++) {
+		if (!slice_equal(said->action.text, slice_of(actions[i].name)))
+			continue;
+		rule->action = &actions[i];
+		if (rule->action->verdict == VERDICT_NONE && !rule->action->note &&
+		    rule->action->edit != EDIT_ADD_HEADER)
+			compiler->policy->needs |= NEED_HEADERS; /* to find the field */
+		return actions[i].compile(compiler, said, rule);
+	}
+	return unknown_action(compiler, &said->action);
+}

@@ -1,0 +1,343 @@
+/*
+ * list_content.c - reads list files and answers from them.
+ *
+ * One entry a line, `#` begins a comment at the start of a word, blank lines do not
+ * count. A file that breaks off in the middle of a line is half written: it is refused as a whole, as
+ * one with a malformed line is, because a part of a list is another list.
+ *
+ * Of a login map a line is "login: entry entry ..."; entries may be separated by
+ * commas, and a login may have several lines. The login as it is written wins;
+ * else it is looked for without regard to case, and taken when only one login reads so.
+ */
+#include "list_content.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SCRATCH_MAX (64 * 1024) /* bytes after which the scratch arena begins anew */
+
+/* Keys of a login map in the same set: the marks are no first byte of any other key. */
+#define MARK_LOGIN      3
+#define MARK_ANY_CASE   4
+#define MARK_OWNS       5
+#define LOGIN_AMBIGUOUS UINT32_MAX
+
+struct reader {
+	struct list_content *content;
+	struct arena *scratch;
+	const char *path;
+	size_t line, entries;
+	uint32_t login; /* of the line at hand; 0: not a login map */
+	struct error *err;
+};
+
+struct list_content *list_content_hold(struct list_content *content)
+{
+	if (content)
+		content->holders++;
+	return content;
+}
+
+void list_content_release(struct list_content *content)
+{
+	if (!content || --content->holders > 0)
+		return;
+	textset_free(&content->entries);
+	free(content);
+}
+
+/* ---- reading -------------------------------------------------------------------- */
+
+static int refuse(struct reader *reader, const char *what)
+{
+	error_set(reader->err, "%s:%zu: %s", reader->path, reader->line, what);
+	return -1;
+}
+
+/* The key of an entry as the property of a login. */
+static void key_of_owned(uint32_t login, const struct key *entry, struct key *key_r)
+{
+	key_r->bytes[0] = MARK_OWNS;
+	memcpy(key_r->bytes + 1, &login, sizeof(login));
+	key_r->n = 1 + sizeof(login);
+	if (entry->n == 0 || entry->n + key_r->n > KEY_MAX) {
+		key_r->n = 0;
+		return;
+	}
+	memcpy(key_r->bytes + key_r->n, entry->bytes, entry->n);
+	key_r->n += entry->n;
+}
+
+static struct slice key_slice(const struct key *key)
+{
+	return (struct slice){key->bytes, key->n};
+}
+
+static int add_entry(struct reader *reader, struct slice text)
+{
+	struct list_content *content = reader->content;
+	enum entry_kind kind;
+	struct key key, owned;
+	struct ip_net net;
+	struct error err;
+
+	if (++reader->entries > LIST_ENTRIES_MAX)
+		return refuse(reader, "more entries than a list can hold; split it into several lists");
+	if (entry_parse(text, reader->scratch, &kind, &key, &net, &err))
+		return refuse(reader, err.text);
+	if (arena_used(reader->scratch) > SCRATCH_MAX)
+		arena_reset(reader->scratch);
+	if (reader->login) {
+		if (slice_find(text, '@') < 0 && text.p[0] != '.' && !slice_equal(text, SLICE("<>")))
+			return refuse(reader,
+				      "a login owns addresses and domains; write alice@example.org or @example.org");
+		key_of_owned(reader->login, &key, &owned);
+		key = owned;
+	} else if (kind == ENTRY_NET) {
+		(net.ip.family == 4 ? content->prefixes4 : content->prefixes6)[net.prefix] = true;
+	}
+	textset_add(&content->entries, key_slice(&key), 0);
+	return 0;
+}
+
+static void key_of_login(char mark, struct slice login, struct key *key_r)
+{
+	struct key lower;
+
+	key_r->n = 0;
+	if (login.n == 0 || login.n > LIST_ENTRY_MAX)
+		return;
+	key_of_text(login, &lower);
+	key_r->bytes[0] = mark;
+	memcpy(key_r->bytes + 1, mark == MARK_LOGIN ? login.p : lower.bytes, login.n);
+	key_r->n = login.n + 1;
+}
+
+/* The number of a login; a new one when it was not seen before. */
+static uint32_t add_login(struct list_content *content, struct slice login)
+{
+	struct key exact, any_case;
+	uint32_t number;
+
+	key_of_login(MARK_LOGIN, login, &exact);
+	if (textset_find(&content->entries, key_slice(&exact), &number))
+		return number;
+	number = ++content->logins;
+	textset_add(&content->entries, key_slice(&exact), number);
+	key_of_login(MARK_ANY_CASE, login, &any_case);
+	if (!textset_add(&content->entries, key_slice(&any_case), number))
+		textset_change(&content->entries, key_slice(&any_case), LOGIN_AMBIGUOUS);
+	return number;
+}
+
+/* Takes the next entry off the line; a comment ends it. Commas separate as blanks do in a login map. */
+static bool next_entry(struct slice *rest, bool commas, struct slice *entry_r)
+{
+	const char *end = rest->p + rest->n;
+
+	while (slice_word(rest, entry_r)) {
+		if (entry_r->p[0] == '#')
+			return false;
+		if (!commas)
+			return true;
+		while (entry_r->n && entry_r->p[0] == ',')
+			*entry_r = slice_from(*entry_r, 1);
+		if (entry_r->n == 0)
+			continue;
+		/* Up to the next comma; the rest of the word is read again. */
+		for (size_t i = 0; i < entry_r->n; i++) {
+			if (entry_r->p[i] != ',')
+				continue;
+			*rest = (struct slice){entry_r->p + i, (size_t)(end - (entry_r->p + i))};
+			entry_r->n = i;
+		}
+		return true;
+	}
+	return false;
+}
+
+static int read_owners(struct reader *reader, struct slice line)
+{
+	struct slice rest = slice_trim(line), login, entry;
+
+	if (rest.n == 0 || rest.p[0] == '#')
+		return 0;
+	if (!slice_cut(&rest, ':', &login) || !rest.p)
+		return refuse(reader, "no \":\" behind the login; write \"login: address @domain\"");
+	login = slice_trim(login);
+	if (login.n == 0 || login.n > LIST_ENTRY_MAX)
+		return refuse(reader, "no login before \":\"; write \"login: address @domain\"");
+	reader->login = add_login(reader->content, login);
+	while (next_entry(&rest, true, &entry)) {
+		if (add_entry(reader, entry))
+			return -1;
+	}
+	return 0;
+}
+
+static int read_entry(struct reader *reader, struct slice line)
+{
+	struct slice rest = line, entry, more;
+
+	if (!next_entry(&rest, false, &entry))
+		return 0;
+	if (add_entry(reader, entry))
+		return -1;
+	if (next_entry(&rest, false, &more))
+		return refuse(reader, "two entries on one line; write one entry per line");
+	return 0;
+}
+
+static int read_lines(struct reader *reader, struct slice text, bool owners)
+{
+	struct slice line;
+
+	if (text.n && text.p[text.n - 1] != '\n') {
+		for (size_t i = 0; i < text.n; i++)
+			reader->line += text.p[i] == '\n';
+		reader->line++;
+		return refuse(reader,
+			      "the last line has no end, as if the file were half written; end it with a newline");
+	}
+	while (slice_cut(&text, '\n', &line)) {
+		reader->line++;
+		if (slice_find(line, '\0') >= 0)
+			return refuse(reader, "a NUL byte; a list is plain text");
+		if ((owners ? read_owners : read_entry)(reader, line))
+			return -1;
+	}
+	return 0;
+}
+
+static size_t count_lines(struct slice text)
+{
+	size_t lines = 0;
+
+	for (size_t i = 0; i < text.n; i++)
+		lines += text.p[i] == '\n';
+	return lines < LIST_ENTRIES_MAX ? lines : LIST_ENTRIES_MAX;
+}
+
+struct list_content *list_content_parse(struct slice text, const char *path, bool owners, struct error *err)
+{
+	struct list_content *content = xmalloc(sizeof(*content));
+	struct reader reader = {.content = content, .path = path, .err = err};
+	int result;
+
+	content->holders = 1;
+	textset_init(&content->entries, count_lines(text));
+	reader.scratch = arena_new();
+	result = read_lines(&reader, text, owners);
+	arena_free(reader.scratch);
+	if (result == 0)
+		return content;
+	list_content_release(content);
+	return NULL;
+}
+
+/* ---- asking ---------------------------------------------------------------------- */
+
+static bool has_key(const struct list_content *content, uint32_t login, const struct key *key)
+{
+	struct key owned;
+
+	if (key->n == 0)
+		return false;
+	if (!login)
+		return textset_find(&content->entries, key_slice(key), NULL);
+	key_of_owned(login, key, &owned);
+	return textset_find(&content->entries, key_slice(&owned), NULL);
+}
+
+/* ".org" and ".example.org" for mail.example.org: as many look-ups as there are labels, 127 at most in a domain. */
+static bool has_parent(const struct list_content *content, uint32_t login, struct slice domain)
+{
+	struct key key;
+
+	if (domain.n > MAIL_DOMAIN_MAX)
+		return false;
+	for (size_t i = 1; i + 1 < domain.n; i++) {
+		if (domain.p[i] != '.')
+			continue;
+		key_of_domain('.', slice_from(domain, i + 1), &key);
+		if (has_key(content, login, &key))
+			return true;
+	}
+	return false;
+}
+
+/* What is marked in a list by "@" or "." is no text: a client that says HELO @example.org is not meant by it. */
+static bool has_text(const struct list_content *content, struct slice text)
+{
+	struct key key;
+
+	if (text.n == 0 || text.p[0] == '@' || text.p[0] == '.' || (unsigned char)text.p[0] < 0x20)
+		return false;
+	if (slice_equal(text, SLICE("<>")))
+		return false;
+	key_of_text(text, &key);
+	return has_key(content, 0, &key) || has_parent(content, 0, text);
+}
+
+static bool has_address(const struct list_content *content, uint32_t login, const struct address *address)
+{
+	struct key key;
+
+	key_of_address(address, &key);
+	if (key.n && (unsigned char)key.bytes[0] >= 0x20 && key.bytes[0] != '.' && has_key(content, login, &key))
+		return true;
+	key_of_domain('@', address->domain, &key);
+	if (has_key(content, login, &key))
+		return true;
+	key_of_domain(0, address->domain, &key);
+	return has_key(content, login, &key) || has_parent(content, login, address->domain);
+}
+
+static bool has_ip(const struct list_content *content, struct ip ip)
+{
+	const bool *prefixes = ip.family == 4 ? content->prefixes4 : content->prefixes6;
+	unsigned most = ip.family == 4 ? 32 : 128;
+	struct ip_net net = {.ip = ip};
+	struct key key;
+
+	if (ip.family == 0)
+		return false;
+	for (unsigned prefix = most + 1; prefix-- > 0;) {
+		if (prefix < 128) /* clears one more bit each time */
+			net.ip.bytes[prefix / 8] &= (uint8_t)(0xFF00 >> prefix % 8);
+		net.prefix = (uint8_t)prefix;
+		if (!prefixes[prefix])
+			continue;
+		key_of_net(&net, &key);
+		if (has_key(content, 0, &key))
+			return true;
+	}
+	return false;
+}
+
+bool list_content_has(const struct list_content *content, const struct value *value)
+{
+	if (value->state != VALUE_SET)
+		return false;
+	if (value->type == TYPE_IP)
+		return has_ip(content, value->ip);
+	if (value->type == TYPE_ADDRESS)
+		return has_address(content, 0, &value->address);
+	return has_text(content, value->text);
+}
+
+bool list_content_owns(const struct list_content *content, struct slice login, const struct address *address)
+{
+	struct key key;
+	uint32_t number;
+
+	key_of_login(MARK_LOGIN, login, &key);
+	if (key.n == 0)
+		return false;
+	if (!textset_find(&content->entries, key_slice(&key), &number)) {
+		key_of_login(MARK_ANY_CASE, login, &key);
+		if (!textset_find(&content->entries, key_slice(&key), &number) || number == LOGIN_AMBIGUOUS)
+			return false;
+	}
+	return has_address(content, number, address);
+}

@@ -1,0 +1,25 @@
+/*
+ * list_content.h - what a list file says, ready to be asked.
+ */
+#ifndef SEKISHO_POLICY_LIST_CONTENT_H
+#define SEKISHO_POLICY_LIST_CONTENT_H
+
+#include "entry.h"
+
+struct list_content {
+	_Atomic unsigned holders;
+	struct textset entries;
+	/* Lengths of the networks there are: one look-up each. */
+	bool prefixes4[33], prefixes6[129];
+	uint32_t logins; /* owners: how many there are */
+};
+
+/* Reads a whole file; `path` stands in messages. NULL and err ("path:line: what; what to do"). */
+struct list_content *list_content_parse(struct slice text, const char *path, bool owners, struct error *err);
+struct list_content *list_content_hold(struct list_content *); /* NULL is allowed */
+void list_content_release(struct list_content *);              /* NULL is allowed */
+
+bool list_content_has(const struct list_content *, const struct value *);
+bool list_content_owns(const struct list_content *, struct slice login, const struct address *);
+
+#endif

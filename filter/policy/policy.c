@@ -1,0 +1,128 @@
+/*
+ * policy.c - a compiled policy: what it holds, how long it lives, what others ask of it.
+ *
+ * Contract: policy.h.
+ */
+#include "compile.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- a policy and its parts ------------------------------------------------------------------ */
+
+struct policy *policy_hold(struct policy *policy)
+{
+	policy->holders++;
+	return policy;
+}
+
+void policy_release(struct policy *policy)
+{
+	if (!policy || --policy->holders > 0)
+		return;
+	for (size_t i = 0; i < policy->list_count; i++)
+		list_free(policy->lists[i]);
+	for (size_t i = 0; i < policy->regex_count; i++)
+		regex_free(policy->regexes[i]);
+	free(policy->lists);
+	free(policy->regexes);
+	free(policy->file);
+	arena_free(policy->arena);
+	free(policy);
+}
+
+struct list *policy_list(const struct policy *policy, struct slice name)
+{
+	for (size_t i = 0; i < policy->list_count; i++) {
+		if (slice_equal(name, slice_of(policy->lists[i]->name)))
+			return policy->lists[i];
+	}
+	return NULL;
+}
+
+void policy_add_list(struct policy *policy, struct list *list)
+{
+	if (policy->list_count == policy->list_room) {
+		policy->list_room = policy->list_room ? 2 * policy->list_room : 8;
+		policy->lists = xrealloc(policy->lists, policy->list_room * sizeof(struct list *));
+	}
+	policy->lists[policy->list_count++] = list;
+}
+
+void policy_add_regex(struct policy *policy, struct regex *regex)
+{
+	if (policy->regex_count == policy->regex_room) {
+		policy->regex_room = policy->regex_room ? 2 * policy->regex_room : 8;
+		policy->regexes = xrealloc(policy->regexes, policy->regex_room * sizeof(struct regex *));
+	}
+	policy->regexes[policy->regex_count++] = regex;
+}
+
+/* ---- lists ------------------------------------------------------------------------------------- */
+
+unsigned policy_refresh_lists(struct policy *policy, void (*report)(void *context, const char *line), void *context)
+{
+	int64_t now = clock_us();
+	unsigned read = 0;
+
+	for (size_t i = 0; i < policy->list_count; i++) {
+		struct list *list = policy->lists[i];
+		const char *failure;
+		char line[sizeof(struct error) + 128];
+
+		read += list_refresh(list) > 0;
+		failure = list_report(list, now);
+		if (!failure || !report)
+			continue;
+		snprintf(line, sizeof(line), "list %s: %s; %s", list->name, failure,
+			 list->content ? "its old content is kept" : "rules that ask for it cannot be decided");
+		report(context, line);
+	}
+	return read;
+}
+
+/* ---- asking ------------------------------------------------------------------------------------------ */
+
+const struct settings *policy_settings(const struct policy *policy)
+{
+	return &policy->settings;
+}
+
+const char *policy_file(const struct policy *policy)
+{
+	return policy->file;
+}
+
+int64_t policy_read_at(const struct policy *policy)
+{
+	return policy->read_at;
+}
+
+size_t policy_rules(const struct policy *policy)
+{
+	return policy->rule_count;
+}
+
+size_t policy_lists(const struct policy *policy)
+{
+	return policy->list_count;
+}
+
+unsigned policy_needs(const struct policy *policy)
+{
+	return policy->needs;
+}
+
+bool policy_has_rules(const struct policy *policy, enum stage stage)
+{
+	for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
+		if (policy->rules[kind][stage].count)
+			return true;
+	}
+	return false;
+}
+
+bool policy_uses_check(const struct policy *policy, enum kind kind, const struct check *check)
+{
+	return policy->uses[kind][check_number(check)];
+}

@@ -1,0 +1,104 @@
+/*
+ * run.c - the rules of a stage, in order, until one decides.
+ *
+ * A condition that is unknown never rejects, discards or accepts. When a list is to
+ * blame, its on-failure says what happens: the message is deferred by this rule, or the rule is
+ * skipped. For anything else the rule is skipped. A rule that only notes (log, try, mode
+ * report) never defers, nor does one of a message that is accepted already.
+ */
+#include "compile.h"
+
+#define UNKNOWN_CODE     451
+#define UNKNOWN_ENHANCED SLICE("4.3.0")
+#define UNKNOWN_TEXT     SLICE("Temporary failure of a list, try again later")
+
+/* Is the rule still asked once the message (or the recipient) is accepted? */
+static bool is_edit_or_note(const struct rule *rule)
+{
+	return rule->action->verdict == VERDICT_NONE;
+}
+
+static void defer(const struct rule *rule, struct outcome *outcome_r)
+{
+	*outcome_r = (struct outcome){.verdict = VERDICT_DEFER, .rule = rule->where};
+	outcome_r->reply.code = UNKNOWN_CODE;
+	outcome_r->reply.enhanced = UNKNOWN_ENHANCED;
+	outcome_r->reply.lines[0] = UNKNOWN_TEXT;
+	outcome_r->reply.line_count = 1;
+}
+
+/* What an unknown condition leads to. True when it defers. */
+static bool act_on_unknown(struct run *run, const struct rule *rule, const struct judgement *judged, bool only_would,
+			   bool accepted, struct outcome *outcome_r, const char **effect_r)
+{
+	bool defers = judged->list && !judged->list->skip && !rule->action->note && !accepted;
+	const char *then = defers && !only_would ? "deferred" : "rule skipped";
+	struct slice why;
+
+	*effect_r = "no effect";
+	if (judged->list)
+		why = arena_printf(run->arena, "list %s: %s; %s", judged->list->name, judged->why, then);
+	else
+		why = arena_printf(run->arena, "%s; %s", judged->why, then);
+	decision_note(run->decision, NOTE_UNKNOWN, why, rule->where);
+	if (!defers)
+		return false;
+	if (only_would) {
+		*effect_r = "would";
+		decision_note(run->decision, NOTE_WOULD,
+			      arena_printf(run->arena, "defer %d %.*s %.*s", UNKNOWN_CODE, SLICE_ARGS(UNKNOWN_ENHANCED),
+					   SLICE_ARGS(UNKNOWN_TEXT)),
+			      rule->where);
+		return false;
+	}
+	*effect_r = "decides";
+	defer(rule, outcome_r);
+	return true;
+}
+
+static void trace(const struct tracer *tracer, struct run *run, const struct rule *rule, enum truth truth,
+		  const char *effect)
+{
+	struct rule_trace shown = {rule->stage, rule->where, rule->source, truth, run->seen, run->seen_count, effect};
+
+	tracer->rule(tracer->context, &shown);
+}
+
+/* True when the rule ended the message (or the recipient). */
+static bool try_rule(struct run *run, const struct rule *rule, bool accepted, const struct tracer *tracer,
+		     struct outcome *outcome_r)
+{
+	bool only_would = rule->try || (run->policy->settings.report_mode && !rule->action->note), ended = false;
+	const char *effect = "no effect";
+	struct judgement judged;
+
+	run->seen = tracer ? arena_alloc(run->arena, SEEN_MAX * sizeof(*run->seen)) : NULL;
+	run->seen_count = 0;
+	judged = condition_judge(run, rule->condition);
+	if (judged.truth == TRUTH_TRUE)
+		ended = rule_act(run, rule, only_would, outcome_r, &effect);
+	else if (judged.truth == TRUTH_UNKNOWN)
+		ended = act_on_unknown(run, rule, &judged, only_would, accepted, outcome_r, &effect);
+	if (tracer)
+		trace(tracer, run, rule, judged.truth, effect);
+	return ended;
+}
+
+void policy_run(const struct policy *policy, enum kind kind, enum stage stage, struct view *view, bool accepted,
+		struct decision *decision, const struct tracer *tracer, struct outcome *outcome_r)
+{
+	const struct rules *rules = &policy->rules[kind][stage];
+	struct run run = {.policy = policy, .view = view, .decision = decision, .arena = decision->arena};
+
+	*outcome_r = (struct outcome){.verdict = VERDICT_NONE};
+	for (size_t i = 0; i < rules->count; i++) {
+		const struct rule *rule = &rules->rules[i];
+
+		if (outcome_r->verdict == VERDICT_ACCEPT)
+			accepted = true;
+		if (accepted && !is_edit_or_note(rule))
+			continue;
+		if (try_rule(&run, rule, accepted, tracer, outcome_r))
+			return;
+	}
+}

@@ -1,0 +1,209 @@
+/*
+ * template.c - texts with facts in them: "%{sender} may not do that".
+ *
+ * What comes from outside is made safe for where the text goes: printable ASCII in
+ * a reply, one folded line in a header field, no control bytes in a log. Every
+ * expansion is bounded before it is made.
+ */
+#include "compile.h"
+
+#include <string.h>
+
+#define PARTS_MAX       64   /* facts and texts of one string */
+#define HEADER_TEXT_MAX 2000 /* of a field's value: RFC 5322 allows 998 a line, and it is folded */
+#define LOG_TEXT_MAX    1000 /* a record is cut at 2000 bytes for syslog */
+
+/* ---- strings without their escapes ------------------------------------------------------ */
+
+struct slice word_value(const struct word *word, struct arena *arena)
+{
+	struct text text;
+
+	if (word->kind != WORD_QUOTED || slice_find(word->text, '\\') < 0)
+		return word->text;
+	text_init(&text, arena, word->text.n);
+	for (size_t i = 0; i < word->text.n; i++) {
+		if (word->text.p[i] == '\\' && i + 1 < word->text.n)
+			i++;
+		text_add_char(&text, word->text.p[i]);
+	}
+	return text_slice(&text);
+}
+
+/* ---- compiling ----------------------------------------------------------------------------- */
+
+struct builder {
+	struct compiler *compiler;
+	const struct word *word;
+	struct part parts[PARTS_MAX];
+	size_t count;
+	struct text text; /* before the next fact */
+};
+
+static struct place place_at(const struct builder *builder, size_t offset)
+{
+	struct place place = builder->word->place;
+
+	place.column += (unsigned)offset + 1; /* behind the quote */
+	return place;
+}
+
+static int wrong(struct builder *builder, size_t offset, const char *what)
+{
+	diagnostics_error(builder->compiler->diagnostics, place_at(builder, offset), "%s", what);
+	return -1;
+}
+
+static int add_part(struct builder *builder, struct part part)
+{
+	if (builder->count == PARTS_MAX)
+		return wrong(builder, 0, "more than 64 parts in one string; make it simpler");
+	builder->parts[builder->count++] = part;
+	return 0;
+}
+
+static int flush_text(struct builder *builder)
+{
+	struct slice text = text_slice(&builder->text);
+
+	text_init(&builder->text, builder->compiler->policy->arena, builder->word->text.n);
+	return text.n ? add_part(builder, (struct part){.text = text}) : 0;
+}
+
+/* "fact" or "fact(argument)" between %{ and }; `offset` is where it begins in the string. */
+static int add_fact(struct builder *builder, struct slice inside, size_t offset)
+{
+	struct word argument = {.kind = WORD_PLAIN, .place = place_at(builder, offset)};
+	struct fact_syntax fact = {.name = {.kind = WORD_PLAIN, .place = argument.place}};
+	struct part part = {0};
+	ptrdiff_t open = slice_find(inside, '(');
+
+	fact.name.text = inside;
+	if (open >= 0) {
+		if (inside.p[inside.n - 1] != ')')
+			return wrong(builder, offset,
+				     "a ( without its ) inside of %{ }; write it as %{header(Subject)}");
+		fact.name.text = slice_head(inside, (size_t)open);
+		argument.text = slice_head(slice_from(inside, (size_t)open + 1), inside.n - (size_t)open - 2);
+		argument.place.column += (unsigned)open + 1;
+		fact.argument = &argument;
+	}
+	/* "Subject" and \"Subject\" are the same name. */
+	for (int i = 0; i < 2; i++) {
+		while (argument.text.n && (argument.text.p[0] == '"' || argument.text.p[0] == '\\'))
+			argument.text = slice_from(argument.text, 1);
+		while (argument.text.n &&
+		       (argument.text.p[argument.text.n - 1] == '"' || argument.text.p[argument.text.n - 1] == '\\'))
+			argument.text.n--;
+	}
+	if (flush_text(builder) || reading_compile(builder->compiler, &fact, &part.reading))
+		return -1;
+	return add_part(builder, part);
+}
+
+/* At a "%": takes what it stands for; the bytes used, or -1. */
+static ptrdiff_t percent(struct builder *builder, size_t at)
+{
+	struct slice rest = slice_from(builder->word->text, at);
+	ptrdiff_t end;
+
+	if (rest.n > 1 && rest.p[1] == '%') {
+		text_add_char(&builder->text, '%');
+		return 2;
+	}
+	if (rest.n < 2 || rest.p[1] != '{')
+		return wrong(builder, at, "a lone \"%\"; write %% for the character, %{fact} for a fact");
+	end = slice_find(rest, '}');
+	if (end < 0)
+		return wrong(builder, at, "%{ without }; write %{fact}, or %% for the character");
+	if (end == 2)
+		return wrong(builder, at, "%{} names no fact; write %{fact}, or %% for the character");
+	if (add_fact(builder, slice_head(slice_from(rest, 2), (size_t)end - 2), at + 2))
+		return -1;
+	return end + 1;
+}
+
+int template_compile(struct compiler *compiler, const struct word *word, struct template *template_r)
+{
+	struct builder builder = {.compiler = compiler, .word = word};
+	struct slice text = word->text;
+	struct part *parts;
+
+	text_init(&builder.text, compiler->policy->arena, text.n);
+	for (size_t i = 0; i < text.n;) {
+		ptrdiff_t used = 1;
+
+		if (text.p[i] == '%')
+			used = percent(&builder, i);
+		else if (text.p[i] == '\\' && i + 1 < text.n)
+			text_add_char(&builder.text, text.p[++i]);
+		else
+			text_add_char(&builder.text, text.p[i]);
+		if (used < 0)
+			return -1;
+		i += (size_t)used;
+	}
+	if (flush_text(&builder))
+		return -1;
+	parts = arena_alloc(compiler->policy->arena, (builder.count + 1) * sizeof(*parts));
+	memcpy(parts, builder.parts, builder.count * sizeof(*parts));
+	*template_r = (struct template){parts, builder.count};
+	return 0;
+}
+
+/* ---- running --------------------------------------------------------------------------------- */
+
+static bool is_control(char c)
+{
+	return (unsigned char)c < 0x20 || c == 0x7F;
+}
+
+static void add_for_reply(struct text *text, char c)
+{
+	text_add_char(text, is_control(c) ? ' ' : (unsigned char)c >= 0x80 ? '?' : c);
+}
+
+static void add_for_header(struct text *text, char c)
+{
+	text_add_char(text, is_control(c) ? ' ' : c);
+}
+
+static void add_for_log(struct text *text, char c)
+{
+	if (is_control(c))
+		text_printf(text, "\\x%02X", (unsigned char)c);
+	else
+		text_add_char(text, c);
+}
+
+static const struct {
+	void (*add)(struct text *, char);
+	size_t limit;
+} uses[] = {
+    [FOR_REPLY] = {add_for_reply, REPLY_LINE_MAX},
+    [FOR_HEADER] = {add_for_header, HEADER_TEXT_MAX},
+    [FOR_SUBJECT] = {add_for_header, HEADER_TEXT_MAX},
+    [FOR_LOG] = {add_for_log, LOG_TEXT_MAX},
+};
+
+struct slice template_expand(struct run *run, const struct template *template, enum template_use use,
+			     size_t name_length)
+{
+	struct text text;
+
+	text_init(&text, run->arena, uses[use].limit);
+	for (size_t i = 0; i < template->count; i++) {
+		struct slice piece = template->parts[i].text;
+		struct value value;
+
+		if (template->parts[i].reading.fact) {
+			value = run_read(run, &template->parts[i].reading);
+			piece = value_print(&value, run->arena);
+		}
+		for (size_t k = 0; k < piece.n && !text.cut; k++)
+			uses[use].add(&text, piece.p[k]);
+	}
+	if (use == FOR_HEADER)
+		return header_safe(text_slice(&text), name_length, run->arena);
+	return text_slice(&text);
+}

@@ -1,0 +1,121 @@
+/*
+ * textset.c - a hash set of texts with open addressing.
+ *
+ * At most half of the slots are used, so that a search ends after about two
+ * probes. Texts lie in one block: a set of 300,000 addresses costs some 15 MB and
+ * two allocations.
+ */
+#include "textset.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define TEXTSET_FIRST 16
+
+struct entry {
+	uint32_t number;
+	uint16_t length;
+	char text[];
+};
+
+void textset_init(struct textset *set, size_t expected)
+{
+	*set = (struct textset){.seed = random_seed(), .room = TEXTSET_FIRST};
+	while (set->room < 2 * expected)
+		set->room *= 2;
+	set->slots = xmalloc(set->room * sizeof(*set->slots));
+}
+
+void textset_free(struct textset *set)
+{
+	free(set->slots);
+	free(set->entries);
+}
+
+static struct entry *entry_at(const struct textset *set, size_t slot)
+{
+	return (struct entry *)(void *)(set->entries + (set->slots[slot] - 1));
+}
+
+/* The slot of the text, or the free one where it would stand. */
+static size_t slot_of(const struct textset *set, struct slice text)
+{
+	size_t slot = hash_slice(text, set->seed) & (set->room - 1);
+
+	while (set->slots[slot]) {
+		const struct entry *entry = entry_at(set, slot);
+
+		if (entry->length == text.n && memcmp(entry->text, text.p, text.n) == 0)
+			break;
+		slot = (slot + 1) & (set->room - 1);
+	}
+	return slot;
+}
+
+static void grow_slots(struct textset *set)
+{
+	uint32_t *old = set->slots;
+	size_t old_room = set->room;
+
+	set->room *= 2;
+	set->slots = xmalloc(set->room * sizeof(*set->slots));
+	for (size_t i = 0; i < old_room; i++) {
+		struct entry *entry;
+
+		if (!old[i])
+			continue;
+		entry = (struct entry *)(void *)(set->entries + (old[i] - 1));
+		set->slots[slot_of(set, (struct slice){entry->text, entry->length})] = old[i];
+	}
+	free(old);
+}
+
+static size_t entry_size(size_t n)
+{
+	size_t size = sizeof(struct entry) + n;
+
+	return (size + _Alignof(struct entry) - 1) & ~(_Alignof(struct entry) - 1);
+}
+
+bool textset_add(struct textset *set, struct slice text, uint32_t number)
+{
+	size_t slot, size = entry_size(text.n);
+	struct entry *entry;
+
+	if (2 * (set->count + 1) > set->room)
+		grow_slots(set);
+	slot = slot_of(set, text);
+	if (set->slots[slot])
+		return false;
+	if (set->used + size > set->reserved) {
+		set->reserved = 2 * (set->used + size);
+		set->entries = xrealloc(set->entries, set->reserved);
+	}
+	set->slots[slot] = (uint32_t)set->used + 1;
+	entry = entry_at(set, slot);
+	entry->number = number;
+	entry->length = (uint16_t)text.n;
+	memcpy(entry->text, text.p, text.n);
+	set->used += size;
+	set->count++;
+	return true;
+}
+
+bool textset_find(const struct textset *set, struct slice text, uint32_t *number_r)
+{
+	size_t slot;
+
+	if (text.n == 0)
+		return false;
+	slot = slot_of(set, text);
+	if (!set->slots[slot])
+		return false;
+	if (number_r)
+		*number_r = entry_at(set, slot)->number;
+	return true;
+}
+
+void textset_change(struct textset *set, struct slice text, uint32_t number)
+{
+	entry_at(set, slot_of(set, text))->number = number;
+}

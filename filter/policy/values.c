@@ -1,0 +1,117 @@
+/*
+ * values.c - reads sizes, durations and names of sekisho.conf.
+ */
+#include "values.h"
+
+#include <stdio.h>
+
+#define SIZE_LIMIT     ((int64_t)1 << 50) /* far beyond any message, and no product below overflows */
+#define DURATION_LIMIT ((int64_t)365 * 24 * 3600 * 1000 * 1000)
+#define NAME_MAX_BYTES 64
+
+struct unit {
+	const char *name;
+	int64_t factor;
+};
+
+static const struct unit sizes[] = {
+    {"", 1},         {"b", 1},       {"k", 1 << 10},  {"kb", 1 << 10}, {"m", 1 << 20},
+    {"mb", 1 << 20}, {"g", 1 << 30}, {"gb", 1 << 30}, {NULL, 0},
+};
+
+static const struct unit durations[] = {
+    {"ms", 1000}, {"s", 1000 * 1000}, {"m", 60ll * 1000 * 1000}, {"h", 3600ll * 1000 * 1000}, {NULL, 0},
+};
+
+static int parse(struct slice text, const struct unit *units, int64_t limit, int64_t *value_r)
+{
+	size_t digits = 0;
+	uint64_t number;
+
+	while (digits < text.n && text.p[digits] >= '0' && text.p[digits] <= '9')
+		digits++;
+	if (slice_number(slice_head(text, digits), (uint64_t)limit, &number))
+		return -1;
+	for (; units->name; units++) {
+		if (!slice_equal_nocase(slice_from(text, digits), slice_of(units->name)))
+			continue;
+		if ((int64_t)number > limit / units->factor)
+			return -1;
+		*value_r = (int64_t)number * units->factor;
+		return 0;
+	}
+	return -1;
+}
+
+int size_parse(struct slice text, int64_t *bytes_r)
+{
+	return parse(text, sizes, SIZE_LIMIT, bytes_r);
+}
+
+int duration_parse(struct slice text, int64_t *us_r)
+{
+	return parse(text, durations, DURATION_LIMIT, us_r);
+}
+
+struct duration_text duration_print(int64_t us)
+{
+	struct duration_text printed;
+	const struct unit *unit = &durations[0];
+
+	for (const struct unit *larger = durations; larger->name; larger++) {
+		if (us && us % larger->factor == 0)
+			unit = larger;
+	}
+	snprintf(printed.text, sizeof(printed.text), "%lld%s", (long long)(us / unit->factor), unit->name);
+	return printed;
+}
+
+static bool is_letter(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+
+bool name_valid(struct slice name)
+{
+	if (name.n == 0 || name.n > NAME_MAX_BYTES || !is_letter(name.p[0]))
+		return false;
+	for (size_t i = 1; i < name.n; i++) {
+		if (!is_letter(name.p[i]) && name.p[i] != '-' && name.p[i] != '.' &&
+		    !(name.p[i] >= '0' && name.p[i] <= '9'))
+			return false;
+	}
+	return true;
+}
+
+struct slice file_path(struct slice text)
+{
+	if (!slice_starts_nocase(text, SLICE("file:")))
+		return SLICE("");
+	return slice_from(text, 5);
+}
+
+/* Bytes of the sequence that begins with `first` (RFC 3629); 0: none does. */
+static size_t sequence_length(unsigned char first)
+{
+	if (first < 0x80)
+		return 1;
+	if (first >= 0xC2 && first <= 0xDF)
+		return 2;
+	if (first >= 0xE0 && first <= 0xEF)
+		return 3;
+	return first >= 0xF0 && first <= 0xF4 ? 4 : 0;
+}
+
+bool utf8_valid(struct slice text)
+{
+	for (size_t i = 0, n; i < text.n; i += n) {
+		n = sequence_length((unsigned char)text.p[i]);
+		if (n == 0 || n > text.n - i)
+			return false;
+		for (size_t k = 1; k < n; k++) {
+			if (((unsigned char)text.p[i + k] & 0xC0) != 0x80)
+				return false;
+		}
+	}
+	return true;
+}

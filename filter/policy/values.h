@@ -1,0 +1,29 @@
+/*
+ * values.h - single values as sekisho.conf writes them: sizes, durations, names.
+ */
+#ifndef SEKISHO_POLICY_VALUES_H
+#define SEKISHO_POLICY_VALUES_H
+
+#include "base.h"
+
+/* "10", "10k", "10KB", "5M", "1G": powers of 1024, case does not count. 0, or -1. */
+int size_parse(struct slice text, int64_t *bytes_r);
+
+/* "500ms", "3s", "5m", "1h": a number and its unit. 0, or -1. */
+int duration_parse(struct slice text, int64_t *us_r);
+
+/* A duration in its largest whole unit, for messages. */
+struct duration_text {
+	char text[24];
+};
+struct duration_text duration_print(int64_t us);
+
+/* A name of a list, a user or a group: letters, digits, "_", "-" and ".", no digit or "-" first, 64 at most. */
+bool name_valid(struct slice);
+
+/* "file:/path" gives the path; "" when it is none. */
+struct slice file_path(struct slice text);
+
+bool utf8_valid(struct slice); /* RFC 3629 */
+
+#endif

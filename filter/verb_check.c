@@ -1,0 +1,63 @@
+/*
+ * verb_check.c - sekisho check [FILE]: compiles a policy and prints everything that is
+ * wrong with it.
+ *
+ * A list that cannot be read is a warning to the daemon, which can run without it.
+ * Here it is a failure: before a start one wants to know.
+ */
+#include "policy.h"
+#include "verbs.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int usage(FILE *out, int result)
+{
+	fputs("usage: sekisho check [[-c] FILE]\n"
+	      "Compiles the policy (" DEFAULT_CONFIG " unless a file is named) and prints every error.\n"
+	      "Ends with 0 when all is well, with 78 when something is wrong or a list cannot be read.\n",
+	      out);
+	return result;
+}
+
+/* check, check FILE, check -c FILE; NULL when it is something else. */
+static const char *file_of(int argc, char **argv)
+{
+	if (argc == 1)
+		return DEFAULT_CONFIG;
+	if (argc == 2 && (argv[1][0] != '-' || strcmp(argv[1], "-") == 0))
+		return argv[1];
+	return argc == 3 && strcmp(argv[1], "-c") == 0 ? argv[2] : NULL;
+}
+
+static int print_result(const struct policy *policy, const struct diagnostics *diagnostics)
+{
+	char *text = diagnostics_print(diagnostics);
+
+	fputs(text, stderr);
+	free(text);
+	if (!policy || diagnostics_warnings(diagnostics))
+		return VERB_CONFIG;
+	printf("%s: ok (%zu rules, %zu lists)\n", policy_file(policy), policy_rules(policy), policy_lists(policy));
+	return VERB_OK;
+}
+
+int verb_check(int argc, char **argv)
+{
+	const char *file = file_of(argc, argv);
+	struct diagnostics *diagnostics;
+	struct policy *policy;
+	int result;
+
+	if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
+		return usage(stdout, VERB_OK);
+	if (!file)
+		return usage(stderr, VERB_USAGE);
+	diagnostics = diagnostics_new();
+	policy = policy_load(file, NULL, diagnostics);
+	result = print_result(policy, diagnostics);
+	policy_release(policy);
+	diagnostics_free(diagnostics);
+	return result;
+}
