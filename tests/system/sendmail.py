@@ -64,6 +64,7 @@ MODIFY_MAILER_FLAGS(`LOCAL', `lsDFMSPhn9')
 define(`confBIND_OPTS', `+AAONLY -DNSRCH')
 DAEMON_OPTIONS(`Name=MX, Family=inet, Addr={address}, Port=25')
 DAEMON_OPTIONS(`Name=MX6, Family=inet6, Addr={address6}, Port=25')
+DAEMON_OPTIONS(`Name=MAPPED, Family=inet6, Addr=::, Port=2525')
 DAEMON_OPTIONS(`Name=MSA, Family=inet, Addr={address}, Port=587, M=E')
 DAEMON_OPTIONS(`Name=TLSMSA, Family=inet, Addr={address}, Port=465, M=Es')
 INPUT_MAIL_FILTER(`sekisho', `S={milter}, F=T, T=C:10s;S:20s;R:20s;E:30s')
@@ -92,6 +93,7 @@ class Sendmail(Mta):
     name = "sendmail"
     address = space.SENDMAIL
     address6 = space.SENDMAIL6
+    ports = dict(Mta.ports, mapped=2525)  # an IPv6 socket that IPv4 clients come to as well
 
     def __init__(self, directory, milter="inet:8891@127.0.0.1"):
         self.d = directory

@@ -180,6 +180,13 @@ def test_a_client_with_ipv6_passes(daemon, mta, token):
     assert record["facts"]["client.ptr"] == "mail.example.net"
 
 
+def test_an_ipv4_client_of_an_ipv6_socket_passes(daemon, sendmail_server, token):
+    replies = smtp.send(sendmail_server, f"<{token}@pass.example.net>", [BOB], smtp.message(token), service="mapped")
+    assert replies.end.code == 250
+    record = daemon.record(sender=f"{token}@pass.example.net")
+    assert record["client"] == space.GOOD and record["facts"]["spf"] == "pass"
+
+
 def test_an_international_sender_is_checked_by_its_a_label(daemon, postfix_server, token):
     replies = smtp.send(postfix_server, f"<jürgen-{token}@exämple.net>", [BOB], smtp.message(token), options="SMTPUTF8")
     assert replies.end.code == 250
