@@ -43,6 +43,8 @@ class Milter:
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         self.socket.settimeout(timeout)
         self.socket.connect(address)
+        if family == socket.AF_INET:  # small packets, each waited for
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.stream = self.socket.makefile("rb")
         self.protocol = 0
         self.changes = []  # what the milter asked for at the last end of message
