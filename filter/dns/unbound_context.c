@@ -87,23 +87,28 @@ static int servers_name(struct ub_ctx *ctx, const struct resolver_settings *sett
 }
 
 /* Servers that recurse for us are near, and take their time when they must ask around.
- * libunbound would ask them again after 50 ms and drop the answer to the first question when it came;
- * a question that takes longer than that would never be answered. */
-static int patience_set(struct ub_ctx *ctx, int64_t timeout_us, struct error *err)
+ * libunbound would ask them again after 50 ms and drop the answer to the first question when
+ * it came, so that what takes longer would never be answered. A lone server gets nearly all the
+ * time, and a second chance for a lost packet; with several there is time for another one. */
+static int patience_set(struct ub_ctx *ctx, const struct resolver_settings *settings, struct error *err)
 {
+	bool lone = settings->source == DNS_FORWARD && settings->forward_count == 1;
+	int64_t timeout_ms = settings->timeout_us / 1000;
 	char ms[24];
-	struct option patience = {"infra-cache-min-rtt:", ms, true};
-	struct option once = {"outbound-msg-retry:", "1", true}; /* what says SERVFAIL says it again */
-
-	snprintf(ms, sizeof ms, "%lld", (long long)(timeout_us / 2000));
-	return option_set(ctx, &patience, err) < 0 || option_set(ctx, &once, err) < 0 ? -1 : 0;
+	struct option options[] = {
+	    {"infra-cache-min-rtt:", ms, true},
+	    {"unknown-server-time-limit:", ms, true}, /* the same for a server that was not asked yet */
+	    {"outbound-msg-retry:", "1", true},       /* what says SERVFAIL says it again */
+	};
+	snprintf(ms, sizeof ms, "%lld", (long long)(lone ? timeout_ms * 5 / 6 : timeout_ms / 3));
+	return options_set(ctx, options, COUNT(options), err);
 }
 
 static int servers_set(struct ub_ctx *ctx, const struct resolver_settings *settings, struct error *err)
 {
 	if (servers_name(ctx, settings, err) < 0 || options_set(ctx, for_servers, COUNT(for_servers), err) < 0)
 		return -1;
-	return patience_set(ctx, settings->timeout_us, err);
+	return patience_set(ctx, settings, err);
 }
 
 /* The keys of the root, where distributions keep them. */
