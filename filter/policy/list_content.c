@@ -5,8 +5,8 @@
  * count. A file that breaks off in the middle of a line is half written: it is refused as a whole, as
  * one with a malformed line is, because a part of a list is another list.
  *
- * Of a login map a line is "login: entry entry ..."; entries may be separated by
- * commas, and a login may have several lines. The login as it is written wins;
+ * Of a login map a line is "login: entry entry ..." or "login entry,entry", and a login
+ * may have several lines. The login as it is written wins;
  * else it is looked for without regard to case, and taken when only one login reads so.
  */
 #include "list_content.h"
@@ -156,23 +156,36 @@ static bool next_entry(struct slice *rest, bool commas, struct slice *entry_r)
 	return false;
 }
 
+/* Takes "login", "login:" or the login of "login:entry" off the line; true when there was a colon. */
+static bool take_login(struct slice *line, struct slice *login_r)
+{
+	struct slice word, rest = *line;
+	ptrdiff_t colon;
+
+	slice_word(&rest, &word);
+	colon = slice_find(word, ':');
+	*login_r = colon < 0 ? word : slice_head(word, (size_t)colon);
+	*line = slice_from(*line, login_r->n + (colon >= 0));
+	return colon >= 0;
+}
+
 static int read_owners(struct reader *reader, struct slice line)
 {
 	struct slice rest = slice_trim(line), login, entry;
+	bool any;
 
 	if (rest.n == 0 || rest.p[0] == '#')
 		return 0;
-	if (!slice_cut(&rest, ':', &login) || !rest.p)
-		return refuse(reader, "no \":\" behind the login; write \"login: address @domain\"");
-	login = slice_trim(login);
+	any = take_login(&rest, &login);
 	if (login.n == 0 || login.n > LIST_ENTRY_MAX)
-		return refuse(reader, "no login before \":\"; write \"login: address @domain\"");
+		return refuse(reader, "no login at the start of the line; write \"login: address @domain\"");
 	reader->login = add_login(reader->content, login);
 	while (next_entry(&rest, true, &entry)) {
 		if (add_entry(reader, entry))
 			return -1;
+		any = true;
 	}
-	return 0;
+	return any ? 0 : refuse(reader, "a login without addresses; write \"login: address @domain\"");
 }
 
 static int read_entry(struct reader *reader, struct slice line)
