@@ -172,6 +172,7 @@ static void fields_of_others_are_left_alone(void **state)
 	    "other.example 1 (mx.example.org); none",
 	    "other.example; spf=pass (mx.example.org: domain of x designates y) smtp.helo=x",
 	    "other.example; spf=pass reason=\"see mx.example.org\"",
+	    "\r\n\tother.example; spf=pass (mx.example.org: domain of x designates y)",
 	    "other.example;\r\n\tspf=pass\r\n\tsmtp.helo=mx.example.org",
 	    "other.example;\n spf=pass smtp.helo=\"gr\xc3\xbc\xc3\x9f\"",
 	    "mx.example.org.evil.example; spf=pass",
@@ -271,6 +272,8 @@ static void an_id_that_is_no_host_name_works_too(void **state)
 	assert_true(is_forged(SLICE("Gate_1; none"), "gate_1", *state));
 	assert_true(is_forged(SLICE("192.0.2.1; none"), "192.0.2.1", *state));
 	assert_true(is_forged(SLICE("\"the gate\"; none"), "The Gate", *state));
+	assert_true(is_forged(SLICE("mx 1; none"), "mx1", *state));
+	assert_false(is_forged(SLICE("mx 1; none"), "mx2", *state));
 	assert_false(is_forged(SLICE("mx.example.org; none"), "", *state));
 }
 
