@@ -25,7 +25,7 @@ static void replay(const char *path)
 /* Automake says in `srcdir` where the sources are. */
 static int replay_directory(const char *program)
 {
-	const char *srcdir = getenv("srcdir"), *name = strrchr(program, '_');
+	const char *srcdir = getenv("srcdir"), *name = strchr(program, '_');
 	struct arena *arena = arena_new();
 	struct slice path = arena_printf(arena, "%s/tests/fuzz/inputs/%s", srcdir ? srcdir : ".", name ? name + 1 : "");
 	DIR *directory = opendir(path.p);
