@@ -65,7 +65,7 @@ void *arena_alloc(struct arena *, size_t n); /* aligned for any type, zeroed; ne
 struct slice arena_copy(struct arena *, struct slice);
 char *arena_cstring(struct arena *, struct slice);      /* NUL-terminated; a NUL inside ends it early for C */
 struct slice arena_lower(struct arena *, struct slice); /* ASCII letters in lower case */
-struct slice arena_printf(struct arena *, const char *format, ...) __attribute__((format(printf, 2, 3)));
+struct slice arena_printf(struct arena *, const char *format, ...) __attribute__((format(printf, 2, 3), nonnull));
 
 void *xmalloc(size_t n);             /* zeroed; ends the process when there is no memory */
 void *xrealloc(void *old, size_t n); /* the added part is not zeroed */

@@ -191,7 +191,7 @@ struct slice arena_printf(struct arena *arena, const char *format, ...)
 	n = vsnprintf(NULL, 0, format, arguments);
 	va_end(arguments);
 	if (n < 0)
-		die("cannot format a text: \"%s\"", format);
+		die("a text cannot be formatted, or is over 2 GB");
 	text = arena_alloc(arena, (size_t)n + 1);
 	va_start(arguments, format);
 	vsnprintf(text, (size_t)n + 1, format, arguments);

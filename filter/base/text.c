@@ -62,7 +62,7 @@ void text_printf(struct text *text, const char *format, ...)
 	length = vsnprintf(NULL, 0, format, arguments);
 	va_end(arguments);
 	if (length < 0)
-		die("cannot format a text: \"%s\"", format);
+		die("a text cannot be formatted, or is over 2 GB");
 	n = (size_t)length;
 	if (n > left) {
 		text->cut = true;
