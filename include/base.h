@@ -136,7 +136,8 @@ uint64_t random_seed(void);                       /* from the system */
 /* ---- words --------------------------------------------------------------- */
 
 /* The word of `words` (NULL-terminated) nearest to `wrong`, or NULL when none is
- * near enough to be meant: for "did you mean". Case does not count. */
+ * near enough to be meant (few wrong letters, or the only one that begins so): for "did you mean". Case does not count.
+ */
 const char *nearest_word(struct slice wrong, const char *const *words);
 
 /* Reads a whole file of at most `limit` bytes into malloc'ed memory (free() it);

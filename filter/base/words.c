@@ -42,8 +42,24 @@ static unsigned distance(struct slice a, struct slice b)
 	return rows[a.n % 3][b.n];
 }
 
+/* A word that was not written to its end: the only one that begins so. */
+static const char *only_longer(struct slice wrong, const char *const *words)
+{
+	const char *found = NULL;
+
+	for (; wrong.n >= 3 && *words; words++) {
+		if (!slice_starts_nocase(slice_of(*words), wrong))
+			continue;
+		if (found)
+			return NULL;
+		found = *words;
+	}
+	return found;
+}
+
 const char *nearest_word(struct slice wrong, const char *const *words)
 {
+	const char *const *all = words;
 	/* One mistake in a short word, two in others, and never so many that little of it is left. */
 	unsigned allowed = smaller(wrong.n <= 4 ? 1 : 2, (unsigned)(wrong.n < WORD_MAX ? wrong.n + 1 : WORD_MAX) / 3);
 	const char *nearest = NULL;
@@ -62,5 +78,5 @@ const char *nearest_word(struct slice wrong, const char *const *words)
 		allowed = d;
 		nearest = *words;
 	}
-	return nearest;
+	return nearest ? nearest : only_longer(wrong, all);
 }

@@ -98,7 +98,7 @@ static void hint(struct view *view, enum stage stage)
 static void clause(struct authres *field, const struct spf_outcome *outcome, struct slice property, struct slice value)
 {
 	authres_method(field, SLICE("spf"), slice_of(spf_result_names[outcome->result]));
-	if (outcome->reason.n)
+	if (outcome->result == SPF_TEMPERROR || outcome->result == SPF_PERMERROR)
 		authres_reason(field, outcome->reason);
 	if (value.n)
 		authres_property(field, SLICE("smtp"), property, value);

@@ -112,9 +112,21 @@ void expect_no_notes(struct play *play, struct slice rest)
 		     SLICE_ARGS(record && record->note_count ? record->notes[0].text : SLICE("")));
 }
 
+/* Unfolded, and blanks as one space: how a value is folded is not what a scenario is about. */
+static struct slice one_line(struct slice value, struct arena *arena)
+{
+	struct slice unfolded = header_unfold(value, arena);
+	struct text text;
+
+	text_init(&text, arena, TEXT_MAX);
+	for (size_t i = 0; i < unfolded.n; i++)
+		text_add_char(&text, unfolded.p[i] == '\t' ? ' ' : unfolded.p[i]);
+	return text_slice(&text);
+}
+
 static struct slice change_text(struct play *play, const struct change *change)
 {
-	struct slice value = header_unfold(change->value, play->arena);
+	struct slice value = one_line(change->value, play->arena);
 
 	switch (change->kind) {
 	case CHANGE_DELETE:

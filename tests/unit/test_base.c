@@ -60,7 +60,8 @@ static void the_word_that_was_meant_is_found(void **state)
 	    {"puff", NULL},
 	    {"x", NULL},
 	    {"", NULL},
-	    {"neu", NULL},
+	    {"neu", "neutral"}, /* not written to its end */
+	    {"ne", NULL},
 	    {"quarantine", NULL},
 	};
 	char long_word[1000];
