@@ -210,7 +210,7 @@ void explain_show_json(struct explain *explain, struct gate *gate)
 
 /* ---- for a person ---------------------------------------------------------------- */
 
-/* What a terminal must not get: control bytes of strangers. Line ends become " / ". */
+/* What a terminal must not get: control bytes of strangers. */
 static void print_safe(struct slice text)
 {
 	for (size_t i = 0; i < text.n; i++) {
@@ -218,6 +218,8 @@ static void print_safe(struct slice text)
 
 		if (c == '\n')
 			fputs("\n             ", stdout);
+		else if (c == '\t')
+			putchar(' ');
 		else if (c < 0x20 || c == 0x7f)
 			printf("\\x%02x", c);
 		else

@@ -211,7 +211,6 @@ static void run(struct explain *explain, struct gate *gate, struct slice message
 		gate_abort(gate);
 		return;
 	}
-	gate_queue_id(gate, SLICE("explain"));
 	tell_message(gate, message);
 	gate_end(gate);
 }

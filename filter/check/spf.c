@@ -75,10 +75,18 @@ static struct value get_domain(struct view *view, struct slice argument)
 	return value_text(TYPE_DOMAIN, mail_outcome(view)->domain);
 }
 
+/* The domain's own words; a fail of a domain that has none is explained by us (RFC 7208 8.4). */
 static struct value get_explanation(struct view *view, struct slice argument)
 {
+	const struct spf_outcome *outcome = mail_outcome(view);
+	char buffer[IP_TEXT];
+
 	(void)argument;
-	return value_text(TYPE_STRING, mail_outcome(view)->explanation);
+	if (outcome->explanation.n || outcome->result != SPF_FAIL)
+		return value_text(TYPE_STRING, outcome->explanation);
+	return value_text(TYPE_STRING, arena_printf(view->message->arena, "%.*s may not send mail for %.*s",
+						    SLICE_ARGS(ip_print(view->session->client, buffer)),
+						    SLICE_ARGS(outcome->domain)));
 }
 
 static struct value get_helo(struct view *view, struct slice argument)
@@ -131,7 +139,7 @@ static const struct fact facts[] = {
      "SPF result of MAIL FROM (of HELO for the null sender)"},
     {"spf.domain", TYPE_DOMAIN, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_domain, "the domain that was asked"},
     {"spf.explanation", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_explanation,
-     "what the domain says of a fail"},
+     "why SPF failed, in the words of the domain if it has some"},
     {"spf.helo", TYPE_RESULT, false, SCOPE_CONNECTION, STAGE_HELO, 0, spf_result_names, get_helo,
      "SPF result of the HELO name"},
     {NULL},
