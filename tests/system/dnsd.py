@@ -322,7 +322,7 @@ class Server:
             return struct.pack("!H", query.id) + random.randbytes(40)
         room = max(512, min(query.payload or 512, UDP_MAX))
         try:
-            wire = response.to_wire(max_size=65535)
+            wire = response.to_wire(max_size=65535, want_shuffle=False)
         except dns.exception.TooBig:
             response.answer = response.authority = []
             response.set_rcode(dns.rcode.SERVFAIL)
