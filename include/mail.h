@@ -68,7 +68,7 @@ void headers_add(struct headers *, struct slice name, struct slice value);      
 const struct header_field *headers_find(const struct headers *, struct slice name, unsigned index); /* NULL: none */
 unsigned headers_count(const struct headers *, struct slice name);
 
-/* The value on one line, without blanks at its ends: what a rule or a log shows. */
+/* The value on one line, without blanks at its ends: what a rule or a log shows. A fold leaves a space. */
 struct slice header_unfold(struct slice value, struct arena *);
 
 /* A value that may stand in a header field: one line; CR, LF, NUL and other

@@ -42,11 +42,13 @@ struct slice header_unfold(struct slice value, struct arena *arena)
 			line[n++] = c;
 			continue;
 		}
-		/* slice_trim: something that is no line end follows. A blank there is the fold's own. */
+		/* slice_trim: something that is no line end follows. The blank of the fold becomes a space,
+		 * since a tab there only sets lines in; where there is none, a space stands for the line end. */
 		while (value.p[i + 1] == '\r' || value.p[i + 1] == '\n')
 			i++;
-		if (value.p[i + 1] != ' ' && value.p[i + 1] != '\t')
-			line[n++] = ' ';
+		if (value.p[i + 1] == ' ' || value.p[i + 1] == '\t')
+			i++;
+		line[n++] = ' ';
 	}
 	return (struct slice){line, n};
 }

@@ -132,7 +132,8 @@ static void unfolding_leaves_one_line_and_every_blank(void **state)
 	} cases[] = {
 	    {" hello", "hello"},
 	    {" one\r\n two", "one two"},
-	    {" one\n\ttwo", "one\ttwo"},
+	    {" one\n\ttwo", "one two"},
+	    {" one\n\t\ttwo\tthree", "one \ttwo\tthree"},
 	    {"one\r\n  \r\n two\r\n", "one   two"},
 	    {"one\ntwo", "one two"}, /* no fold: still one line */
 	    {"one\r\r\ntwo", "one two"},
