@@ -30,7 +30,7 @@ from mta import wait_for
 import show
 from cases import CASES
 
-HELO = "client.example"
+LAPTOP = "laptop.example"  # what the clients of the submission service say in HELO
 
 
 def read(name):
@@ -77,6 +77,8 @@ class Postfix(postfix.Postfix):
 
 class Stage:
     """The running programs, and the directory they live in."""
+
+    program = sekisho.PROGRAM
 
     def __enter__(self):
         self.directory = tempfile.mkdtemp(prefix="sekisho-demo.", dir="/tmp")
@@ -135,26 +137,27 @@ class Result:
     def __init__(self, case):
         self.case = case
         self.reply = self.record = self.delivered = None
-        self.rule_place = self.rule_text = ""
+        self.rule = ("", "")  # which decided: place and text
+        self.edit = ("", "")  # which changed the message
         self.wrong = []
 
 
 def send(stage, case, token):
     """The conversation of one case, with a real server."""
-    service = "mx" if case.client else "submission"
-    with smtp.Client(stage.mta, service, source="127.0.0.1", helo=HELO, tls=not case.client,
+    address, helo = case.client or (None, LAPTOP)
+    with smtp.Client(stage.mta, "mx" if address else "submission", source="127.0.0.1", helo=helo, tls=not address,
                      login=case.login and (case.login,)) as client:
-        if case.client:
-            client.xclient(addr=case.client, name="[UNAVAILABLE]")
+        if address:
+            client.xclient(addr=address, name="[UNAVAILABLE]")
         text = smtp.message(token, *case.fields, sender=case.sender, to=case.recipient, subject=case.subject)
         return client.send(f"<{case.sender}>", [f"<{case.recipient}>"], text).last
 
 
-def rule_of(stage, record):
-    """("sekisho.conf:27", the rule as written), or two empty texts when no rule decided."""
-    if not record.get("rule"):
+def rule_of(place):
+    """("sekisho.conf:27", the rule as written) of FILE:LINE; two empty texts when there is no rule."""
+    if not place:
         return "", ""
-    path, line = record["rule"].rsplit(":", 1)
+    path, line = place.rsplit(":", 1)
     with open(path) as f:
         text = f.read().splitlines()[int(line) - 1]
     return f"{os.path.basename(path)}:{line}", " ".join(text.split())
@@ -168,9 +171,10 @@ def play(stage, number, case):
     seen = wait_for(lambda: stage.gate.records()[before:])
     if seen:
         result.record = seen[0]
-        result.rule_place, result.rule_text = rule_of(stage, seen[0])
+        result.rule = rule_of(seen[0].get("rule"))
     if result.reply.code < 300:
         result.delivered = stage.mta.delivered(token)
+        result.edit = rule_of(case.edit and stage.gate.line(case.edit))
     judge(result)
     return result
 
@@ -181,8 +185,8 @@ def judge(result):
         wrong.append(f"the answer should be {case.code}, it is {result.reply.code} {result.reply.text}")
     if not result.record:
         wrong.append("there is no record of it")
-    elif bool(case.rule) != bool(result.rule_text) or (case.rule or "") not in result.rule_text:
-        wrong.append(f"the rule should be \"{case.rule}\", it is \"{result.rule_text}\"")
+    elif bool(case.rule) != bool(result.rule[1]) or (case.rule or "") not in result.rule[1]:
+        wrong.append(f"the rule should be \"{case.rule or 'none'}\", it is \"{result.rule[1] or 'none'}\"")
     if not result.delivered:
         return
     for name, text in case.expect:
@@ -199,7 +203,7 @@ def stay(stage):
     while stage.gate.alive():
         records = stage.gate.records()
         for record in records[seen:]:
-            show.record(record, *rule_of(stage, record))
+            show.record(record, *rule_of(record.get("rule")))
         seen = len(records)
         time.sleep(0.2)
     raise SystemExit("demo: sekisho has ended\n" + stage.gate.errors())

@@ -53,9 +53,9 @@ def rule_between():
 
 
 def decided(result):
-    if result.rule_text:
-        return f"{result.rule_place}\n{result.rule_text}"
-    return "none refused it"
+    if result.rule[0]:
+        return "\n".join(result.rule)
+    return "none refused it" + (",\nchanged by {}\n{}".format(*result.edit) if result.edit[0] else "")
 
 
 def table(results):
@@ -68,7 +68,7 @@ def table(results):
         reply = f"{code} " + " ".join(result.reply.text.split())
         row([cell(f"{number} {case.title}\n{case.does}", COLUMNS[0][1]), cell(reply, COLUMNS[1][1]),
              cell(decided(result), COLUMNS[2][1])],
-            [bold_first, COLOURS.get(code[0], "0"), bold_first if result.rule_text else "0"])
+            [bold_first, COLOURS.get(code[0], "0"), bold_first if result.rule[0] else "0"])
 
 
 # ---- one message ---------------------------------------------------------------------------------------
@@ -77,16 +77,16 @@ def table(results):
 def headers(result):
     if not result.delivered:
         return
-    heading(f"What bob got of message 4: our own result on top, the forged ones gone, another's left alone")
+    heading("What bob got of message 4: our own result on top, the forged ones gone, another's left alone")
     header = result.delivered.raw.split(b"\n\n", 1)[0].decode("utf-8", "replace")
     ours = False
     for line in header.split("\n"):
         if not line.startswith((" ", "\t")):
             ours = line.startswith("Authentication-Results: mx.example.org")
         print("  " + paint(line.replace("\t", "        "), "1" if ours else "0"))
-    print("\n  It had been sent with:")
+    print("\n  The stranger had written:\n")
     for field in result.case.fields:
-        print("  " + field)
+        print("  " + paint(field, "31"))
 
 
 # ---- what to do next -------------------------------------------------------------------------------------
@@ -113,17 +113,20 @@ def verdict(results, seconds):
 
 def how_to_talk(stage):
     mx, submission = (f"127.0.0.1:{stage.mta.ports[name]}" for name in ("mx", "submission"))
-    heading("It goes on running until Ctrl-C. Talk to it (swaks is in the package swaks):")
+    program, file, zone = os.path.relpath(stage.program), stage.gate.file, stage.directory + "/zone"
+    heading("It goes on running until Ctrl-C. Talk to it:")
     print(f"""  swaks --server {mx} --xclient-addr 198.51.100.66 --from you@good.example --to bob@example.org
   swaks --server {mx} --xclient-addr 203.0.113.5 --from you@good.example --to bob@example.org
   swaks --server {submission} -tls --auth PLAIN --auth-user alice@example.org --auth-password secret \\
         --from bob@example.org --to bob@example.org
 
-  policy   {stage.gate.file}
-           after a change: {os.path.relpath(os.environ['SEKISHO']) if 'SEKISHO' in os.environ else 'sekisho'} reload -c {stage.gate.file}
-  zone     {stage.directory}/zone (read anew at every question)
+  policy   {file}
+           after a change: {program} reload -c {file}
+  zone     {zone} (read anew when it changes)
   mail     {stage.mta.inbox}
   records  {stage.gate.record_file}
+  why      {program} explain -c {file} --zone {zone} \\
+               --client 198.51.100.66 --helo stranger.example --sender you@good.example
 """)
     sys.stdout.flush()
 
