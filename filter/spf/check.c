@@ -72,6 +72,7 @@ static bool terms_evaluate(struct spf_run *run, struct spf_frame *frame, struct 
 	for (size_t i = 0; i < record->term_count; i++) {
 		switch (spf_mechanism_match(run, frame, &record->terms[i])) {
 		case SPF_NO_MATCH:
+		case SPF_NO_NAME:
 			break;
 		case SPF_MATCH:
 			match->term = spf_frame_word(frame, record->terms[i].text);

@@ -34,10 +34,16 @@ bool spf_count_lookup(struct spf_run *run)
 /* Counts the term and finds its domain; other than SPF_MATCH: there is nothing to ask. */
 static enum spf_matched target_open(struct attempt *at)
 {
+	enum spf_matched result;
+
 	if (!spf_count_lookup(at->run))
 		return give_up(at, SPF_PERMANENT, SLICE("more than 10 terms ask the DNS"));
 	at->lookup = at->run->lookups;
-	return spf_target(at->run, at->frame, &at->term->target, &at->target, &at->note);
+	result = spf_target(at->run, at->frame, &at->term->target, &at->target, &at->note);
+	if (result != SPF_NO_NAME)
+		return result;
+	/* RFC 7208 4.8 leaves it open; 4.3 and 5.2 make it an error for an include. */
+	return at->term->mechanism == SPF_INCLUDE ? SPF_PERMANENT : SPF_NO_MATCH;
 }
 
 /* Asks what the term is about. SPF_MATCH: there are records. RFC 7208 4.6.4: a term counts once as void. */

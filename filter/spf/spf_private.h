@@ -136,7 +136,8 @@ struct spf_frame {
 	bool shown; /* a step has its text */
 };
 
-enum spf_matched { SPF_NO_MATCH, SPF_MATCH, SPF_TEMPORARY, SPF_PERMANENT };
+/* SPF_NO_NAME: the target is no domain name; only spf_target says it. */
+enum spf_matched { SPF_NO_MATCH, SPF_MATCH, SPF_TEMPORARY, SPF_PERMANENT, SPF_NO_NAME };
 
 /* RFC 7208 4: the result for a domain. */
 enum spf_result spf_check_domain(struct spf_run *, struct slice domain, unsigned depth, struct spf_match *match_r);
@@ -147,8 +148,7 @@ bool spf_count_lookup(struct spf_run *);
 /* mechanism.c: does the term match? Adds its step. */
 enum spf_matched spf_mechanism_match(struct spf_run *, struct spf_frame *, const struct spf_term *);
 
-/* target.c: the domain a term is about, in the arena. SPF_MATCH: it can be asked for; SPF_NO_MATCH: it is no name, and
- * why_r says so. */
+/* target.c: the domain a term is about, in the arena. SPF_MATCH: it can be asked for; else why_r says why not. */
 enum spf_matched spf_target(struct spf_run *, const struct spf_frame *, const struct spf_string *,
 			    struct slice *domain_r, struct slice *why_r);
 

@@ -144,8 +144,8 @@ enum spf_matched spf_target(struct spf_run *run, const struct spf_frame *frame, 
 		*domain_r = question_name(*domain_r, run->arena);
 		return SPF_MATCH;
 	}
-	*why_r = SLICE("that is no domain name"); /* RFC 7208 4.8: undefined; it is never asked for */
-	return SPF_NO_MATCH;
+	*why_r = SLICE("that is no domain name"); /* it is never asked for */
+	return SPF_NO_NAME;
 }
 
 bool spf_name_valid(struct slice name)

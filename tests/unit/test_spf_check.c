@@ -65,7 +65,9 @@ static const char zone[] =
     "loop.example TXT \"v=spf1 redirect=loop.example\"\n"
     "inc-loop.example TXT \"v=spf1 include:inc-loop.example -all\"\n"
     "dot.example TXT \"v=spf1 a:host.example. -all\"\n"
-    "long.example TXT \"v=spf1 a:%{l}.%{l}.%{l}.%{l}.%{l}.host.example -all\"\n";
+    "bad-a.example TXT \"v=spf1 a:x..example exists:%{l}.example ~all\"\n"
+    "bad-inc.example TXT \"v=spf1 ?include:x..example ~all\"\n"
+    "bad-red.example TXT \"v=spf1 redirect=%{l}.example\"\n";
 
 static void results_are_those_of_rfc_7208(void **state)
 {
