@@ -135,6 +135,12 @@ static void results_are_those_of_rfc_7208(void **state)
 	    {"192.0.2.1", "a@inc-loop.example", "permerror", "", 10, 0, "",
 	     "inc-loop.example: include:inc-loop.example: more than 10 terms ask the DNS"},
 	    {"192.0.2.77", "a@dot.example", "pass", "a:host.example.", 1, 0, "", ""},
+	    /* A target that is no name: none of its kind, no void look-up; an include of nothing is an error. */
+	    {"192.0.2.1", ".@bad-a.example", "softfail", "~all", 2, 0, "", ""},
+	    {"192.0.2.1", "a@bad-inc.example", "permerror", "", 1, 0, "",
+	     "bad-inc.example: ?include:x..example: that is no domain name"},
+	    {"192.0.2.1", "a.@bad-red.example", "permerror", "", 1, 0, "",
+	     "bad-red.example: redirect=%{l}.example: that is no domain name"},
 	    /* No identity. */
 	    {"192.0.2.1", "a@", "none", "", 0, 0, "", "there is no domain"},
 	    {"192.0.2.1", "a@localhost", "none", "", 0, 0, "", "the identity is no full domain name"},

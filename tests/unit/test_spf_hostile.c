@@ -129,6 +129,31 @@ static void records_at_the_size_of_a_message_cost_bounded_memory(void **state)
 	}
 }
 
+/* 300 KB of text records beside a record that is one. */
+static void many_big_texts_of_others_do_not_hide_a_record(void **state)
+{
+	struct arena *arena = arena_new();
+	struct bench bench;
+	struct text text;
+
+	(void)state;
+	text_init(&text, arena, 1 << 20);
+	text_printf(&text, "x.example TXT \"v=spf1 ip4:192.0.2.1 -all\"\n");
+	for (int record = 0; record < 5; record++) {
+		text_printf(&text, "x.example TXT \"v=spf10 %d\"", record);
+		for (int i = 0; i < 240; i++)
+			text_printf(&text, " \"%0250d\"", i);
+		text_add_char(&text, '\n');
+	}
+	assert_true(text.n > 300000);
+	bench_open(&bench, text_slice(&text), DNS_BUDGET_QUESTIONS);
+	check(&bench, "192.0.2.1", "a@x.example", "h");
+	assert_int_equal(bench.outcome.result, SPF_PASS);
+	assert_true(arena_used(bench.arena) < 64 * 1024);
+	bench_close(&bench);
+	arena_free(arena);
+}
+
 static void a_trace_is_bounded(void **state)
 {
 	struct arena *arena = arena_new();
@@ -158,6 +183,7 @@ int main(void)
 	    cmocka_unit_test(ten_names_of_a_client_are_looked_at),
 	    cmocka_unit_test(a_budget_that_is_used_up_is_a_temperror_and_never_a_fail),
 	    cmocka_unit_test(records_at_the_size_of_a_message_cost_bounded_memory),
+	    cmocka_unit_test(many_big_texts_of_others_do_not_hide_a_record),
 	    cmocka_unit_test(a_trace_is_bounded),
 	};
 
