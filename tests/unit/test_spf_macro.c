@@ -144,6 +144,7 @@ static void a_name_over_253_bytes_loses_labels_on_the_left(void **state)
 	values.of['l' - 'a'] = (struct slice){label, 241};
 	assert_int_equal(domain_of("%{l}.a.b.example", &values, arena).n, 253);
 	assert_int_equal(domain_of("%{l}.a.b.example.", &values, arena).n, 253);
+	assert_int_equal(domain_of("q.%{l}.a.b.example", &values, arena).n, 253);
 	/* 254: the first label goes, and no more. */
 	values.of['l' - 'a'].n = 242;
 	assert_string_equal(arena_cstring(arena, domain_of("%{l}.a.b.example", &values, arena)), "a.b.example");
