@@ -19,23 +19,23 @@ extern const char *const spf_result_names[8]; /* "none" ... NULL */
 
 struct spf_request {
 	struct ip client;
-	struct slice helo;   /* as the client said it, for %{h} */
-	struct slice local;  /* local part of the identity; "" means "postmaster" (RFC 7208 4.3) */
-	struct slice domain; /* domain of the identity: of MAIL FROM, or the HELO name */
+	struct slice helo;     /* as the client said it, for %{h} */
+	struct slice local;    /* local part of the identity; "" means "postmaster" (RFC 7208 4.3) */
+	struct slice domain;   /* domain of the identity: of MAIL FROM, or the HELO name */
 	struct slice receiver; /* our own name, for %{r} */
 	int64_t now_us;        /* clock_wall_us, for %{t} */
 	bool identity_helo;    /* the identity is the HELO name: what Received-SPF says of it */
 };
 
-/* One term that was evaluated, in the order of evaluation. */
 enum spf_step_result {
 	SPF_STEP_NO_MATCH,
 	SPF_STEP_MATCH,
 	SPF_STEP_ERROR,
-	SPF_STEP_ENTER /* an include or redirect: its terms follow, one deeper; then an include once more, with its result */
+	SPF_STEP_ENTER /* an include or redirect: its terms follow, one deeper; an include then comes again */
 };
 extern const char *const spf_step_names[5]; /* "no match" "match" "error" "enter" NULL */
 
+/* One term that was evaluated, in the order of evaluation. */
 struct spf_step {
 	unsigned depth;      /* 0 for the record of the identity itself */
 	struct slice domain; /* whose record the term stands in */
@@ -44,7 +44,7 @@ struct spf_step {
 	struct slice target; /* the domain it was about after macro expansion; "" when it names none */
 	unsigned lookup;     /* which of the SPF_LOOKUPS_MAX it was; 0: none */
 	enum spf_step_result result;
-	struct slice note;   /* "2 addresses", "temporary DNS failure", ...; may be "" */
+	struct slice note; /* "2 addresses", "temporary DNS failure", ...; may be "" */
 };
 
 /* All texts live in the arena given to spf_check. Those of steps are as they came: any bytes. */
@@ -52,7 +52,7 @@ struct spf_outcome {
 	enum spf_result result;
 	struct slice domain;      /* the domain that was asked about */
 	struct slice mechanism;   /* the term that matched, as written; "" when none did ("default" is not a term) */
-	struct slice explanation; /* for SPF_FAIL: the domain's own words (RFC 7208 6.2), printable ASCII only; "" when it has none */
+	struct slice explanation; /* of a fail: the domain's own words (RFC 7208 6.2) in printable ASCII; may be "" */
 	struct slice reason;      /* for a person: why temperror, permerror or none; "" otherwise */
 	unsigned lookups;         /* terms that caused DNS queries */
 	unsigned void_lookups;

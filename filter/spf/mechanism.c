@@ -210,6 +210,15 @@ static enum spf_matched match_include(struct attempt *at)
 	    [SPF_FAIL] = SPF_NO_MATCH,       [SPF_SOFTFAIL] = SPF_NO_MATCH, [SPF_TEMPERROR] = SPF_TEMPORARY,
 	    [SPF_PERMERROR] = SPF_PERMANENT,
 	};
+	static const char *const notes[] = {
+	    [SPF_NONE] = "the included domain has no SPF record",
+	    [SPF_NEUTRAL] = "the included record says neutral",
+	    [SPF_PASS] = "the included record says pass",
+	    [SPF_FAIL] = "the included record says fail",
+	    [SPF_SOFTFAIL] = "the included record says softfail",
+	    [SPF_TEMPERROR] = "the included record cannot be read now",
+	    [SPF_PERMERROR] = "the included record has an error",
+	};
 	enum spf_matched result = target_open(at);
 	struct spf_match inner;
 	enum spf_result said;
@@ -223,8 +232,7 @@ static enum spf_matched match_include(struct attempt *at)
 	step->lookup = at->lookup;
 	at->lookup = 0;
 	said = spf_check_domain(at->run, at->target, at->frame->depth + 1, &inner);
-	return give_up(at, meaning[said],
-		       arena_printf(at->run->arena, "the included record says %s", spf_result_names[said]));
+	return give_up(at, meaning[said], slice_of(notes[said]));
 }
 
 static enum spf_matched (*const matchers[])(struct attempt *) = {
