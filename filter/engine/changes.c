@@ -81,6 +81,29 @@ static void plan_replace(struct plan *plan, struct slice name, struct slice valu
 		plan_insert(plan, name, value);
 }
 
+static bool is_blank_at(struct slice text, size_t i)
+{
+	return i < text.n && (text.p[i] == ' ' || text.p[i] == '\t');
+}
+
+/* What the sender wrote, byte for byte, except for line ends that fold nothing: behind one of them a new field would
+ * begin. No MTA lets them in; whoever else speaks the protocol may. */
+static struct slice kept(struct slice old, struct arena *arena)
+{
+	struct text text;
+
+	text_init(&text, arena, old.n);
+	for (size_t i = 0; i < old.n; i++) {
+		bool cr_of_fold = old.p[i] == '\r' && i + 1 < old.n && old.p[i + 1] == '\n' && is_blank_at(old, i + 2);
+		bool lf_of_fold = old.p[i] == '\n' && is_blank_at(old, i + 1);
+
+		if (cr_of_fold)
+			continue;
+		text_add_char(&text, (old.p[i] == '\r' || old.p[i] == '\n') && !lf_of_fold ? ' ' : old.p[i]);
+	}
+	return text_slice(&text);
+}
+
 /* The prefix is encoded by itself, so that what the sender wrote stays byte for byte. */
 static struct slice prefixed(struct arena *arena, struct slice prefix, struct slice old)
 {
@@ -88,8 +111,7 @@ static struct slice prefixed(struct arena *arena, struct slice prefix, struct sl
 	struct slice safe = header_safe(words, sizeof("Subject: ") - 1, arena);
 	bool blank = prefix.n && (prefix.p[prefix.n - 1] == ' ' || prefix.p[prefix.n - 1] == '\t');
 
-	if (old.n && (old.p[0] == ' ' || old.p[0] == '\t'))
-		old = slice_from(old, 1);
+	old = kept(is_blank_at(old, 0) ? slice_from(old, 1) : old, arena);
 	if (!slice_equal(safe, words))
 		blank = true; /* an encoded word ends at a blank (RFC 2047 5) */
 	return arena_printf(arena, " %.*s%s%.*s", SLICE_ARGS(safe), blank ? " " : "", SLICE_ARGS(old));

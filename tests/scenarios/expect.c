@@ -112,13 +112,17 @@ void expect_no_notes(struct play *play, struct slice rest)
 		     SLICE_ARGS(record && record->note_count ? record->notes[0].text : SLICE("")));
 }
 
-/* Unfolded, and blanks as one space: how a value is folded is not what a scenario is about. */
+/* Unfolded, and tabs as spaces: how a value is folded is not what a scenario is about. A line end that
+ * folds nothing shows. */
 static struct slice one_line(struct slice value, struct arena *arena)
 {
 	struct slice unfolded = header_unfold(value, arena);
 	struct text text;
 
 	text_init(&text, arena, TEXT_MAX);
+	for (size_t i = 0; i + 1 < value.n; i++)
+		if (value.p[i] == '\n' && value.p[i + 1] != ' ' && value.p[i + 1] != '\t')
+			text_add(&text, SLICE("(broken line) "));
 	for (size_t i = 0; i < unfolded.n; i++)
 		text_add_char(&text, unfolded.p[i] == '\t' ? ' ' : unfolded.p[i]);
 	return text_slice(&text);
