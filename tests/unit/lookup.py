@@ -1,0 +1,165 @@
+#!/usr/bin/python3
+"""lookup.py - `sekisho lookup` over zone text: what it prints, as text and as JSON, and its exit codes.
+
+The program is $SEKISHO. The last line counts the cases.
+"""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+PROGRAM = os.environ.get("SEKISHO", "build/sekisho")
+ZONE = r"""
+example.org TXT "v=spf1 a:relay.example.org include:_spf.example.net -all exp=why.example.org"
+relay.example.org A 192.0.2.1
+_spf.example.net TXT "v=spf1 ip4:198.51.100.0/24 ?all"
+why.example.org TXT "%{i} may not send as %{s}, says %{r}"
+wrong.example TXT "v=spf1 a:\027[31m -all"
+slow.example TIMEOUT
+two.example MX 20 b.two.example
+two.example MX 10 a.two.example
+a.two.example A 192.0.2.10
+a.two.example AAAA 2001:db8::10
+b.two.example A SERVFAIL
+implicit.example A 192.0.2.11
+null.example MX 0 .
+1.2.0.192.in-addr.arpa PTR liar.example
+1.2.0.192.in-addr.arpa PTR relay.example.org
+2.2.0.192.in-addr.arpa PTR liar.example
+3.2.0.192.in-addr.arpa TIMEOUT
+"""
+
+# Arguments, exit code, and what must be in the object; a function looks for itself.
+JSON_CASES = [
+    (["spf", "192.0.2.1", "joe@example.org"], 0,
+     {"result": "pass", "domain": "example.org", "mechanism": "a:relay.example.org", "explanation": "", "reason": "",
+      "lookups": 1, "void-lookups": 0,
+      "trace": [{"depth": 0, "domain": "example.org", "term": "a:relay.example.org", "target": "relay.example.org",
+                 "record": "v=spf1 a:relay.example.org include:_spf.example.net -all exp=why.example.org",
+                 "result": "match", "note": "192.0.2.1", "lookup": 1}]}),
+    (["--receiver", "mx.example", "spf", "203.0.113.9", "<joe@example.org>", "mail.example"], 1,
+     {"result": "fail", "mechanism": "-all", "lookups": 2,
+      "explanation": "203.0.113.9 may not send as joe@example.org, says mx.example"}),
+    (["spf", "192.0.2.1", "<>", "example.org"], 0, {"result": "pass", "domain": "example.org"}),
+    (["spf", "192.0.2.1", "", "example.org"], 0, {"result": "pass", "domain": "example.org"}),
+    (["spf", "203.0.113.9", "<>", "example.org", "--receiver=r"], 1,
+     {"explanation": "203.0.113.9 may not send as postmaster@example.org, says r"}),
+    (["spf", "192.0.2.1", "example.org"], 0, {"result": "pass"}),
+    (["spf", "192.0.2.1", "joe@nothing.example"], 1,
+     {"result": "none", "mechanism": "", "reason": "nothing.example: there is no such name"}),
+    (["spf", "192.0.2.1", "joe@slow.example"], 1, {"result": "temperror"}),
+    (["spf", "192.0.2.1", "joe@wrong.example"], 1,
+     {"result": "permerror",
+      "reason": "wrong.example: a:\\027[31m: it has a byte that is not printable ASCII"}),
+    (["mx", "Two.Example."], 0,
+     {"domain": "two.example", "result": "ok",
+      "hosts": [{"preference": 10, "host": "a.two.example", "addresses": ["192.0.2.10", "2001:db8::10"], "status": "ok"},
+                {"preference": 20, "host": "b.two.example", "addresses": [], "status": "tempfail"}]}),
+    (["mx", "implicit.example"], 0,
+     {"result": "implicit",
+      "hosts": [{"preference": 0, "host": "implicit.example", "addresses": ["192.0.2.11"], "status": "ok"}]}),
+    (["mx", "null.example"], 1, {"result": "null", "hosts": []}),
+    (["mx", "nothing.example"], 1, {"result": "none", "hosts": []}),
+    (["mx", "slow.example"], 1, {"result": "temperror", "hosts": []}),
+    (["ptr", "192.0.2.1"], 0,
+     {"ip": "192.0.2.1", "result": "ok", "name": "relay.example.org",
+      "names": [{"name": "liar.example", "confirmed": False}, {"name": "relay.example.org", "confirmed": True}]}),
+    (["ptr", "192.0.2.2"], 1, {"result": "none", "name": None, "names": [{"name": "liar.example", "confirmed": False}]}),
+    (["ptr", "192.0.2.3"], 1, {"result": "temperror", "name": None, "names": []}),
+    (["ptr", "::ffff:192.0.2.4"], 1, {"ip": "192.0.2.4", "result": "none", "name": None, "names": []}),
+]
+
+# Arguments, exit code, and texts that must be in what is printed.
+TEXT_CASES = [
+    (["spf", "203.0.113.9", "joe@example.org"], 1,
+     ["example.org: v=spf1 a:relay.example.org include:_spf.example.net -all exp=why.example.org\n",
+      "no match: 192.0.2.1 (lookup 1 of 10)\n", "follow _spf.example.net (lookup 2 of 10)\n",
+      "    _spf.example.net: v=spf1 ip4:198.51.100.0/24 ?all\n", "no match: the included record says neutral\n",
+      "result       fail\n", "matched by   -all\n", "explanation  203.0.113.9 may not send as joe@example.org, says ",
+      "lookups      2 of 10, void 0 of 2\n"]),
+    (["spf", "192.0.2.1", "joe@wrong.example"], 1, ["a:\\027[31m", "result       permerror\n"]),
+    (["mx", "two.example"], 0, ["   10 a.two.example  192.0.2.10  2001:db8::10\n",
+                                "   20 b.two.example  temporary DNS failure\n"]),
+    (["mx", "implicit.example"], 0, ["implicit MX"]),
+    (["mx", "null.example"], 1, ["null MX"]),
+    (["ptr", "192.0.2.1"], 0, ["  relay.example.org  leads back to the address\n", "  liar.example  does not exist\n"]),
+    (["--help"], 0, ["--zone FILE", "--resolver ADDR[@PORT]", "Exit code"]),
+]
+
+# Arguments, exit code, and a text of the one line on standard error.
+WRONG_CASES = [
+    ([], 64, "ask spf, mx or ptr"),
+    (["spv"], 64, "spv"),
+    (["spf", "192.0.2.1"], 64, "sekisho lookup spf IP SENDER [HELO]"),
+    (["spf", "192.0.2.1", "a@b.c", "d", "e"], 64, "sekisho lookup spf IP SENDER [HELO]"),
+    (["spf", "192.0.2", "a@b.example"], 64, "192.0.2"),
+    (["spf", "192.0.2.1", "<>"], 64, "HELO"),
+    (["spf", "192.0.2.1", "joe@"], 64, "no domain"),
+    (["spf", "192.0.2.1", "joe"], 64, "neither an address nor a domain"),
+    (["spf", "192.0.2.1", "a" * 5000 + "@b.example"], 64, "too long"),
+    (["mx", "a..b"], 64, "no domain"),
+    (["ptr", "example.org"], 64, "no IP address"),
+    (["--frob", "mx", "a.b"], 64, "--frob"),
+    (["mx", "a.b", "--resolver"], 64, "--resolver needs a value"),
+    (["mx", "a.b", "--resolver", "127.0.0.1"], 64, "exclude"),
+]
+
+# The same, without --zone.
+ALONE_CASES = [
+    (["mx", "a.b", "--resolver", "localhost"], 64, "localhost"),
+    (["mx", "a.b", "--resolver", "127.0.0.1@0"], 64, "127.0.0.1@0"),
+    (["mx", "a.b", "--resolver", "127.0.0.1@65536"], 64, "127.0.0.1@65536"),
+    (["mx", "a.b", "--zone", "/nonexistent/zone"], 66, "/nonexistent/zone"),
+]
+
+
+def run(arguments):
+    return subprocess.run([PROGRAM, "lookup", *arguments], capture_output=True, text=True, timeout=60, check=False)
+
+
+def check_json(arguments, code, wanted):
+    done = run(arguments + ["--json"])
+    answer = json.loads(done.stdout)
+    different = {key: answer.get(key) for key in wanted if answer.get(key) != wanted[key]}
+    return (done.returncode, different) == (code, {}), (done.returncode, different)
+
+
+def check_text(arguments, code, wanted):
+    done = run(arguments)
+    missing = [text for text in wanted if text not in done.stdout]
+    return (done.returncode, missing) == (code, []), (done.returncode, missing, done.stdout)
+
+
+def check_wrong(arguments, code, wanted):
+    done = run(arguments)
+    good = done.returncode == code and wanted in done.stderr and done.stderr.count("\n") == 1 and not done.stdout
+    return good, (done.returncode, done.stderr, done.stdout)
+
+
+def main():
+    passed = failed = 0
+    with tempfile.TemporaryDirectory(prefix="sekisho-lookup-") as scratch:
+        zone = os.path.join(scratch, "zone")
+        bad = os.path.join(scratch, "bad")
+        with open(zone, "w", encoding="ascii") as f:
+            f.write(ZONE)
+        with open(bad, "w", encoding="ascii") as f:
+            f.write("example.org A 192.0.2.999\n")
+        cases = [(check, ["--zone", zone] + arguments, code, wanted)
+                 for check, table in ((check_json, JSON_CASES), (check_text, TEXT_CASES), (check_wrong, WRONG_CASES))
+                 for arguments, code, wanted in table]
+        cases += [(check_wrong, *case) for case in ALONE_CASES]
+        cases.append((check_wrong, ["mx", "a.b", "--zone", bad], 66, "bad:1:"))
+        for check, arguments, code, wanted in cases:
+            good, seen = check(arguments, code, wanted)
+            passed += good
+            failed += not good
+            if not good:
+                print("FAILED lookup %s: wanted %r, %r; got %r" % (" ".join(arguments)[:200], code, wanted, seen))
+    print("%d passed, %d failed" % (passed, failed))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
