@@ -70,104 +70,99 @@ static const char zone[] =
     "bad-inc.example TXT \"v=spf1 ?include:x..example ~all\"\n"
     "bad-red.example TXT \"v=spf1 redirect=%{l}.example\"\n";
 
+static const struct {
+	const char *client, *sender, *result, *mechanism;
+	unsigned lookups, voids;
+	const char *explanation, *reason;
+} results[] = {
+    {"192.0.2.1", "a@plain.example", "pass", "ip4:192.0.2.0/24", 0, 0, "", ""},
+    {"::ffff:192.0.2.1", "a@plain.example", "pass", "ip4:192.0.2.0/24", 0, 0, "", ""},
+    {"2001:db8::1", "a@PLAIN.example.", "pass", "ip6:2001:db8::/32", 0, 0, "", ""},
+    {"203.0.113.1", "a@plain.example", "fail", "-all", 0, 0, "203.0.113.1 is not a sender of plain.example", ""},
+    {"192.0.2.1", "a@tree.example", "pass", "include:plain.example", 1, 0, "", ""},
+    {"203.0.113.1", "a@tree.example", "temperror", "", 4, 0, "",
+     "last.example: a:slow.example: temporary DNS failure (timeout)"},
+    {"192.0.2.1", "a@broken.example", "temperror", "", 0, 0, "", "broken.example: temporary DNS failure (servfail)"},
+    {"192.0.2.1", "a@inc-broken.example", "temperror", "", 1, 0, "",
+     "broken.example: temporary DNS failure (servfail)"},
+    {"192.0.2.1", "a@inc-none.example", "permerror", "", 1, 1, "", "nothing.example: there is no such name"},
+    {"192.0.2.1", "a@red-none.example", "permerror", "", 1, 1, "", "nothing.example: there is no such name"},
+    {"192.0.2.1", "a@red-single.example", "permerror", "", 1, 0, "", "example: that is no full domain name"},
+    {"192.0.2.1", "a@nothing.example", "none", "", 0, 0, "", "nothing.example: there is no such name"},
+    {"192.0.2.1", "a@host.example", "none", "", 0, 0, "", "host.example: it has no TXT record"},
+    {"192.0.2.1", "a@why.example.org", "none", "", 0, 0, "", "why.example.org: it has no SPF record"},
+    {"192.0.2.1", "a@twice.example", "permerror", "", 0, 0, "", "twice.example: there is more than one SPF record"},
+    {"192.0.2.1", "a@wrong.example", "permerror", "", 0, 0, "", "wrong.example: mox: there is no such mechanism"},
+    {"192.0.2.1", "a@empty.example", "neutral", "", 0, 0, "", ""},
+    {"192.0.2.1", "a@mapped.example", "pass", "ip4:192.0.2.1", 0, 0, "", ""},
+    {"192.0.2.77", "a@mx.example", "pass", "mx", 1, 0, "", ""},
+    {"2001:db8::77", "a@mx.example", "pass", "mx", 1, 0, "", ""},
+    {"192.0.2.77", "a@mx-slow.example", "temperror", "", 1, 0, "",
+     "mx-slow.example: mx: slow.example: temporary DNS failure (timeout)"},
+    {"192.0.2.1", "a@mx-void.example", "pass", "ip4:192.0.2.1", 4, 0, "", ""},
+    {"192.0.2.77", "a@ptr.example", "pass", "ptr:host.example", 1, 0, "", ""},
+    {"192.0.2.78", "a@ptr.example", "fail", "-all", 1, 0, "", ""},
+    {"192.0.2.79", "a@ptr.example", "fail", "-all", 1, 0, "", ""},
+    {"192.0.2.80", "a@ptr.example", "fail", "-all", 1, 0, "", ""},
+    {"192.0.2.81", "a@ptr.example", "fail", "-all", 1, 0, "", ""},
+    {"192.0.2.1", "joe@exists.example", "pass", "exists:%{l}._l.example", 1, 0, "", ""},
+    {"192.0.2.1", "a b.star@exists.example", "pass", "exists:%{l}._l.example", 1, 0, "", ""},
+    {"192.0.2.1", "jo..e@exists.example", "fail", "-all", 1, 0, "", ""},
+    /* RFC 8616 4: such a local part is in no name. */
+    {"192.0.2.1", "j\xc3\xb6rg@utf8.example", "fail", "-exists:%{o}.wild.example", 2, 0, "", ""},
+    {"192.0.2.1", "j\xc3\xb6rg@utf8-red.example", "permerror", "", 1, 0, "",
+     "utf8-red.example: redirect=%{s}.wild.example: the local part is not ASCII and so in no name"},
+    {"192.0.2.1",
+     "a@b\xc3\xbc"
+     "cher.example",
+     "pass", "exists:%{d}.wild.example", 1, 0, "", ""},
+    /* A backslash in a record or a local part is a byte, no escape. */
+    {"192.0.2.1", "a\\@slash.example", "fail", "-all", 1, 1, "", ""},
+    {"192.0.2.1", "a\\.b@slash.example", "pass", "exists:%{l}.slash.example", 1, 0, "", ""},
+    {"192.0.2.77", "a@p.example", "pass", "ip4:192.0.2.77", 10, 1, "", ""},
+    {"192.0.2.77", "a@p11.example", "permerror", "", 10, 1, "", "p11.example: a: more than 10 terms ask the DNS"},
+    {"192.0.2.1", "a@void2.example", "pass", "ip4:192.0.2.1", 2, 2, "", ""},
+    {"192.0.2.1", "a@void3.example", "permerror", "", 3, 3, "",
+     "void3.example: exists:host2.example: more than 2 terms ask for names that are not there"},
+    {"192.0.2.1", "a@loop.example", "permerror", "", 10, 0, "",
+     "loop.example: redirect=loop.example: more than 10 terms ask the DNS"},
+    {"192.0.2.1", "a@inc-loop.example", "permerror", "", 10, 0, "",
+     "inc-loop.example: include:inc-loop.example: more than 10 terms ask the DNS"},
+    {"192.0.2.77", "a@dot.example", "pass", "a:host.example.", 1, 0, "", ""},
+    {"192.200.0.1", "a@dual.example", "pass", "a:host.example/8//128", 1, 0, "", ""},
+    {"2001:db8::78", "a@dual.example", "softfail", "~exists:host.example", 2, 0, "", ""},
+    {"2001:db8::2", "a@only6.example", "fail", "-all", 1, 1, "", ""},
+    /* A target that is no name: none of its kind, no void look-up; an include of nothing is an error. */
+    {"192.0.2.1", ".@bad-a.example", "softfail", "~all", 2, 0, "", ""},
+    {"192.0.2.1", "a@bad-inc.example", "permerror", "", 1, 0, "",
+     "bad-inc.example: ?include:x..example: that is no domain name"},
+    {"192.0.2.1", "a.@bad-red.example", "permerror", "", 1, 0, "",
+     "bad-red.example: redirect=%{l}.example: that is no domain name"},
+    /* No identity. */
+    {"192.0.2.1", "a@", "none", "", 0, 0, "", "there is no domain"},
+    {"192.0.2.1", "a@localhost", "none", "", 0, 0, "", "the identity is no full domain name"},
+    {"192.0.2.1", "a@[192.0.2.1]", "none", "", 0, 0, "", "the domain is an address literal"},
+    {"192.0.2.1", "a@ex ample.org", "none", "", 0, 0, "", "the identity is no full domain name"},
+    {"192.0.2.1", "a@\xff\xfe.example", "none", "", 0, 0, "", "the identity is no full domain name"},
+    {"", "a@plain.example", "none", "", 0, 0, "", "the client has no address"},
+};
+
 static void results_are_those_of_rfc_7208(void **state)
 {
-	static const struct {
-		const char *client, *sender, *result, *mechanism;
-		unsigned lookups, voids;
-		const char *explanation, *reason;
-	} cases[] = {
-	    {"192.0.2.1", "a@plain.example", "pass", "ip4:192.0.2.0/24", 0, 0, "", ""},
-	    {"::ffff:192.0.2.1", "a@plain.example", "pass", "ip4:192.0.2.0/24", 0, 0, "", ""},
-	    {"2001:db8::1", "a@PLAIN.example.", "pass", "ip6:2001:db8::/32", 0, 0, "", ""},
-	    {"203.0.113.1", "a@plain.example", "fail", "-all", 0, 0, "203.0.113.1 is not a sender of plain.example",
-	     ""},
-	    {"192.0.2.1", "a@tree.example", "pass", "include:plain.example", 1, 0, "", ""},
-	    {"203.0.113.1", "a@tree.example", "temperror", "", 4, 0, "",
-	     "last.example: a:slow.example: temporary DNS failure (timeout)"},
-	    {"192.0.2.1", "a@broken.example", "temperror", "", 0, 0, "",
-	     "broken.example: temporary DNS failure (servfail)"},
-	    {"192.0.2.1", "a@inc-broken.example", "temperror", "", 1, 0, "",
-	     "broken.example: temporary DNS failure (servfail)"},
-	    {"192.0.2.1", "a@inc-none.example", "permerror", "", 1, 1, "", "nothing.example: there is no such name"},
-	    {"192.0.2.1", "a@red-none.example", "permerror", "", 1, 1, "", "nothing.example: there is no such name"},
-	    {"192.0.2.1", "a@red-single.example", "permerror", "", 1, 0, "", "example: that is no full domain name"},
-	    {"192.0.2.1", "a@nothing.example", "none", "", 0, 0, "", "nothing.example: there is no such name"},
-	    {"192.0.2.1", "a@host.example", "none", "", 0, 0, "", "host.example: it has no TXT record"},
-	    {"192.0.2.1", "a@why.example.org", "none", "", 0, 0, "", "why.example.org: it has no SPF record"},
-	    {"192.0.2.1", "a@twice.example", "permerror", "", 0, 0, "",
-	     "twice.example: there is more than one SPF record"},
-	    {"192.0.2.1", "a@wrong.example", "permerror", "", 0, 0, "",
-	     "wrong.example: mox: there is no such mechanism"},
-	    {"192.0.2.1", "a@empty.example", "neutral", "", 0, 0, "", ""},
-	    {"192.0.2.1", "a@mapped.example", "pass", "ip4:192.0.2.1", 0, 0, "", ""},
-	    {"192.0.2.77", "a@mx.example", "pass", "mx", 1, 0, "", ""},
-	    {"2001:db8::77", "a@mx.example", "pass", "mx", 1, 0, "", ""},
-	    {"192.0.2.77", "a@mx-slow.example", "temperror", "", 1, 0, "",
-	     "mx-slow.example: mx: slow.example: temporary DNS failure (timeout)"},
-	    {"192.0.2.1", "a@mx-void.example", "pass", "ip4:192.0.2.1", 4, 0, "", ""},
-	    {"192.0.2.77", "a@ptr.example", "pass", "ptr:host.example", 1, 0, "", ""},
-	    {"192.0.2.78", "a@ptr.example", "fail", "-all", 1, 0, "", ""},
-	    {"192.0.2.79", "a@ptr.example", "fail", "-all", 1, 0, "", ""},
-	    {"192.0.2.80", "a@ptr.example", "fail", "-all", 1, 0, "", ""},
-	    {"192.0.2.81", "a@ptr.example", "fail", "-all", 1, 0, "", ""},
-	    {"192.0.2.1", "joe@exists.example", "pass", "exists:%{l}._l.example", 1, 0, "", ""},
-	    {"192.0.2.1", "a b.star@exists.example", "pass", "exists:%{l}._l.example", 1, 0, "", ""},
-	    {"192.0.2.1", "jo..e@exists.example", "fail", "-all", 1, 0, "", ""},
-	    /* RFC 8616 4: such a local part is in no name. */
-	    {"192.0.2.1", "j\xc3\xb6rg@utf8.example", "fail", "-exists:%{o}.wild.example", 2, 0, "", ""},
-	    {"192.0.2.1", "j\xc3\xb6rg@utf8-red.example", "permerror", "", 1, 0, "",
-	     "utf8-red.example: redirect=%{s}.wild.example: the local part is not ASCII and so in no name"},
-	    {"192.0.2.1",
-	     "a@b\xc3\xbc"
-	     "cher.example",
-	     "pass", "exists:%{d}.wild.example", 1, 0, "", ""},
-	    /* A backslash in a record or a local part is a byte, no escape. */
-	    {"192.0.2.1", "a\\@slash.example", "fail", "-all", 1, 1, "", ""},
-	    {"192.0.2.1", "a\\.b@slash.example", "pass", "exists:%{l}.slash.example", 1, 0, "", ""},
-	    {"192.0.2.77", "a@p.example", "pass", "ip4:192.0.2.77", 10, 1, "", ""},
-	    {"192.0.2.77", "a@p11.example", "permerror", "", 10, 1, "",
-	     "p11.example: a: more than 10 terms ask the DNS"},
-	    {"192.0.2.1", "a@void2.example", "pass", "ip4:192.0.2.1", 2, 2, "", ""},
-	    {"192.0.2.1", "a@void3.example", "permerror", "", 3, 3, "",
-	     "void3.example: exists:host2.example: more than 2 terms ask for names that are not there"},
-	    {"192.0.2.1", "a@loop.example", "permerror", "", 10, 0, "",
-	     "loop.example: redirect=loop.example: more than 10 terms ask the DNS"},
-	    {"192.0.2.1", "a@inc-loop.example", "permerror", "", 10, 0, "",
-	     "inc-loop.example: include:inc-loop.example: more than 10 terms ask the DNS"},
-	    {"192.0.2.77", "a@dot.example", "pass", "a:host.example.", 1, 0, "", ""},
-	    {"192.200.0.1", "a@dual.example", "pass", "a:host.example/8//128", 1, 0, "", ""},
-	    {"2001:db8::78", "a@dual.example", "softfail", "~exists:host.example", 2, 0, "", ""},
-	    {"2001:db8::2", "a@only6.example", "fail", "-all", 1, 1, "", ""},
-	    /* A target that is no name: none of its kind, no void look-up; an include of nothing is an error. */
-	    {"192.0.2.1", ".@bad-a.example", "softfail", "~all", 2, 0, "", ""},
-	    {"192.0.2.1", "a@bad-inc.example", "permerror", "", 1, 0, "",
-	     "bad-inc.example: ?include:x..example: that is no domain name"},
-	    {"192.0.2.1", "a.@bad-red.example", "permerror", "", 1, 0, "",
-	     "bad-red.example: redirect=%{l}.example: that is no domain name"},
-	    /* No identity. */
-	    {"192.0.2.1", "a@", "none", "", 0, 0, "", "there is no domain"},
-	    {"192.0.2.1", "a@localhost", "none", "", 0, 0, "", "the identity is no full domain name"},
-	    {"192.0.2.1", "a@[192.0.2.1]", "none", "", 0, 0, "", "the domain is an address literal"},
-	    {"192.0.2.1", "a@ex ample.org", "none", "", 0, 0, "", "the identity is no full domain name"},
-	    {"192.0.2.1", "a@\xff\xfe.example", "none", "", 0, 0, "", "the identity is no full domain name"},
-	    {"", "a@plain.example", "none", "", 0, 0, "", "the client has no address"},
-	};
-
 	(void)state;
-	for (size_t i = 0; i < COUNT(cases); i++) {
+	for (size_t i = 0; i < COUNT(results); i++) {
 		struct bench bench;
 
 		bench_open(&bench, slice_of(zone), DNS_BUDGET_QUESTIONS);
-		check(&bench, cases[i].client, cases[i].sender, "mail.example.net");
-		if (strcmp(spf_result_names[bench.outcome.result], cases[i].result) != 0)
-			print_error("%s from %s\n", cases[i].sender, cases[i].client);
-		assert_string_equal(spf_result_names[bench.outcome.result], cases[i].result);
-		assert_string_equal(text_of(&bench, bench.outcome.reason), cases[i].reason);
-		assert_string_equal(text_of(&bench, bench.outcome.mechanism), cases[i].mechanism);
-		assert_string_equal(text_of(&bench, bench.outcome.explanation), cases[i].explanation);
-		assert_int_equal(bench.outcome.lookups, cases[i].lookups);
-		assert_int_equal(bench.outcome.void_lookups, cases[i].voids);
+		check(&bench, results[i].client, results[i].sender, "mail.example.net");
+		if (strcmp(spf_result_names[bench.outcome.result], results[i].result) != 0)
+			print_error("%s from %s\n", results[i].sender, results[i].client);
+		assert_string_equal(spf_result_names[bench.outcome.result], results[i].result);
+		assert_string_equal(text_of(&bench, bench.outcome.reason), results[i].reason);
+		assert_string_equal(text_of(&bench, bench.outcome.mechanism), results[i].mechanism);
+		assert_string_equal(text_of(&bench, bench.outcome.explanation), results[i].explanation);
+		assert_int_equal(bench.outcome.lookups, results[i].lookups);
+		assert_int_equal(bench.outcome.void_lookups, results[i].voids);
 		bench_close(&bench);
 	}
 }
