@@ -20,8 +20,9 @@ struct fake {
 	int64_t delay_us, ttl_us;
 	struct dns_answer draft;
 	atomic_uint started, cancelled;
-	atomic_bool *closed; /* set when the resolver closes it; the fake itself is then gone */
-	bool refuses_cancel; /* as a backend whose answer is just coming in */
+	atomic_uint *cancels; /* counts what was cancelled, also when it refused; outlives the fake */
+	atomic_bool *closed;  /* set when the resolver closes it; the fake itself is then gone */
+	bool refuses_cancel;  /* as a backend whose answer is just coming in */
 	pthread_mutex_t lock;
 	pthread_cond_t change;
 	struct fake_held {
@@ -59,6 +60,10 @@ static bool fake_cancel(struct backend *backend, struct flight *flight)
 {
 	struct fake *fake = (struct fake *)backend;
 	bool found = false;
+	if (fake->cancels != NULL) {
+		atomic_fetch_add(fake->cancels, 1);
+		usleep(20000); /* so that others come meanwhile, if they can */
+	}
 	pthread_mutex_lock(&fake->lock);
 	for (size_t i = 0; i < fake->count && !found && !fake->refuses_cancel; i++)
 		if (fake->held[i].flight == flight) {

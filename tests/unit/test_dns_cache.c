@@ -136,6 +136,8 @@ static void stale_answers_end_after_a_day_however_often_they_are_served(void **s
 		assert_int_equal(answer->given.status, DNS_NXDOMAIN);
 		answer_release(answer);
 	}
+	answer_release(settle(cache, "a.test", DNS_TEMPFAIL, "timeout", 0, TTL_TEMPFAIL_US, end - SECOND_US));
+	assert_true(is_fresh(cache, "a.test", end - 1));
 	assert_null(find(cache, "a.test", end));
 	answer = settle(cache, "a.test", DNS_TEMPFAIL, "timeout", 0, TTL_TEMPFAIL_US, end);
 	assert_int_equal(answer->given.status, DNS_TEMPFAIL);

@@ -131,6 +131,19 @@ static void equal_questions_in_flight_are_asked_once(void **state)
 	assert_int_equal(counters.joined + counters.cache_hits, THREADS - 1);
 }
 
+/* A backend may be told only once: its own share in the flight goes with that. */
+static void those_who_wait_in_vain_give_up_a_question_once(void **state)
+{
+	struct resolver_counters counters;
+	struct fake *fake = fake_new(-1);
+	atomic_uint cancels = 0;
+	(void)state;
+	fake->cancels = &cancels;
+	assert_int_equal(all_ask(resolver_new(&fake->backend, "fake", 200 * MS, 64), true, &counters), THREADS);
+	assert_int_equal(cancels, 1);
+	assert_int_equal(counters.timeouts, THREADS);
+}
+
 static void zone_text_answers_many_threads(void **state)
 {
 	char zone[NAMES * 40] = "";
@@ -170,6 +183,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(equal_questions_in_flight_are_asked_once),
+	    cmocka_unit_test(those_who_wait_in_vain_give_up_a_question_once),
 	    cmocka_unit_test(zone_text_answers_many_threads),
 	    cmocka_unit_test(a_slow_backend_answers_many_threads),
 	};
