@@ -202,13 +202,15 @@ static bool may_give_way(const struct dns_answer *draft)
 	return draft->status == DNS_TEMPFAIL && !slice_equal(slice_of(draft->why), SLICE("bogus"));
 }
 
-static struct answer *stale_copy(struct cache *cache, const struct question *question, int64_t now_us)
+struct answer *cache_fallback(struct cache *cache, const struct question *question, int64_t now_us)
 {
 	struct answer *old = cache_find(cache, question, now_us), *copy;
-	if (old == NULL || old->given.status == DNS_TEMPFAIL || answer_is_fresh(old, now_us)) {
+	if (old == NULL || old->given.status == DNS_TEMPFAIL) {
 		answer_release(old);
 		return NULL;
 	}
+	if (answer_is_fresh(old, now_us))
+		return old;
 	struct dns_answer draft = old->given;
 	draft.stale = true;
 	copy = answer_new(question, &draft);
@@ -217,15 +219,12 @@ static struct answer *stale_copy(struct cache *cache, const struct question *que
 	return copy;
 }
 
-struct answer *cache_stale(struct cache *cache, const struct question *question, int64_t now_us)
-{
-	return stale_copy(cache, question, now_us);
-}
-
 struct answer *cache_settle(struct cache *cache, const struct question *question, const struct dns_answer *draft,
 			    int64_t ttl_us, int64_t now_us)
 {
-	struct answer *answer = may_give_way(draft) ? stale_copy(cache, question, now_us) : NULL;
+	struct answer *answer = may_give_way(draft) ? cache_fallback(cache, question, now_us) : NULL;
+	if (answer != NULL && answer_is_fresh(answer, now_us))
+		return answer;
 	if (answer != NULL) {
 		answer->fresh_until_us = smaller(now_us + STALE_RECHECK_US, answer->stale_until_us);
 	} else {

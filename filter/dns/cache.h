@@ -46,8 +46,9 @@ void cache_put(struct cache *, struct answer *, int64_t now_us);
 struct answer *cache_settle(struct cache *, const struct question *, const struct dns_answer *draft, int64_t ttl_us,
 			    int64_t now_us);
 
-/* What is known of the question past its time, marked stale and held; NULL when there is nothing. */
-struct answer *cache_stale(struct cache *, const struct question *, int64_t now_us);
+/* What is known of the question although asking failed, held: an answer that is fresh, or one past its time,
+ * marked stale; NULL when there is none. */
+struct answer *cache_fallback(struct cache *, const struct question *, int64_t now_us);
 
 static inline bool answer_is_fresh(const struct answer *answer, int64_t now_us)
 {

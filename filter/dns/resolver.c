@@ -12,7 +12,7 @@
 
 #define ZONE_CACHE       1024      /* answers of zone text kept, with what was parsed out of them */
 #define ZONE_PATIENCE_US SECOND_US /* zone text answers at once */
-#define SWEEP            4 /* overdue flights settled at each start: more than one, so that they cannot pile up */
+#define SWEEP            4 /* overdue flights settled before each start: more than one, so that they cannot pile up */
 
 struct stripe {
 	_Alignas(64) atomic_uint_least64_t counts[COUNTS];
@@ -199,6 +199,7 @@ static void resolver_sweep(struct resolver *resolver)
 struct flight *resolver_send(struct resolver *resolver, const struct question *question, unsigned stripe)
 {
 	bool first;
+	resolver_sweep(resolver);
 	struct flight *flight = flight_join(resolver->flights, question, clock_us() + resolver->timeout_us, &first);
 	if (flight == NULL)
 		return NULL;
@@ -214,7 +215,6 @@ struct flight *resolver_send(struct resolver *resolver, const struct question *q
 		return flight;
 	}
 	resolver_count(resolver, stripe, COUNT_ASKED);
-	resolver_sweep(resolver);
 	flight_hold(resolver->flights, flight); /* the backend's, until it settles it */
 	flight->backend = resolver->backend;
 	resolver->backend->start(resolver->backend, flight);
@@ -229,7 +229,7 @@ struct answer *resolver_await(struct resolver *resolver, struct flight *flight, 
 		resolver_expire(resolver, flight); /* or another one does, in a moment */
 		answer = flight_wait(resolver->flights, flight, patience + SECOND_US);
 	}
-	return answer != NULL ? answer : cache_stale(resolver->cache, &flight->question, clock_us());
+	return answer != NULL ? answer : cache_fallback(resolver->cache, &flight->question, clock_us());
 }
 
 void resolver_leave(struct resolver *resolver, struct flight *flight)

@@ -1,7 +1,7 @@
 /*
  * dns_ask.c - asks the real resolver what it is told to on standard input; for tests.
  *
- *     dns_ask off|permissive|strict TIMEOUT_MS ADDRESS@PORT ...
+ *     dns_ask off|permissive|strict TIMEOUT_MS system|recurse|ADDRESS@PORT ...
  *
  * Commands, one a line, each answered on standard output and closed by a line "done":
  *
@@ -193,11 +193,15 @@ int main(int argc, char **argv)
 	struct error err = {""};
 
 	if (argc < 4 || argc - 3 > DNS_FORWARD_MAX)
-		die("usage: dns_ask off|permissive|strict TIMEOUT_MS ADDRESS@PORT ...");
+		die("usage: dns_ask off|permissive|strict TIMEOUT_MS system|recurse|ADDRESS@PORT ...");
 	while (settings.dnssec < DNSSEC_STRICT && strcmp(argv[1], dnssec_names[settings.dnssec]) != 0)
 		settings.dnssec++;
 	settings.timeout_us = atoi(argv[2]) * INT64_C(1000);
-	for (int i = 3; i < argc; i++)
+	if (strcmp(argv[3], "system") == 0)
+		settings.source = DNS_SYSTEM;
+	if (strcmp(argv[3], "recurse") == 0)
+		settings.source = DNS_RECURSE;
+	for (int i = 3; i < argc && settings.source == DNS_FORWARD; i++)
 		settings.forward[settings.forward_count++] = argv[i];
 	struct resolver *resolver = resolver_open(&settings, &err);
 	if (resolver == NULL)

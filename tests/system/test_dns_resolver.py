@@ -241,6 +241,23 @@ def test_a_server_without_signatures_is_good_enough_but_for_strict(dns, name):
         assert status(asker.one("no." + name)) == "tempfail bogus"
 
 
+def test_the_servers_of_the_system_are_asked(dns, name):
+    dns.zone(f"{name} TXT here", "1.0.0.127.in-addr.arpa PTR here.example.net")
+    with Asker(servers=["system"]) as asker:
+        assert asker.title == "system"
+        assert asker.one(name)["first"] == "here"
+        assert asker.one("1.0.0.127.in-addr.arpa", "PTR")["first"] == "here.example.net"
+    assert dns.asked(name, "TXT") == 1
+
+
+def test_without_a_network_recursion_fails_in_time(dns, name):
+    with Asker(servers=["recurse"]) as asker:
+        assert asker.title == "recurse"
+        answer = asker.one(name)
+        assert answer["status"] == "tempfail" and seconds(answer) < TIMEOUT + SLACK
+    assert dns.asked(name, "TXT") == 0
+
+
 def test_another_server_steps_in_for_a_dead_one(dns, name):
     dns.zone(f"*.{name} TXT here")
     with Asker(servers=("127.0.0.1@54", "127.0.0.1@53")) as asker:

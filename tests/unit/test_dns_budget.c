@@ -239,6 +239,23 @@ static void overdue_hints_are_swept_up_by_new_questions(void **state)
 	bench_close(&bench);
 }
 
+static void a_full_table_of_flights_empties_itself(void **state)
+{
+	struct bench bench = bench_open(-1, 2 * FLIGHT_MAX);
+	char name[32];
+	(void)state;
+	for (int i = 0; i < FLIGHT_MAX; i++) {
+		snprintf(name, sizeof name, "h%d.test", i);
+		dns_hint(bench.budget, slice_of(name), DNS_TXT);
+	}
+	if (clock_us() - bench.started_us < TIMEOUT)
+		assert_says(ask(&bench, "more.test"), DNS_TEMPFAIL, "too many questions");
+	usleep(TIMEOUT);
+	bench.fake->delay_us = 0;
+	assert_says(ask(&bench, "later.test"), DNS_OK, NULL);
+	bench_close(&bench);
+}
+
 static void what_went_stale_is_served_and_counted_when_the_backend_fails(void **state)
 {
 	struct bench bench = bench_open(0, 10);
@@ -380,6 +397,7 @@ int main(void)
 	    cmocka_unit_test(hints_that_nobody_asked_for_do_not_hold_up_the_end),
 	    cmocka_unit_test(an_answer_that_comes_after_its_time_is_kept),
 	    cmocka_unit_test(overdue_hints_are_swept_up_by_new_questions),
+	    cmocka_unit_test(a_full_table_of_flights_empties_itself),
 	    cmocka_unit_test(what_went_stale_is_served_and_counted_when_the_backend_fails),
 	    cmocka_unit_test(what_went_stale_is_served_when_the_deadline_is_short),
 	    cmocka_unit_test(answers_are_parsed_once_and_not_once_a_message),
