@@ -177,7 +177,7 @@ def test_a_deadline_is_kept_that_comes_before_the_timeout(asker, dns, name):
 def test_slow_names_do_not_hold_up_others(asker, dns, name):
     """200 questions in flight at once; number 0 is not slow."""
     dns.zone(f"*.{name} TXT here")
-    dns.fault(*(f"n{n}.{name} TXT slow=1" for n in range(1, 200)))
+    dns.fault(f"n0.{name} TXT slow=0", f"*.{name} TXT slow=1")
     answers = asker.all(200, f"n%d.{name}")
     assert {status(answer) for answer in answers} == {"ok"}
     assert seconds(answers[0]) < 0.5 and all(1 <= seconds(answer) < TIMEOUT for answer in answers[1:])
