@@ -61,12 +61,12 @@ class Mta:
                     found.append(Delivered(path))
         return found
 
-    def delivered(self, token):
-        """The one delivered message with the token; waits for it."""
-        found = wait_for(lambda: self.find(token))
-        assert found, f"{self.name} delivered no message with {token}\n{self.tail()}"
-        assert len(found) == 1, f"{self.name} delivered {len(found)} messages with {token}"
-        return found[0]
+    def delivered(self, token, copies=1):
+        """The delivered message with the token; waits until each recipient has its copy."""
+        found = wait_for(lambda: [self.find(token)] if len(self.find(token)) >= copies else None)
+        assert found, f"{self.name} did not deliver {token}\n{self.tail()}"
+        assert len(found[0]) == copies, f"{self.name} delivered {len(found[0])} messages with {token}"
+        return found[0][0]
 
     def tail(self):
         """The end of the log of the mail server, for a failed test."""

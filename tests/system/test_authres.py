@@ -1,4 +1,6 @@
 """Authentication-Results: forged fields that bear our name are removed, all of them, and others stay."""
+import re
+
 import pytest
 
 import smtp
@@ -26,6 +28,10 @@ FOREIGN = [
     "X-Authentication-Results: mx.example.org; spf=pass smtp.mailfrom=honest.example",
     "ARC-Authentication-Results: i=1; mx.example.org; spf=pass smtp.mailfrom=honest.example",
 ]
+
+
+def outside_of_quotes(value):
+    return re.sub(r'"(\\.|[^"\\])*"', "", value)
 
 
 def stamps(delivered):
@@ -65,12 +71,11 @@ def test_a_sender_cannot_forge_a_clause_by_its_address(daemon, mta, token):
     if replies.mail.code >= 400:
         pytest.skip(f"{mta.name} does not let such an address in: {replies.mail.text}")
     stamp, = stamps(mta.delivered(token))
-    outside = "".join(stamp.split('"')[0::2])  # what stands outside of quotes
-    assert "dkim=pass" not in outside
+    assert "dkim=pass" in stamp and "dkim=pass" not in outside_of_quotes(stamp)
 
 
 def test_a_helo_name_cannot_forge_a_clause(daemon, mta, token):
     replies = smtp.send(mta, "<alice@pass.example.net>", [BOB], smtp.message(token), helo="x;dkim=pass")
     if replies.end is None:
         pytest.skip(f"{mta.name} does not let such a HELO in")
-    assert "dkim=pass" not in "".join(stamps(mta.delivered(token))[0].split('"')[0::2])
+    assert "dkim=pass" not in outside_of_quotes(stamps(mta.delivered(token))[0])

@@ -304,6 +304,7 @@ def test_less_or_more_may_be_offered(daemon, version, actions, protocol):
         except miltc.Closed:
             assert actions == 0 or version < 6, "a full offer must be taken"
             return
+        actions = actions or miltc.VERSION_1_ACTIONS  # so libmilter reads an offer of nothing
         assert got_actions & ~actions == 0 and got_protocol & ~protocol == 0, "it asks for what was not offered"
         m.connect("mail.example.net", "203.0.113.5")
         m.helo("mail.example.net")

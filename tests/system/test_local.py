@@ -61,7 +61,7 @@ def test_a_trusted_network_is_local(daemon, mta, token):
     assert replies.end.code == 250
     assert mta.delivered(token).field("X-Local") == "yes"
     record = daemon.record(sender=f"{token}@fail.example.net")
-    assert record["kind"] == "local" and record["facts"]["trusted"] is True and record["facts"]["local"] is False
+    assert record["kind"] == "local" and record["facts"]["trusted"] is True and record["facts"]["local"] is True
 
 
 def test_a_trusted_network_on_the_submission_port_is_submission(daemon, mta, token):

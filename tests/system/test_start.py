@@ -7,6 +7,7 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
 import time
 
 import pytest
@@ -114,6 +115,15 @@ def test_a_port_in_use_is_unavailable(nameserver, directory):
         assert refuses(("127.0.0.1", 8891))
 
 
+# Becomes the daemon with the socket as descriptor 3 and its own process id in LISTEN_PID, as systemd does it.
+HAND_OVER = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
 def test_a_socket_is_inherited_as_fd_3(nameserver, directory):
     path = directory + "/inherited.sock"
     listener = socket.socket(socket.AF_UNIX)
@@ -121,10 +131,9 @@ def test_a_socket_is_inherited_as_fd_3(nameserver, directory):
     listener.listen(10)
     daemon = sekisho.Daemon(directory, POLICY, listen="fd:3", start=False)
     with open(daemon.errors_file, "a") as errors:
-        # The shell puts its own pid into LISTEN_PID and becomes the daemon, as systemd does it.
         daemon.process = subprocess.Popen(
-            ["sh", "-c", 'exec 3<&"$1"; LISTEN_PID=$$ LISTEN_FDS=1 exec "$2" daemon -c "$3"', "sh", str(listener.fileno()),
-             sekisho.PROGRAM, daemon.file], pass_fds=[listener.fileno()], stdout=errors, stderr=errors)
+            [sys.executable, "-c", HAND_OVER, str(listener.fileno()), sekisho.PROGRAM, "daemon", "-c", daemon.file],
+            pass_fds=[listener.fileno()], stdout=errors, stderr=errors)
     with daemon:
         assert refuses(path)
     assert os.path.exists(path), "a socket that was inherited is not ours to remove"
@@ -237,7 +246,8 @@ def test_verbs_say_when_there_is_no_daemon(nameserver, directory):
 
 
 @pytest.mark.parametrize("line", [b"\n", b"{}\n", b"[]\n", b"nonsense\n", b"\0\xff\xfe\n", b'{"command":"dance"}\n', b'{"command":7}\n',
-                                  b"x" * 2000000 + b"\n", b"[" * 100000 + b"\n"])
+                                  b"x" * 2000000 + b"\n", b"[" * 100000 + b"\n"],
+                         ids=lambda line: repr(line)[:20])
 def test_nonsense_on_the_control_socket_harms_nobody(nameserver, directory, line):
     with sekisho.Daemon(directory, POLICY) as daemon:
         client = socket.socket(socket.AF_UNIX)
