@@ -21,7 +21,7 @@ NO_REPLY = {"header": 0x80, "connect": 0x1000, "helo": 0x2000, "mail": 0x4000, "
             "unknown": 0x20000, "eoh": 0x40000, "body": 0x80000}
 SKIP, RCPT_REJECTED, LEADING_SPACE = 0x400, 0x800, 0x100000
 ALL_ACTIONS, ALL_PROTOCOL = 0x1FF, 0x1FFFFF
-VERSION_1_ACTIONS = 0xF
+VERSION_1_ACTIONS, CHANGE_HEADER = 0xF, 0x10
 STAGES = ("connect", "helo", "mail", "rcpt", "data", "end", "eoh")  # the order of symbol lists
 
 CODES = {b"c": "continue", b"a": "accept", b"r": "reject", b"t": "tempfail", b"d": "discard", b"y": "reply",
