@@ -17,7 +17,8 @@ CMOCKA_GOOD = re.compile(r"\[ (RUN|      OK) ")
 CMOCKA_SKIPPED = re.compile(r"^\[ +SKIPPED +\] ([a-z]\w*)$", re.M)
 OURS = re.compile(r"^(?:.*: )?(\d+) passed, (\d+) failed(?:, (\d+) skipped)?\.?$", re.M)
 OURS_SKIPPED = re.compile(r"^skipped: (.*)$", re.M)
-FAILED_LOG_LINES = 60
+FAILED_LOG_LINES = 40
+WIDTH = 160
 
 
 class Tally:
@@ -115,10 +116,10 @@ def main():
     count_programs(build, tally)
     count_pytest(build, tally)
     for line in tally.skipped:
-        print("  skipped ", line)
+        print("  skipped ", line[:WIDTH])
     for name, text in tally.failures:
-        print("  FAILED  ", name)
-        print("\n".join("      " + line for line in text.splitlines()))
+        print("  FAILED  ", name[:WIDTH])
+        print("\n".join("      " + line[:WIDTH] for line in text.splitlines()))
     print(tally)
     return 1 if tally.failed or not tally.passed else 0
 

@@ -98,7 +98,7 @@ def attach():
                non_smtpd_milters = $smtpd_milters
                milter_default_action = tempfail
 
-  sendmail.mc  INPUT_MAIL_FILTER(`sekisho', `S=inet:8891@127.0.0.1, F=T, T=C:10s;S:20s;R:20s;E:5m')dnl""")
+  sendmail.mc  INPUT_MAIL_FILTER(`sekisho', `S=inet:8891@127.0.0.1, F=T, T=C:30s;S:30s;R:30s;E:5m')dnl""")
 
 
 def verdict(results, seconds):
@@ -121,11 +121,12 @@ def how_to_talk(stage):
         --from bob@example.org --to bob@example.org
 
   policy   {file}
-           after a change: {program} reload -c {file}
+           {program} reload -c {file}
   zone     {zone} (read anew when it changes)
   mail     {stage.mta.inbox}
   records  {stage.gate.record_file}
-  why      {program} explain -c {file} --zone {zone} \\
+  why      {program} explain -c {file} \\
+               --zone {zone} \\
                --client 198.51.100.66 --helo stranger.example --sender you@good.example
 """)
     sys.stdout.flush()

@@ -1,32 +1,62 @@
 #!/usr/bin/python3
-"""manual.py SOURCE - every setting, fact and action that the program knows stands in sekisho.conf(5).
+"""manual.py SOURCE - every setting, fact and action that the program knows has its entry in sekisho.conf(5), and
+every verb in sekisho(8).
 
-The names are read from the tables of the program itself, so that nothing can be added and not described.
+The names are read from the tables of the program, so that nothing can be added and stay undescribed. An entry is a
+line that begins with .It, .Ss or .Sh and holds the name.
 """
 import glob
 import os
 import re
 import sys
 
-MANUAL = "filter/policy/sekisho.conf.5"
-ROW = r'^\s*\{"([a-z][a-z0-9.-]*)",'
+MANUAL, PROGRAM_MANUAL = "filter/policy/sekisho.conf.5", "filter/sekisho.8"
+
+# what, manual, files, how a row of its table begins
+TABLES = (
+    ("fact", MANUAL, "filter/check/*.c", r'^\s*\{"([^"]+)", TYPE_'),
+    ("setting or action", MANUAL, "filter/policy/*.c", r'^\s*\{\.name = "([^"]+)"'),
+    ("resolver setting", MANUAL, "filter/policy/setting_resolver.c", r'\{"([^"]+)", read_'),
+    ("verb", PROGRAM_MANUAL, "filter/main.c", r'^\s*\{"([^"]+)", verb_'),
+)
 
 
-def read(*path):
-    with open(os.path.join(*path)) as f:
+def read(path):
+    with open(path) as f:
         return f.read()
 
 
-def table(text, declaration):
-    """The first words of the rows of the tables declared so."""
-    names = []
-    for body in re.findall(declaration + r"[^;=]*=\s*\{(.*?)^\};", text, re.S | re.M):
-        names += re.findall(ROW, body, re.M)
-    return names
+def names(source, files, row):
+    found = []
+    for path in sorted(glob.glob(os.path.join(source, files))):
+        found += re.findall(row, read(path), re.M)
+    return found
 
 
-def names(source):
-    """(what, name) of everything the policy language knows."""
-    for path in sorted(glob.glob(os.path.join(source, "filter/check/*.c"))):
-        for name in table(read(path), r"struct fact \w*facts\[\]"):
-            yield "fact", name
+def entries(text):
+    """All words of the lines that begin an entry."""
+    words = set()
+    for line in re.findall(r"^\.(?:It|Ss|Sh) (.*)$", text, re.M):
+        words.update(re.split(r"[\s,()\"]+", line.replace("\\&", "")))
+    return words
+
+
+def main():
+    source = sys.argv[1]
+    wrong = count = 0
+    for what, manual, files, row in TABLES:
+        described, found = entries(read(os.path.join(source, manual))), names(source, files, row)
+        if not found:
+            print(f"manual.py: {files} has no row that looks like a {what}: mend the pattern here")
+            wrong += 1
+        for name in found:
+            count += 1
+            if name not in described:
+                print(f"{manual}: no entry for the {what} \"{name}\"")
+                wrong += 1
+    print(f"{count} names, {wrong} without an entry")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
