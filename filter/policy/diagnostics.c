@@ -25,8 +25,7 @@ struct diagnostics {
 	struct slice source;
 	struct diagnostic *found;
 	size_t count, room;
-	size_t errors, warnings; /* kept ones and those beyond the limit */
-	bool cut;
+	size_t errors, warnings;
 };
 
 struct diagnostics *diagnostics_new(void)
@@ -122,10 +121,8 @@ void diagnostics_error(struct diagnostics *d, struct place place, const char *fo
 
 	if (place.statement && diagnostics_knows(d, place.statement))
 		return;
-	if (diagnostics_full(d)) {
-		d->cut = true;
+	if (diagnostics_full(d))
 		return;
-	}
 	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
@@ -154,8 +151,8 @@ const char *diagnostics_line(const struct diagnostics *d, size_t number)
 {
 	if (number < d->count)
 		return d->found[number].text;
-	if (number == d->count && d->cut)
-		return "and more errors; mend these first, then check again";
+	if (number == d->count && diagnostics_full(d))
+		return "and perhaps more errors; mend these first, then check again";
 	return NULL;
 }
 
@@ -221,7 +218,7 @@ char *diagnostics_print(const struct diagnostics *d)
 		if (diagnostic->place.line)
 			print_source(out, source_line(d, diagnostic->place.line), diagnostic->place.column);
 	}
-	if (d->cut)
+	if (diagnostics_full(d))
 		fprintf(out, "%s\n", diagnostics_line(d, d->count));
 	if (fclose(out))
 		die("no memory for the messages about %s", d->file);

@@ -7,7 +7,6 @@
 #include "entry.h"
 #include "values.h"
 
-
 static char lower(char c)
 {
 	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;

@@ -137,11 +137,7 @@ policy:
 stages:
 	%empty { $$ = make(parser, sizeof(*$$)); }
 |	stages stage {
-		if ($2) {
-			$1->last = add_stage($1->last, $2);
-			if (!$1->first)
-				$1->first = $2;
-		}
+		$1->first = add_stage($1->first, $2);
 	}
 |	stages policy {
 		add_policy(parser, $2);
@@ -166,7 +162,10 @@ rules:
 			$1->first = $2;
 		$1->last = $2;
 	}
-|	rules stage { outside(parser, @2, "\"on\" inside of \"on\"; close the one before with } first"); }
+|	rules stage {
+		add_stage($1, $2); /* it is read all the same */
+		outside(parser, @2, "\"on\" inside of \"on\"; close the one before with } first");
+	}
 |	rules policy {
 		add_policy(parser, $2);
 		outside(parser, @2, "a policy inside of \"on\"; close both with } first");
@@ -296,11 +295,16 @@ static void add_policy(struct parser *parser, struct policy_syntax *policy)
 	parser->file->last_policy = policy;
 }
 
-static struct stage_syntax *add_stage(struct stage_syntax *last, struct stage_syntax *stage)
+/* Joins two chains of stages, either of which may be empty. */
+static struct stage_syntax *add_stage(struct stage_syntax *first, struct stage_syntax *stage)
 {
-	if (last)
-		last->next = stage;
-	return stage;
+	struct stage_syntax *tail = first && first->tail ? first->tail : first;
+
+	if (!first || !stage)
+		return first ? first : stage;
+	tail->next = stage;
+	first->tail = stage->tail ? stage->tail : stage;
+	return first;
 }
 
 /* A block in the wrong place nearly always means that a } is missing before it. */
@@ -339,8 +343,6 @@ static const char *advice_about(struct slice written)
 	return NULL;
 }
 
-#define EXPECTED_MAX 8 /* more are no help */
-
 static bool expects(const yypcontext_t *context, yysymbol_kind_t symbol)
 {
 	yysymbol_kind_t expected[YYNTOKENS];
@@ -356,8 +358,8 @@ static bool expects(const yypcontext_t *context, yysymbol_kind_t symbol)
 /* "a fact, "not" or (" */
 static void list_expected(const yypcontext_t *context, char *text, size_t room)
 {
-	yysymbol_kind_t expected[EXPECTED_MAX];
-	int count = yypcontext_expected_tokens(context, expected, EXPECTED_MAX);
+	yysymbol_kind_t expected[YYNTOKENS];
+	int count = yypcontext_expected_tokens(context, expected, YYNTOKENS);
 	size_t n = 0;
 
 	text[0] = '\0';
@@ -378,8 +380,6 @@ static const char *advice_for(const yypcontext_t *context, struct slice written)
 		return "write \"not\" before the fact, as in \"not client in friends\"";
 	if (token == YYSYMBOL_OPEN_BLOCK)
 		return "behind \"policy\" stands its kind, behind \"on\" its stage";
-	if (token == YYSYMBOL_IF && !expects(context, YYSYMBOL_IF) && expects(context, YYSYMBOL_OPEN_BRACE))
-		return "a setting has no condition; rules stand in \"policy KIND { on STAGE { } }\"";
 	if (expects(context, YYSYMBOL_ON) && !expects(context, YYSYMBOL_TRY))
 		return "a policy holds \"on STAGE { rules }\"";
 	if (expects(context, YYSYMBOL_REGEX))

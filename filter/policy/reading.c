@@ -12,9 +12,9 @@ static int unknown_fact(struct compiler *compiler, const struct word *name)
 	bool glued = slice_find(name->text, '=') > 0;
 
 	diagnostics_error(compiler->diagnostics, name->place, "unknown fact \"%s\"; %s", QUOTE(name->text),
-			  near    ? suggestion(name->text, compiler->fact_names).text
-			  : glued ? "write a blank before and behind \"=\""
-				  : "sekisho.conf(5) names them all");
+			  glued  ? "write a blank before and behind \"=\""
+			  : near ? suggestion(name->text, compiler->fact_names).text
+				 : "sekisho.conf(5) names them all");
 	return -1;
 }
 

@@ -86,11 +86,12 @@ struct stage_syntax {
 	struct word name;
 	struct rule_syntax *first, *last;
 	struct stage_syntax *next;
+	struct stage_syntax *tail; /* of the chain that begins here; NULL: itself */
 };
 
 struct policy_syntax {
 	struct word kind;
-	struct stage_syntax *first, *last;
+	struct stage_syntax *first;
 	struct policy_syntax *next;
 };
 

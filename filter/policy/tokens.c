@@ -144,12 +144,22 @@ static void drop_values(struct parser *parser)
 	}
 }
 
+static size_t values_depth(const struct parser *parser)
+{
+	size_t depth = 0;
+
+	while (depth < parser->bracket_count &&
+	       parser->brackets[parser->bracket_count - 1 - depth].kind != BRACKET_BLOCK)
+		depth++;
+	return depth;
+}
+
 /* Remembers a bracket; too deep: 0, and it is dropped. */
 static int open_bracket(struct parser *parser, const struct shaped *found, enum bracket_kind kind, int token)
 {
 	struct place place = parser_place(parser, found->line, found->column);
 
-	if (parser->bracket_count == BRACKETS_MAX) {
+	if (parser->bracket_count == BRACKETS_MAX || values_depth(parser) == NESTING_MAX) {
 		diagnostics_error(parser->diagnostics, place,
 				  "brackets nested more than %d deep; make several rules of this one", NESTING_MAX);
 		return 0;
@@ -290,8 +300,8 @@ static int later_word(const struct parser *parser, const struct shaped *found)
 {
 	if (in_values(parser) && innermost(parser)->kind == BRACKET_VALUES)
 		return WORD;
-	if (!parser->in_condition)
-		return is_word(found, "if") ? IF : WORD;
+	if (!parser->in_condition) /* a setting has none */
+		return parser->bracket_count && is_word(found, "if") ? IF : WORD;
 	for (size_t i = 0; i < sizeof(behind) / sizeof(behind[0]); i++) {
 		if (parser->previous == behind[i].previous)
 			return behind[i].word && is_word(found, behind[i].word) ? behind[i].token : WORD;

@@ -1,0 +1,290 @@
+/*
+ * test_policy_settings.c - settings: what they become, and what is said of wrong ones.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include "policy_text.h"
+
+#define SECOND 1000000
+
+static struct policy *load(const char *text)
+{
+	char *messages;
+	struct policy *policy = load_text(text, NULL, &messages);
+
+	if (!policy || *messages)
+		fail_msg("%s: %s", text, messages);
+	free(messages);
+	return policy;
+}
+
+static void assert_text(struct slice text, const char *expected)
+{
+	if (!slice_equal(text, slice_of(expected)))
+		fail_msg("expected %s, got %.*s", expected, SLICE_ARGS(text));
+}
+
+static void an_empty_file_has_the_defaults(void **state)
+{
+	struct policy *policy = load("");
+	const struct settings *settings = policy_settings(policy);
+
+	(void)state;
+	assert_text(settings->listen.address, "inet:8891@127.0.0.1");
+	assert_int_equal(settings->listen.mode, -1);
+	assert_text(settings->listen.group, "");
+	assert_true(settings->check.authserv_id.n > 0);
+	assert_int_equal(settings->check.trusted_count, 2);
+	assert_int_equal(settings->check.submission_port_count, 2);
+	assert_int_equal(settings->check.submission_ports[0], 587);
+	assert_int_equal(settings->check.submission_ports[1], 465);
+	assert_int_equal(settings->check.submission_name_count, 0);
+	assert_text(settings->user, "");
+	assert_text(settings->group, "");
+	assert_text(settings->control, RUNSTATEDIR "/sekisho/control.sock");
+	assert_int_equal(settings->log, LOG_SYSLOG);
+	assert_false(settings->record_all_facts);
+	assert_false(settings->report_mode);
+	for (unsigned i = 0; checks[i]; i++)
+		assert_int_equal(settings->authres_checks >> i & 1, checks[i]->authres != NULL);
+	assert_false(settings->received_spf);
+	assert_int_equal(settings->drain_us, 30 * SECOND);
+	assert_int_equal(settings->resolver.source, DNS_SYSTEM);
+	assert_int_equal(settings->resolver.dnssec, DNSSEC_PERMISSIVE);
+	assert_int_equal(settings->resolver.timeout_us, 3 * SECOND);
+	assert_int_equal(settings->resolver.cache_entries, 65536);
+	policy_release(policy);
+}
+
+static void settings_become_what_they_say(void **state)
+{
+	struct policy *policy =
+	    load("listen unix:/run/x.sock mode 0660 group postfix\n"
+		 "authserv-id MX.Example.org.\n"
+		 "trusted { 10.0.0.0/8 2001:db8::/32 192.0.2.1 }\n"
+		 "submission { port 2587 daemon-name \"ORIGINATING\" MSA }\n"
+		 "user sekisho\ngroup mail\ncontrol unix:/run/c.sock\nlog file:/var/log/sekisho\n"
+		 "record { facts all }\nmode report\nauthentication-results { spf }\nreceived-spf yes\n"
+		 "drain 2m\n"
+		 "resolver { timeout 500ms dnssec off forward 192.0.2.53 2001:db8::53@5353 cache 1000 }\n");
+	const struct settings *settings = policy_settings(policy);
+
+	(void)state;
+	assert_text(settings->listen.address, "unix:/run/x.sock");
+	assert_int_equal(settings->listen.mode, 0660);
+	assert_text(settings->listen.group, "postfix");
+	assert_int_equal(settings->listen.where.line, 1);
+	assert_text(settings->check.authserv_id, "mx.example.org");
+	assert_int_equal(settings->check.trusted_count, 3);
+	assert_int_equal(settings->check.trusted[1].prefix, 32);
+	assert_int_equal(settings->check.submission_port_count, 1);
+	assert_int_equal(settings->check.submission_ports[0], 2587);
+	assert_int_equal(settings->check.submission_name_count, 2);
+	assert_text(settings->check.submission_names[1], "MSA");
+	assert_text(settings->user, "sekisho");
+	assert_text(settings->group, "mail");
+	assert_text(settings->control, "/run/c.sock");
+	assert_int_equal(settings->log, LOG_FILE);
+	assert_text(settings->log_file, "/var/log/sekisho");
+	assert_true(settings->record_all_facts && settings->report_mode && settings->received_spf);
+	assert_ptr_equal(checks[__builtin_ctz(settings->authres_checks)], fact_check(fact_find(SLICE("spf"))));
+	assert_int_equal(settings->drain_us, 120 * SECOND);
+	assert_int_equal(settings->resolver.source, DNS_FORWARD);
+	assert_int_equal(settings->resolver.forward_count, 2);
+	assert_string_equal(settings->resolver.forward[1], "2001:db8::53@5353");
+	assert_int_equal(settings->resolver.timeout_us, SECOND / 2);
+	assert_int_equal(settings->resolver.dnssec, DNSSEC_OFF);
+	assert_int_equal(settings->resolver.cache_entries, 1000);
+	policy_release(policy);
+}
+
+static void recursion_is_strict_unless_told(void **state)
+{
+	struct policy *policy = load("resolver { recurse }\n");
+
+	(void)state;
+	assert_int_equal(policy_settings(policy)->resolver.source, DNS_RECURSE);
+	assert_int_equal(policy_settings(policy)->resolver.dnssec, DNSSEC_STRICT);
+	policy_release(policy);
+	policy = load("resolver { recurse dnssec permissive }\n");
+	assert_int_equal(policy_settings(policy)->resolver.dnssec, DNSSEC_PERMISSIVE);
+	policy_release(policy);
+}
+
+static void what_is_off_is_off(void **state)
+{
+	struct policy *policy = load("control off\nlog off\nauthentication-results off\ntrusted { }\n");
+
+	(void)state;
+	assert_text(policy_settings(policy)->control, "");
+	assert_int_equal(policy_settings(policy)->log, LOG_OFF);
+	assert_int_equal(policy_settings(policy)->authres_checks, 0);
+	assert_int_equal(policy_settings(policy)->check.trusted_count, 0);
+	policy_release(policy);
+}
+
+static void addresses_to_listen_on_have_four_forms(void **state)
+{
+	static const char *const right[] = {
+	    "inet:8891",      "inet:8891@127.0.0.1", "inet:8891@localhost", "inet6:8891@[::1]",
+	    "inet6:8891@::1", "inet6:8891",          "unix:/run/x",         "fd:3"};
+	static const char *const wrong[] = {"8891",       "inet:0",        "inet:70000",
+					    "inet:8891@", "inet:8891@::1", "inet6:8891@127.0.0.1",
+					    "unix:x",     "unix:",         "fd:x",
+					    "fd:",        "tcp:1",         "inet:8891@a/b",
+					    "/run/x"};
+	char text[256], *messages;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(right) / sizeof(right[0]); i++) {
+		snprintf(text, sizeof(text), "listen %s\n", right[i]);
+		policy_release(load(text));
+	}
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		snprintf(text, sizeof(text), "listen %s\n", wrong[i]);
+		if (load_text(text, NULL, &messages))
+			fail_msg("%s is taken", text);
+		assert_non_null(strstr(messages, "is no address to listen on; write inet:PORT@HOST"));
+		free(messages);
+	}
+	snprintf(text, sizeof(text), "listen unix:/%0*d\n", 107, 1);
+	assert_null(load_text(text, NULL, &messages)); /* longer than a socket's path can be */
+	free(messages);
+}
+
+static void wrong_settings_are_told_with_how_to_write_them(void **state)
+{
+	static const struct {
+		const char *text, *message;
+	} cases[] = {
+	    {"listen inet:1 mode 0660\n", "t:1:15: only a unix: socket has mode and group; write inet:PORT@HOST, "
+					  "inet6:PORT@[ADDRESS], fd:N or unix:/path [mode 0660] [group NAME]"},
+	    {"listen unix:/x mode 999\n",
+	     "t:1:21: \"999\" is no mode in octal; write inet:PORT@HOST, inet6:PORT@[ADDRESS], "
+	     "fd:N or unix:/path [mode 0660] [group NAME]"},
+	    {"mode report\n\nmode enforce\n", "t:3:1: mode is set already in line 1; remove one of them"},
+	    {"listen inet:1\nlisten inet:2\n", "t:2:1: listen is set already in line 1; remove one of them"},
+	    {"drain 11m\n", "t:1:7: drain is between 0ms and 10m; write a time as in 30s or 2m"},
+	    {"drain 5\n", "t:1:7: \"5\" is no time; write a time as in 30s or 2m"},
+	    {"trusted 127.0.0.1\n",
+	     "t:1:9: trusted wants its networks in { }; write networks as in trusted { 127.0.0.0/8 ::1 10.0.0.0/8 }"},
+	    {"trusted { 10.0.0.0/8 x }\n",
+	     "t:1:22: \"x\" is no network; write networks as in trusted { 127.0.0.0/8 ::1 10.0.0.0/8 }"},
+	    {"submission { port smtp }\n",
+	     "t:1:19: \"smtp\" is no port; write submission { port 587 465 } or submission { "
+	     "daemon-name \"ORIGINATING\" }"},
+	    {"submission { port }\n",
+	     "t:1:14: no value behind \"port\"; write submission { port 587 465 } or submission { "
+	     "daemon-name \"ORIGINATING\" }"},
+	    {"user root:x\n", "t:1:6: \"root:x\" is no name of a user; write a name as in user sekisho"},
+	    {"control x\n",
+	     "t:1:9: \"x\" is no path from the root; write a path as in /run/sekisho/control.sock, or off"},
+	    {"log file:x\n", "t:1:5: records do not go to \"file:x\"; write syslog, stderr, off or file:/path"},
+	    {"record { facts some }\n",
+	     "t:1:16: record is never \"some\"; write record { facts used } or record { facts all }"},
+	    {"record all\n",
+	     "t:1:1: record says which facts it keeps; write record { facts used } or record { facts all }"},
+	    {"authentication-results { sfp }\n",
+	     "t:1:26: \"sfp\" has no clause in Authentication-Results; did you mean \"spf\"?; "
+	     "write authentication-results { spf auth } or authentication-results off"},
+	    {"received-spf maybe\n", "t:1:14: received-spf is never \"maybe\"; write yes or no"},
+	    {"authserv-id a_b/c\n", "t:1:13: \"a_b/c\" is no host name; write a name as in mx.example.org"},
+	    {"resolver { timeout 9s }\n", "t:1:20: timeout is a time between 100ms and 8s; write resolver { timeout 3s "
+					  " dnssec permissive  system }"},
+	    {"resolver { dnssec maybe }\n",
+	     "t:1:19: dnssec is off, permissive or strict; write resolver { timeout 3s  dnssec permissive  system }"},
+	    {"resolver { system recurse }\n",
+	     "t:1:19: one of system, forward and recurse is enough, and \"system\" was said; "
+	     "write resolver { timeout 3s  dnssec permissive  system }"},
+	    {"resolver { forward x }\n",
+	     "t:1:20: forward wants addresses of servers, as in 192.0.2.53@53; write resolver { "
+	     "timeout 3s  dnssec permissive  system }"},
+	    {"resolver { forward 192.0.2.53@0 }\n",
+	     "t:1:20: forward wants addresses of servers, as in 192.0.2.53@53; write "
+	     "resolver { timeout 3s  dnssec permissive  system }"},
+	    {"resolver { cache 5 }\n",
+	     "t:1:18: cache is a number of answers between 100 and 10000000; write resolver { timeout "
+	     "3s  dnssec permissive  system }"},
+	    {"resolver { timout 3s }\n",
+	     "t:1:12: resolver knows no \"timout\"; did you mean \"timeout\"?; write resolver { "
+	     "timeout 3s  dnssec permissive  system }"},
+	    {"list x\n", "t:1:1: a list has a name and a file; write list NAME file:/path [on-failure defer|skip]"},
+	    {"list x /etc/x\n", "t:1:8: \"/etc/x\" names no file; write list NAME file:/path [on-failure defer|skip]"},
+	    {"list 1 file:/x\n",
+	     "t:1:6: \"1\" is no name of a list; write list NAME file:/path [on-failure defer|skip]"},
+	    {"list x file:t on-failure ignore\n",
+	     "t:1:26: on-failure is never \"ignore\"; write list NAME file:/path [on-failure defer|skip]"},
+	    {"store lmdb:/var/lib/x\n",
+	     "t:1:1: unknown setting \"store\"; sekisho.conf(5) names them all (rules stand in "
+	     "\"policy KIND { on STAGE { } }\")"},
+	    {"sign example.org { selector s1 key /x }\n",
+	     "t:1:1: unknown setting \"sign\"; sekisho.conf(5) names them all (rules "
+	     "stand in \"policy KIND { on STAGE { } }\")"},
+	    {"litsen inet:1\n", "t:1:1: unknown setting \"litsen\"; did you mean \"listen\"?"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char *messages;
+
+		assert_null(load_text(cases[i].text, NULL, &messages));
+		if (strcmp(messages, cases[i].message))
+			fail_msg("of %s expected\n%s\ngot\n%s", cases[i].text, cases[i].message, messages);
+		free(messages);
+	}
+}
+
+static void forward_servers_are_bounded(void **state)
+{
+	char text[400] = "resolver { forward", *messages;
+
+	(void)state;
+	for (int i = 0; i < DNS_FORWARD_MAX; i++)
+		sprintf(text + strlen(text), " 192.0.2.%d", i);
+	strcat(text, " }\n");
+	policy_release(load(text));
+	strcpy(strchr(text, '}'), "192.0.2.99 }\n");
+	assert_null(load_text(text, NULL, &messages));
+	assert_non_null(strstr(messages, "more than 8 servers"));
+	free(messages);
+}
+
+static void lists_are_bounded_and_named_once(void **state)
+{
+	char *text = NULL, *messages;
+	size_t n = 0;
+	FILE *out = open_memstream(&text, &n);
+
+	(void)state;
+	write_text("friends", "");
+	for (int i = 0; i <= 256; i++)
+		fprintf(out, "list l%d file:friends\n", i);
+	fclose(out);
+	assert_null(load_text(text, NULL, &messages));
+	assert_string_equal(messages, "t:257:1: more than 256 lists; put several into one; write list NAME file:/path "
+				      "[on-failure defer|skip]");
+	free(messages);
+	free(text);
+	assert_null(load_text("list a file:friends\nlist a file:friends\n", NULL, &messages));
+	assert_string_equal(messages, "t:2:6: list a is defined already in line 1; give one of them another name");
+	free(messages);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(an_empty_file_has_the_defaults),
+	    cmocka_unit_test(settings_become_what_they_say),
+	    cmocka_unit_test(recursion_is_strict_unless_told),
+	    cmocka_unit_test(what_is_off_is_off),
+	    cmocka_unit_test(addresses_to_listen_on_have_four_forms),
+	    cmocka_unit_test(wrong_settings_are_told_with_how_to_write_them),
+	    cmocka_unit_test(forward_servers_are_bounded),
+	    cmocka_unit_test(lists_are_bounded_and_named_once),
+	};
+
+	return cmocka_run_group_tests(tests, enter_directory, leave_directory);
+}

@@ -1,0 +1,494 @@
+/*
+ * test_policy_syntax.c - what is a statement, and what is said of one that is none:
+ * files and the messages about them.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include "policy_text.h"
+
+#define MAIL(rules)    "policy inbound {\n on mail {\n" rules "\n }\n}\n"
+#define MESSAGE(rules) "policy inbound {\n on message {\n" rules "\n }\n}\n"
+
+#define NESTING 100
+
+struct expectation {
+	const char *text;
+	const char *messages; /* "" when the file is right */
+};
+
+static void check(const struct expectation *cases, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		char *messages;
+		struct policy *policy = load_text(cases[i].text, NULL, &messages);
+
+		if (strcmp(messages, cases[i].messages))
+			fail_msg("of\n%s\nexpected\n%s\ngot\n%s", cases[i].text, cases[i].messages, messages);
+		assert_int_equal(policy != NULL, *cases[i].messages == '\0');
+		policy_release(policy);
+		free(messages);
+	}
+}
+
+#define CHECK(cases) check(cases, sizeof(cases) / sizeof(cases[0]))
+
+static void a_statement_ends_at_the_end_of_its_line(void **state)
+{
+	static const struct expectation cases[] = {
+	    {"", ""},
+	    {"\n\n  \n", ""},
+	    {"mode report\nlog off\n", ""},
+	    {"mode report", ""},
+	    {"mode\nreport\n", "t:1:1: mode has no value; write enforce or report\n"
+			       "t:2:1: unknown setting \"report\"; did you mean \"record\"?"},
+	    {MAIL("reject 550\n5.7.1"), "t:4:1: unknown action \"5.7.1\"; a rule is [try] ACTION [if CONDITION], and "
+					"sekisho.conf(5) names the actions"},
+	    {"policy local { on mail { log \"x\" } }\n", ""},
+	    {"policy local { on mail { log \"x\" if auth } on rcpt { accept } }\n", ""},
+	    {"mode report\r\nlog off\r\n", ""},
+	};
+
+	(void)state;
+	CHECK(cases);
+}
+
+static void a_line_goes_on_inside_parentheses_and_braces_of_values(void **state)
+{
+	static const struct expectation cases[] = {
+	    {"trusted {\n 127.0.0.0/8\n # a comment\n ::1\n}\n", ""},
+	    {"resolver {\n timeout 3s\n dnssec off\n system\n}\n", ""},
+	    {"resolver { timeout 3s dnssec off recurse cache 1000 }\n", ""},
+	    {MAIL("reject if (auth\n\n or tls\n)"), ""},
+	    {MAIL("reject if not (\n auth\n)"), ""},
+	    {MAIL("reject if spf is {\n fail\n softfail\n}"), ""},
+	    {MESSAGE("reject if header(\n \"Subject\"\n ) is \"x\""), ""},
+	};
+
+	(void)state;
+	CHECK(cases);
+}
+
+static void a_line_goes_on_when_the_next_word_is_if_and_or(void **state)
+{
+	static const struct expectation cases[] = {
+	    {MAIL("reject 550 \"x\"\n if auth\n and tls\n\n # a comment\n or trusted\n log \"y\""), ""},
+	    {MAIL("reject 550 \"x\" if\n auth"),
+	     "t:3:18: the line ends too early; what fits is a fact, \"not\" or (\n"
+	     "t:4:2: unknown action \"auth\"; a rule is [try] ACTION [if CONDITION], and "
+	     "sekisho.conf(5) names the actions"},
+	    {MAIL("reject 550\n not auth"), "t:4:2: unknown action \"not\"; a rule is [try] ACTION [if CONDITION], and "
+					    "sekisho.conf(5) names the actions"},
+	};
+
+	(void)state;
+	CHECK(cases);
+}
+
+static void every_statement_has_one_error_and_all_are_told(void **state)
+{
+	static const struct expectation cases[] = {
+	    {"mode what ever\ndrain 1\nfoo\n" MAIL("rejekt\nreject 999 8.8.8 \"a\" if spf is fial and x\naccept if"),
+	     "t:1:11: mode takes one value; write enforce or report\n"
+	     "t:2:7: \"1\" is no time; write a time as in 30s or 2m\n"
+	     "t:3:1: unknown setting \"foo\"; sekisho.conf(5) names them all (rules stand in \"policy KIND { on STAGE "
+	     "{ } }\")\n"
+	     "t:6:1: unknown action \"rejekt\"; did you mean \"reject\"?\n"
+	     "t:7:8: \"999\" is no reply code; reject takes 500 to 559\n"
+	     "t:8:10: the line ends too early; what fits is a fact, \"not\" or ("},
+	    {MAIL("reject if spf if\nreject \"x\" if auth"), "t:3:15: \"if\" is not expected here; what fits is the "
+							     "end of the line, a comparison, \"and\", \"or\", \"is\", "
+							     "\"in\", \"owned\", \"matches\" or ("},
+	};
+
+	(void)state;
+	CHECK(cases);
+}
+
+static void words_mean_something_only_where_they_stand(void **state)
+{
+	write_text("friends", "a\n");
+	static const struct expectation cases[] = {
+	    {"list in file:friends\nlist if file:friends\nlist policy file:friends\nlist not file:friends\n"
+	     "list is file:friends\nlist by file:friends\nlist accept file:friends\n" MAIL(
+		 "accept if sender in in and sender in if and sender in policy\n"
+		 "accept if sender in not or sender in is or sender in by and sender in accept"),
+	     ""},
+	    {MAIL("reject if auth.user is in"), ""},
+	    {MAIL("reject if auth.user is { not is in if and or owned }"), ""},
+	    {MAIL("reject if auth.user is \"if\""), ""},
+	};
+
+	(void)state;
+	CHECK(cases);
+}
+
+static void a_hash_begins_a_comment_at_the_start_of_a_word(void **state)
+{
+	static const struct expectation cases[] = {
+	    {"# all\n  # of it\nmode report#\n", "t:3:6: mode is never \"report#\"; write enforce or report"},
+	    {"mode report # here\n", ""},
+	    {"mode report #\n#\n", ""},
+	    {MAIL("reject \"# no\"# yes\n"), ""},
+	    {MAIL("reject if sender is a#b@example.org"), ""},
+	};
+
+	(void)state;
+	CHECK(cases);
+}
+
+static void strings_stand_in_double_quotes_on_one_line(void **state)
+{
+	static const struct expectation cases[] = {
+	    {MAIL("reject \"a \\\"quoted\\\" \\\\ word\""), ""},
+	    {MAIL("reject \"one\" \"two\" \"three\""), ""},
+	    {MAIL("reject \"one\nlog \"x\""), "t:3:8: this string is not closed on its line; end it with \" (several "
+					      "strings are several lines of a reply)"},
+	    {MAIL("reject \"a\\n\""),
+	     "t:3:8: an unknown escape in a string; only \\\" and \\\\ are known, write \\\\ for a backslash"},
+	    {MAIL("log \"caf\xC3\xA9\""), ""},
+	    {MAIL("log \"caf\xE9\""), "t:3:5: a string that is not UTF-8; save the file as UTF-8"},
+	    {MAIL("log \"\x01\""), "t:3:5: a control character in a string; remove it"},
+	};
+
+	(void)state;
+	CHECK(cases);
+}
+
+static void a_reply_has_32_lines_at_most(void **state)
+{
+	char text[1000] = "policy inbound { on mail {\nreject", *messages;
+	struct policy *policy;
+
+	(void)state;
+	for (int i = 0; i < REPLY_LINES_MAX; i++)
+		strcat(text, " \"x\"");
+	strcat(text, "\n} }\n");
+	policy = load_text(text, NULL, &messages);
+	assert_string_equal(messages, "");
+	assert_non_null(policy);
+	policy_release(policy);
+	free(messages);
+
+	strcpy(strchr(text, '\n') + 1, "reject \"x\"");
+	for (int i = 0; i < REPLY_LINES_MAX; i++)
+		strcat(text, " \"x\"");
+	strcat(text, "\n} }\n");
+	policy = load_text(text, NULL, &messages);
+	assert_null(policy);
+	assert_string_equal(messages, "t:2:136: more than 32 lines in a reply; say less");
+	free(messages);
+}
+
+static void templates_name_facts_that_are(void **state)
+{
+	static const struct expectation cases[] = {
+	    {MAIL("reject \"%{sender} 100%% %{spf.explanation}\""), ""},
+	    {MESSAGE("log \"%{header(Subject)}\""), ""},
+	    {MESSAGE("log \"%{header(\"Subject\")}\""), ""},
+	    {MESSAGE("log \"%{header(\\\"Subject\\\")}\""), ""},
+	    {MAIL("reject \"to %{sendr}\""), "t:3:14: unknown fact \"sendr\"; did you mean \"sender\"?"},
+	    {MAIL("reject \"a \\\" %{sendr}\""), "t:3:16: unknown fact \"sendr\"; did you mean \"sender\"?"},
+	    {MAIL("reject \"100% sure\""), "t:3:12: a lone \"%\"; write %% for the character, %{fact} for a fact"},
+	    {MAIL("reject \"%{sender\""), "t:3:9: %{ without }; write %{fact}, or %% for the character"},
+	    {MAIL("reject \"%{}\""), "t:3:9: %{} names no fact; write %{fact}, or %% for the character"},
+	    {MESSAGE("log \"%{header}\""), "t:3:8: header needs the name of a field; write header(\"Subject\")"},
+	    {MESSAGE("log \"%{header(Subject}\""),
+	     "t:3:8: a ( without its ) inside of %{ }; write it as %{header(Subject)}"},
+	    {MESSAGE("log \"%{sender(x)}\""), "t:3:15: sender takes no argument; write sender alone"},
+	    {MAIL("log \"%{size}\""),
+	     "t:3:8: size is known from \"on message\" on (this rule stands in \"on mail\", line 2); "
+	     "move the rule to \"on message\""},
+	};
+
+	(void)state;
+	CHECK(cases);
+}
+
+static void expressions_stand_behind_matches_only(void **state)
+{
+	static const struct expectation cases[] = {
+	    {MAIL("reject if helo matches /^a b\\/c#\"{}()$/i # comment"), ""},
+	    {MAIL("reject if helo matches /x/ and auth"), ""},
+	    {MAIL("reject if helo is /x/"),
+	     "t:3:19: \"/x/\" is no domain; write example.org, .example.org for all below it, "
+	     "or any text in quotes"},
+	    {MAIL("reject if helo matches x"),
+	     "t:3:24: \"x\" is not expected here; behind \"matches\" stands an expression, as in matches /^buy now/i"},
+	    {MAIL("reject if helo matches /x"),
+	     "t:3:24: this expression is not closed on its line; end it with / (write \\/ for a slash inside)"},
+	    {MAIL("reject if helo matches /x/g"),
+	     "t:3:24: unknown flag \"g\" behind the expression; only i (case does not count) is known"},
+	    {MAIL("reject if helo matches /a(b/"),
+	     "t:3:28: missing closing parenthesis; mend the expression (pcre2pattern(3))"},
+	};
+
+	(void)state;
+	CHECK(cases);
+}
+
+static void habits_from_other_languages_get_the_right_word(void **state)
+{
+	static const struct expectation cases[] = {
+	    {MAIL("reject if spf == fail"), "t:3:15: \"==\" is not expected here; write \"is\""},
+	    {MAIL("reject if spf != fail"), "t:3:15: \"!=\" is not expected here; write \"is not\""},
+	    {MAIL("reject if auth && tls"), "t:3:16: \"&&\" is not expected here; write \"and\""},
+	    {MAIL("reject if sender not in friends"),
+	     "t:3:18: \"not\" is not expected here; write \"not\" before the fact, as in \"not client in friends\""},
+	    {MAIL("reject unless auth"),
+	     "t:3:8: \"unless\" is not expected here; write reject [CODE [ENHANCED]] [\"text\" ...] "
+	     "(a text stands in quotes)"},
+	    {"reject if auth\n", "t:1:1: unknown setting \"reject\"; sekisho.conf(5) names them all (rules stand in "
+				 "\"policy KIND { on STAGE { } }\")"},
+	};
+
+	(void)state;
+	CHECK(cases);
+}
+
+static void a_bracket_that_is_not_closed_spoils_one_statement(void **state)
+{
+	static const struct expectation cases[] = {
+	    {MAIL("reject if (auth\nreject if x"), "t:3:11: this ( is never closed; add ) where its condition ends\n"
+						   "t:4:11: unknown fact \"x\"; sekisho.conf(5) names them all"},
+	    {MAIL("reject if (auth"), "t:3:11: this ( is never closed; add ) where its condition ends"},
+	    {MAIL("reject if auth)"),
+	     "t:3:15: \")\" is not expected here; what fits is the end of the line, a comparison, \"and\", "
+	     "\"or\", \"is\", \"in\", \"owned\", \"matches\" or ("},
+	    {"trusted { ::1\npolicy inbound {\n on mail { log \"x\" if x }\n}\n",
+	     "t:1:9: this { is never closed; add } behind its last value\n"
+	     "t:3:23: unknown fact \"x\"; sekisho.conf(5) names them all"},
+	    {"policy inbound {\n on mail {\n log \"x\"\n}\n",
+	     "t:1:16: this { is never closed; add } where its block ends"},
+	    {"policy inbound {\n on mail {\n log \"x\"\n on rcpt {\n log \"x\" if x\n }\n}\n",
+	     "t:4:2: \"on\" inside of \"on\"; close the one before with } first\n"
+	     "t:5:13: unknown fact \"x\"; sekisho.conf(5) names them all"},
+	    {"mode report\n}\nlog off\n",
+	     "t:2:1: this } closes nothing; remove it, or look for a { that is missing above"},
+	    {"policy inbound\n{\n}\n", "t:2:1: { stands alone; write it at the end of the line before"},
+	    {"on mail {\n log \"x\"\n}\n",
+	     "t:1:1: \"on\" stands outside of a policy; put it into \"policy inbound { }\", "
+	     "\"policy submission { }\" or \"policy local { }\""},
+	};
+
+	(void)state;
+	CHECK(cases);
+}
+
+static void policies_and_stages_stand_once_and_have_known_names(void **state)
+{
+	static const struct expectation cases[] = {
+	    {"policy inbuond {\n}\n",
+	     "t:1:8: no kind of traffic is named \"inbuond\"; it is one of inbound submission local; "
+	     "did you mean \"inbound\"?"},
+	    {"polciy inbound {\n}\n", "t:1:1: unknown setting \"polciy\"; did you mean \"policy\"?"},
+	    {"policy inbound {\n}\npolicy inbound {\n}\n",
+	     "t:3:8: policy inbound stands in line 1 already; put these rules there"},
+	    {"policy inbound {\n on mial {\n }\n}\n",
+	     "t:2:5: no stage is named \"mial\"; it is one of connect helo mail rcpt "
+	     "message; did you mean \"mail\"?"},
+	    {"policy inbound {\n on mail {\n }\n on mail {\n }\n}\n",
+	     "t:4:5: \"on mail\" stands in line 2 already; put these rules there"},
+	    {"policy inbound {\n reject\n}\n",
+	     "t:2:2: \"reject\" is not expected here; a policy holds \"on STAGE { rules }\""},
+	    {"policy {\n}\n",
+	     "t:1:8: \"{\" is not expected here; behind \"policy\" stands its kind, behind \"on\" its stage"},
+	};
+
+	(void)state;
+	CHECK(cases);
+}
+
+static char *repeated(const char *head, const char *part, size_t count, const char *tail)
+{
+	char *text = calloc(1, strlen(head) + count * strlen(part) + strlen(tail) + 1), *end = text;
+
+	end = stpcpy(end, head);
+	for (size_t i = 0; i < count; i++)
+		end = stpcpy(end, part);
+	strcpy(end, tail);
+	return text;
+}
+
+static void nesting_is_bounded(void **state)
+{
+	char *opens, *closes, *text = NULL, *messages;
+
+	(void)state;
+	for (size_t depth = NESTING; depth < 200000; depth = depth == NESTING ? NESTING + 1 : depth * 40) {
+		opens = repeated("policy inbound {\n on mail {\nreject if ", "(", depth, "auth");
+		closes = repeated("", ")", depth, "\n }\n}\n");
+		assert_true(asprintf(&text, "%s%s", opens, closes) > 0);
+		policy_release(load_text(text, NULL, &messages));
+		if (depth == NESTING)
+			assert_string_equal(messages, "");
+		else
+			assert_non_null(
+			    strstr(messages, "brackets nested more than 100 deep; make several rules of this one"));
+		free(messages);
+		free(text);
+		free(opens);
+		free(closes);
+	}
+	text = repeated("policy inbound {\n on mail {\nreject if ", "not ", 100000, "auth\n }\n}\n");
+	assert_null(load_text(text, NULL, &messages));
+	assert_string_equal(messages, "t:3:411: more than 100 \"not\" in a row; leave them out");
+	free(messages);
+	free(text);
+}
+
+static void a_chain_is_bounded_and_not_deep(void **state)
+{
+	char *text = repeated("policy inbound {\n on mail {\nreject if auth", " or tls", 4000, "\n }\n}\n"), *messages;
+
+	(void)state;
+	policy_release(load_text(text, NULL, &messages));
+	assert_string_equal(messages, "");
+	free(messages);
+	free(text);
+	text = repeated("policy inbound {\n on mail {\nreject if auth", " or tls", 5000, "\n }\n}\n");
+	assert_null(load_text(text, NULL, &messages));
+	assert_string_equal(messages,
+			    "t:3:1: this condition has more than 4096 parts; put the values into a list, or make "
+			    "several rules");
+	free(messages);
+	free(text);
+}
+
+static void errors_are_counted_to_a_hundred(void **state)
+{
+	char *text = repeated("", "nonsense\n", 5000, ""), *messages;
+	struct diagnostics *diagnostics = diagnostics_new();
+
+	(void)state;
+	assert_null(load_text(text, NULL, &messages));
+	assert_string_equal(strrchr(messages, '\n') + 1, "and perhaps more errors; mend these first, then check again");
+	free(messages);
+	free(text);
+	text = repeated("", "reject if (\n", 100000 / 12, "");
+	write_text("t", text);
+	assert_null(policy_load("t", NULL, diagnostics));
+	assert_true(diagnostics_errors(diagnostics) <= 100);
+	diagnostics_free(diagnostics);
+	free(text);
+}
+
+static void a_file_that_is_no_text_is_refused_at_once(void **state)
+{
+	struct diagnostics *diagnostics = diagnostics_new();
+	char *large = repeated("", "# comment\n", 110000, "");
+
+	(void)state;
+	write_file("t", "mode report\n\0\n", 14);
+	assert_null(policy_load("t", NULL, diagnostics));
+	assert_string_equal(diagnostics_line(diagnostics, 0),
+			    "t: byte 13 is NUL, so this is no text file; name the policy file");
+	diagnostics_free(diagnostics);
+
+	diagnostics = diagnostics_new();
+	write_text("t", large);
+	assert_null(policy_load("t", NULL, diagnostics));
+	assert_non_null(strstr(diagnostics_line(diagnostics, 0), "larger than 1048576 bytes"));
+	diagnostics_free(diagnostics);
+	free(large);
+
+	diagnostics = diagnostics_new();
+	assert_null(policy_load("/nowhere/at/all", NULL, diagnostics));
+	assert_string_equal(diagnostics_line(diagnostics, 0),
+			    "/nowhere/at/all: cannot open /nowhere/at/all: No such file or "
+			    "directory; name a policy file that we may read");
+	diagnostics_free(diagnostics);
+}
+
+static void random_bytes_give_errors_and_nothing_else(void **state)
+{
+	static const char alphabet[] = " \n{}()\"#/ifonmailpolicyreject%=<>\\";
+	unsigned char bytes[20000];
+	uint32_t seed = 1;
+
+	(void)state;
+	for (int round = 0; round < 50; round++) {
+		struct diagnostics *diagnostics = diagnostics_new();
+		char *text;
+
+		for (size_t i = 0; i < sizeof(bytes); i++) {
+			seed = seed * 1664525 + 1013904223;
+			bytes[i] = round % 2 ? (unsigned char)alphabet[(seed >> 16) % strlen(alphabet)]
+					     : (unsigned char)(1 + (seed >> 16) % 255);
+		}
+		write_file("t", bytes, sizeof(bytes));
+		assert_null(policy_load("t", NULL, diagnostics));
+		assert_true(diagnostics_errors(diagnostics) > 0 && diagnostics_errors(diagnostics) <= 100);
+		text = diagnostics_print(diagnostics);
+		assert_true(strlen(text) < 200 * 1000);
+		free(text);
+		diagnostics_free(diagnostics);
+	}
+}
+
+static void the_line_is_shown_with_a_caret_below_the_place(void **state)
+{
+	struct diagnostics *diagnostics = diagnostics_new();
+	char *text;
+
+	(void)state;
+	write_text("t",
+		   "policy inbound {\n\ton mail {\n\t\treject \"\xC3\xA9\" if x\n\t\tlog \"\xC3\xA9\"\tif y\n }\n}\n");
+	assert_null(policy_load("t", NULL, diagnostics));
+	text = diagnostics_print(diagnostics);
+	assert_string_equal(text, "t:3:10: a reply is plain ASCII (RFC 5321 4.2); write it in such letters\n"
+				  "\t\t\treject \"\xC3\xA9\" if x\n"
+				  "\t\t\t       ^\n"
+				  "t:4:15: unknown fact \"y\"; sekisho.conf(5) names them all\n"
+				  "\t\t\tlog \"\xC3\xA9\"\tif y\n"
+				  "\t\t\t       \t   ^\n");
+	free(text);
+	diagnostics_free(diagnostics);
+}
+
+static void a_long_line_is_shown_around_the_place(void **state)
+{
+	char *text = repeated("mode ", "x", 100000, " y\n");
+	struct diagnostics *diagnostics = diagnostics_new();
+
+	(void)state;
+	write_text("t", text);
+	free(text);
+	assert_null(policy_load("t", NULL, diagnostics));
+	text = diagnostics_print(diagnostics);
+	assert_true(strlen(text) < 600);
+	assert_non_null(strstr(text, "t:1:100007: "));
+	assert_non_null(strstr(text, "x y\n"));
+	free(text);
+	diagnostics_free(diagnostics);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_statement_ends_at_the_end_of_its_line),
+	    cmocka_unit_test(a_line_goes_on_inside_parentheses_and_braces_of_values),
+	    cmocka_unit_test(a_line_goes_on_when_the_next_word_is_if_and_or),
+	    cmocka_unit_test(every_statement_has_one_error_and_all_are_told),
+	    cmocka_unit_test(words_mean_something_only_where_they_stand),
+	    cmocka_unit_test(a_hash_begins_a_comment_at_the_start_of_a_word),
+	    cmocka_unit_test(strings_stand_in_double_quotes_on_one_line),
+	    cmocka_unit_test(a_reply_has_32_lines_at_most),
+	    cmocka_unit_test(templates_name_facts_that_are),
+	    cmocka_unit_test(expressions_stand_behind_matches_only),
+	    cmocka_unit_test(habits_from_other_languages_get_the_right_word),
+	    cmocka_unit_test(a_bracket_that_is_not_closed_spoils_one_statement),
+	    cmocka_unit_test(policies_and_stages_stand_once_and_have_known_names),
+	    cmocka_unit_test(nesting_is_bounded),
+	    cmocka_unit_test(a_chain_is_bounded_and_not_deep),
+	    cmocka_unit_test(errors_are_counted_to_a_hundred),
+	    cmocka_unit_test(a_file_that_is_no_text_is_refused_at_once),
+	    cmocka_unit_test(random_bytes_give_errors_and_nothing_else),
+	    cmocka_unit_test(the_line_is_shown_with_a_caret_below_the_place),
+	    cmocka_unit_test(a_long_line_is_shown_around_the_place),
+	};
+
+	return cmocka_run_group_tests(tests, enter_directory, leave_directory);
+}

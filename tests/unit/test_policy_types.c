@@ -1,0 +1,362 @@
+/*
+ * test_policy_types.c - what a rule may ask, do and say, and where: rules and what is
+ * said of them; settings and what they become.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include "policy_text.h"
+
+struct expectation {
+	const char *stage, *rule;
+	const char *message; /* without "t:LINE:"; "" when the rule is right */
+};
+
+static const char head[] = "list friends file:friends\nlist owners file:owners\npolicy inbound {\n";
+
+static void check_rules(const struct expectation *cases, size_t count)
+{
+	write_text("friends", "a@example.org\n");
+	write_text("owners", "a a@example.org\n");
+	for (size_t i = 0; i < count; i++) {
+		char *text = NULL, *messages;
+		const char *said;
+		struct policy *policy;
+
+		assert_true(asprintf(&text, "%son %s {\n%s\n}\n}\n", head, cases[i].stage, cases[i].rule) > 0);
+		policy = load_text(text, NULL, &messages);
+		said = strncmp(messages, "t:5:", 4) == 0 ? messages + 4 : messages;
+		if (strcmp(said, cases[i].message))
+			fail_msg("of\n%s: %s\nexpected\n%s\ngot\n%s", cases[i].stage, cases[i].rule, cases[i].message,
+				 said);
+		assert_int_equal(policy != NULL, *messages == '\0');
+		policy_release(policy);
+		free(messages);
+		free(text);
+	}
+}
+
+#define CHECK(cases) check_rules(cases, sizeof(cases) / sizeof(cases[0]))
+
+static void result_words_are_checked(void **state)
+{
+	static const struct expectation cases[] = {
+	    {"mail", "reject if spf is fail", ""},
+	    {"mail", "reject if spf is { fail softfail } and spf.helo is not pass", ""},
+	    {"mail", "reject if spf is fial",
+	     "18: spf is never \"fial\"; it is one of none neutral pass fail softfail temperror permerror; did you "
+	     "mean \"fail\"?"},
+	    {"mail", "reject if spf is { fail hard }",
+	     "25: spf is never \"hard\"; it is one of none neutral pass fail softfail temperror permerror"},
+	    {"mail", "reject if sender.domain.mx is nul",
+	     "31: sender.domain.mx is never \"nul\"; it is one of ok implicit null none temperror; did you mean "
+	     "\"null\"?"},
+	    {"mail", "reject if sender.domain.mx is null", ""},
+	};
+
+	(void)state;
+	CHECK(cases);
+}
+
+static void types_are_checked(void **state)
+{
+	static const struct expectation cases[] = {
+	    {"mail", "reject if auth and not tls", ""},
+	    {"mail", "reject if auth is true",
+	     "19: auth is true or false by itself; write \"if auth\" or \"if not auth\""},
+	    {"mail", "reject if spf", "11: spf is no yes or no by itself; ask what it is, as in spf is none"},
+	    {"mail", "reject if sender",
+	     "11: sender is no yes or no by itself; ask what it is, as in sender is @example.org"},
+	    {"mail", "reject if auth.user",
+	     "11: auth.user is no yes or no by itself; ask what it is, as in auth.user is \"text\", or "
+	     "auth.user is not \"\" for any text"},
+	    {"mail", "reject if client",
+	     "11: client is no yes or no by itself; ask what it is, as in client is 192.0.2.0/24"},
+	    {"message", "reject if size", "11: size is no yes or no by itself; compare it, as in size > 10"},
+	    {"message", "reject if size > 10M and size <= 1GB or size = 0 or size >= 10 or size < 5k", ""},
+	    {"message", "reject if size > big",
+	     "18: size is a number and never \"big\"; write digits, or a size as in 10M"},
+	    {"message", "reject if size matches /1/",
+	     "11: only a text, a domain or an address can match an expression; use \"is\" or a comparison"},
+	    {"message", "reject if size is { 1 2 }", ""},
+	    {"mail", "reject if sender > 3", "11: only a number can be compared; use \"is\""},
+	    {"mail", "reject if spf matches /fail/",
+	     "11: only a text, a domain or an address can match an expression; use \"is\" or a comparison"},
+	    {"mail", "reject if client matches /1/",
+	     "11: only a text, a domain or an address can match an expression; use \"is\" or a comparison"},
+	    {"mail", "reject if client is { 192.0.2.0/24 2001:db8::/32 198.51.100.7 }", ""},
+	    {"mail", "reject if client is 192.0.2.0/33",
+	     "21: \"192.0.2.0/33\" is no network; write 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32"},
+	    {"mail", "reject if client is example.org",
+	     "21: \"example.org\" is no network; write 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32"},
+	    {"mail", "reject if sender is { alice@example.org @example.org .example.org null }", ""},
+	    {"mail", "reject if sender is example.org",
+	     "21: \"example.org\" is no address; write alice@example.org, @example.org, .example.org or null"},
+	    {"mail", "reject if sender is @",
+	     "21: \"@\" is no domain; write alice@example.org, @example.org, .example.org or null"},
+	    {"mail", "reject if sender.domain is { example.org .example.org }", ""},
+	    {"mail", "reject if sender.domain is @example.org",
+	     "28: \"@example.org\" is no domain; write it without \"@\""},
+	    {"mail", "reject if helo is \"[192.0.2.1]\" or client.ptr is \"\"", ""},
+	    {"mail", "reject if helo is null",
+	     "19: only an address can be null (the null sender); write \"\" for an empty text"},
+	    {"mail", "reject if spf is { }", "11: an empty { } is nothing; name a value, or leave the condition out"},
+	    {"mail", "reject if auth.user is \"%{sender}\"",
+	     "24: a condition compares with fixed texts; facts in %{ } stand in replies and headers only"},
+	};
+
+	(void)state;
+	CHECK(cases);
+}
+
+static void lists_and_owners_are_checked(void **state)
+{
+	static const struct expectation cases[] = {
+	    {"mail", "reject if sender in friends or client in friends or helo in friends or auth.user in friends", ""},
+	    {"mail", "reject if sender in freinds", "21: no list is named \"freinds\"; did you mean \"friends\"?"},
+	    {"mail", "reject if sender in x",
+	     "21: no list is named \"x\"; define it with: list NAME file:/path (values of your own stand in { })"},
+	    {"mail", "reject if spf in friends",
+	     "11: lists hold addresses, domains, networks and texts, and this fact is none of them; "
+	     "use \"is\" or a comparison"},
+	    {"mail", "reject if sender in owners",
+	     "21: the list owners says which login owns which address; ask \"sender owned by auth.user\""},
+	    {"mail", "reject if not (sender owned by auth.user)", ""},
+	    {"mail", "reject if auth.user owned by sender",
+	     "11: only an address can be owned; write \"sender owned by auth.user\""},
+	    {"mail", "reject if sender owned by sender",
+	     "27: only a login can own an address; write \"owned by auth.user\""},
+	};
+	char *messages;
+
+	(void)state;
+	CHECK(cases);
+	assert_null(load_text("policy submission { on mail { reject if not (sender owned by auth.user) } }\n", NULL,
+			      &messages));
+	assert_string_equal(
+	    messages, "t:1:46: nobody says who owns an address; define the list: list owners file:/etc/sekisho/owners");
+	free(messages);
+}
+
+static void a_fact_before_its_stage_is_refused_with_both_places(void **state)
+{
+	static const struct expectation cases[] = {
+	    {"connect", "accept if client is 192.0.2.1", ""},
+	    {"connect", "reject if helo is x.example",
+	     "11: helo is known from \"on helo\" on (this rule stands in \"on connect\", line 4); move the rule to "
+	     "\"on helo\" or later"},
+	    {"helo", "reject if not (spf is fail)",
+	     "16: spf is known from \"on mail\" on (this rule stands in \"on helo\", line 4); move the rule to \"on "
+	     "mail\" or later"},
+	    {"mail", "reject if recipient is @example.org",
+	     "11: recipient is known from \"on rcpt\" on (this rule stands in \"on mail\", line 4); move the rule to "
+	     "\"on rcpt\""},
+	    {"mail", "reject if header(\"Subject\") is \"x\"",
+	     "11: header is known from \"on message\" on (this rule stands in \"on mail\", line 4); move the rule to "
+	     "\"on message\""},
+	    {"rcpt", "reject \"%{recipient}\" if recipient is @example.org", ""},
+	    {"message", "reject if recipient is @example.org",
+	     "11: recipient belongs to one recipient and a message can have several (this rule stands in \"on "
+	     "message\", line 4); "
+	     "ask for it in \"on rcpt\""},
+	    {"message", "log \"%{recipient.domain}\"",
+	     "8: recipient.domain belongs to one recipient and a message can have several (this rule stands in \"on "
+	     "message\", line 4); "
+	     "ask for it in \"on rcpt\""},
+	    {"message", "log \"%{sender} %{client} %{helo}\" if spf is fail", ""},
+	};
+
+	(void)state;
+	CHECK(cases);
+}
+
+static void facts_are_known_and_get_their_arguments(void **state)
+{
+	static const struct expectation cases[] = {
+	    {"mail", "reject if spff is fail", "11: unknown fact \"spff\"; did you mean \"spf\"?"},
+	    {"mail", "reject if spf.explnation is \"x\"",
+	     "11: unknown fact \"spf.explnation\"; did you mean \"spf.explanation\"?"},
+	    {"mail", "reject if xyzzyplugh", "11: unknown fact \"xyzzyplugh\"; sekisho.conf(5) names them all"},
+	    {"message", "reject if size=0", "11: unknown fact \"size=0\"; write a blank before and behind \"=\""},
+	    {"message", "reject if header is \"x\"", "11: header needs the name of a field; write header(\"Subject\")"},
+	    {"message", "reject if header(Subject) is \"x\" and header.count(\"To\") > 1", ""},
+	    {"message", "reject if header(\"To:\") is \"x\"",
+	     "18: \"To:\" is no name of a header field; write it without \":\" and blanks"},
+	    {"mail", "reject if sender(\"x\") is null", "18: sender takes no argument; write sender alone"},
+	};
+
+	(void)state;
+	CHECK(cases);
+}
+
+static void reply_codes_are_of_their_class(void **state)
+{
+	static const struct expectation cases[] = {
+	    {"mail", "reject", ""},
+	    {"mail", "defer", ""},
+	    {"mail", "reject 550", ""},
+	    {"mail", "reject 554 5.7.1", ""},
+	    {"mail", "reject \"x\"", ""},
+	    {"mail", "reject 550 \"x\" \"y\"", ""},
+	    {"mail", "defer 451 4.4.3 \"x\"", ""},
+	    {"mail", "reject 451", "8: reject takes a 5xx code; write \"defer 451\", or another code"},
+	    {"mail", "defer 550", "7: defer takes a 4xx code; write \"reject 550\", or another code"},
+	    {"mail", "reject 250", "8: \"250\" is no reply code; reject takes 500 to 559"},
+	    {"mail", "reject 560", "8: \"560\" is no reply code; reject takes 500 to 559"},
+	    {"mail", "reject 55", "8: \"55\" is no reply code; reject takes 500 to 559"},
+	    {"mail", "reject 5.7.1", "8: \"5.7.1\" stands behind a reply code; write \"reject 550 5.7.1\""},
+	    {"mail", "reject 550 4.7.1", "12: \"4.7.1\" is of another class than 550; write 5.7.1"},
+	    {"mail", "reject 550 5.7",
+	     "12: \"5.7\" is no enhanced code; write it as in 5.7.1 (a text stands in quotes)"},
+	    {"mail", "reject 550 5.07.1",
+	     "12: \"5.07.1\" is no enhanced code; write it as in 5.7.1 (a text stands in quotes)"},
+	    {"mail", "reject 550 5.7.1 No", "18: a text without quotes; write it in \" \""},
+	    {"mail", "reject no",
+	     "8: \"no\" is not expected here; write reject [CODE [ENHANCED]] [\"text\" ...] (a text stands in quotes)"},
+	    {"mail", "reject \"\xC3\xA9\"", "8: a reply is plain ASCII (RFC 5321 4.2); write it in such letters"},
+	};
+
+	(void)state;
+	CHECK(cases);
+}
+
+static void a_line_of_a_reply_has_its_bound(void **state)
+{
+	char line[REPLY_LINE_MAX + 2], *text = NULL, *messages;
+
+	(void)state;
+	for (int over = 0; over < 2; over++) {
+		memset(line, 'x', sizeof(line));
+		line[REPLY_LINE_MAX + over] = '\0';
+		assert_true(asprintf(&text, "policy inbound { on mail { reject \"%s\" } }\n", line) > 0);
+		policy_release(load_text(text, NULL, &messages));
+		assert_string_equal(
+		    messages,
+		    over ? "t:1:35: a line of a reply is longer than 480 bytes; write several strings, one a line"
+			 : "");
+		free(messages);
+		free(text);
+	}
+}
+
+static void actions_get_what_they_take(void **state)
+{
+	static const struct expectation cases[] = {
+	    {"mail", "accept \"x\"", "8: nothing stands behind this action but \"if\"; write accept"},
+	    {"mail", "discard if auth", ""},
+	    {"rcpt", "discard if auth",
+	     "1: discard concerns the whole message and \"on rcpt\" one recipient; reject that one, or "
+	     "discard in \"on message\""},
+	    {"rcpt", "accept\nreject\ndefer\nquarantine", ""},
+	    {"mail", "quarantine", ""},
+	    {"mail", "quarantine \"why\"", ""},
+	    {"mail", "quarantine why", "12: one text in quotes fits here; write quarantine [\"reason\"]"},
+	    {"mail", "add-header X-Spam \"yes\"", ""},
+	    {"mail", "add-header \"X-Spam\" \"yes\"", ""},
+	    {"mail", "add-header X-Spam: \"yes\"",
+	     "12: \"X-Spam:\" is no name of a header field; write it without \":\" and blanks"},
+	    {"mail", "add-header X-Spam", "1: the value of the field is missing; write add-header NAME \"value\""},
+	    {"mail", "add-header", "1: the name of a header field is missing; write add-header NAME \"value\""},
+	    {"mail", "add-header X-Spam \"a\" \"b\"",
+	     "23: one value in quotes fits here; write add-header NAME \"value\""},
+	    {"mail", "replace-header Subject \"x\"", ""},
+	    {"mail", "delete-header Received", ""},
+	    {"mail", "delete-header Received \"x\"", "24: one name fits here; write delete-header NAME"},
+	    {"mail", "prefix-subject \"[x] \"", ""},
+	    {"mail", "prefix-subject", "1: a text is missing; write prefix-subject \"text\""},
+	    {"mail", "log \"x\"", ""},
+	    {"mail", "log \"x\" \"y\"", "9: one text in quotes fits here; write log \"text\""},
+	    {"mail", "try reject 550 5.7.1 \"x\" if auth", ""},
+	    {"mail", "try try reject",
+	     "5: unknown action \"try\"; a rule is [try] ACTION [if CONDITION], and sekisho.conf(5) names the actions"},
+	    {"mail", "adheader X \"y\"", "1: unknown action \"adheader\"; did you mean \"add-header\"?"},
+	    {"mail", "sign",
+	     "1: unknown action \"sign\"; a rule is [try] ACTION [if CONDITION], and sekisho.conf(5) names the "
+	     "actions"},
+	};
+
+	(void)state;
+	CHECK(cases);
+}
+
+static void what_is_needed_follows_from_who_reads_it(void **state)
+{
+	static const struct {
+		const char *text;
+		unsigned needs;
+		bool uses_spf[KIND_COUNT];
+	} cases[] = {
+	    {"authentication-results off\n", 0, {false, false, false}},
+	    {"authentication-results off\npolicy inbound { on mail { reject if spf is fail } }\n",
+	     0,
+	     {true, false, false}},
+	    {"authentication-results off\npolicy local { on mail { log \"%{spf}\" } }\n", 0, {false, false, true}},
+	    {"authentication-results { spf }\n", NEED_HEADERS, {true, true, true}},
+	    {"authentication-results { auth }\n", NEED_HEADERS, {false, false, false}},
+	    {"authentication-results off\nreceived-spf yes\n", 0, {true, true, true}},
+	    {"authentication-results off\nrecord { facts all }\n", NEED_HEADERS | NEED_BODY, {true, true, true}},
+	    {"authentication-results off\npolicy local { on message { log \"%{size}\" } }\n",
+	     NEED_HEADERS | NEED_BODY,
+	     {false, false, false}},
+	    {"authentication-results off\npolicy local { on mail { add-header X \"y\" } }\n", 0, {false, false, false}},
+	    {"authentication-results off\npolicy local { on mail { delete-header X } }\n",
+	     NEED_HEADERS,
+	     {false, false, false}},
+	    {"authentication-results off\npolicy local { on mail { prefix-subject \"x\" } }\n",
+	     NEED_HEADERS,
+	     {false, false, false}},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char *messages;
+		struct policy *policy = load_text(cases[i].text, NULL, &messages);
+		const struct check *spf = fact_check(fact_find(SLICE("spf")));
+
+		assert_string_equal(messages, "");
+		if (policy_needs(policy) != cases[i].needs)
+			fail_msg("%s needs %u", cases[i].text, policy_needs(policy));
+		for (int kind = 0; kind < KIND_COUNT; kind++) {
+			if (policy_uses_check(policy, (enum kind)kind, spf) != cases[i].uses_spf[kind])
+				fail_msg("%s: wrong about spf in %s", cases[i].text, kind_names[kind]);
+		}
+		policy_release(policy);
+		free(messages);
+	}
+}
+
+static void a_stage_has_rules_when_any_kind_of_traffic_has(void **state)
+{
+	char *messages;
+	struct policy *policy =
+	    load_text("policy local { on rcpt { accept } }\npolicy inbound { on mail { } }\n", NULL, &messages);
+
+	(void)state;
+	assert_string_equal(messages, "");
+	assert_true(policy_has_rules(policy, STAGE_RCPT));
+	assert_false(policy_has_rules(policy, STAGE_MAIL));
+	assert_int_equal(policy_rules(policy), 1);
+	assert_int_equal(policy_lists(policy), 0);
+	policy_release(policy);
+	free(messages);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(result_words_are_checked),
+	    cmocka_unit_test(types_are_checked),
+	    cmocka_unit_test(lists_and_owners_are_checked),
+	    cmocka_unit_test(a_fact_before_its_stage_is_refused_with_both_places),
+	    cmocka_unit_test(facts_are_known_and_get_their_arguments),
+	    cmocka_unit_test(reply_codes_are_of_their_class),
+	    cmocka_unit_test(a_line_of_a_reply_has_its_bound),
+	    cmocka_unit_test(actions_get_what_they_take),
+	    cmocka_unit_test(what_is_needed_follows_from_who_reads_it),
+	    cmocka_unit_test(a_stage_has_rules_when_any_kind_of_traffic_has),
+	};
+
+	return cmocka_run_group_tests(tests, enter_directory, leave_directory);
+}
