@@ -364,7 +364,7 @@ static void errors_are_counted_to_a_hundred(void **state)
 
 	(void)state;
 	assert_null(load_text(text, NULL, &messages));
-	assert_string_equal(strrchr(messages, '\n') + 1, "and perhaps more errors; mend these first, then check again");
+	assert_non_null(strstr(messages, "\nand perhaps more errors; mend these first, then check again"));
 	free(messages);
 	free(text);
 	text = repeated("", "reject if (\n", 100000 / 12, "");
