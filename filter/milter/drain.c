@@ -13,12 +13,15 @@
 #include <time.h>
 
 #define TICK_US       (2 * 1000 * 1000) /* how soon a changed list is seen */
-#define TICK_DRAIN_US (20 * 1000)       /* how soon we are gone once the last message ended */
+#define TICK_DRAIN_US (20 * 1000)       /* how often we look whether a message is open */
+/* So long no message must have been open. A MAIL without reply may be on its way to us: the mail server does not wait
+ * for us there, and its client has been told to go on. */
+#define QUIET_US (300 * 1000)
 
 struct keeper {
 	struct daemon *daemon;
 	bool draining;
-	int64_t drain_until, refresh_at;
+	int64_t drain_until, quiet_since, refresh_at;
 };
 
 void daemon_post(struct daemon *daemon, unsigned events)
@@ -86,22 +89,30 @@ static void keeper_drain(struct keeper *keeper)
 	struct error err;
 
 	keeper->draining = true;
-	keeper->drain_until = clock_us() + policy_settings(engine_policy(engine))->drain_us;
+	keeper->quiet_since = clock_us();
+	keeper->drain_until = keeper->quiet_since + policy_settings(engine_policy(engine))->drain_us;
 	engine_release(engine);
 	report_line(daemon->report, "info", "draining: %u open messages", (unsigned)daemon->open);
 	if (listener_block(&daemon->listener, &err) != 0)
 		report_line(daemon->report, "error", "%s", err.text);
 }
 
-static bool keeper_drained(const struct keeper *keeper)
+static bool keeper_drained(struct keeper *keeper)
 {
-	return keeper->draining && (keeper->daemon->open == 0 || clock_us() >= keeper->drain_until);
+	int64_t now = clock_us();
+
+	if (!keeper->draining)
+		return false;
+	if (keeper->daemon->open > 0)
+		keeper->quiet_since = now;
+	return now - keeper->quiet_since >= QUIET_US || now >= keeper->drain_until;
 }
 
 void *keeper_run(void *context)
 {
 	struct daemon *daemon = context;
 	struct keeper keeper = {.daemon = daemon};
+	bool drained = false;
 	unsigned events;
 
 	do {
@@ -114,8 +125,9 @@ void *keeper_run(void *context)
 			keeper_drain(&keeper);
 		keeper_refresh(&keeper);
 		conns_progress(daemon);
-	} while (!(events & EVENT_END) && !keeper_drained(&keeper));
-	if (keeper_drained(&keeper))
+		drained = keeper_drained(&keeper);
+	} while (!(events & EVENT_END) && !drained);
+	if (drained)
 		pthread_kill(daemon->main_thread, SIGTERM);
 	return NULL;
 }
