@@ -84,6 +84,7 @@ MASTER = """\
 465 inet n - n - - smtpd -o syslog_name=postfix/smtps
   -o smtpd_tls_wrappermode=yes -o smtpd_tls_security_level=encrypt
   -o milter_macro_daemon_name=SMTPS
+2526 inet n - n - - smtpd -o syslog_name=postfix/unix -o smtpd_milters=unix:{unix}
 pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
@@ -120,12 +121,14 @@ class Postfix(Mta):
     name = "postfix"
     address = space.POSTFIX
     address6 = space.POSTFIX6
+    ports = dict(Mta.ports, unix=2526)  # its milter is behind self.unix
 
     def __init__(self, directory, milter="inet:127.0.0.1:8891"):
         self.d = directory
         self.inbox = os.path.join(directory, "mail/inbox/new")
         self.log = os.path.join(directory, "log/mail.log")
         self.milter = milter
+        self.unix = os.path.join(directory, "milter", "socket")
         self.configure()
         started = subprocess.run(["postfix", "-c", self.d + "/conf", "start"], capture_output=True, text=True, timeout=60)
         if started.returncode != 0:
@@ -139,7 +142,7 @@ class Postfix(Mta):
         return None
 
     def configure(self):
-        for part in ("", "conf", "conf/sasl", "queue", "data", "mail", "log"):
+        for part in ("", "conf", "conf/sasl", "queue", "data", "mail", "log", "milter"):
             os.makedirs(os.path.join(self.d, part), mode=0o755, exist_ok=True)
         postfix, nobody = pwd.getpwnam("postfix"), pwd.getpwnam("nobody")
         os.chown(self.d + "/data", postfix.pw_uid, postfix.pw_gid)
@@ -156,7 +159,7 @@ class Postfix(Mta):
         os.chmod(self.d + "/conf/sasl/sasldb2", 0o640)
         self.write("conf/main.cf", MAIN.format(d=self.d, address=self.address, address6=self.address6, cert=cert, key=key,
                                                milter=self.milter, uid=nobody.pw_uid, gid=nobody.pw_gid))
-        self.write("conf/master.cf", MASTER)
+        self.write("conf/master.cf", MASTER.format(unix=self.unix))
         for name in ("main.cf", "master.cf"):  # files younger than two seconds make Postfix doze
             path = os.path.join(self.d, "conf", name)
             old = os.stat(path).st_mtime - 60

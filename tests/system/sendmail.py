@@ -67,6 +67,8 @@ DAEMON_OPTIONS(`Name=MX6, Family=inet6, Addr={address6}, Port=25')
 DAEMON_OPTIONS(`Name=MAPPED, Family=inet6, Addr=::, Port=2525')
 DAEMON_OPTIONS(`Name=MSA, Family=inet, Addr={address}, Port=587, M=E')
 DAEMON_OPTIONS(`Name=TLSMSA, Family=inet, Addr={address}, Port=465, M=Es')
+DAEMON_OPTIONS(`Name=UNIX, Family=inet, Addr={address}, Port=2526, InputMailFilters=by-unix')
+MAIL_FILTER(`by-unix', `S=unix:{unix}, F=T, T=C:10s;S:20s;R:20s;E:30s')
 INPUT_MAIL_FILTER(`sekisho', `S={milter}, F=T, T=C:10s;S:20s;R:20s;E:30s')
 MAILER(`local')
 MAILER(`smtp')
@@ -93,13 +95,14 @@ class Sendmail(Mta):
     name = "sendmail"
     address = space.SENDMAIL
     address6 = space.SENDMAIL6
-    ports = dict(Mta.ports, mapped=2525)  # an IPv6 socket that IPv4 clients come to as well
+    ports = dict(Mta.ports, mapped=2525, unix=2526)  # an IPv6 socket that IPv4 clients come to as well; milter behind self.unix
 
     def __init__(self, directory, milter="inet:8891@127.0.0.1"):
         self.d = directory
         self.inbox = os.path.join(directory, "mail/new")
         self.log = os.path.join(os.path.dirname(directory), "syslog")
         self.milter = milter
+        self.unix = os.path.join(directory, "milter", "socket")
         self.configure()
         self.environment = dict(os.environ, SASL_CONF_PATH=self.d + "/conf/sasl", LD_LIBRARY_PATH=self.libraries())
         started = self.run("-bd", "-q30m")
@@ -124,7 +127,7 @@ class Sendmail(Mta):
         return ":".join(found)
 
     def configure(self):
-        for part in ("", "conf", "conf/sasl", "mail", "log"):
+        for part in ("", "conf", "conf/sasl", "mail", "log", "milter"):
             os.makedirs(os.path.join(self.d, part), mode=0o755, exist_ok=True)
         os.mkdir(self.d + "/mqueue", 0o700)
         for part in ("mail/new", "mail/tmp"):
@@ -141,7 +144,7 @@ class Sendmail(Mta):
         self.write("conf/helpfile", "")
         self.write("log/statistics", "")
         self.write("conf/sendmail.mc", MC.format(d=self.d, cf=os.path.join(ROOT, "usr/share/sendmail/cf"), cert=cert, key=key,
-                                                 address=self.address, address6=self.address6, milter=self.milter))
+                                                 address=self.address, address6=self.address6, milter=self.milter, unix=self.unix))
         with open(self.d + "/conf/sendmail.cf", "w") as f:
             subprocess.run(["m4", self.d + "/conf/sendmail.mc"], stdout=f, check=True, timeout=60)
         os.chmod(self.d + "/conf/sendmail.cf", 0o644)

@@ -93,6 +93,21 @@ def test_a_message_that_never_ends_does_not_hold_it_for_ever(nameserver, directo
     assert daemon.records()[-1]["verdict"] == "aborted"
 
 
+def test_a_second_signal_ends_it_at_once(nameserver, directory):
+    daemon = sekisho.Daemon(directory, POLICY)
+    with miltc.Milter() as m:
+        m.greet()
+        m.mail("<slow@pass.example.net>")
+        time.sleep(0.2)
+        daemon.process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        assert daemon.alive()
+        daemon.process.send_signal(signal.SIGTERM)
+        assert daemon.wait(5) == 0
+    daemon.process = None
+    assert daemon.records()[-1]["verdict"] == "aborted"
+
+
 def test_idle_sessions_do_not_hold_it(nameserver, directory):
     daemon = sekisho.Daemon(directory, POLICY)
     idle = []

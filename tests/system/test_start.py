@@ -14,7 +14,7 @@ import pytest
 
 import miltc
 import sekisho
-import space
+import smtp
 from mta import wait_for
 
 POLICY = """
@@ -64,6 +64,15 @@ def test_it_listens_on_a_unix_socket_with_mode_and_group(nameserver, directory):
         assert stat.S_IMODE(status.st_mode) == 0o660
         assert grp.getgrgid(status.st_gid).gr_name == "mail"
     assert not os.path.exists(path)
+
+
+def test_the_mail_server_comes_by_a_unix_socket_of_its_group(mta, directory, token):
+    group = {"postfix": "postfix", "sendmail": "root"}[mta.name]
+    with sekisho.Daemon(directory, POLICY, listen=f"unix:{mta.unix} mode 0660 group {group}"):
+        with smtp.Client(mta, "unix") as client:
+            assert "refused by the rule" in client.envelope("<refused@pass.example.net>", []).mail.text
+            assert client.send("<alice@pass.example.net>", ["<bob@example.org>"], smtp.message(token)).end.code == 250
+        mta.delivered(token)
 
 
 def test_a_stale_unix_socket_is_replaced(nameserver, directory):
@@ -162,6 +171,13 @@ def test_it_drops_its_privileges(nameserver, directory):
         assert fields["CapEff"].strip("0") == "" and fields["CapPrm"].strip("0") == ""
         assert refuses(("127.0.0.1", 8891))
         assert daemon.reload()[0] == 0
+
+
+def test_an_unknown_group_of_the_socket_is_an_error_of_the_configuration(nameserver, directory):
+    daemon = sekisho.Daemon(directory, POLICY, listen=f"unix:{directory}/milter.sock mode 0660 group no-such-group", start=False)
+    daemon.launch()
+    assert daemon.wait() == CONFIG
+    assert "no-such-group" in daemon.errors()
 
 
 def test_an_unknown_user_is_an_error_of_the_configuration(nameserver, directory):
@@ -275,6 +291,20 @@ def test_a_silent_client_of_the_control_socket_does_not_block_it(nameserver, dir
 
 
 # ---- the ends of it
+
+
+def test_the_record_file_is_opened_anew_after_rotation(nameserver, directory, token):
+    with sekisho.Daemon(directory, POLICY) as daemon:
+        for number in range(3):
+            with miltc.Milter() as m:
+                m.greet()
+                m.message(f"<{token}{number}@pass.example.net>")
+            assert wait_for(lambda: any(r["sender"].startswith(f"{token}{number}") for r in daemon.records()))
+            if number == 0:
+                os.rename(daemon.record_file, daemon.record_file + ".1")
+                daemon.process.send_signal(signal.SIGHUP)
+                assert wait_for(lambda: os.path.exists(daemon.record_file))
+        assert len(daemon.records()) == 2
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

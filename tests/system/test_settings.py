@@ -1,0 +1,108 @@
+"""Settings that change what the daemon does beside the rules, each behind a real mail server."""
+import subprocess
+import time
+
+import pytest
+
+import sekisho
+import smtp
+import space
+from mta import wait_for
+
+BOB = "<bob@example.org>"
+REFUSE = 'policy inbound { on mail { reject 550 5.7.1 "refused by the rule"   if sender matches /^refused/ } }\n'
+PLAIN = sekisho.SETTINGS.replace("{{ spf auth }}", "off")
+
+
+def test_submission_may_be_known_by_the_name_of_the_service(mta, directory, token):
+    base = sekisho.SETTINGS.replace("{{ port 587 465 }}", '{{ daemon-name "ORIGINATING" "MSA" }}')
+    policy = 'policy submission { on mail { reject 530 5.7.0 "Authentication required"   if not auth } }\n'
+    with sekisho.Daemon(directory, policy, base=base) as daemon:
+        replies = smtp.send(mta, f"<{token}@pass.example.net>", [BOB], smtp.message(token), service="submission")
+        assert replies.mail.code == 530
+        assert daemon.record(sender=f"{token}@pass.example.net")["kind"] == "submission"
+        replies = smtp.send(mta, f"<x{token}@pass.example.net>", [BOB], smtp.message(token), service="smtps")
+        assert replies.end.code == 250, "the name of this service was not given"
+        assert daemon.record(sender=f"x{token}@pass.example.net")["kind"] == "inbound"
+
+
+def test_in_report_mode_nothing_happens_to_mail(mta, directory, token):
+    policy = REFUSE + 'policy local { }\n'
+    with sekisho.Daemon(directory, policy, settings="\nmode report\n") as daemon:
+        replies = smtp.send(mta, f"<refused-{token}@pass.example.net>", [BOB], smtp.message(token))
+        assert replies.end.code == 250
+        mta.delivered(token)
+        record = daemon.record(sender=f"refused-{token}@pass.example.net")
+        assert record["verdict"] == "accept" and record["notes"][0]["kind"] == "would"
+
+
+def test_received_spf_is_written_when_asked_for(mta, directory, token):
+    with sekisho.Daemon(directory, REFUSE, settings="\nreceived-spf yes\n"):
+        smtp.send(mta, "<alice@pass.example.net>", [BOB], smtp.message(token, "Received-SPF: pass (forged)"))
+        delivered = mta.delivered(token)
+    mine = [value for value in delivered.fields("Received-SPF") if "forged" not in value]
+    assert len(mine) == 1 and mine[0].lower().startswith("pass")
+    assert "client-ip=203.0.113.5" in mine[0].replace('"', "") and "alice@pass.example.net" in mine[0]
+
+
+def test_authentication_results_may_be_off(mta, directory, token):
+    with sekisho.Daemon(directory, REFUSE, base=PLAIN):
+        smtp.send(mta, "<alice@pass.example.net>", [BOB], smtp.message(token, "Authentication-Results: mx.example.org; spf=pass (kept)"))
+        assert mta.delivered(token).fields("Authentication-Results") == ["mx.example.org; spf=pass (kept)"]
+
+
+def test_without_rules_everything_goes_through(mta, directory, token):
+    with sekisho.Daemon(directory, "policy inbound { }\n", base=PLAIN) as daemon:
+        with smtp.Client(mta) as client:
+            for number in range(3):
+                assert client.send(f"<{number}-{token}@fail.example.net>", [BOB], smtp.message(f"{number}-{token}")).end.code == 250
+        for number in range(3):
+            mta.delivered(f"{number}-{token}")
+            assert daemon.record(sender=f"{number}-{token}@fail.example.net")["verdict"] == "accept"
+
+
+def test_a_long_explanation_is_cut_to_a_reply(mta, directory, dns, token):
+    dns.zone(f'{token}.example.net TXT "v=spf1 exp=e.{token}.example.net -all"',
+             f"e.{token}.example.net TXT " + " ".join(['"' + "very long " * 20 + '"'] * 20))
+    policy = 'policy inbound { on mail { reject 550 5.7.23 "SPF: %{spf.explanation}"   if spf is fail } }\n'
+    with sekisho.Daemon(directory, policy):
+        replies = smtp.send(mta, f"<alice@{token}.example.net>", [BOB], smtp.message(token))
+    assert replies.mail.code == 550 and "SPF: very long very long" in replies.mail.text
+    ours = replies.mail.text.partition("... ")[2] if mta.name == "sendmail" else replies.mail.text  # Sendmail puts the sender before it
+    assert all(len(line) <= 508 for line in ours.split("\n"))
+
+
+def test_an_explanation_with_odd_bytes_makes_no_odd_reply(mta, directory, dns, token):
+    dns.zone(f'{token}.example.net TXT "v=spf1 exp=e.{token}.example.net -all"', f'e.{token}.example.net TXT "a\\013\\010250 ok \\255 b"')
+    policy = 'policy inbound { on mail { reject 550 5.7.23 "SPF: %{spf.explanation}"   if spf is fail } }\n'
+    with sekisho.Daemon(directory, policy):
+        with smtp.Client(mta) as client:
+            reply = client.envelope(f"<alice@{token}.example.net>", []).mail
+            assert reply.code == 550 and reply.text.isascii() and "\n250" not in reply.text
+            assert client.command("NOOP").code == 250
+
+
+def test_many_sessions_at_once_lose_nothing(mta, directory, token):
+    """smtp-source of Postfix: 200 messages by 8 clients, with reloads in between."""
+    source = "/usr/sbin/smtp-source"
+    with sekisho.Daemon(directory, REFUSE) as daemon:
+        try:
+            load = subprocess.Popen([source, "-s", "8", "-m", "200", "-l", "2000", "-f", "load@pass.example.net", "-t", "load@example.org",
+                                     "-S", token, f"{mta.address}:25"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        except FileNotFoundError:
+            pytest.skip("smtp-source is not installed (package postfix)")
+        while load.poll() is None:
+            assert daemon.reload()[0] == 0
+            time.sleep(0.05)
+        assert load.returncode == 0, load.stdout.read()
+        assert wait_for(lambda: len(daemon.records()) == 200)
+        assert {r["verdict"] for r in daemon.records()} == {"accept"}
+        assert len({r["queue-id"] for r in daemon.records()}) == 200
+        assert wait_for(lambda: len(mta.find(token)) == 200, seconds=30, every=0.3)
+
+
+def test_log_off_writes_nothing(mta, directory, token):
+    base = sekisho.SETTINGS.replace("file:{directory}/record", "off")
+    with sekisho.Daemon(directory, REFUSE, base=base) as daemon:
+        assert smtp.send(mta, "<alice@pass.example.net>", [BOB], smtp.message(token), source=space.GOOD).end.code == 250
+        assert daemon.records() == [] and token not in daemon.errors()
