@@ -17,8 +17,9 @@
 /* Connect, HELO, DATA, header and its end have no verdicts. */
 #define STEPS_MUTE (SMFIP_NR_CONN | SMFIP_NR_HELO | SMFIP_NR_DATA | SMFIP_NR_HDR | SMFIP_NR_EOH)
 
-/* The end of the header brings nothing that the end of the message does not. */
-#define STEPS_UNWANTED (SMFIP_NOUNKNOWN | SMFIP_NOEOH)
+/* The end of the header stays although nothing happens there: without it libmilter 8.17 sees no way from DATA to the
+ * end of a message that has no header fields, and never answers. */
+#define STEPS_UNWANTED SMFIP_NOUNKNOWN
 
 /* The body: not at all, or up to its first chunk, or whole. It keeps its reply, which costs one round trip for
  * 64 KB: when the last chunk comes with the end of the message, as the protocol allows, libmilter 8.17 takes a

@@ -81,6 +81,12 @@ static void headers_are_always_sent_and_keep_their_leading_space(void **state)
 	assert_false(terms.leading_space);
 }
 
+static void the_end_of_the_header_is_always_sent(void **state)
+{
+	(void)state;
+	assert_false(negotiate_terms(nothing, EVERYTHING, EVERY_STEP).steps & SMFIP_NOEOH); /* see negotiate.c */
+}
+
 static void refused_recipients_are_not_asked_for(void **state)
 {
 	(void)state;
