@@ -133,7 +133,8 @@ enum truth regex_match(const struct regex *, struct slice subject, const char **
 
 /* ---- running ---------------------------------------------------------------------- */
 
-#define SEEN_MAX 64 /* facts of one rule that a trace shows */
+#define SEEN_MAX      64   /* facts of one rule that a trace shows */
+#define SEEN_TEXT_MAX 1000 /* bytes of a value there */
 
 /* What the running rules of a stage share. */
 struct run {
