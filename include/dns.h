@@ -94,6 +94,10 @@ void resolver_release(struct resolver *);          /* the last one closes it; NU
 void resolver_counters(const struct resolver *, struct resolver_counters *counters_r);
 const char *resolver_name(const struct resolver *); /* "system", "forward 127.0.0.1@53", "zone FILE", ... for a person */
 
+/* What a person should know of the servers, or NULL: that they strip signatures, so that DNSSEC proves nothing.
+ * It is found out in the background: before resolver_settings.timeout_us has passed it may be NULL yet. */
+const char *resolver_warning(const struct resolver *);
+
 /* ---- the budget of a message --------------------------------------------------- */
 
 #define DNS_BUDGET_QUESTIONS 300 /* two SPF identities of 111 questions each (RFC 7208 4.6.4) and room for the rest */

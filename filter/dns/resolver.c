@@ -122,6 +122,12 @@ const char *resolver_name(const struct resolver *resolver)
 	return resolver->name;
 }
 
+const char *resolver_warning(const struct resolver *resolver)
+{
+	struct backend *backend = resolver->backend;
+	return backend->warning != NULL ? backend->warning(backend) : NULL;
+}
+
 uint64_t resolver_hash_seed(const struct resolver *resolver)
 {
 	return resolver->seed;

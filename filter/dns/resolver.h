@@ -19,6 +19,8 @@ struct backend {
 	bool (*cancel)(struct backend *, struct flight *);
 	/* Frees the backend. No flight is under way any more that it did not agree to cancel. */
 	void (*close)(struct backend *);
+	/* See resolver_warning; may be NULL. */
+	const char *(*warning)(struct backend *);
 	struct resolver *resolver; /* set by resolver_new */
 };
 

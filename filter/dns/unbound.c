@@ -13,12 +13,14 @@
 #include "resolver.h"
 #include "unbound.h"
 
+#define TYPE_DNSKEY     48  /* RFC 4034 2 */
 #define BROKEN_PAUSE_MS 100 /* when libunbound's pipe fails: so that it does not eat a processor */
 
 struct source {
 	struct backend backend; /* first */
 	struct ub_ctx *ctx;
-	bool strict;
+	enum dnssec dnssec;
+	atomic_bool unsigned_root; /* the servers give the root's keys out without their signatures */
 	int stop_fd;
 	pthread_t dispatcher;
 	struct arena *arena; /* of the dispatcher: the texts of one answer */
@@ -60,7 +62,7 @@ static struct dns_answer result_read(struct source *source, int code, const stru
 	if (code != 0 || result == NULL)
 		return tempfail("failure");
 	/* libunbound gives what is bogus out together with its data. */
-	if (result->bogus && source->strict)
+	if (result->bogus && source->dnssec == DNSSEC_STRICT)
 		return tempfail("bogus");
 	if (result->rcode != 0 && result->rcode != 3)
 		return tempfail(rcode_why(result->rcode));
@@ -136,6 +138,37 @@ static void *unbound_dispatch(void *source_)
 	}
 }
 
+/* ---- do the servers pass signatures on? ------------------------------------------------ */
+
+static void probe_done(void *source_, int code, struct ub_result *result)
+{
+	struct source *source = source_;
+	/* A server that fails proves nothing: only an answer counts. */
+	bool answered = code == 0 && result != NULL && (result->rcode == 0 || result->rcode == 3);
+
+	atomic_store(&source->unsigned_root, answered && !result->secure);
+	ub_resolve_free(result);
+}
+
+/* Asks for what every signed answer is proved by. Nobody waits for it. */
+static void probe_start(struct source *source)
+{
+	if (source->dnssec != DNSSEC_OFF)
+		(void)ub_resolve_async(source->ctx, ".", TYPE_DNSKEY, 1, source, probe_done, NULL);
+}
+
+static const char *unbound_warning(struct backend *backend)
+{
+	struct source *source = (struct source *)backend;
+	if (!atomic_load(&source->unsigned_root))
+		return NULL;
+	if (source->dnssec == DNSSEC_STRICT)
+		return "the name servers strip DNSSEC signatures, so every answer will be a temporary failure: "
+		       "use servers that pass them on, or \"dnssec permissive\"";
+	return "the name servers strip DNSSEC signatures, so no answer will be proved: "
+	       "use servers that pass them on, or \"dnssec off\"";
+}
+
 static void unbound_close(struct backend *backend)
 {
 	struct source *source = (struct source *)backend;
@@ -156,13 +189,16 @@ struct backend *unbound_backend(const struct resolver_settings *settings, struct
 	if (ctx == NULL)
 		return NULL;
 	struct source *source = xmalloc(sizeof *source);
-	source->backend = (struct backend){unbound_start, unbound_cancel, unbound_close, NULL};
+	source->backend = (struct backend){
+	    .start = unbound_start, .cancel = unbound_cancel, .close = unbound_close, .warning = unbound_warning};
 	source->ctx = ctx;
-	source->strict = settings->dnssec == DNSSEC_STRICT;
+	source->dnssec = settings->dnssec;
 	source->arena = arena_new();
 	source->stop_fd = eventfd(0, EFD_CLOEXEC);
-	if (source->stop_fd >= 0 && pthread_create(&source->dispatcher, NULL, unbound_dispatch, source) == 0)
+	if (source->stop_fd >= 0 && pthread_create(&source->dispatcher, NULL, unbound_dispatch, source) == 0) {
+		probe_start(source);
 		return &source->backend;
+	}
 
 	error_set(err, "the resolver cannot start its thread: the system's limits of files or threads are reached");
 	if (source->stop_fd >= 0)

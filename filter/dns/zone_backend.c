@@ -40,7 +40,7 @@ struct backend *zone_backend(struct slice text, const char *name, struct error *
 	if (zone == NULL)
 		return NULL;
 	struct zone_source *source = xmalloc(sizeof *source);
-	source->backend = (struct backend){zone_start, zone_cancel, zone_close, NULL};
+	source->backend = (struct backend){.start = zone_start, .cancel = zone_cancel, .close = zone_close};
 	source->zone = zone;
 	return &source->backend;
 }

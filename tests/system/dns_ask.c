@@ -10,6 +10,7 @@
  *     hint MS NAME TYPE         hints, sleeps so long, asks, prints the answer
  *     deadline MS               for the budgets that follow; 0: none
  *     counters                  the resolver's, as a JSON object
+ *     warning                   the resolver's, as a JSON string, or null
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -164,6 +165,14 @@ static void counters_show(const struct resolver *resolver)
 	       (unsigned long long)c.stale, (unsigned long long)c.cache_entries);
 }
 
+static void warning_show(const char *warning)
+{
+	if (warning == NULL)
+		puts("null");
+	else
+		printf("\"%.*s\"\n", (int)strcspn(warning, ":"), warning);
+}
+
 static void commands_do(struct resolver *resolver)
 {
 	char line[LINE_MAX_], name[LINE_MAX_], type[16];
@@ -179,6 +188,8 @@ static void commands_do(struct resolver *resolver)
 			deadline_us = number * INT64_C(1000);
 		else if (strcmp(line, "counters\n") == 0)
 			counters_show(resolver);
+		else if (strcmp(line, "warning\n") == 0)
+			warning_show(resolver_warning(resolver));
 		else
 			die("dns_ask: what is \"%s\"?", line);
 		puts("done");

@@ -2,7 +2,7 @@
 """dnsd.py - a DNS server for tests: zone text, live faults, a log of what was asked.
 
     dnsd.py --listen 127.0.0.1@53 [--listen ::1@53 ...] [--log FILE] [--faults FILE]
-            [--ttl SECONDS] [--negative-ttl SECONDS] ZONEFILE...
+            [--ttl SECONDS] [--negative-ttl SECONDS] [--sign KEYFILE] ZONEFILE...
 
 It looks like a recursive server (RA is set, CNAME chains are followed through all
 files, every name outside is NXDOMAIN), so that it can stand in /etc/resolv.conf
@@ -20,6 +20,10 @@ root whose minimum is --negative-ttl. Zone files and the fault file are read
 again whenever they change. While a file does not parse the old content stays
 and the log says so.
 
+With --sign everything is signed (DNSSEC, by a key made at the start, whose public half is
+written to KEYFILE) as one zone, the root's. A name that is not there then looks like one without
+records, which is easier to prove. This needs python3-cryptography, too.
+
 The fault file has lines NAME TYPE FAULT ... ; NAME may be *.SUFFIX or *, TYPE may be
 ANY, the first line that fits counts, and these faults can be combined where that makes sense:
 
@@ -32,6 +36,7 @@ ANY, the first line that fits counts, and these faults can be combined where tha
     wrongid        somebody else's id   wrongname  somebody else's question
     cut            the last five bytes are missing
     ttl=SECONDS    that TTL in all records
+    badsig         signatures over something else
 
 Each question is one line of the log, written before it is answered:
 
@@ -173,6 +178,40 @@ class Zone:
             name = name.parent()
 
 
+class Signer:
+    """Signs what goes out, as the root zone (RFC 4034, RFC 4470)."""
+
+    def __init__(self, path):
+        from cryptography.hazmat.primitives.asymmetric import ec
+        import dns.dnssec
+        self.dnssec = dns.dnssec
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.public = dns.dnssec.make_dnskey(self.key.public_key(), dns.dnssec.Algorithm.ECDSAP256SHA256, flags=257)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(f". 3600 IN DNSKEY {self.public}\n")
+
+    def signature(self, rrset, bad):
+        signature = self.dnssec.sign(rrset, self.key, dns.name.root, self.public, lifetime=86400)
+        if bad:
+            signature = signature.replace(signature=bytes(64))
+        return dns.rrset.from_rdata(rrset.name, rrset.ttl, signature)
+
+    def sign(self, response, name, types, bad):
+        """`types` are those of the name that has no answer, if the response has none."""
+        question = response.question[0]
+        if question.name == dns.name.root and question.rdtype == dns.rdatatype.DNSKEY:
+            response.answer = [dns.rrset.from_rdata(dns.name.root, 3600, self.public)]
+            response.authority = []
+            response.set_rcode(dns.rcode.NOERROR)
+        for rrset in response.authority[:]:
+            following = dns.name.Name((b"\0",) + name.labels)
+            text = " ".join([str(following), *types, "RRSIG", "NSEC"])
+            response.authority.append(dns.rrset.from_text(name, rrset.ttl, IN, dns.rdatatype.NSEC, text))
+            response.set_rcode(dns.rcode.NOERROR)
+        for section in (response.answer, response.authority):
+            section += [self.signature(rrset, bad) for rrset in section]
+
+
 class Watched:
     """Something read from files, and read again when they change."""
 
@@ -223,6 +262,7 @@ class Server:
         self.arguments = arguments
         self.out = open(arguments.log, "a", buffering=1, encoding="utf-8") if arguments.log else None
         self.zone = Watched(arguments.zone, self.read_zone, self.log)
+        self.signer = Signer(arguments.sign) if arguments.sign else None
         self.faults = Watched([arguments.faults] if arguments.faults else [], read_faults, self.log)
 
     def log(self, text):
@@ -248,7 +288,7 @@ class Server:
         zone = self.zone.get()
         response = dns.message.make_response(query, recursion_available=True)
         if query.edns >= 0:
-            response.use_edns(0, 0, UDP_MAX)
+            response.use_edns(0, query.ednsflags & dns.flags.DO, UDP_MAX)
         name, rdtype = question.name, question.rdtype
         for _ in range(CHAIN_MAX + 1):
             node = zone.node(name)
@@ -276,8 +316,17 @@ class Server:
             response.answer = []
             response.set_rcode(dns.rcode.SERVFAIL)
             return response
-        response.authority.append(zone.soa(name, self.arguments.negative_ttl))
+        response.authority.append(zone.soa(dns.name.root if self.signer else name, self.arguments.negative_ttl))
         return response
+
+    def sign(self, query, response, faults):
+        if self.signer and response.rcode() in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN) and query.ednsflags & dns.flags.DO:
+            name = response.question[0].name
+            for rrset in response.answer:
+                if rrset.rdtype == dns.rdatatype.CNAME:
+                    name = rrset[0].target
+            node = self.zone.get().node(name) or {}
+            self.signer.sign(response, name, [dns.rdatatype.to_text(rdtype) for rdtype in node if rdtype], "badsig" in faults)
 
     def handle(self, wire, transport, send):
         """Sends the answer to one question, or has it sent later."""
@@ -293,6 +342,7 @@ class Server:
         self.log(f"{transport} {question.name} {dns.rdatatype.to_text(question.rdtype)} {what}")
         if response is None or "drop" in faults or ("tcpdrop" in faults and transport == "tcp"):
             return
+        self.sign(query, response, faults)
         wire = self.spoil(query, response, faults, transport)
         delay = sum(float(fault[5:]) for fault in faults if fault.startswith("slow="))
         if delay:
@@ -386,6 +436,7 @@ def main():
     parser.add_argument("--faults", metavar="FILE")
     parser.add_argument("--ttl", type=int, default=60, metavar="SECONDS")
     parser.add_argument("--negative-ttl", type=int, default=5, metavar="SECONDS")
+    parser.add_argument("--sign", metavar="KEYFILE")
     parser.add_argument("zone", nargs="+", metavar="ZONEFILE")
     arguments = parser.parse_args()
     try:

@@ -2,14 +2,17 @@
 import json
 import os
 import subprocess
+import sys
 import time
 
 import pytest
 
+import nameserver as nameserver_module
 import sekisho
 
 PROGRAM = os.path.join(os.path.dirname(sekisho.PROGRAM), "tests", "system", "dns_ask")
 TIMEOUT = 2.0
+ROOT_KEY = "/usr/share/dns/root.key"  # where the resolver looks first
 SLACK = 0.7  # of a busy machine
 
 
@@ -236,9 +239,52 @@ def test_a_server_without_signatures_is_good_enough_but_for_strict(dns, name):
     with Asker("permissive") as asker:
         answer = asker.one(name)
         assert status(answer) == "ok" and not answer["secure"] and seconds(answer) < 1
+        until = time.monotonic() + TIMEOUT
+        while asker.command("warning") == [None] and time.monotonic() < until:
+            time.sleep(0.05)
+        assert asker.command("warning") == ["the name servers strip DNSSEC signatures, so no answer will be proved"]
+    with Asker("off") as asker:
+        assert status(asker.one(name)) == "ok" and asker.command("warning") == [None]
     with Asker("strict") as asker:
+        assert status(asker.one("1.0.0.127.in-addr.arpa", "PTR")) == "nxdomain"  # nobody signs that
         assert status(asker.one(name)) == "tempfail bogus"
         assert status(asker.one("no." + name)) == "tempfail bogus"
+
+
+@pytest.fixture
+def signing(world, directory):
+    """A server that signs, and the resolver believes its key."""
+    pytest.importorskip("cryptography", reason="signing needs python3-cryptography")
+    if not os.path.exists(ROOT_KEY):
+        pytest.skip(f"{ROOT_KEY} is missing (package dns-root-data)")
+    paths = {what: os.path.join(directory, what) for what in ("zone", "faults", "log", "key")}
+    with open(paths["zone"], "w") as zone, open(paths["faults"], "w") as faults:
+        zone.write("good.example.net TXT here\nalias.example.net CNAME good.example.net\nbad.example.net TXT here\n")
+        faults.write("bad.example.net ANY badsig\n")
+    server = subprocess.Popen([sys.executable, nameserver_module.PROGRAM, "--listen", "127.0.0.1@5300", "--log", paths["log"],
+                               "--faults", paths["faults"], "--sign", paths["key"], paths["zone"]],
+                              stdout=subprocess.PIPE, text=True)
+    assert server.stdout.readline().startswith("ready")
+    subprocess.run(["mount", "--bind", paths["key"], ROOT_KEY], check=True)  # in our own mount namespace
+    yield "127.0.0.1@5300"
+    subprocess.run(["umount", ROOT_KEY], check=True)
+    server.terminate()
+    server.wait(timeout=10)
+    server.stdout.close()
+
+
+@pytest.mark.parametrize("dnssec", ["off", "permissive", "strict"])
+def test_what_is_signed_is_proved_and_what_is_bogus_fails_when_strict(signing, dnssec):
+    proved = dnssec != "off"
+    with Asker(dnssec, servers=[signing]) as asker:
+        for good in ("good", "alias"):
+            answer = asker.one(good + ".example.net")
+            assert status(answer) == "ok" and answer["secure"] == proved
+        answer = asker.one("no.example.net")
+        assert status(answer) == "nodata" and answer["secure"] == proved
+        answer = asker.one("bad.example.net")
+        assert status(answer) == ("tempfail bogus" if dnssec == "strict" else "ok") and not answer["secure"]
+        assert asker.command("warning") == [None]
 
 
 def test_the_servers_of_the_system_are_asked(dns, name):

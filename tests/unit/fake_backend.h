@@ -131,7 +131,7 @@ static struct fake *fake_new(int64_t delay_us)
 {
 	static const struct dns_record record = {.text = {"v=spf1 -all", 11}, .strings = 1};
 	struct fake *fake = xmalloc(sizeof *fake);
-	fake->backend = (struct backend){fake_start, fake_cancel, fake_close, NULL};
+	fake->backend = (struct backend){.start = fake_start, .cancel = fake_cancel, .close = fake_close};
 	fake->delay_us = delay_us;
 	fake->ttl_us = 60 * SECOND_US;
 	fake->draft = (struct dns_answer){.status = DNS_OK, .count = 1, .records = &record};
