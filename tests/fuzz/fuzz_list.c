@@ -1,0 +1,67 @@
+/*
+ * fuzz_list.c - any bytes as a list of addresses and as a login map; then every word of
+ * them is looked up.
+ */
+#include "fuzz.h"
+#include "../../filter/policy/list_content.h"
+
+#include <string.h>
+
+static void ask(const struct list_content *content, struct slice word, struct arena *arena)
+{
+	struct value value = {.state = VALUE_SET, .type = TYPE_STRING, .text = word};
+
+	list_content_has(content, &value);
+	value.type = TYPE_ADDRESS;
+	value.address = address_parse_path(word, arena);
+	list_content_has(content, &value);
+	list_content_owns(content, word, &value.address);
+	value.type = TYPE_IP;
+	if (ip_parse(word, &value.ip) == 0)
+		list_content_has(content, &value);
+}
+
+/* An entry without a mark is found as the text it is. */
+static void check_found(const struct list_content *content, struct slice line, struct arena *arena)
+{
+	struct value value = {.state = VALUE_SET, .type = TYPE_STRING};
+	struct slice word;
+	struct ip_net net;
+
+	if (!slice_word(&line, &word) || word.p[0] == '#' || word.p[0] == '@' || word.p[0] == '.')
+		return;
+	ask(content, word, arena);
+	if (slice_find(word, '@') >= 0 || slice_equal(word, SLICE("<>")) || ip_net_parse(word, &net) == 0)
+		return;
+	for (size_t i = 0; i < word.n; i++) {
+		if ((unsigned char)word.p[i] >= 0x80 || word.p[i] == '.')
+			return; /* a domain is listed in its own form */
+	}
+	value.text = word;
+	must(list_content_has(content, &value));
+}
+
+static void check(struct slice text, bool owners)
+{
+	struct error err = {""};
+	struct list_content *content = list_content_parse(text, "list", owners, &err);
+	struct arena *arena = arena_new();
+	struct slice line;
+
+	must(content || strncmp(err.text, "list:", 5) == 0);
+	while (content && !owners && slice_cut(&text, '\n', &line))
+		check_found(content, line, arena);
+	if (content && owners)
+		ask(content, text, arena);
+	list_content_release(content);
+	arena_free(arena);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct slice text = {(const char *)data, size};
+
+	check(text, false);
+	check(text, true);
+	return 0;
+}
