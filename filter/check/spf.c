@@ -8,15 +8,24 @@
 #include "check_private.h"
 #include "spf.h"
 
-static struct spf_request request(struct view *view, struct slice local, struct slice domain)
+/* The null sender's identity is the HELO name (RFC 7208 2.4). */
+static bool sender_is_null(const struct view *view)
 {
+	return view->message->sender.valid && view->message->sender.text.n == 0;
+}
+
+static struct spf_request request(struct view *view, bool helo)
+{
+	const struct address *sender = &view->message->sender;
+
 	return (struct spf_request){
 	    .client = view->session->client,
 	    .helo = view->session->helo,
-	    .local = local,
-	    .domain = domain,
+	    .local = helo ? SLICE("postmaster") : sender->local,
+	    .domain = helo ? view->session->helo : sender->domain,
 	    .receiver = view->settings->authserv_id,
 	    .now_us = clock_wall_us(),
+	    .identity_helo = helo,
 	};
 }
 
@@ -29,7 +38,7 @@ static const struct spf_outcome *helo_outcome(struct view *view)
 
 	if (*slot)
 		return *slot;
-	struct spf_request helo = request(view, SLICE("postmaster"), view->session->helo);
+	struct spf_request helo = request(view, true);
 	spf_check(&helo, view->budget, view->message->arena, &outcome);
 
 	struct spf_outcome *kept = arena_alloc(arena, sizeof(*kept));
@@ -49,15 +58,14 @@ static const struct spf_outcome *helo_outcome(struct view *view)
 static const struct spf_outcome *mail_outcome(struct view *view)
 {
 	void **slot = &view->message_slots[check_number(&check_spf)];
-	const struct address *sender = &view->message->sender;
 
 	if (*slot)
 		return *slot;
-	if (sender->valid && sender->text.n == 0)
+	if (sender_is_null(view))
 		return helo_outcome(view);
 
 	struct spf_outcome *outcome = arena_alloc(view->message->arena, sizeof(*outcome));
-	struct spf_request mail = request(view, sender->local, sender->domain);
+	struct spf_request mail = request(view, false);
 	spf_check(&mail, view->budget, view->message->arena, outcome);
 	*slot = outcome;
 	return outcome;
@@ -126,12 +134,11 @@ static void authres(struct view *view, struct authres *field)
 
 struct slice check_received_spf(struct view *view)
 {
-	const struct address *sender = &view->message->sender;
-	struct spf_request mail = request(view, sender->local, sender->domain);
+	struct spf_request identity = request(view, sender_is_null(view));
 
 	if (view->kind != KIND_INBOUND)
 		return SLICE("");
-	return spf_received(&mail, mail_outcome(view), sender->text, view->message->arena);
+	return spf_received(&identity, mail_outcome(view), view->message->sender.text, view->message->arena);
 }
 
 static const struct fact facts[] = {
