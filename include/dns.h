@@ -34,7 +34,7 @@ extern const char *const dns_status_names[5]; /* "ok" "nodata" "nxdomain" "tempf
 struct dns_record {
 	struct ip ip;        /* A, AAAA */
 	unsigned preference; /* MX */
-	struct slice name;   /* MX host, PTR, CNAME: no trailing dot, bytes outside of printable ASCII as \DDD; "" is the root */
+	struct slice name;   /* MX host, PTR, CNAME: no trailing dot, what is not printable ASCII as \DDD; "" is the root */
 	struct slice text;   /* TXT: its strings joined */
 	unsigned strings;    /* TXT: how many there were */
 };
@@ -108,12 +108,14 @@ struct dns_budget;
 struct dns_budget *dns_budget_open(struct resolver *, struct arena *, unsigned questions);
 void dns_budget_close(struct dns_budget *); /* gives the answers back; NULL is allowed */
 
-/* No dns_ask waits beyond `until_us` (clock_us). Set anew at the start of each callback; without: the resolver's time-out alone. */
+/* No dns_ask waits beyond `until_us` (clock_us). Set anew at the start of each callback; without: the
+ * resolver's time-out alone. */
 void dns_budget_deadline(struct dns_budget *, int64_t until_us);
 
 /* Asks and waits. `name` is text as in RFC 1035 5.1: a backslash is written \\, a dot inside of a label \., other
  * bytes stand for themselves; "" and "." are the root. Never NULL; valid until the budget is closed. A question that
- * this budget asked before gets the same answer and is not counted again. A CNAME chain is followed for every type but CNAME. */
+ * this budget asked before gets the same answer and is not counted again. A CNAME chain is followed for every
+ * type but CNAME. */
 const struct dns_answer *dns_ask(struct dns_budget *, struct slice name, enum dns_type);
 
 /* Starts a question whose answer will be wanted. Does not wait; does nothing

@@ -16,6 +16,9 @@
 #define TYPE_DNSKEY     48  /* RFC 4034 2 */
 #define BROKEN_PAUSE_MS 100 /* when libunbound's pipe fails: so that it does not eat a processor */
 
+/* A flight's handle: 0 before libunbound has given the question a number, then that number and one. */
+#define HANDLE_CANCELLED INT64_C(-1)
+
 struct source {
 	struct backend backend; /* first */
 	struct ub_ctx *ctx;
@@ -92,9 +95,6 @@ static bool question_cancel(struct source *source, int64_t handle)
 	/* An error says that it is not there any more: its callback has run or runs now. */
 	return ub_cancel(source->ctx, (int)(handle - 1)) == 0;
 }
-
-/* A flight's handle: 0 before libunbound has given the question a number, then that number and one. */
-#define HANDLE_CANCELLED INT64_C(-1)
 
 static void unbound_start(struct backend *backend, struct flight *flight)
 {

@@ -320,13 +320,15 @@ class Server:
         return response
 
     def sign(self, query, response, faults):
-        if self.signer and response.rcode() in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN) and query.ednsflags & dns.flags.DO:
+        provable = response.rcode() in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN)
+        if self.signer and provable and query.ednsflags & dns.flags.DO:
             name = response.question[0].name
             for rrset in response.answer:
                 if rrset.rdtype == dns.rdatatype.CNAME:
                     name = rrset[0].target
             node = self.zone.get().node(name) or {}
-            self.signer.sign(response, name, [dns.rdatatype.to_text(rdtype) for rdtype in node if rdtype], "badsig" in faults)
+            types = [dns.rdatatype.to_text(rdtype) for rdtype in node if rdtype]
+            self.signer.sign(response, name, types, "badsig" in faults)
 
     def handle(self, wire, transport, send):
         """Sends the answer to one question, or has it sent later."""
