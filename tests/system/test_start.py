@@ -318,6 +318,13 @@ def test_a_signal_ends_it_with_0(nameserver, directory, number):
     assert not sekisho.listening(sekisho.PORT)
 
 
+def test_sigterm_right_after_the_start_ends_it_with_0(nameserver, directory):
+    daemon = sekisho.Daemon(directory, POLICY, start=False)
+    for _ in range(60):
+        daemon.start()
+        daemon.stop()
+
+
 def test_records_go_to_syslog(world, nameserver, directory, token):
     base = sekisho.SETTINGS.replace("file:{directory}/record", "syslog")
     with sekisho.Daemon(directory, POLICY, base=base):
