@@ -126,6 +126,7 @@ int main(void)
 	    cmocka_unit_test(an_mta_that_must_send_the_body_is_told_to_stop),
 	    cmocka_unit_test(an_mta_that_can_neither_leave_out_nor_skip_sends_the_body_for_nothing),
 	    cmocka_unit_test(headers_are_always_sent_and_keep_their_leading_space),
+	    cmocka_unit_test(the_end_of_the_header_is_always_sent),
 	    cmocka_unit_test(refused_recipients_are_not_asked_for),
 	    cmocka_unit_test(only_actions_that_are_used_are_asked_for),
 	    cmocka_unit_test(nothing_is_asked_for_that_was_not_offered),
