@@ -7,7 +7,7 @@
  * threads run is one line (or the errors of the policy file) on stderr, and the exit code.
  *
  * Signals: SIGTERM and SIGINT drain, a second one ends at once. SIGUSR1 reloads.
- * SIGHUP reloads and opens the log file anew.
+ * SIGHUP reloads and opens the log file anew. (signals.c)
  */
 #include "config.h"
 #include "milter_private.h"
@@ -178,13 +178,13 @@ static int start(struct daemon *daemon)
 
 /* ---- threads --------------------------------------------------------------------------------------- */
 
-static void *listener_run(void *context)
+void *listener_run(void *context)
 {
 	struct daemon *daemon = context;
 
 	smfi_main(); /* returns only when libmilter cannot go on */
-	daemon->libmilter_ended = true;
-	pthread_kill(daemon->main_thread, SIGTERM);
+	daemon->failed = true;
+	daemon_finish(daemon);
 	return NULL;
 }
 
@@ -215,55 +215,18 @@ static int libmilter_prepare(struct daemon *daemon)
 	return callbacks_register(daemon);
 }
 
-static void signals_of_main(sigset_t *set_r)
-{
-	sigemptyset(set_r);
-	sigaddset(set_r, SIGTERM);
-	sigaddset(set_r, SIGINT);
-	sigaddset(set_r, SIGHUP);
-	sigaddset(set_r, SIGUSR1);
-}
-
 static void daemon_init(struct daemon *daemon, const char *config_file)
 {
-	pthread_condattr_t monotonic;
-
 	memset(daemon, 0, sizeof(*daemon));
 	daemon->config_file = config_file;
 	daemon->started_us = clock_us();
 	daemon->listener.socket.fd = daemon->control.fd = -1;
-	daemon->main_thread = pthread_self();
 	pthread_mutex_init(&daemon->lock, NULL);
 	pthread_mutex_init(&daemon->reloading, NULL);
 	pthread_rwlock_init(&daemon->door, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&daemon->wake, &monotonic);
-	pthread_condattr_destroy(&monotonic);
 }
 
 /* ---- running, and the end ------------------------------------------------------------------------------ */
-
-/* Until it is time to end. Nothing here takes time: a signal that comes while we
- * are not waiting would be taken by libmilter's own thread. */
-static void signals_wait(struct daemon *daemon, const sigset_t *signals)
-{
-	bool draining = false;
-	int number;
-
-	for (;;) {
-		if (sigwait(signals, &number) != 0)
-			continue;
-		if (number == SIGUSR1 || number == SIGHUP) {
-			daemon_post(daemon, number == SIGHUP ? EVENT_RELOAD | EVENT_REOPEN : EVENT_RELOAD);
-			continue;
-		}
-		if (draining || daemon->libmilter_ended) /* the second one, or it comes from a thread of ours */
-			return;
-		draining = true;
-		daemon_post(daemon, EVENT_DRAIN);
-	}
-}
 
 /* From now on no callback runs. False when some did not come back in time. */
 static bool door_close(struct daemon *daemon)
@@ -299,36 +262,27 @@ static void daemon_free(struct daemon *daemon)
 	free(daemon);
 }
 
-static int daemon_run(struct daemon *daemon, const sigset_t *signals)
+static int daemon_run(struct daemon *daemon)
 {
 	struct control *control = NULL;
-	pthread_t keeper, listener;
-	struct error err;
-	int result;
+	pthread_t keeper;
+	int result = pthread_create(&keeper, NULL, keeper_run, daemon);
 
-	if (libmilter_prepare(daemon) != 0) {
-		error_set(&err, "libmilter does not take the socket");
-		return start_failed(EXIT_UNAVAILABLE, &err);
-	}
-	result = pthread_create(&keeper, NULL, keeper_run, daemon);
 	if (result != 0) {
-		error_set(&err, "cannot start a thread: %s", strerror(result));
-		return start_failed(EXIT_UNAVAILABLE, &err);
+		fprintf(stderr, "sekisho: cannot start a thread: %s\n", strerror(result));
+		return EXIT_UNAVAILABLE;
 	}
 	if (daemon->control.fd >= 0)
 		control = control_start(daemon);
 	report_line(daemon->report, "info", "sekisho %s started, policy %s, listening on %.*s", PACKAGE_VERSION,
 		    daemon->config_file, SLICE_ARGS(daemon->startup.listen.address));
-	if (pthread_create(&listener, NULL, listener_run, daemon) == 0) {
-		pthread_detach(listener);
-		signals_wait(daemon, signals);
-	} else {
-		daemon->libmilter_ended = true;
-	}
+	signals_take();
+	daemon_post(daemon, EVENT_START);
+	daemon_wait(daemon);
 	control_stop(control);
 	daemon_post(daemon, EVENT_END);
 	pthread_join(keeper, NULL);
-	if (!daemon->libmilter_ended)
+	if (!daemon->failed)
 		return EXIT_SUCCESS;
 	report_line(daemon->report, "error", "libmilter ended by itself; see the system log");
 	return EXIT_UNAVAILABLE;
@@ -336,21 +290,23 @@ static int daemon_run(struct daemon *daemon, const sigset_t *signals)
 
 int milter_daemon(const char *config_file)
 {
-	/* never freed: libmilter's threads look at its door until the process ends */
+	/* never freed once it runs: libmilter's threads look at its door until the process ends */
 	struct daemon *daemon = xmalloc(sizeof(*daemon));
-	sigset_t signals;
 	int code;
 
 	daemon_init(daemon, config_file);
-	signals_of_main(&signals);
-	pthread_sigmask(SIG_BLOCK, &signals, NULL);
+	signals_prepare(daemon);
 	limits_set();
 	code = start(daemon);
+	if (code == 0 && (daemon_pipes(daemon) != 0 || libmilter_prepare(daemon) != 0)) {
+		fprintf(stderr, "sekisho: libmilter cannot be set up: %s\n", strerror(errno));
+		code = EXIT_UNAVAILABLE;
+	}
 	if (code != 0) {
 		daemon_free(daemon);
 		return code;
 	}
-	code = daemon_run(daemon, &signals);
+	code = daemon_run(daemon);
 	daemon_end(daemon);
 	return code;
 }

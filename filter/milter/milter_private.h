@@ -1,11 +1,10 @@
 /*
  * milter_private.h - what the files of the milter room share.
  *
- * Threads: main waits for signals and does nothing else (libmilter has a thread
- * that waits for SIGTERM too; as long as main is waiting the kernel gives the
- * signal to main). The keeper does what takes time: reloading, list files,
- * draining, progress. The control thread answers `sekisho reload` and `status`. One
- * thread runs smfi_main; the callbacks run on libmilter's own threads.
+ * Threads: main waits for signals and does nothing else (see signals.c). The keeper
+ * does what takes time: reloading, list files, draining, progress. The control
+ * thread answers `sekisho reload` and `status`. One thread runs smfi_main; the
+ * callbacks run on libmilter's own threads.
  */
 #ifndef SEKISHO_MILTER_PRIVATE_H
 #define SEKISHO_MILTER_PRIVATE_H
@@ -14,6 +13,7 @@
 #include <libmilter/mfapi.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/un.h>
@@ -135,7 +135,8 @@ struct conn;
 #define EVENT_RELOAD 1u
 #define EVENT_REOPEN 2u
 #define EVENT_DRAIN  4u
-#define EVENT_END    8u
+#define EVENT_START  8u /* to listen */
+#define EVENT_END    16u
 
 struct daemon {
 	const char *config_file;
@@ -150,18 +151,28 @@ struct daemon {
 	pthread_mutex_t lock;  /* of what follows */
 	struct engine *engine; /* for sessions that begin now */
 	struct conn *conns;
-	unsigned events;
-	pthread_cond_t wake;
 
 	pthread_mutex_t reloading; /* one reload at a time */
 	pthread_rwlock_t door;     /* read: a callback runs; written: none will ever run again */
 	_Atomic unsigned open;     /* messages between MAIL and their end */
-	_Atomic bool libmilter_ended;
-	pthread_t main_thread;
+	_Atomic unsigned events;   /* for the keeper; EVENT_ bits */
+	_Atomic bool ending;       /* a signal said so */
+	_Atomic bool finished;     /* main may go on to the end */
+	_Atomic bool failed;       /* libmilter ended by itself */
+	int wake[2], end[2];       /* pipes: to the keeper, to main */
 };
 
 struct engine *daemon_engine(struct daemon *); /* held: engine_release() it */
-void daemon_post(struct daemon *, unsigned events);
+
+/* ---- signals.c ----------------------------------------------------------------------------- */
+
+int daemon_pipes(struct daemon *);
+void daemon_post(struct daemon *, unsigned events);  /* to the keeper; from anywhere, also from a handler */
+unsigned daemon_events(struct daemon *, int64_t us); /* those posted; 0 when `us` have passed */
+void daemon_finish(struct daemon *);                 /* main goes on to the end */
+void daemon_wait(struct daemon *);                   /* for daemon_finish */
+void signals_prepare(struct daemon *);               /* before any thread: handlers, and every thread blocks them */
+void signals_take(void);                             /* main, before libmilter starts */
 
 /* ---- conn.c: the sessions that are open ----------------------------------------------------- */
 
@@ -204,6 +215,7 @@ json_t *daemon_status(struct daemon *);
 /* ---- drain.c: the keeper ------------------------------------------------------------------------------ */
 
 void *keeper_run(void *daemon);
+void *listener_run(void *daemon); /* daemon.c: libmilter's main loop */
 
 /* ---- control.c ------------------------------------------------------------------------------------------ */
 
