@@ -2,7 +2,6 @@
  * fuzz_policy.c - any bytes as a policy file: it is compiled, or there are errors that
  * say where; never both, never many.
  */
-#define _GNU_SOURCE
 #include "fuzz.h"
 #include "policy.h"
 

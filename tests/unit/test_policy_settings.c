@@ -273,6 +273,34 @@ static void lists_are_bounded_and_named_once(void **state)
 	free(messages);
 }
 
+static char *shipped; /* conf/sekisho.conf of the source; NULL when it is not there */
+
+static void the_policy_that_is_shipped_is_right(void **state)
+{
+	struct diagnostics *diagnostics = diagnostics_new();
+	struct policy *policy;
+
+	(void)state;
+	if (!shipped)
+		skip();
+	policy = policy_load(shipped, NULL, diagnostics);
+	if (!policy || diagnostics_warnings(diagnostics))
+		fail_msg("%s", diagnostics_line(diagnostics, 0));
+	assert_true(policy_rules(policy) > 3);
+	policy_release(policy);
+	diagnostics_free(diagnostics);
+}
+
+/* Automake says in `srcdir` where the sources are. */
+static void find_shipped(void)
+{
+	const char *srcdir = getenv("srcdir");
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/conf/sekisho.conf", srcdir ? srcdir : ".");
+	shipped = realpath(path, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -284,7 +312,9 @@ int main(void)
 	    cmocka_unit_test(wrong_settings_are_told_with_how_to_write_them),
 	    cmocka_unit_test(forward_servers_are_bounded),
 	    cmocka_unit_test(lists_are_bounded_and_named_once),
+	    cmocka_unit_test(the_policy_that_is_shipped_is_right),
 	};
 
+	find_shipped();
 	return cmocka_run_group_tests(tests, enter_directory, leave_directory);
 }
