@@ -62,9 +62,10 @@ struct dns_budget *dns_budget_open(struct resolver *resolver, struct arena *aren
 	return budget;
 }
 
-static bool answer_is_own(const struct dns_budget *budget, const struct answer *answer)
+/* Only what came from the resolver is counted; it knows its question. */
+static bool answer_is_own(const struct answer *answer)
 {
-	return answer >= budget->own && answer < budget->own + OWNS;
+	return answer->name == NULL;
 }
 
 void dns_budget_close(struct dns_budget *budget)
@@ -75,7 +76,7 @@ void dns_budget_close(struct dns_budget *budget)
 		spare->parser->free(spare->made);
 	for (int i = 0; i < BUCKETS; i++)
 		for (struct asked *asked = budget->buckets[i]; asked != NULL; asked = asked->in_bucket) {
-			if (asked->answer != NULL && !answer_is_own(budget, asked->answer))
+			if (asked->answer != NULL && !answer_is_own(asked->answer))
 				answer_release(asked->answer);
 			resolver_leave(budget->resolver, asked->flight);
 		}

@@ -10,6 +10,13 @@
 #define KEPT_US                                                                                                        \
 	(300 * SECOND_US) /* an answer used so lately is put out last: a flood of new names takes other places */
 
+/* Readers of a hot name must not keep a writer waiting for ever. Other C libraries leave no choice. */
+#ifdef __GLIBC__
+#define writers_prefer(attr) pthread_rwlockattr_setkind_np(attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP)
+#else
+#define writers_prefer(attr) ((void)(attr))
+#endif
+
 struct place {
 	struct answer *answer; /* NULL: free */
 	_Atomic int64_t used_us;
@@ -42,8 +49,7 @@ struct cache *cache_new(size_t entries)
 	cache->set_count = entries / CACHE_WAYS > 0 ? entries / CACHE_WAYS : 1;
 	cache->sets = xmalloc(cache->set_count * sizeof *cache->sets);
 	pthread_rwlockattr_init(&attr);
-	/* Else readers of a hot name could keep a writer waiting for ever. */
-	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	writers_prefer(&attr);
 	for (size_t i = 0; i < CACHE_LOCKS; i++)
 		pthread_rwlock_init(&cache->locks[i].lock, &attr);
 	pthread_rwlockattr_destroy(&attr);
