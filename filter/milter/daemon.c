@@ -7,7 +7,7 @@
  * threads run is one line (or the errors of the policy file) on stderr, and the exit code.
  *
  * Signals: SIGTERM and SIGINT drain, a second one ends at once. SIGUSR1 reloads.
- * SIGHUP reloads and opens the log file anew. (signals.c)
+ * SIGHUP reloads and opens the log file anew.
  */
 #include "config.h"
 #include "milter_private.h"
@@ -178,7 +178,7 @@ static int start(struct daemon *daemon)
 
 /* ---- threads --------------------------------------------------------------------------------------- */
 
-void *listener_run(void *context)
+static void *listener_run(void *context)
 {
 	struct daemon *daemon = context;
 
@@ -217,13 +217,20 @@ static int libmilter_prepare(struct daemon *daemon)
 
 static void daemon_init(struct daemon *daemon, const char *config_file)
 {
+	pthread_condattr_t monotonic;
+
 	memset(daemon, 0, sizeof(*daemon));
 	daemon->config_file = config_file;
 	daemon->started_us = clock_us();
 	daemon->listener.socket.fd = daemon->control.fd = -1;
+	daemon->main_thread = pthread_self();
 	pthread_mutex_init(&daemon->lock, NULL);
 	pthread_mutex_init(&daemon->reloading, NULL);
 	pthread_rwlock_init(&daemon->door, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&daemon->wake, &monotonic);
+	pthread_condattr_destroy(&monotonic);
 }
 
 /* ---- running, and the end ------------------------------------------------------------------------------ */
@@ -265,20 +272,29 @@ static void daemon_free(struct daemon *daemon)
 static int daemon_run(struct daemon *daemon)
 {
 	struct control *control = NULL;
-	pthread_t keeper;
-	int result = pthread_create(&keeper, NULL, keeper_run, daemon);
+	pthread_t keeper, listener;
+	struct error err;
+	int result;
 
+	if (libmilter_prepare(daemon) != 0) {
+		error_set(&err, "libmilter does not take the socket");
+		return start_failed(EXIT_UNAVAILABLE, &err);
+	}
+	result = pthread_create(&keeper, NULL, keeper_run, daemon);
 	if (result != 0) {
-		fprintf(stderr, "sekisho: cannot start a thread: %s\n", strerror(result));
-		return EXIT_UNAVAILABLE;
+		error_set(&err, "cannot start a thread: %s", strerror(result));
+		return start_failed(EXIT_UNAVAILABLE, &err);
 	}
 	if (daemon->control.fd >= 0)
 		control = control_start(daemon);
 	report_line(daemon->report, "info", "sekisho %s started, policy %s, listening on %.*s", PACKAGE_VERSION,
 		    daemon->config_file, SLICE_ARGS(daemon->startup.listen.address));
-	signals_take();
-	daemon_post(daemon, EVENT_START);
-	daemon_wait(daemon);
+	if (pthread_create(&listener, NULL, listener_run, daemon) == 0) {
+		pthread_detach(listener);
+		daemon_wait(daemon);
+	} else {
+		daemon->failed = true;
+	}
 	control_stop(control);
 	daemon_post(daemon, EVENT_END);
 	pthread_join(keeper, NULL);
@@ -290,18 +306,14 @@ static int daemon_run(struct daemon *daemon)
 
 int milter_daemon(const char *config_file)
 {
-	/* never freed once it runs: libmilter's threads look at its door until the process ends */
+	/* never freed: libmilter's threads look at its door until the process ends */
 	struct daemon *daemon = xmalloc(sizeof(*daemon));
 	int code;
 
 	daemon_init(daemon, config_file);
-	signals_prepare(daemon);
+	signals_block();
 	limits_set();
 	code = start(daemon);
-	if (code == 0 && (daemon_pipes(daemon) != 0 || libmilter_prepare(daemon) != 0)) {
-		fprintf(stderr, "sekisho: libmilter cannot be set up: %s\n", strerror(errno));
-		code = EXIT_UNAVAILABLE;
-	}
 	if (code != 0) {
 		daemon_free(daemon);
 		return code;

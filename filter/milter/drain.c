@@ -10,6 +10,7 @@
  */
 #include "milter_private.h"
 #include <stdlib.h>
+#include <time.h>
 
 #define TICK_US       (2 * 1000 * 1000) /* how soon a changed list is seen */
 #define TICK_DRAIN_US (20 * 1000)       /* how often we look whether a message is open */
@@ -22,6 +23,31 @@ struct keeper {
 	bool draining;
 	int64_t drain_until, quiet_since, refresh_at;
 };
+
+void daemon_post(struct daemon *daemon, unsigned events)
+{
+	pthread_mutex_lock(&daemon->lock);
+	daemon->events |= events;
+	pthread_cond_signal(&daemon->wake);
+	pthread_mutex_unlock(&daemon->lock);
+}
+
+/* Events, or 0 when `us` have passed. */
+static unsigned keeper_wait(struct daemon *daemon, int64_t us)
+{
+	int64_t until = clock_us() + us;
+	struct timespec at = {.tv_sec = until / 1000000, .tv_nsec = until % 1000000 * 1000};
+	unsigned events;
+	int result = 0;
+
+	pthread_mutex_lock(&daemon->lock);
+	while (!daemon->events && result == 0)
+		result = pthread_cond_timedwait(&daemon->wake, &daemon->lock, &at);
+	events = daemon->events;
+	daemon->events = 0;
+	pthread_mutex_unlock(&daemon->lock);
+	return events;
+}
 
 static void list_report(void *context, const char *line)
 {
@@ -82,43 +108,26 @@ static bool keeper_drained(struct keeper *keeper)
 	return now - keeper->quiet_since >= QUIET_US || now >= keeper->drain_until;
 }
 
-static void keeper_listen(struct daemon *daemon)
-{
-	pthread_t thread;
-
-	if (pthread_create(&thread, NULL, listener_run, daemon) == 0) {
-		pthread_detach(thread);
-		return;
-	}
-	daemon->failed = true;
-	daemon_finish(daemon);
-}
-
-static void keeper_obey(struct keeper *keeper, unsigned events)
-{
-	if (events & EVENT_START)
-		keeper_listen(keeper->daemon);
-	if (events & EVENT_REOPEN)
-		keeper_reopen(keeper->daemon);
-	if (events & EVENT_RELOAD)
-		keeper_reload(keeper->daemon);
-	if ((events & EVENT_DRAIN) && !keeper->draining)
-		keeper_drain(keeper);
-}
-
 void *keeper_run(void *context)
 {
 	struct daemon *daemon = context;
 	struct keeper keeper = {.daemon = daemon};
+	bool drained = false;
 	unsigned events;
 
 	do {
-		events = daemon_events(daemon, keeper.draining ? TICK_DRAIN_US : TICK_US);
-		keeper_obey(&keeper, events);
+		events = keeper_wait(daemon, keeper.draining ? TICK_DRAIN_US : TICK_US);
+		if (events & EVENT_REOPEN)
+			keeper_reopen(daemon);
+		if (events & EVENT_RELOAD)
+			keeper_reload(daemon);
+		if ((events & EVENT_DRAIN) && !keeper.draining)
+			keeper_drain(&keeper);
 		keeper_refresh(&keeper);
 		conns_progress(daemon);
-		if (keeper_drained(&keeper))
-			daemon_finish(daemon);
-	} while (!(events & EVENT_END));
+		drained = keeper_drained(&keeper);
+	} while (!(events & EVENT_END) && !drained);
+	if (drained)
+		daemon_finish(daemon);
 	return NULL;
 }

@@ -1,7 +1,7 @@
 /*
  * milter_private.h - what the files of the milter room share.
  *
- * Threads: main waits for signals and does nothing else (see signals.c). The keeper
+ * Threads: main waits for signals and does nothing else (signals.c). The keeper
  * does what takes time: reloading, list files, draining, progress. The control
  * thread answers `sekisho reload` and `status`. One thread runs smfi_main; the
  * callbacks run on libmilter's own threads.
@@ -13,7 +13,6 @@
 #include <libmilter/mfapi.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/un.h>
@@ -135,8 +134,7 @@ struct conn;
 #define EVENT_RELOAD 1u
 #define EVENT_REOPEN 2u
 #define EVENT_DRAIN  4u
-#define EVENT_START  8u /* to listen */
-#define EVENT_END    16u
+#define EVENT_END    8u
 
 struct daemon {
 	const char *config_file;
@@ -151,28 +149,25 @@ struct daemon {
 	pthread_mutex_t lock;  /* of what follows */
 	struct engine *engine; /* for sessions that begin now */
 	struct conn *conns;
+	unsigned events;
+	pthread_cond_t wake;
 
 	pthread_mutex_t reloading; /* one reload at a time */
 	pthread_rwlock_t door;     /* read: a callback runs; written: none will ever run again */
 	_Atomic unsigned open;     /* messages between MAIL and their end */
-	_Atomic unsigned events;   /* for the keeper; EVENT_ bits */
-	_Atomic bool ending;       /* a signal said so */
-	_Atomic bool finished;     /* main may go on to the end */
 	_Atomic bool failed;       /* libmilter ended by itself */
-	int wake[2], end[2];       /* pipes: to the keeper, to main */
+	_Atomic bool finished;     /* main goes on to the end */
+	pthread_t main_thread;
 };
 
-struct engine *daemon_engine(struct daemon *); /* held: engine_release() it */
+struct engine *daemon_engine(struct daemon *);      /* held: engine_release() it */
+void daemon_post(struct daemon *, unsigned events); /* to the keeper */
 
 /* ---- signals.c ----------------------------------------------------------------------------- */
 
-int daemon_pipes(struct daemon *);
-void daemon_post(struct daemon *, unsigned events);  /* to the keeper; from anywhere, also from a handler */
-unsigned daemon_events(struct daemon *, int64_t us); /* those posted; 0 when `us` have passed */
-void daemon_finish(struct daemon *);                 /* main goes on to the end */
-void daemon_wait(struct daemon *);                   /* for daemon_finish */
-void signals_prepare(struct daemon *);               /* before any thread: handlers, and every thread blocks them */
-void signals_take(void);                             /* main, before libmilter starts */
+void signals_block(void);            /* before any thread */
+void daemon_wait(struct daemon *);   /* in main: obeys signals until it is time to end */
+void daemon_finish(struct daemon *); /* it is */
 
 /* ---- conn.c: the sessions that are open ----------------------------------------------------- */
 
@@ -215,7 +210,6 @@ json_t *daemon_status(struct daemon *);
 /* ---- drain.c: the keeper ------------------------------------------------------------------------------ */
 
 void *keeper_run(void *daemon);
-void *listener_run(void *daemon); /* daemon.c: libmilter's main loop */
 
 /* ---- control.c ------------------------------------------------------------------------------------------ */
 
