@@ -6,6 +6,7 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAM = os.path.join(HERE, "dnsd.py")
+ZONE = os.path.join(HERE, "zone")
 
 
 def why_not():
@@ -30,7 +31,7 @@ class Server:
         with open(self.errors, "a") as errors:
             self.process = subprocess.Popen(
                 [sys.executable, PROGRAM, "--listen", "127.0.0.1@53", "--log", self.log, "--faults", self.faults,
-                 "--negative-ttl", "1", os.path.join(HERE, "zone"), self.more], stdout=subprocess.PIPE, stderr=errors, text=True)
+                 "--negative-ttl", "1", ZONE, self.more], stdout=subprocess.PIPE, stderr=errors, text=True)
         if not self.process.stdout.readline().startswith("ready"):
             with open(self.errors) as errors:
                 raise RuntimeError("the DNS server does not start: " + errors.read())

@@ -1,9 +1,12 @@
 """Mail from outside, through both mail servers: what SPF says decides, and every action does what it says."""
+import json
 import shutil
 import subprocess
 
 import pytest
 
+import nameserver
+import sekisho
 import smtp
 import space
 
@@ -62,6 +65,7 @@ def block_list(module_directory):
 
 
 def do(mta, token, what, **options):
+    """A message that asks for something by its X-Do."""
     return smtp.send(mta, "<alice@pass.example.net>", [BOB], smtp.message(token, f"X-Do: {what}", **options))
 
 
@@ -256,6 +260,18 @@ def test_header_edits_are_made_and_nothing_else_changes(daemon, mta, token):
     assert delivered.body() == body.replace("\r\n", "\n").encode()
 
 
+def test_every_byte_of_other_fields_stays(daemon, mta, token):
+    odd = ["X-Odd:no space", "X-Tab:\tone tab", "X-Two:  two spaces", "X-Fold: a\r\n\tb\r\n   c", "x-CASE: Kept", "X-Long: " + "z" * 500]
+    replies = do(mta, token, "edit", subject="a\r\n folded subject")
+    assert replies.end.code == 250
+    assert b"\nSubject: [checked] a\n folded subject\n" in mta.delivered(token).raw
+    replies = smtp.send(mta, "<alice@pass.example.net>", [BOB], smtp.message("odd" + token, *odd, "X-Do: edit"))
+    assert replies.end.code == 250
+    raw = mta.delivered("odd" + token).raw
+    for field in odd:
+        assert b"\n" + field.replace("\r\n", "\n").encode() + b"\n" in raw
+
+
 def test_replace_header_adds_a_field_that_is_missing_or_leaves_the_message(daemon, mta, token):
     replies = smtp.send(mta, "<alice@pass.example.net>", [BOB], smtp.message(token, "X-Do: edit"))
     assert replies.end.code == 250
@@ -299,6 +315,19 @@ def test_the_record_tells_the_whole_story(daemon, mta, token):
     facts = record["facts"]
     assert facts["spf"] == "pass" and facts["spf.domain"] == "pass.example.net" and facts["client.ptr"] == "mail.example.net"
     assert facts["sender.domain.mx"] == "ok" and facts["submission"] is False and facts["auth"] is False
+
+
+@pytest.mark.parametrize("sender", ["pass", "fail", "softfail", "temperror"])
+def test_explain_says_what_the_daemon_does(daemon, mta, token, sender):
+    """The same message, the same policy, the same zone; once through the mail server and once without any."""
+    text = smtp.message(token, "X-Do: log")
+    smtp.send(mta, f"<{token}@{sender}.example.net>", [BOB], text)
+    record = daemon.record(sender=f"{token}@{sender}.example.net")
+    done = sekisho.run("explain", "--json", "-c", daemon.file, "--zone", nameserver.ZONE, "--client", space.GOOD, "--client-name", "mail.example.net",
+                       "--helo", "mail.example.net", "--sender", f"<{token}@{sender}.example.net>", "--recipient", BOB, "-", input=text.decode())
+    said = json.loads(done.stdout)
+    assert (said["verdict"], said["rule"], said["reply"]) == (record["verdict"], record["rule"], record["reply"])
+    assert said["facts"]["spf"] == record["facts"]["spf"]
 
 
 @pytest.mark.skipif(not shutil.which("swaks"), reason="swaks is not installed")

@@ -41,6 +41,14 @@ def test_the_sendmail_command_with_the_null_sender_is_local(daemon, postfix_serv
     assert postfix_server.delivered(token).field("X-Local") == "yes"
 
 
+def test_smtp_on_standard_input_of_postfix_is_local(daemon, postfix_server, token):
+    done = postfix_server.sendmail(f"EHLO localhost\r\nMAIL FROM:<{token}@fail.example.net>\r\nRCPT TO:<bob@example.org>\r\nDATA\r\n"
+                                   f"Subject: {token}\r\n\r\nhello\r\n.\r\nQUIT\r\n".encode(), "-bs")
+    assert b"354" in done.stdout, done.stdout
+    assert postfix_server.delivered(token).field("X-Local") == "yes"
+    assert daemon.record(sender=f"{token}@fail.example.net")["kind"] == "local"
+
+
 def test_sendmail_bs_without_an_address_is_local(daemon, sendmail_server, token):
     replies = sendmail_server.talk("EHLO localhost", f"MAIL FROM:<{token}@fail.example.net>", "RCPT TO:<bob@example.org>", "DATA",
                                    f"Subject: {token}\r\n\r\nhello\r\n.", "QUIT")

@@ -129,6 +129,25 @@ def test_pipelined_commands_are_answered_in_order(daemon, mta, token):
     mta.delivered(token)
 
 
+def test_a_message_in_chunks_is_judged(daemon, postfix_server, token):
+    with smtp.Client(postfix_server) as client:
+        client.envelope(f"<{token}@pass.example.net>", [BOB])
+        text = smtp.message(token)
+        client.raw(f"BDAT {len(text)}\r\n".encode() + text)
+        assert client.answer().code == 250
+        client.raw(b"BDAT 6 LAST\r\nmore\r\n")
+        assert client.answer().code == 250
+    assert postfix_server.delivered(token).body().endswith(b"more\n")
+    assert daemon.record(sender=f"{token}@pass.example.net")["verdict"] == "accept"
+
+
+def test_a_client_whose_name_does_not_lead_back_has_no_name(daemon, mta, token):
+    replies = smtp.send(mta, f"<{token}@none.example.net>", [BOB], smtp.message(token), source=space.BAD)
+    assert replies.end.code == 250
+    record = daemon.record(sender=f"{token}@none.example.net")
+    assert record["client.name"] is None and record["facts"]["client.ptr"] is None
+
+
 # ---- addresses in every dress
 
 

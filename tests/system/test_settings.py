@@ -82,6 +82,36 @@ def test_an_explanation_with_odd_bytes_makes_no_odd_reply(mta, directory, dns, t
             assert client.command("NOOP").code == 250
 
 
+def test_a_reply_may_have_32_lines(mta, directory):
+    lines = " ".join(f'"line {number}"' for number in range(32))
+    with sekisho.Daemon(directory, "policy inbound { on mail { reject 550 5.7.1 (%s) } }\n".replace("(%s)", lines)):
+        with smtp.Client(mta) as client:
+            replied = client.envelope("<alice@pass.example.net>", []).mail.text.split("\n")
+    assert len(replied) == 32 and replied[31].endswith("line 31")
+
+
+def test_a_reply_is_ascii_whatever_the_policy_says(mta, directory):
+    daemon = sekisho.Daemon(directory, 'policy inbound { on mail { reject 550 5.7.1 "nicht f\u00fcr dich" } }\n', start=False)
+    if sekisho.run("check", daemon.file).returncode != 0:
+        return  # it is refused when it is read
+    daemon.start()
+    with smtp.Client(mta) as client:
+        reply = client.envelope("<alice@pass.example.net>", []).mail
+    daemon.stop()
+    assert reply.code == 550 and reply.text.isascii() and "nicht f" in reply.text
+
+
+def test_the_size_of_a_message_is_known_at_its_end(mta, directory, token):
+    policy = 'policy inbound { on message { reject 552 5.3.4 "%{size} is too much"   if size > 100000 } }\n'
+    with sekisho.Daemon(directory, policy) as daemon:
+        with smtp.Client(mta) as client:
+            small = client.send(f"<small-{token}@pass.example.net>", [BOB], smtp.message("small" + token, body="x" * 70 + "\r\n"))
+            large = client.send(f"<large-{token}@pass.example.net>", [BOB], smtp.message("large" + token, body=("x" * 70 + "\r\n") * 2000))
+        assert (small.end.code, large.end.code) == (250, 552)
+        mta.delivered("small" + token)
+        assert 100000 < daemon.record(sender=f"large-{token}@pass.example.net")["facts"]["size"] < 200000
+
+
 def test_many_sessions_at_once_lose_nothing(mta, directory, token):
     """smtp-source of Postfix: 200 messages by 8 clients, with reloads in between."""
     source = "/usr/sbin/smtp-source"

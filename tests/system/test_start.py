@@ -320,7 +320,7 @@ def test_a_signal_ends_it_with_0(nameserver, directory, number):
 
 def test_sigterm_right_after_the_start_ends_it_with_0(nameserver, directory):
     daemon = sekisho.Daemon(directory, POLICY, start=False)
-    for _ in range(60):
+    for _ in range(20):
         daemon.start()
         daemon.stop()
 
