@@ -66,12 +66,11 @@ void key_of_address(const struct address *address, struct key *key_r)
 	}
 	if (address->local.n + address->domain.n >= LIST_ENTRY_MAX)
 		return;
-	if (address->domain.n ==
-	    0) { /* <postmaster>; but <"@example.org"> must not look like an entry of another kind */
-		if (slice_find(address->local, '"') < 0 && slice_find(address->local, '@') < 0)
-			key_add_lower(key_r, address->local);
+	/* <postmaster>; but <alice@example.org@> must not look like what it is not. */
+	if (address->domain.n == 0 && slice_find(address->local, '@') < 0)
+		key_add_lower(key_r, address->local);
+	if (address->domain.n == 0)
 		return;
-	}
 	key_add_local(key_r, address->local);
 	key_add(key_r, '@');
 	key_add_lower(key_r, address->domain);

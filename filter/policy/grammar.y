@@ -48,7 +48,8 @@ static void grammar_error(const struct place *, struct parser *, const char *);
 static void outside(struct parser *, struct place, const char *what);
 static void *make(struct parser *, size_t n);
 static struct words words_add(struct words, struct word *);
-static struct condition_syntax *join(struct parser *, enum condition_kind, struct condition_syntax *, struct condition_syntax *);
+static struct condition_syntax *join(struct parser *, enum condition_kind, struct condition_syntax *,
+                                     struct condition_syntax *);
 static struct condition_syntax *test(struct parser *, struct fact_syntax, enum test_kind, struct words);
 static void add_setting(struct parser *, struct setting_syntax *);
 static void add_policy(struct parser *, struct policy_syntax *);
@@ -95,7 +96,10 @@ file:
 	%empty
 |	file setting END { add_setting(parser, $2); }
 |	file policy { add_policy(parser, $2); }
-|	file stage { outside(parser, @2, "\"on\" stands outside of a policy; put it into \"policy inbound { }\", \"policy submission { }\" or \"policy local { }\""); }
+|	file stage {
+		outside(parser, @2, "\"on\" stands outside of a policy; put it into \"policy inbound { }\", "
+		                    "\"policy submission { }\" or \"policy local { }\"");
+	}
 |	file error END { yyerrok; }
 ;
 

@@ -20,7 +20,7 @@
 #define MARK_LOGIN      3
 #define MARK_ANY_CASE   4
 #define MARK_OWNS       5
-#define LOGIN_AMBIGUOUS UINT32_MAX
+#define LOGIN_AMBIGUOUS UINT32_MAX /* a login that owns nothing */
 
 struct reader {
 	struct list_content *content;
@@ -349,7 +349,7 @@ bool list_content_owns(const struct list_content *content, struct slice login, c
 		return false;
 	if (!textset_find(&content->entries, key_slice(&key), &number)) {
 		key_of_login(MARK_ANY_CASE, login, &key);
-		if (!textset_find(&content->entries, key_slice(&key), &number) || number == LOGIN_AMBIGUOUS)
+		if (!textset_find(&content->entries, key_slice(&key), &number))
 			return false;
 	}
 	return has_address(content, number, address);

@@ -1,0 +1,304 @@
+/*
+ * test_list_entries.c - what the entries of lists and login maps mean, and which files are
+ * refused.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include "list_content.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct list_content *parse(const char *text, bool owners)
+{
+	struct error err = {""};
+	struct list_content *content = list_content_parse(slice_of(text), "f", owners, &err);
+
+	if (!content)
+		fail_msg("%s: %s", text, err.text);
+	return content;
+}
+
+static struct value value_of(enum type type, const char *text, struct arena *arena)
+{
+	struct value value = {.state = VALUE_SET, .type = type, .text = slice_of(text)};
+
+	if (type == TYPE_ADDRESS)
+		value.address = address_parse_path(slice_of(text), arena);
+	if (type == TYPE_IP && ip_parse(slice_of(text), &value.ip))
+		fail_msg("%s is no address", text);
+	return value;
+}
+
+static void entries_mean_what_the_manual_says(void **state)
+{
+	static const char text[] =
+	    "# a comment\n\n  alice@Example.ORG   # behind a blank\n@whole.example\n.below.example\nhost.example\n"
+	    "192.0.2.1\n198.51.100.0/24\n2001:db8::/32\n::ffff:203.0.113.0/120\nWord\n"
+	    "b\xC3\xBC"
+	    "cher.example\na#b@example.org\n\"quoted\"@example.org\n";
+	static const struct {
+		enum type type;
+		const char *value;
+		bool in;
+	} cases[] = {
+	    {TYPE_ADDRESS, "<alice@example.org>", true},
+	    {TYPE_ADDRESS, "<ALICE@EXAMPLE.org>", true},
+	    {TYPE_ADDRESS, "<bob@example.org>", false},
+	    {TYPE_ADDRESS, "<anybody@whole.example>", true},
+	    {TYPE_ADDRESS, "<anybody@sub.whole.example>", false},
+	    {TYPE_ADDRESS, "<anybody@below.example>", false},
+	    {TYPE_ADDRESS, "<anybody@a.below.example>", true},
+	    {TYPE_ADDRESS, "<anybody@a.b.below.example>", true},
+	    {TYPE_ADDRESS, "<anybody@host.example>", true},
+	    {TYPE_ADDRESS, "<anybody@sub.host.example>", false},
+	    {TYPE_ADDRESS, "<quoted@example.org>", true},
+	    {TYPE_ADDRESS, "<\"ALICE\"@example.org>", true},
+	    {TYPE_ADDRESS, "<a#b@example.org>", true},
+	    {TYPE_ADDRESS, "<x@xn--bcher-kva.example>", true},
+	    {TYPE_ADDRESS, "<>", false},
+	    {TYPE_ADDRESS, "<\"@whole.example\">", false},
+	    {TYPE_ADDRESS, "<alice@example.org@>", false},
+	    {TYPE_ADDRESS, "<.below.example>", false},
+	    {TYPE_ADDRESS, "<word>", true},
+	    {TYPE_ADDRESS, "<\"alice@example.org\">", false},
+	    {TYPE_DOMAIN, "host.example", true},
+	    {TYPE_DOMAIN, "sub.host.example", false},
+	    {TYPE_DOMAIN, "below.example", false},
+	    {TYPE_DOMAIN, "a.below.example", true},
+	    {TYPE_DOMAIN, "notbelow.example", false},
+	    {TYPE_DOMAIN, "whole.example", false},
+	    {TYPE_DOMAIN, "@whole.example", false},
+	    {TYPE_DOMAIN, ".below.example", false},
+	    {TYPE_DOMAIN, "xn--bcher-kva.example", true},
+	    {TYPE_STRING, "WORD", true},
+	    {TYPE_STRING, "Words", false},
+	    {TYPE_STRING, "alice@example.org", true},
+	    {TYPE_STRING, "", false},
+	    {TYPE_IP, "192.0.2.1", true},
+	    {TYPE_IP, "192.0.2.2", false},
+	    {TYPE_IP, "198.51.100.255", true},
+	    {TYPE_IP, "198.51.101.0", false},
+	    {TYPE_IP, "2001:db8:ffff::1", true},
+	    {TYPE_IP, "2001:db9::1", false},
+	};
+	struct list_content *content = parse(text, false);
+	struct arena *arena = arena_new();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct value value = value_of(cases[i].type, cases[i].value, arena);
+
+		if (list_content_has(content, &value) != cases[i].in)
+			fail_msg("%s: expected %s", cases[i].value, cases[i].in ? "in" : "not in");
+	}
+	arena_free(arena);
+	list_content_release(content);
+}
+
+static void the_null_sender_is_listed_by_its_brackets(void **state)
+{
+	struct list_content *content = parse("<>\n", false);
+	struct value null = {.state = VALUE_SET, .type = TYPE_ADDRESS, .address = {.valid = true}};
+	struct value text = value_of(TYPE_STRING, "<>", NULL);
+
+	(void)state;
+	assert_true(list_content_has(content, &null));
+	assert_false(list_content_has(content, &text));
+	list_content_release(content);
+}
+
+static void every_length_of_network_is_found(void **state)
+{
+	char text[96];
+	struct value in4 = value_of(TYPE_IP, "170.170.170.170", NULL), out4 = value_of(TYPE_IP, "85.170.170.170", NULL);
+	struct value in6 = value_of(TYPE_IP, "aaaa:aaaa:aaaa:aaaa:aaaa:aaaa:aaaa:aaaa", NULL);
+	struct value out6 = value_of(TYPE_IP, "5555:aaaa:aaaa:aaaa:aaaa:aaaa:aaaa:aaaa", NULL);
+
+	(void)state;
+	for (int prefix = 0; prefix <= 128; prefix++) {
+		struct list_content *content;
+
+		if (prefix <= 32)
+			snprintf(text, sizeof(text), "aaaa:aaaa:aaaa:aaaa:aaaa:aaaa:aaaa:aaaa/%d\n170.170.170.170/%d\n",
+				 prefix, prefix);
+		else
+			snprintf(text, sizeof(text), "aaaa:aaaa:aaaa:aaaa:aaaa:aaaa:aaaa:aaaa/%d\n", prefix);
+		content = parse(text, false);
+		assert_true(list_content_has(content, &in6));
+		assert_int_equal(list_content_has(content, &out6), prefix == 0);
+		assert_int_equal(list_content_has(content, &in4), prefix <= 32);
+		assert_int_equal(list_content_has(content, &out4), prefix == 0);
+		list_content_release(content);
+	}
+}
+
+static void a_malformed_line_refuses_the_whole_list(void **state)
+{
+	char longest[LIST_ENTRY_MAX + 3];
+	const struct {
+		const char *text, *message;
+	} cases[] = {
+	    {"a@example.org\nb@example.org c@example.org\n", "f:2: two entries on one line; write one entry per line"},
+	    {"@\n", "f:1: \"@\" names no domain behind \"@\"; write it as @example.org"},
+	    {".\n", "f:1: \".\" names no domain behind \".\"; write it as .example.org"},
+	    {"a@\n", "f:1: \"a@\" is no address; write it as alice@example.org or @example.org"},
+	    {"bro@ken@@\n", "f:1: \"bro@ken@@\" is no address; write it as alice@example.org or @example.org"},
+	    {"\n\n10.0.0.0/33\n", "f:3: \"10.0.0.0/33\" is no network; write it as 192.0.2.0/24 or 2001:db8::/32"},
+	    {"a\x01\n", "f:1: an entry with blanks or control characters in it; write one entry per line"},
+	    {"\xFF\n", "f:1: an entry that is not UTF-8; save the list as UTF-8"},
+	    {"a@example.org\nb@exam",
+	     "f:2: the last line has no end, as if the file were half written; end it with a newline"},
+	    {longest, "f:1: an entry of 1001 bytes; 1000 is the most"},
+	};
+
+	(void)state;
+	memset(longest, 'x', sizeof(longest));
+	longest[LIST_ENTRY_MAX + 1] = '\n';
+	longest[LIST_ENTRY_MAX + 2] = '\0';
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct error err = {""};
+
+		assert_null(list_content_parse(slice_of(cases[i].text), "f", false, &err));
+		assert_string_equal(err.text, cases[i].message);
+	}
+	list_content_release(parse(longest + 1, false));
+}
+
+static void owners_map_logins_to_addresses(void **state)
+{
+	static const char text[] =
+	    "# logins\nalice: alice@example.org, sales@example.org @alice.example\nbob @bob.example,bob@example.org\n"
+	    "carol:carol@example.org\nAlice: upper@example.org\nDave: dave@example.org\nalice .below.example\n"
+	    "null: <>\nnobody:\nx@example.org x@example.org # itself\n";
+	static const struct {
+		const char *login, *address;
+		bool owns;
+	} cases[] = {
+	    {"alice", "<alice@example.org>", true},
+	    {"alice", "<Sales@EXAMPLE.org>", true},
+	    {"alice", "<any@alice.example>", true},
+	    {"alice", "<a@sub.below.example>", true},
+	    {"alice", "<bob@example.org>", false},
+	    {"alice", "<upper@example.org>", false},
+	    {"Alice", "<upper@example.org>", true},
+	    {"Alice", "<alice@example.org>", false},
+	    {"ALICE", "<alice@example.org>", false},
+	    {"bob", "<bob@example.org>", true},
+	    {"bob", "<x@bob.example>", true},
+	    {"bob", "<x@sub.bob.example>", false},
+	    {"carol", "<carol@example.org>", true},
+	    {"dave", "<dave@example.org>", true},
+	    {"DAVE", "<dave@example.org>", true},
+	    {"nobody", "<alice@example.org>", false},
+	    {"", "<alice@example.org>", false},
+	    {"eve", "<alice@example.org>", false},
+	    {"null", "<>", true},
+	    {"alice", "<>", false},
+	    {"x@example.org", "<x@example.org>", true},
+	};
+	struct list_content *content = parse(text, true);
+	struct arena *arena = arena_new();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct address address = address_parse_path(slice_of(cases[i].address), arena);
+
+		if (list_content_owns(content, slice_of(cases[i].login), &address) != cases[i].owns)
+			fail_msg("%s and %s: expected %d", cases[i].login, cases[i].address, cases[i].owns);
+	}
+	arena_free(arena);
+	list_content_release(content);
+}
+
+static void malformed_owners_are_refused(void **state)
+{
+	static const struct {
+		const char *text, *message;
+	} cases[] = {
+	    {"alice\n", "f:1: a login without addresses; write \"login: address @domain\""},
+	    {": a@example.org\n", "f:1: no login at the start of the line; write \"login: address @domain\""},
+	    {"alice: example.org\n",
+	     "f:1: a login owns addresses and domains; write alice@example.org or @example.org"},
+	    {"alice: 192.0.2.1\n", "f:1: a login owns addresses and domains; write alice@example.org or @example.org"},
+	    {"alice: a@example.org",
+	     "f:1: the last line has no end, as if the file were half written; end it with a newline"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct error err = {""};
+
+		assert_null(list_content_parse(slice_of(cases[i].text), "f", true, &err));
+		assert_string_equal(err.text, cases[i].message);
+	}
+}
+
+static void a_list_holds_no_more_than_its_entries(void **state)
+{
+	size_t n = LIST_ENTRIES_MAX + 1;
+	char *text = malloc(2 * n + 1);
+	struct error err;
+
+	(void)state;
+	for (size_t i = 0; i < n; i++)
+		memcpy(text + 2 * i, "a\n", 2);
+	text[2 * n] = '\0';
+	assert_null(list_content_parse((struct slice){text, 2 * n}, "f", false, &err));
+	assert_string_equal(err.text, "f:4000001: more entries than a list can hold; split it into several lists");
+	free(text);
+}
+
+static void three_hundred_thousand_entries_are_quick(void **state)
+{
+	struct arena *arena = arena_new();
+	char *text = NULL;
+	size_t n = 0;
+	FILE *out = open_memstream(&text, &n);
+	struct list_content *content;
+	struct error err;
+	int64_t begin;
+
+	(void)state;
+	for (int i = 0; i < 300000; i++)
+		fprintf(out,
+			i % 3 == 0   ? "user%d@domain%d.example\n"
+			: i % 3 == 1 ? "@host%d.of%d.example\n"
+				     : "10.%d.0.0/%d\n",
+			i % 3 == 2 ? i % 256 : i, i % 3 == 2 ? 8 + i % 25 : i);
+	fclose(out);
+	begin = clock_us();
+	content = list_content_parse((struct slice){text, n}, "f", false, &err);
+	assert_non_null(content);
+	assert_true(clock_us() - begin < 3000000); /* 0.2 s; sanitizers take their time */
+	begin = clock_us();
+	for (int i = 0; i < 100000; i++) {
+		struct value value = value_of(TYPE_ADDRESS, "<user299997@domain299997.example>", arena);
+
+		assert_true(list_content_has(content, &value));
+		arena_reset(arena);
+	}
+	assert_true(clock_us() - begin < 3000000);
+	list_content_release(content);
+	arena_free(arena);
+	free(text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(entries_mean_what_the_manual_says),
+	    cmocka_unit_test(the_null_sender_is_listed_by_its_brackets),
+	    cmocka_unit_test(every_length_of_network_is_found),
+	    cmocka_unit_test(a_malformed_line_refuses_the_whole_list),
+	    cmocka_unit_test(owners_map_logins_to_addresses),
+	    cmocka_unit_test(malformed_owners_are_refused),
+	    cmocka_unit_test(a_list_holds_no_more_than_its_entries),
+	    cmocka_unit_test(three_hundred_thousand_entries_are_quick),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
