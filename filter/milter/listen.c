@@ -18,6 +18,7 @@
 #include <linux/filter.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -189,13 +190,21 @@ static int listener_open_inet(const struct listen_address *address, struct liste
 int listener_open(const struct listen_address *address, mode_t mode, uid_t uid, gid_t gid, struct listener *listener_r,
 		  struct error *err)
 {
+	int on = 1, result;
+
 	memset(listener_r, 0, sizeof(*listener_r));
 	listener_r->socket.fd = -1;
-	if (address->family == LISTEN_FD)
-		return listener_inherit(address->fd, listener_r, err);
 	if (address->family == LISTEN_UNIX)
 		return unix_listen(address->path, mode, uid, gid, &listener_r->socket, err);
-	return listener_open_inet(address, listener_r, err);
+	if (address->family == LISTEN_FD)
+		result = listener_inherit(address->fd, listener_r, err);
+	else
+		result = listener_open_inet(address, listener_r, err);
+	/* libmilter writes each change of a message and the answer singly; the second would wait 40 ms for the mail
+	 * server's delayed ACK. Accepted sockets inherit this; for an inherited unix socket it means nothing. */
+	if (result == 0)
+		setsockopt(listener_r->socket.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	return result;
 }
 
 /* ---- the end ----------------------------------------------------------------------------- */
