@@ -38,6 +38,7 @@ static void no_signal_goes_to_the_thread_of_libmilter(void **state)
 {
 	struct daemon daemon = {.main_thread = pthread_self()};
 	pthread_t thread;
+	sigset_t waiting;
 
 	(void)state;
 	signals_block();
@@ -47,6 +48,9 @@ static void no_signal_goes_to_the_thread_of_libmilter(void **state)
 	kill(getpid(), SIGHUP);
 	kill(getpid(), SIGTERM);
 	kill(getpid(), SIGINT);
+	usleep(50000); /* time enough for somebody else to take one */
+	sigpending(&waiting);
+	assert_true(sigismember(&waiting, SIGHUP) && sigismember(&waiting, SIGTERM) && sigismember(&waiting, SIGINT));
 	posted = 0;
 	daemon_wait(&daemon);
 	assert_int_equal(posted, EVENT_RELOAD | EVENT_REOPEN | EVENT_DRAIN);
