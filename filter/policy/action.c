@@ -274,16 +274,26 @@ static int unknown_action(struct compiler *compiler, const struct word *word)
 	return -1;
 }
 
-int action_compile(struct compiler *compiler, const struct rule_syntax *said, struct rule *rule)
+static const struct action *find_action(struct slice name)
 {
 	for (size_t i = 0; i < ACTION_COUNT; i++) {
-		if (!slice_equal(said->action.text, slice_of(actions[i].name)))
-			continue;
-		rule->action = &actions[i];
-		if (rule->action->verdict == VERDICT_NONE && !rule->action->note &&
-		    rule->action->edit != EDIT_ADD_HEADER)
-			compiler->policy->needs |= NEED_HEADERS; /* to find the field */
-		return actions[i].compile(compiler, said, rule);
+		if (slice_equal(name, slice_of(actions[i].name)))
+			return &actions[i];
 	}
-	return unknown_action(compiler, &said->action);
+	return NULL;
+}
+
+bool action_exists(struct slice name)
+{
+	return find_action(name) != NULL;
+}
+
+int action_compile(struct compiler *compiler, const struct rule_syntax *said, struct rule *rule)
+{
+	rule->action = find_action(said->action.text);
+	if (!rule->action)
+		return unknown_action(compiler, &said->action);
+	if (rule->action->verdict == VERDICT_NONE && !rule->action->note && rule->action->edit != EDIT_ADD_HEADER)
+		compiler->policy->needs |= NEED_HEADERS; /* to find the field */
+	return rule->action->compile(compiler, said, rule);
 }

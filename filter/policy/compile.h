@@ -87,7 +87,7 @@ struct policy {
 	struct rules rules[KIND_COUNT][STAGE_COUNT];
 	size_t rule_count;
 	unsigned needs;
-	bool uses[KIND_COUNT][FACT_MAX]; /* by check number */
+	bool uses[KIND_COUNT][CHECK_MAX]; /* by check number */
 	struct list **lists;
 	size_t list_count, list_room;
 	struct regex **regexes;
@@ -108,6 +108,7 @@ struct compiler {
 
 /* Each returns 0, or -1 when an error was reported. */
 int settings_compile(struct compiler *, const struct file_syntax *);
+bool action_exists(struct slice name);
 int action_compile(struct compiler *, const struct rule_syntax *, struct rule *rule_r);
 int condition_compile(struct compiler *, const struct condition_syntax *, const struct node **nodes_r);
 int operand_compile(struct compiler *, const struct reading *, const struct word *, struct operand *operand_r);

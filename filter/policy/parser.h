@@ -36,6 +36,7 @@ enum bracket_kind { BRACKET_BLOCK, BRACKET_VALUES, BRACKET_PAREN };
 struct bracket {
 	enum bracket_kind kind;
 	struct place place;
+	unsigned nesting; /* parentheses and `not` around what is inside */
 };
 
 #define BRACKETS_MAX (NESTING_MAX + 8) /* parentheses, and the blocks and braces around them */

@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #define HOST_NAME_ROOM 256
-#define CHECKS_MAX     32 /* bits of authres_checks */
 
 int setting_wrong(struct setting_reader *reader, const struct word *word, const char *format, ...)
 {
@@ -172,7 +171,7 @@ static int read_record(struct setting_reader *reader)
 	return switch_word(reader, inside->last);
 }
 
-/* Names of the checks that have a clause in Authentication-Results; `names` has room for CHECKS_MAX and a NULL. */
+/* Names of the checks that have a clause in Authentication-Results; `names` has room for CHECK_MAX and a NULL. */
 static void list_clauses(const char **names)
 {
 	for (size_t i = 0; checks[i]; i++) {
@@ -184,7 +183,7 @@ static void list_clauses(const char **names)
 
 static int add_clause(struct setting_reader *reader, const struct word *word)
 {
-	const char *names[CHECKS_MAX + 1];
+	const char *names[CHECK_MAX + 1];
 
 	for (size_t i = 0; checks[i]; i++) {
 		if (!checks[i]->authres || !slice_equal(word->text, slice_of(checks[i]->name)))

@@ -11,6 +11,7 @@
  *    as well as can be guessed, so that the statements behind it are still read.
  */
 #include "config.h"
+#include "compile.h"
 #include "parser.h"
 #include "grammar.h"
 
@@ -30,24 +31,17 @@ static const struct keyword condition_words[] = {
     {"in", IN}, {"owned", OWNED}, {"matches", MATCHES}, {NULL, 0},
 };
 
-/* Words with which no line inside of a parenthesis begins: there it was never closed. */
-static const char *const statement_words[] = {
-    "try",           "accept",         "reject",         "defer", "discard", "quarantine", "add-header",
-    "delete-header", "replace-header", "prefix-subject", "log",   "on",      "policy",     NULL,
-};
-
 static bool is_word(const struct shaped *found, const char *word)
 {
 	return found->shape == SHAPE_WORD && slice_equal(found->text, slice_of(word));
 }
 
-static bool is_one_of(const struct shaped *found, const char *const *words)
+/* No line inside of a parenthesis begins so: it was never closed. */
+static bool begins_statement(const struct shaped *found)
 {
-	for (; *words; words++) {
-		if (is_word(found, *words))
-			return true;
-	}
-	return false;
+	if (is_word(found, "try") || is_word(found, "on") || is_word(found, "policy"))
+		return true;
+	return found->shape == SHAPE_WORD && action_exists(found->text);
 }
 
 static int keyword(struct slice text, const struct keyword *table)
@@ -144,14 +138,21 @@ static void drop_values(struct parser *parser)
 	}
 }
 
-static size_t values_depth(const struct parser *parser)
+/* How deep what comes next is inside of parentheses and `not`. */
+static unsigned nesting(const struct parser *parser)
 {
-	size_t depth = 0;
+	return (in_values(parser) ? innermost(parser)->nesting : 0) + parser->nots;
+}
 
-	while (depth < parser->bracket_count &&
-	       parser->brackets[parser->bracket_count - 1 - depth].kind != BRACKET_BLOCK)
-		depth++;
-	return depth;
+/* One level deeper; false and an error when that is too deep. */
+static bool nest(struct parser *parser, const struct shaped *found)
+{
+	if (nesting(parser) < NESTING_MAX && parser->bracket_count < BRACKETS_MAX)
+		return true;
+	diagnostics_error(parser->diagnostics, parser_place(parser, found->line, found->column),
+			  "parentheses and \"not\" nested more than %d deep; make several rules of this one",
+			  NESTING_MAX);
+	return false;
 }
 
 /* Remembers a bracket; too deep: 0, and it is dropped. */
@@ -159,12 +160,10 @@ static int open_bracket(struct parser *parser, const struct shaped *found, enum 
 {
 	struct place place = parser_place(parser, found->line, found->column);
 
-	if (parser->bracket_count == BRACKETS_MAX || values_depth(parser) == NESTING_MAX) {
-		diagnostics_error(parser->diagnostics, place,
-				  "brackets nested more than %d deep; make several rules of this one", NESTING_MAX);
+	if (!nest(parser, found))
 		return 0;
-	}
-	parser->brackets[parser->bracket_count++] = (struct bracket){kind, place};
+	parser->brackets[parser->bracket_count] = (struct bracket){kind, place, nesting(parser) + 1};
+	parser->bracket_count++;
 	return give(parser, found, token);
 }
 
@@ -230,7 +229,7 @@ static int end_line(struct parser *parser)
 		next = lexer_next(parser);
 	} while (next.shape == SHAPE_NEWLINE);
 	put_back(parser, next);
-	if (in_values(parser) && innermost(parser)->kind == BRACKET_PAREN && is_one_of(&next, statement_words))
+	if (in_values(parser) && innermost(parser)->kind == BRACKET_PAREN && begins_statement(&next))
 		drop_values(parser);
 	if (in_values(parser) && (is_word(&next, "on") || is_word(&next, "policy")))
 		drop_values(parser);
@@ -324,11 +323,8 @@ static int word(struct parser *parser, const struct shaped *found)
 		parser->in_condition = true;
 	if (token == MATCHES)
 		lexer_expect_regex(parser);
-	if (token == NOT && parser->nots >= NESTING_MAX) {
-		diagnostics_error(parser->diagnostics, parser_place(parser, found->line, found->column),
-				  "more than %d \"not\" in a row; leave them out", NESTING_MAX);
+	if (token == NOT && !nest(parser, found))
 		return 0;
-	}
 	return give(parser, found, token);
 }
 

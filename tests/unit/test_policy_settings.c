@@ -277,12 +277,13 @@ static char *shipped; /* conf/sekisho.conf of the source; NULL when it is not th
 
 static void the_policy_that_is_shipped_is_right(void **state)
 {
-	struct diagnostics *diagnostics = diagnostics_new();
+	struct diagnostics *diagnostics;
 	struct policy *policy;
 
 	(void)state;
 	if (!shipped)
 		skip();
+	diagnostics = diagnostics_new();
 	policy = policy_load(shipped, NULL, diagnostics);
 	if (!policy || diagnostics_warnings(diagnostics))
 		fail_msg("%s", diagnostics_line(diagnostics, 0));

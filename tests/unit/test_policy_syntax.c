@@ -325,8 +325,7 @@ static void nesting_is_bounded(void **state)
 		if (depth == NESTING)
 			assert_string_equal(messages, "");
 		else
-			assert_non_null(
-			    strstr(messages, "brackets nested more than 100 deep; make several rules of this one"));
+			assert_non_null(strstr(messages, "nested more than 100 deep; make several rules of this one"));
 		free(messages);
 		free(text);
 		free(opens);
@@ -334,7 +333,15 @@ static void nesting_is_bounded(void **state)
 	}
 	text = repeated("policy inbound {\n on mail {\nreject if ", "not ", 100000, "auth\n }\n}\n");
 	assert_null(load_text(text, NULL, &messages));
-	assert_string_equal(messages, "t:3:411: more than 100 \"not\" in a row; leave them out");
+	assert_string_equal(
+	    messages, "t:3:411: parentheses and \"not\" nested more than 100 deep; make several rules of this one");
+	free(messages);
+	free(text);
+	/* both together */
+	text = repeated("policy inbound {\n on mail {\nreject if ", "not (not not not ", 1000, "auth\n }\n}\n");
+	assert_null(load_text(text, NULL, &messages));
+	assert_string_equal(
+	    messages, "t:3:351: parentheses and \"not\" nested more than 100 deep; make several rules of this one");
 	free(messages);
 	free(text);
 }
