@@ -34,17 +34,18 @@ extern const char *const dns_status_names[5]; /* "ok" "nodata" "nxdomain" "tempf
 struct dns_record {
 	struct ip ip;        /* A, AAAA */
 	unsigned preference; /* MX */
-	struct slice name;   /* MX host, PTR, CNAME: no trailing dot, what is not printable ASCII as \DDD; "" is the root */
-	struct slice text;   /* TXT: its strings joined */
-	unsigned strings;    /* TXT: how many there were */
+	struct slice
+	    name; /* MX host, PTR, CNAME: no trailing dot, what is not printable ASCII as \DDD; "" is the root */
+	struct slice text; /* TXT: its strings joined */
+	unsigned strings;  /* TXT: how many there were */
 };
 
 struct dns_answer {
 	enum dns_status status;
-	bool secure;            /* DNSSEC proved it */
-	bool stale;             /* served past its time because the servers fail (RFC 8767) */
-	const char *why;        /* DNS_TEMPFAIL: "timeout", "servfail", "bogus", "budget", ...; else NULL */
-	size_t count;           /* of records; 0 unless DNS_OK */
+	bool secure;                      /* DNSSEC proved it */
+	bool stale;                       /* served past its time because the servers fail (RFC 8767) */
+	const char *why;                  /* DNS_TEMPFAIL: "timeout", "servfail", "bogus", "budget", ...; else NULL */
+	size_t count;                     /* of records; 0 unless DNS_OK */
 	const struct dns_record *records; /* MX by preference, then as they came */
 };
 
@@ -60,15 +61,15 @@ struct resolver_settings {
 	const char *forward[DNS_FORWARD_MAX]; /* "192.0.2.53@53" */
 	size_t forward_count;
 	enum dnssec dnssec;
-	int64_t timeout_us;    /* for one answer */
-	size_t cache_entries;  /* most answers kept */
+	int64_t timeout_us;   /* for one answer */
+	size_t cache_entries; /* most answers kept */
 };
 
 struct resolver_counters {
-	uint64_t questions;   /* dns_ask and dns_hint calls that named a valid name */
+	uint64_t questions; /* dns_ask and dns_hint calls that named a valid name */
 	uint64_t cache_hits;
-	uint64_t joined;      /* waited for a question that was in flight already */
-	uint64_t asked;       /* went to the backend */
+	uint64_t joined; /* waited for a question that was in flight already */
+	uint64_t asked;  /* went to the backend */
 	uint64_t tempfails;
 	uint64_t timeouts;
 	uint64_t stale;
@@ -92,7 +93,8 @@ struct resolver *resolver_open_zone(struct slice zone, const char *name, struct 
 struct resolver *resolver_hold(struct resolver *); /* one more owner */
 void resolver_release(struct resolver *);          /* the last one closes it; NULL is allowed */
 void resolver_counters(const struct resolver *, struct resolver_counters *counters_r);
-const char *resolver_name(const struct resolver *); /* "system", "forward 127.0.0.1@53", "zone FILE", ... for a person */
+const char *
+resolver_name(const struct resolver *); /* "system", "forward 127.0.0.1@53", "zone FILE", ... for a person */
 
 /* What a person should know of the servers, or NULL: that they strip signatures, so that DNSSEC proves nothing.
  * It is found out in the background: before resolver_settings.timeout_us has passed it may be NULL yet. */
@@ -125,9 +127,9 @@ void dns_hint(struct dns_budget *, struct slice name, enum dns_type);
 /* The in-addr.arpa or ip6.arpa name of an address (RFC 1035 3.5, RFC 3596 2.5). */
 struct slice dns_reverse_name(struct ip, struct arena *);
 
-unsigned dns_budget_asked(const struct dns_budget *);     /* questions that counted */
-int64_t dns_budget_waited_us(const struct dns_budget *);  /* time spent waiting in dns_ask */
-unsigned dns_budget_stale(const struct dns_budget *);     /* answers given past their time */
+unsigned dns_budget_asked(const struct dns_budget *);    /* questions that counted */
+int64_t dns_budget_waited_us(const struct dns_budget *); /* time spent waiting in dns_ask */
+unsigned dns_budget_stale(const struct dns_budget *);    /* answers given past their time */
 
 /* ---- the parsed form -------------------------------------------------------------- */
 
@@ -163,7 +165,8 @@ struct dns_mx_outcome {
 };
 void dns_mx(struct dns_budget *, struct slice domain, struct arena *, struct dns_mx_outcome *outcome_r);
 
-#define DNS_PTR_NAMES_MAX 10 /* names of an address that are looked at (RFC 7208 4.6.4): its owner may list any number */
+#define DNS_PTR_NAMES_MAX                                                                                              \
+	10 /* names of an address that are looked at (RFC 7208 4.6.4): its owner may list any number */
 
 /* Does `name` have the address? DNS_OK: yes; DNS_NODATA: no, but others; else the trouble of its A or AAAA question. */
 enum dns_status dns_name_has_address(struct dns_budget *, struct slice name, struct ip);
