@@ -252,3 +252,13 @@ struct quoted suggestion(struct slice wrong, const char *const *words)
 		snprintf(quoted.text, sizeof(quoted.text), "did you mean \"%.40s\"?", near);
 	return quoted;
 }
+
+struct quoted suggestion_aside(struct slice wrong, const char *const *words)
+{
+	struct quoted quoted = {""};
+	const char *near = nearest_word(wrong, words);
+
+	if (near)
+		snprintf(quoted.text, sizeof(quoted.text), " (did you mean \"%.40s\"?)", near);
+	return quoted;
+}

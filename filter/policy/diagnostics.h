@@ -41,7 +41,9 @@ struct quoted {
 struct quoted quote(struct slice);
 #define QUOTE(s) (quote(s).text)
 
-/* "" or "did you mean ...?": the end of a message about a word that is in no table. */
+/* "" or "did you mean ...?" about a word that is in no table: what to do. */
 struct quoted suggestion(struct slice wrong, const char *const *words);
+/* The same in parentheses, behind what is wrong. */
+struct quoted suggestion_aside(struct slice wrong, const char *const *words);
 
 #endif

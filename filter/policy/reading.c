@@ -39,11 +39,6 @@ static int check_argument(struct compiler *compiler, const struct fact_syntax *s
 	return -1;
 }
 
-static const char *kind_of_place(const struct compiler *compiler)
-{
-	return stage_names[compiler->stage];
-}
-
 /* Names both places: where the fact is known from, and where the rule stands. */
 static int check_stage(struct compiler *compiler, const struct word *name, const struct fact *fact)
 {
@@ -52,7 +47,7 @@ static int check_stage(struct compiler *compiler, const struct word *name, const
 		    compiler->diagnostics, name->place,
 		    "%s belongs to one recipient and a message can have several (this rule stands in \"on %s\", "
 		    "line %u); ask for it in \"on rcpt\"",
-		    fact->name, kind_of_place(compiler), compiler->stage_place.line);
+		    fact->name, stage_names[compiler->stage], compiler->stage_place.line);
 		return -1;
 	}
 	if (fact->stage <= compiler->stage)
@@ -60,7 +55,7 @@ static int check_stage(struct compiler *compiler, const struct word *name, const
 	diagnostics_error(
 	    compiler->diagnostics, name->place,
 	    "%s is known from \"on %s\" on (this rule stands in \"on %s\", line %u); move the rule to \"on %s\"%s",
-	    fact->name, stage_names[fact->stage], kind_of_place(compiler), compiler->stage_place.line,
+	    fact->name, stage_names[fact->stage], stage_names[compiler->stage], compiler->stage_place.line,
 	    stage_names[fact->stage], fact->stage < STAGE_MESSAGE && fact->scope != SCOPE_RECIPIENT ? " or later" : "");
 	return -1;
 }

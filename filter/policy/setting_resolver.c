@@ -145,8 +145,8 @@ static const struct word *read_one(struct resolver_reader *reader, const struct 
 			return keys[i].read(reader, key);
 		names[i] = keys[i].name;
 	}
-	setting_wrong(reader->reader, key, "resolver knows no \"%s\"%s%s", QUOTE(key->text),
-		      nearest_word(key->text, names) ? "; " : "", suggestion(key->text, names).text);
+	setting_wrong(reader->reader, key, "resolver knows no \"%s\"%s", QUOTE(key->text),
+		      suggestion_aside(key->text, names).text);
 	return NULL;
 }
 

@@ -192,8 +192,8 @@ static int add_clause(struct setting_reader *reader, const struct word *word)
 		return 0;
 	}
 	list_clauses(names);
-	return setting_wrong(reader, word, "\"%s\" has no clause in Authentication-Results%s%s", QUOTE(word->text),
-			     nearest_word(word->text, names) ? "; " : "", suggestion(word->text, names).text);
+	return setting_wrong(reader, word, "\"%s\" has no clause in Authentication-Results%s", QUOTE(word->text),
+			     suggestion_aside(word->text, names).text);
 }
 
 static int read_authres(struct setting_reader *reader)

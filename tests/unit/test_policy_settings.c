@@ -188,7 +188,7 @@ static void wrong_settings_are_told_with_how_to_write_them(void **state)
 	    {"record all\n",
 	     "t:1:1: record says which facts it keeps; write record { facts used } or record { facts all }"},
 	    {"authentication-results { sfp }\n",
-	     "t:1:26: \"sfp\" has no clause in Authentication-Results; did you mean \"spf\"?; "
+	     "t:1:26: \"sfp\" has no clause in Authentication-Results (did you mean \"spf\"?); "
 	     "write authentication-results { spf auth } or authentication-results off"},
 	    {"received-spf maybe\n", "t:1:14: received-spf is never \"maybe\"; write yes or no"},
 	    {"authserv-id a_b/c\n", "t:1:13: \"a_b/c\" is no host name; write a name as in mx.example.org"},
@@ -209,7 +209,7 @@ static void wrong_settings_are_told_with_how_to_write_them(void **state)
 	     "t:1:18: cache is a number of answers between 100 and 10000000; write resolver { timeout "
 	     "3s  dnssec permissive  system }"},
 	    {"resolver { timout 3s }\n",
-	     "t:1:12: resolver knows no \"timout\"; did you mean \"timeout\"?; write resolver { "
+	     "t:1:12: resolver knows no \"timout\" (did you mean \"timeout\"?); write resolver { "
 	     "timeout 3s  dnssec permissive  system }"},
 	    {"list x\n", "t:1:1: a list has a name and a file; write list NAME file:/path [on-failure defer|skip]"},
 	    {"list x /etc/x\n", "t:1:8: \"/etc/x\" names no file; write list NAME file:/path [on-failure defer|skip]"},
