@@ -176,12 +176,21 @@ static int read_file(const char *path, struct diagnostics *diagnostics, struct s
 	return -1;
 }
 
+/* An editor that is not done yet, or a disk that is full: no reload may take all rules away. */
+static void refuse_nothing(struct compiler *compiler, const struct file_syntax *file)
+{
+	if (!file->first_setting && !file->first_policy && diagnostics_errors(compiler->diagnostics) == 0)
+		diagnostics_error(compiler->diagnostics, (struct place){1, 1},
+				  "there is nothing in this file; write a setting or a policy");
+}
+
 static void compile_file(struct compiler *compiler, struct slice text, const struct policy *old)
 {
 	struct arena *scratch = arena_new();
 	struct file_syntax file;
 
 	syntax_read(text, scratch, compiler->diagnostics, &file);
+	refuse_nothing(compiler, &file);
 	list_fact_names(compiler);
 	settings_compile(compiler, &file);
 	compile_policies(compiler, &file);

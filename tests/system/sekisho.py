@@ -81,8 +81,9 @@ class Daemon:
     def configure(self, policy):
         """Writes the file; a running daemon reads it at reload()."""
         text = self.base.format(directory=self.directory, listen=self.listen) + self.settings.replace("{directory}", self.directory) + policy
-        with open(self.file, "w") as f:
+        with open(self.file + ".new", "w") as f:  # never half of it, should a reload come now
             f.write(text)
+        os.rename(self.file + ".new", self.file)
 
     def line(self, text):
         """FILE:LINE of the first line of the configuration that holds the text, as records name a rule."""

@@ -27,9 +27,9 @@ static void assert_text(struct slice text, const char *expected)
 		fail_msg("expected %s, got %.*s", expected, SLICE_ARGS(text));
 }
 
-static void an_empty_file_has_the_defaults(void **state)
+static void what_is_not_set_has_its_default(void **state)
 {
-	struct policy *policy = load("");
+	struct policy *policy = load("mode enforce\n");
 	const struct settings *settings = policy_settings(policy);
 
 	(void)state;
@@ -305,7 +305,7 @@ static void find_shipped(void)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(an_empty_file_has_the_defaults),
+	    cmocka_unit_test(what_is_not_set_has_its_default),
 	    cmocka_unit_test(settings_become_what_they_say),
 	    cmocka_unit_test(recursion_is_strict_unless_told),
 	    cmocka_unit_test(what_is_off_is_off),

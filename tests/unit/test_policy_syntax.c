@@ -38,8 +38,8 @@ static void check(const struct expectation *cases, size_t count)
 static void a_statement_ends_at_the_end_of_its_line(void **state)
 {
 	static const struct expectation cases[] = {
-	    {"", ""},
-	    {"\n\n  \n", ""},
+	    {"", "t:1:1: there is nothing in this file; write a setting or a policy"},
+	    {"\n\n # x\n", "t:1:1: there is nothing in this file; write a setting or a policy"},
 	    {"mode report\nlog off\n", ""},
 	    {"mode report", ""},
 	    {"mode\nreport\n", "t:1:1: mode has no value; write enforce or report\n"
