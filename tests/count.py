@@ -1,11 +1,12 @@
 #!/usr/bin/python3
-"""count.py BUILD - what the tests said, and one closing line that counts all of them.
+"""count.py BUILD [TARGET ...] - what the tests said, and one closing line that counts all of them.
 
 Reads what `make check` and `make check-system` leave in the build directory: for each program of `make check` its
 .trs (the verdict) and .log (what it printed), for pytest its JUnit file. A test is a cmocka test, a scenario, a
 conformance case, a pytest test. A runner of ours that is no cmocka program prints as its last line
 "N passed, N failed", with ", N skipped" behind it where tests were skipped, and before that one line for each
-that says "skipped: NAME: why". Exits 1 when anything failed, or when nothing was run.
+that says "skipped: NAME: why". TARGET is what make ended with an error: check, check-system. When no test explains that, the
+end of its log is shown and counts as a failure. Exits 1 when anything failed, or when nothing was run.
 """
 import os
 import re
@@ -110,11 +111,19 @@ def count_pytest(build, tally):
             tally.passed += 1
 
 
+def count(target, count_one, build, tally, broken):
+    """Counts what a target of make left; a target that ended with an error has at least one failure."""
+    before = tally.failed
+    count_one(build, tally)
+    if target in broken and tally.failed == before:
+        tally.fail("make " + target, "\n".join(read(os.path.join(build, target + ".log")).splitlines()[-FAILED_LOG_LINES:]))
+
+
 def main():
-    build = sys.argv[1]
+    build, broken = sys.argv[1], sys.argv[2:]
     tally = Tally()
-    count_programs(build, tally)
-    count_pytest(build, tally)
+    count("check", count_programs, build, tally, broken)
+    count("check-system", count_pytest, build, tally, broken)
     for line in tally.skipped:
         print("  skipped ", line[:WIDTH])
     for name, text in tally.failures:
