@@ -77,12 +77,20 @@ static int start_listen(struct daemon *daemon, const struct settings *settings, 
 	return 0;
 }
 
-/* The directory of the control socket, when it is missing and we may make it. */
+/* The directory of the control socket, and those above it, as far as they are missing and we may make them. The
+ * last one is the user's. */
 static void control_directory(const char *path, const struct identity *identity)
 {
 	char *copy = xstrdup(path), *directory = dirname(copy);
+	bool made;
 
-	if (mkdir(directory, 0755) == 0 && identity->change && lchown(directory, identity->uid, identity->gid) != 0)
+	for (char *end = strchr(directory + 1, '/'); end; end = strchr(end + 1, '/')) {
+		*end = '\0';
+		mkdir(directory, 0755);
+		*end = '/';
+	}
+	made = mkdir(directory, 0755) == 0;
+	if (made && identity->change && lchown(directory, identity->uid, identity->gid) != 0)
 		rmdir(directory); /* binding says that it is missing */
 	free(copy);
 }
@@ -210,7 +218,8 @@ static int libmilter_prepare(struct daemon *daemon)
 	char connection[16];
 
 	snprintf(connection, sizeof(connection), "fd:%d", daemon->listener.socket.fd);
-	if (smfi_setconn(connection) != MI_SUCCESS || smfi_settimeout(MILTER_SECONDS) != MI_SUCCESS)
+	if (smfi_setconn(connection) != MI_SUCCESS || smfi_settimeout(MILTER_SECONDS) != MI_SUCCESS ||
+	    smfi_setbacklog(LISTEN_BACKLOG) != MI_SUCCESS) /* it calls listen(2) again */
 		return -1;
 	return callbacks_register(daemon);
 }

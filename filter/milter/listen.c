@@ -24,7 +24,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BACKLOG  512   /* as in unix.c */
 #define FD_MAX   65535 /* a descriptor number nobody has by honest means */
 #define FD_FIRST 3     /* SD_LISTEN_FDS_START */
 
@@ -150,7 +149,7 @@ static int listener_bind(const struct addrinfo *info)
 		return -1;
 	/* connections of the daemon before us may still linger */
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (bind(fd, info->ai_addr, info->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
+	if (bind(fd, info->ai_addr, info->ai_addrlen) == 0 && listen(fd, LISTEN_BACKLOG) == 0)
 		return fd;
 	saved = errno;
 	close(fd);

@@ -18,7 +18,9 @@
 #include <sys/un.h>
 
 #define UNIX_PATH_MAX sizeof(((struct sockaddr_un *)NULL)->sun_path) /* with the NUL */
-#define NAME_TEXT     256 /* host and daemon names we keep: RFC 1035 allows 253, the rest is cut */
+#define LISTEN_BACKLOG                                                                                                 \
+	512           /* connections that wait for accept; mail servers open them in bursts. The kernel bounds it too */
+#define NAME_TEXT 256 /* host and daemon names we keep: RFC 1035 allows 253, the rest is cut */
 
 /* ---- unix.c: sockets with a path --------------------------------------------- */
 

@@ -10,8 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define WARNINGS_MAX 2048
+#define READ_TRIES   3 /* of a file that changes under our eyes */
 
 static bool resolver_settings_equal(const struct resolver_settings *a, const struct resolver_settings *b)
 {
@@ -122,26 +124,81 @@ static void reload_log(struct daemon *daemon, bool done, const char *text)
 		    text ? text : "");
 }
 
+/* ---- reading ------------------------------------------------------------------------------ */
+
+static bool file_is_same(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+struct reading {
+	struct policy *policy; /* NULL: it has errors */
+	struct diagnostics *found;
+	bool empty;
+};
+
+/* A file that somebody writes while we read it may be half of a policy, and still have no error: once more then. */
+static struct reading policy_read_whole(const char *file, const struct policy *old)
+{
+	struct reading reading = {NULL};
+	struct stat before, after;
+
+	for (unsigned tries = 0; tries < READ_TRIES; tries++) {
+		policy_release(reading.policy);
+		diagnostics_free(reading.found);
+		reading.found = diagnostics_new();
+		memset(&before, 0, sizeof(before));
+		memset(&after, 0, sizeof(after));
+		stat(file, &before); /* what fails here fails in policy_load */
+		reading.policy = policy_load(file, old, reading.found);
+		stat(file, &after);
+		reading.empty = S_ISREG(after.st_mode) && after.st_size == 0;
+		if (file_is_same(&before, &after))
+			break;
+	}
+	return reading;
+}
+
+/* An empty file is a policy that lets everything through; nobody writes one on purpose. A full disk does, and
+ * whoever has opened the file to write it. */
+static int reload_refuse_empty(const struct daemon *daemon, char **text_r)
+{
+	struct error err;
+
+	error_set(&err, "%s is empty; is somebody writing it, or is the disk full?", daemon->config_file);
+	free(*text_r);
+	*text_r = xstrdup(err.text);
+	return -1;
+}
+
+static int reload_decide(struct daemon *daemon, struct engine *old, const struct reading *reading, char **text_r)
+{
+	char *printed = diagnostics_print(reading->found);
+
+	*text_r = reload_text(daemon, reading->policy ? policy_settings(reading->policy) : NULL, printed);
+	free(printed);
+	if (!reading->policy)
+		return -1;
+	if (reading->empty)
+		return reload_refuse_empty(daemon, text_r);
+	return reload_take(daemon, old, reading->policy, text_r);
+}
+
 int daemon_reload(struct daemon *daemon, char **text_r)
 {
-	struct diagnostics *found = diagnostics_new();
+	struct reading reading;
 	struct engine *old;
-	struct policy *policy;
-	char *printed;
-	int result = -1;
+	int result;
 
 	pthread_mutex_lock(&daemon->reloading);
 	old = daemon_engine(daemon);
-	policy = policy_load(daemon->config_file, engine_policy(old), found);
-	printed = diagnostics_print(found);
-	*text_r = reload_text(daemon, policy ? policy_settings(policy) : NULL, printed);
-	if (policy)
-		result = reload_take(daemon, old, policy, text_r);
+	reading = policy_read_whole(daemon->config_file, engine_policy(old));
+	result = reload_decide(daemon, old, &reading, text_r);
 	reload_log(daemon, result == 0, *text_r);
-	policy_release(policy);
+	policy_release(reading.policy);
+	diagnostics_free(reading.found);
 	engine_release(old);
 	pthread_mutex_unlock(&daemon->reloading);
-	free(printed);
-	diagnostics_free(found);
 	return result;
 }

@@ -14,8 +14,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BACKLOG 512 /* connections that wait for accept; MTAs open them in bursts. The kernel bounds it too */
-
 static bool unix_address(const char *path, struct sockaddr_un *address_r)
 {
 	size_t n = strlen(path);
@@ -149,7 +147,7 @@ int unix_listen(const char *path, mode_t mode, uid_t uid, gid_t gid, struct unix
 	memcpy(socket_r->path, path, strlen(path) + 1);
 	if (unix_own(socket_r, uid, gid, err) != 0)
 		goto failed;
-	if (listen(socket_r->fd, BACKLOG) != 0) {
+	if (listen(socket_r->fd, LISTEN_BACKLOG) != 0) {
 		error_set(err, "%s: cannot listen: %s", path, strerror(errno));
 		goto failed;
 	}
