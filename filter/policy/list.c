@@ -8,8 +8,10 @@
 #include "list_content.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct list *list_new(struct slice name, const char *path, bool owners, bool skip)
 {
@@ -77,12 +79,29 @@ static int look(const char *path, struct stat *seen_r, struct error *err)
 	return -1;
 }
 
-/* A file of no bytes that had some a moment ago: somebody opened it for writing and has not written yet. */
-static bool just_emptied(const struct list *list, const struct stat *now)
+/* The last byte ends a line. A file that cannot be opened will be complained of when it is read. */
+static bool ends_a_line(const char *path, off_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char last = '\n';
+
+	if (fd < 0)
+		return true;
+	if (pread(fd, &last, 1, size - 1) != 1)
+		last = '\n';
+	close(fd);
+	return last == '\n';
+}
+
+/* Somebody writes a new content in place of the one we have: a moment ago the file was opened and has nothing in it,
+ * or breaks off in the middle of a line. */
+static bool is_being_written(const struct list *list, const struct stat *now)
 {
 	int64_t changed = (int64_t)now->st_mtim.tv_sec * 1000000 + now->st_mtim.tv_nsec / 1000;
 
-	return now->st_size == 0 && list->content && clock_wall_us() - changed < LIST_SETTLE_US;
+	if (!list->content || clock_wall_us() - changed >= LIST_SETTLE_US)
+		return false;
+	return now->st_size == 0 || !ends_a_line(list->path, now->st_size);
 }
 
 /* Reads the file that look() has seen; what was written meanwhile is no list. */
@@ -117,13 +136,17 @@ static int read_anew(struct list *list, struct error *err)
 
 int list_load(struct list *list, struct list *old, struct error *err)
 {
+	struct stat now;
+
+	if (old && old->owners == list->owners)
+		content_put(list, content_take(old));
+	if (look(list->path, &now, err) == 0 && is_being_written(list, &now))
+		return 0; /* list_refresh() comes back to it */
 	if (read_anew(list, err) == 0)
 		return 0;
 	list->failing = true;
 	list->failure = *err;
 	list->reported_at = clock_us();
-	if (old && old->owners == list->owners)
-		content_put(list, content_take(old));
 	return -1;
 }
 
@@ -135,7 +158,7 @@ static bool is_changed(const struct list *list)
 
 	if (look(list->path, &now, &ignored))
 		return true;
-	return !same_file(&now, &list->seen) && !just_emptied(list, &now);
+	return !same_file(&now, &list->seen) && !is_being_written(list, &now);
 }
 
 int list_refresh(struct list *list)

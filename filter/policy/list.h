@@ -19,7 +19,7 @@
 	(4 * 1000 * 1000) /* so that a file of short lines takes no more memory than one of long ones */
 
 #define LIST_REPORT_US (60 * 1000 * 1000) /* one line a minute of a list that cannot be read */
-#define LIST_SETTLE_US (2 * 1000 * 1000)  /* a file that was just emptied is being written anew */
+#define LIST_SETTLE_US (2 * 1000 * 1000)  /* a file that was just emptied, or breaks off, is being written */
 
 struct list_content;
 

@@ -2,8 +2,7 @@
  * list_content.c - reads list files and answers from them.
  *
  * One entry a line, `#` begins a comment at the start of a word, blank lines do not
- * count. A file that breaks off in the middle of a line is half written: it is refused as a whole, as
- * one with a malformed line is, because a part of a list is another list.
+ * count. A file with a malformed line is refused as a whole, because a part of a list is another list.
  *
  * Of a login map a line is "login: entry entry ..." or "login entry,entry", and a login
  * may have several lines. The login as it is written wins;
@@ -205,13 +204,6 @@ static int read_lines(struct reader *reader, struct slice text, bool owners)
 {
 	struct slice line;
 
-	if (text.n && text.p[text.n - 1] != '\n') {
-		for (size_t i = 0; i < text.n; i++)
-			reader->line += text.p[i] == '\n';
-		reader->line++;
-		return refuse(reader,
-			      "the last line has no end, as if the file were half written; end it with a newline");
-	}
 	while (slice_cut(&text, '\n', &line)) {
 		reader->line++;
 		if (slice_find(line, '\0') >= 0)

@@ -115,6 +115,26 @@ static void a_list_that_cannot_be_read_keeps_its_content(void **state)
 	policy_release(next);
 }
 
+static void a_last_line_without_an_end_counts_once_it_has_settled(void **state)
+{
+	struct policy *policy, *next;
+
+	(void)state;
+	write_text("friends", "a@example.org"); /* nothing to keep: taken at once */
+	policy = load(NULL, "");
+	assert_int_equal(is_friend(policy, "<a@example.org>"), TRUTH_TRUE);
+	write_text("friends", "b@example.org\nhalf@exa");
+	assert_int_equal(policy_refresh_lists(policy, NULL, NULL), 0);
+	next = load(policy, ""); /* a reload in that moment keeps it, too */
+	assert_int_equal(is_friend(next, "<a@example.org>"), TRUTH_TRUE);
+	policy_release(policy);
+	make_older("friends");
+	assert_int_equal(policy_refresh_lists(next, NULL, NULL), 1);
+	assert_int_equal(is_friend(next, "<a@example.org>"), TRUTH_FALSE);
+	assert_int_equal(is_friend(next, "<half@exa>"), TRUTH_TRUE);
+	policy_release(next);
+}
+
 static void an_emptied_list_is_empty_once_it_has_settled(void **state)
 {
 	struct policy *policy;
@@ -229,6 +249,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_changed_list_is_read_anew),
 	    cmocka_unit_test(a_list_that_cannot_be_read_keeps_its_content),
+	    cmocka_unit_test(a_last_line_without_an_end_counts_once_it_has_settled),
 	    cmocka_unit_test(an_emptied_list_is_empty_once_it_has_settled),
 	    cmocka_unit_test(a_list_that_was_never_there_is_unknown_until_it_is),
 	    cmocka_unit_test(a_failure_is_reported_once_a_minute),
