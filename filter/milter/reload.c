@@ -135,7 +135,6 @@ static bool file_is_same(const struct stat *a, const struct stat *b)
 struct reading {
 	struct policy *policy; /* NULL: it has errors */
 	struct diagnostics *found;
-	bool empty;
 };
 
 /* A file that somebody writes while we read it may be half of a policy, and still have no error: once more then. */
@@ -153,23 +152,10 @@ static struct reading policy_read_whole(const char *file, const struct policy *o
 		stat(file, &before); /* what fails here fails in policy_load */
 		reading.policy = policy_load(file, old, reading.found);
 		stat(file, &after);
-		reading.empty = S_ISREG(after.st_mode) && after.st_size == 0;
 		if (file_is_same(&before, &after))
 			break;
 	}
 	return reading;
-}
-
-/* An empty file is a policy that lets everything through; nobody writes one on purpose. A full disk does, and
- * whoever has opened the file to write it. */
-static int reload_refuse_empty(const struct daemon *daemon, char **text_r)
-{
-	struct error err;
-
-	error_set(&err, "%s is empty; is somebody writing it, or is the disk full?", daemon->config_file);
-	free(*text_r);
-	*text_r = xstrdup(err.text);
-	return -1;
 }
 
 static int reload_decide(struct daemon *daemon, struct engine *old, const struct reading *reading, char **text_r)
@@ -180,8 +166,6 @@ static int reload_decide(struct daemon *daemon, struct engine *old, const struct
 	free(printed);
 	if (!reading->policy)
 		return -1;
-	if (reading->empty)
-		return reload_refuse_empty(daemon, text_r);
 	return reload_take(daemon, old, reading->policy, text_r);
 }
 
