@@ -10,7 +10,7 @@ BAR, LINE, CROSS = ("│", "─", "┼") if FINE else ("|", "-", "+")
 
 
 def paint(text, colour):
-    if not text or not sys.stdout.isatty() or "NO_COLOR" in os.environ:
+    if not text or not colour or not sys.stdout.isatty() or "NO_COLOR" in os.environ:
         return text
     return f"\033[{colour}m{text}\033[0m"
 
@@ -23,7 +23,7 @@ def opening(stage):
     ports = stage.mta.ports
     heading("Sekisho behind a real Postfix, all of it private and on 127.0.0.1")
     print(f"  Postfix  port {ports['mx']} takes mail from outside, port {ports['submission']} takes the mail of alice and bob")
-    print(f"  Sekisho  reads every command and header on the way, by the policy {stage.gate.file}")
+    print(f"  Sekisho  reads every command and header on the way; its policy is\n           {stage.gate.file}")
     print("  Clients  get their addresses by XCLIENT, so that SPF sees 203.0.113.5 and not 127.0.0.1")
 
 
@@ -64,11 +64,11 @@ def table(results):
     for number, result in enumerate(results, 1):
         rule_between()
         case, code = result.case, str(result.reply.code)
-        bold_first = lambda line: "1" if line == 0 else "0"
+        bold_first = lambda line: "1" if line == 0 else ""
         reply = f"{code} " + " ".join(result.reply.text.split())
         row([cell(f"{number} {case.title}\n{case.does}", COLUMNS[0][1]), cell(reply, COLUMNS[1][1]),
              cell(decided(result), COLUMNS[2][1])],
-            [bold_first, COLOURS.get(code[0], "0"), bold_first if result.rule[0] else "0"])
+            [bold_first, COLOURS.get(code[0], ""), bold_first if result.rule[0] else ""])
 
 
 # ---- one message ---------------------------------------------------------------------------------------
@@ -83,7 +83,7 @@ def headers(result):
     for line in header.split("\n"):
         if not line.startswith((" ", "\t")):
             ours = line.startswith("Authentication-Results: mx.example.org")
-        print("  " + paint(line.replace("\t", "        "), "1" if ours else "0"))
+        print("  " + paint(line.replace("\t", "        "), "1" if ours else ""))
     print("\n  The stranger had written:\n")
     for field in result.case.fields:
         print("  " + paint(field, "31"))
@@ -94,11 +94,13 @@ def headers(result):
 
 def attach():
     heading("For your own mail server")
-    print("""  main.cf      smtpd_milters = inet:127.0.0.1:8891
-               non_smtpd_milters = $smtpd_milters
-               milter_default_action = tempfail
+    print("""  main.cf:
+  smtpd_milters = inet:127.0.0.1:8891
+  non_smtpd_milters = $smtpd_milters
+  milter_default_action = tempfail
 
-  sendmail.mc  INPUT_MAIL_FILTER(`sekisho', `S=inet:8891@127.0.0.1, F=T, T=C:30s;S:30s;R:30s;E:5m')dnl""")
+  or sendmail.mc:
+  INPUT_MAIL_FILTER(`sekisho', `S=inet:8891@127.0.0.1, F=T, T=C:30s;S:30s;R:30s;E:5m')dnl""")
 
 
 def verdict(results, seconds):
