@@ -118,7 +118,8 @@ class Milter:
         """Macros of the next command; j=..., daemon_port=... (braces are set where they belong)."""
         data = COMMANDS[command]
         for name, value in values.items():
-            data += octets(name if len(name) == 1 else "{%s}" % name) + b"\0" + octets(str(value) if isinstance(value, int) else value) + b"\0"
+            shown = str(value) if isinstance(value, int) else value
+            data += octets(name if len(name) == 1 else "{%s}" % name) + b"\0" + octets(shown) + b"\0"
         self.packet(b"D", data)
 
     def connect(self, name, address, port=4321, family=None):
@@ -168,7 +169,9 @@ class Milter:
         self.connect(name, address)
         return self.helo(helo)
 
-    def message(self, sender="<alice@pass.example.net>", recipients=("<bob@example.org>",), headers=None, body=b"Hello.\r\n"):
+    def message(
+        self, sender="<alice@pass.example.net>", recipients=("<bob@example.org>",), headers=None, body=b"Hello.\r\n"
+    ):
         """One message to its end; the first answer that is not continue, or the last."""
         answer = self.mail(sender)
         if answer and answer.what != "continue":
@@ -195,13 +198,14 @@ class Milter:
         return None
 
     def edits(self):
-        """The changes of the last end of message, readable: ("insert", 0, "Name", "value"), ("change", 1, ...), ("quarantine", text)."""
+        """The changes of the last end of message, readable: ("insert", 0, NAME, VALUE), ("quarantine", TEXT), ..."""
         readable = []
         for code, data in self.changes:
             if code in "im":
                 index, = struct.unpack("!I", data[:4])
                 name, value = data[4:].split(b"\0")[:2]
-                readable.append(("insert" if code == "i" else "change", index, name.decode(), value.decode("utf-8", "replace")))
+                what = "insert" if code == "i" else "change"
+                readable.append((what, index, name.decode(), value.decode("utf-8", "replace")))
             elif code == "h":
                 name, value = data.split(b"\0")[:2]
                 readable.append(("add", 0, name.decode(), value.decode("utf-8", "replace")))

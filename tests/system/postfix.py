@@ -177,11 +177,12 @@ class Postfix(Mta):
     def held(self, token):
         """The text of the message with the token in the hold queue, or None."""
         def look():
-            listed = subprocess.run(["find", self.d + "/queue/hold", "-type", "f"], capture_output=True, text=True, timeout=20)
-            for path in listed.stdout.split():
-                shown = subprocess.run(["postcat", "-c", self.d + "/conf", path], capture_output=True, timeout=20)
-                if token.encode() in shown.stdout:
-                    return shown.stdout
+            for directory, _, names in os.walk(self.d + "/queue/hold"):
+                for name in names:
+                    path = os.path.join(directory, name)
+                    shown = subprocess.run(["postcat", "-c", self.d + "/conf", path], capture_output=True, timeout=20)
+                    if token.encode() in shown.stdout:
+                        return shown.stdout
             return None
         return wait_for(look)
 

@@ -44,7 +44,8 @@ def listening(port):
 def listening_unix(path):
     """True when somebody listens on the unix socket."""
     with open("/proc/net/unix") as f:
-        return any(line.split()[-1] == path and line.split()[3] == "00010000" for line in f.readlines()[1:] if len(line.split()) > 7)
+        sockets = [line.split() for line in f.readlines()[1:]]
+    return any(words[-1] == path and words[3] == "00010000" for words in sockets)
 
 
 def run(*arguments, **options):
@@ -80,7 +81,8 @@ class Daemon:
 
     def configure(self, policy):
         """Writes the file; a running daemon reads it at reload()."""
-        text = self.base.format(directory=self.directory, listen=self.listen) + self.settings.replace("{directory}", self.directory) + policy
+        text = self.base.format(directory=self.directory, listen=self.listen)
+        text += self.settings.replace("{directory}", self.directory) + policy
         with open(self.file + ".new", "w") as f:  # never half of it, should a reload come now
             f.write(text)
         os.rename(self.file + ".new", self.file)

@@ -95,7 +95,11 @@ class Sendmail(Mta):
     name = "sendmail"
     address = space.SENDMAIL
     address6 = space.SENDMAIL6
-    ports = dict(Mta.ports, mapped=2525, unix=2526)  # an IPv6 socket that IPv4 clients come to as well; milter behind self.unix
+    ports = dict(
+        Mta.ports,
+        mapped=2525,  # an IPv6 socket that IPv4 clients come to as well
+        unix=2526,  # its milter is behind self.unix
+    )
 
     def __init__(self, directory, milter="inet:8891@127.0.0.1"):
         self.d = directory
@@ -113,7 +117,7 @@ class Sendmail(Mta):
     def why_not():
         """Why there is no Sendmail, or None."""
         if not os.access(PROGRAM, os.X_OK):
-            return f"Sendmail is not unpacked in {ROOT} (tests/system/get-sendmail.sh DIR does it, SEKISHO_SENDMAIL_ROOT=DIR names it)"
+            return f"Sendmail is not unpacked in {ROOT} (get-sendmail.sh DIR does it, SEKISHO_SENDMAIL_ROOT=DIR names it)"
         return None
 
     @staticmethod
@@ -143,8 +147,9 @@ class Sendmail(Mta):
         self.write("conf/service.switch", "hosts files dns\naliases files\npasswd files\n")
         self.write("conf/helpfile", "")
         self.write("log/statistics", "")
-        self.write("conf/sendmail.mc", MC.format(d=self.d, cf=os.path.join(ROOT, "usr/share/sendmail/cf"), cert=cert, key=key,
-                                                 address=self.address, address6=self.address6, milter=self.milter, unix=self.unix))
+        cf = os.path.join(ROOT, "usr/share/sendmail/cf")
+        self.write("conf/sendmail.mc", MC.format(d=self.d, cf=cf, cert=cert, key=key, address=self.address,
+                                                 address6=self.address6, milter=self.milter, unix=self.unix))
         with open(self.d + "/conf/sendmail.cf", "w") as f:
             subprocess.run(["m4", self.d + "/conf/sendmail.mc"], stdout=f, check=True, timeout=60)
         os.chmod(self.d + "/conf/sendmail.cf", 0o644)
@@ -166,8 +171,8 @@ class Sendmail(Mta):
 
     def talk(self, *lines):
         """An SMTP conversation with sendmail -bs on standard input and output: the greeting and each answer."""
-        with subprocess.Popen([PROGRAM, "-C" + self.d + "/conf/sendmail.cf", "-bs"], env=self.environment, stdin=subprocess.PIPE,
-                              stdout=subprocess.PIPE) as program:
+        with subprocess.Popen([PROGRAM, "-C" + self.d + "/conf/sendmail.cf", "-bs"], env=self.environment,
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE) as program:
             replies = [self.answer(program.stdout)]
             for line in lines:
                 program.stdin.write(line.encode() + b"\r\n")

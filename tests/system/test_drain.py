@@ -34,7 +34,8 @@ def test_slow_messages_are_finished_after_sigterm(nameserver, mta, directory, to
             continue  # stays before DATA
         assert client.command("DATA").code == 354
         if number > 1:
-            client.raw(f"X-Do: {'reject' if number == 4 else 'nothing'}\r\nSubject: slow\r\nMessage-ID: <{token}-{number}@x>\r\n".encode())
+            do = "reject" if number == 4 else "nothing"
+            client.raw(f"X-Do: {do}\r\nSubject: slow\r\nMessage-ID: <{token}-{number}@x>\r\n".encode())
         if number > 2:
             client.raw(b"\r\nbody begins\r\n" + b"more body\r\n" * 2000)
     time.sleep(0.3)

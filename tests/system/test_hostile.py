@@ -59,16 +59,20 @@ def fine(answer):
 # ---- the envelope
 
 
-@pytest.mark.parametrize("sender", [
+SENDERS = [
     "", "<", ">", "<>", "<<>>", "<@>", "<a@>", "<@b>", "<a@b@c>", "< alice@pass.example.net >", "alice@pass.example.net",
     '<"a b"@pass.example.net>', '<"a@b"@pass.example.net>', '<"a\\"b"@pass.example.net>', '<"unclosed@pass.example.net>',
-    "<alice(comment)@pass.example.net>", "<@a,@b:alice@pass.example.net>", "<alice@[203.0.113.5]>", "<alice@[IPv6:2001:db8::5]>",
-    "<alice@[>", "<alice@pass.example.net.>", "<alice@pass..example.net>", "<alice@.>", "<alice@-a.example>",
-    "<" + "a" * 1000 + "@pass.example.net>", "<alice@" + "a." * 500 + "net>", "<alice@" + "x" * 300 + ">", "<" + "a@" * 5000 + "b>",
-    "<" + "@a," * 3000 + ":b@c>", b"<\xff\xfe@pass.example.net>", "<jürgen@exämple.net>", b"<j\xfcrgen@ex\xe4mple.net>",
-    "<a\r\nb@pass.example.net>", "<a\x01\x7f@pass.example.net>", "<alice@pass.example.net> SIZE=1", "<alice%d%s%n@pass.example.net>",
-    "<" + "x" * 60000 + "@pass.example.net>", '<"' + "\\" * 4001 + '"@x.example>',
-], ids=lambda sender: repr(sender)[:40])
+    "<alice(comment)@pass.example.net>", "<@a,@b:alice@pass.example.net>", "<alice@pass.example.net> SIZE=1",
+    "<alice@[203.0.113.5]>", "<alice@[IPv6:2001:db8::5]>", "<alice@[>",
+    "<alice@pass.example.net.>", "<alice@pass..example.net>", "<alice@.>", "<alice@-a.example>",
+    "<" + "a" * 1000 + "@pass.example.net>", "<" + "x" * 60000 + "@pass.example.net>", '<"' + "\\" * 4001 + '"@x.example>',
+    "<alice@" + "a." * 500 + "net>", "<alice@" + "x" * 300 + ">", "<" + "a@" * 5000 + "b>", "<" + "@a," * 3000 + ":b@c>",
+    b"<\xff\xfe@pass.example.net>", "<jürgen@exämple.net>", b"<j\xfcrgen@ex\xe4mple.net>",
+    "<a\r\nb@pass.example.net>", "<a\x01\x7f@pass.example.net>", "<alice%d%s%n@pass.example.net>",
+]
+
+
+@pytest.mark.parametrize("sender", SENDERS, ids=lambda sender: repr(sender)[:40])
 def test_any_sender_gets_an_answer(daemon, sender):
     before = len(daemon.records())
     with miltc.Milter() as m:
@@ -78,8 +82,13 @@ def test_any_sender_gets_an_answer(daemon, sender):
     assert wait_for(lambda: len(daemon.records()) > before, seconds=5), "a message without a record"
 
 
-@pytest.mark.parametrize("helo", ["", " ", "[203.0.113.5]", "[", "a" * 1000, "a." * 500, "x" * 60000, b"\xff\xfe\x01", "%s%n%d", "a b;c=d\r\nX: y",
-                                  "xn--", "-", "."], ids=lambda helo: repr(helo)[:30])
+HELOS = [
+    "", " ", "[203.0.113.5]", "[", "a" * 1000, "a." * 500, "x" * 60000, b"\xff\xfe\x01", "%s%n%d",
+    "a b;c=d\r\nX: y", "xn--", "-", ".",
+]
+
+
+@pytest.mark.parametrize("helo", HELOS, ids=lambda helo: repr(helo)[:30])
 def test_any_helo_gets_an_answer(daemon, helo):
     with miltc.Milter() as m:
         m.greet(helo=helo)
@@ -88,11 +97,24 @@ def test_any_helo_gets_an_answer(daemon, helo):
             assert "\r" not in edit[-1] and "\0" not in edit[-1]
 
 
-@pytest.mark.parametrize("name, address, family", [
-    ("localhost", None, None), ("unknown", "0", b"4"), ("x", "999.1.2.3", b"4"), ("x", "", b"4"), ("x", "::ffff:203.0.113.5", b"6"),
-    ("x", "IPv6:2001:db8::5", b"6"), ("x", "2001:db8:0:0:0:0:0:5", b"6"), ("x", ":::::", b"6"), ("x", "/var/run/socket", b"L"), ("x", "203.0.113.5", b"?"),
-    ("n" * 5000, "203.0.113.5", b"4"), (b"\xff\xfe", "203.0.113.5", b"4"), ("%s%n", "203.0.113.5", b"4"),
-], ids=lambda value: repr(value)[:30])
+CLIENTS = [
+    ("localhost", None, None),
+    ("unknown", "0", b"4"),
+    ("x", "999.1.2.3", b"4"),
+    ("x", "", b"4"),
+    ("x", "::ffff:203.0.113.5", b"6"),
+    ("x", "IPv6:2001:db8::5", b"6"),
+    ("x", "2001:db8:0:0:0:0:0:5", b"6"),
+    ("x", ":::::", b"6"),
+    ("x", "/var/run/socket", b"L"),
+    ("x", "203.0.113.5", b"?"),
+    ("n" * 5000, "203.0.113.5", b"4"),
+    (b"\xff\xfe", "203.0.113.5", b"4"),
+    ("%s%n", "203.0.113.5", b"4"),
+]
+
+
+@pytest.mark.parametrize("name, address, family", CLIENTS, ids=lambda value: repr(value)[:30])
 def test_any_client_gets_an_answer(daemon, name, address, family):
     with miltc.Milter() as m:
         m.negotiate()
@@ -173,7 +195,8 @@ def test_five_thousand_fields_are_judged_in_time(daemon):
 
 
 def test_comments_without_end_cost_no_time(daemon):
-    values = ["(" * 60000, "((" * 20000 + ")" * 20000 + " mx.example.org; x", "(\\" * 20000, '"' * 60001, " mx.example.org" * 4000, "\t\n " * 20000]
+    values = ["(" * 60000, "((" * 20000 + ")" * 20000 + " mx.example.org; x", "(\\" * 20000, '"' * 60001,
+              " mx.example.org" * 4000, "\t\n " * 20000]
     with miltc.Milter() as m:
         m.greet()
         started = time.monotonic()
@@ -181,12 +204,28 @@ def test_comments_without_end_cost_no_time(daemon):
         assert time.monotonic() - started < 8
 
 
-@pytest.mark.parametrize("name, value", [
-    ("Subject", b" \xff\xfe\x80 8-bit"), ("Subject", b" \x01\x02\x1b[31m"), (b"\xff\xfe", " x"), ("", ""), ("", " x"), ("X-Empty", ""), ("Sub ject", " x"),
-    ("Subject", " a\r\nX-Evil: b"), ("Subject", " a\nX-Evil: b"), ("Subject", " a\rX-Evil: b"), ("X" * 60000, " x"), ("From", " <<<>>>\"\\"),
-    ("Subject", " %s%n%{spf}%%"), ("Subject", "\n" * 30000), ("Subject", " =?utf-8?b?" + "A" * 60000 + "?="),
-    ("Authentication-Results", b"\xff mx.example.org; spf=pass"), ("Authentication-Results ", " mx.example.org; spf=pass"),
-], ids=lambda value: repr(value)[:30])
+FIELDS_ODD = [
+    ("Subject", b" \xff\xfe\x80 8-bit"),
+    ("Subject", b" \x01\x02\x1b[31m"),
+    ("Subject", " a\r\nX-Evil: b"),
+    ("Subject", " a\nX-Evil: b"),
+    ("Subject", " a\rX-Evil: b"),
+    ("Subject", " %s%n%{spf}%%"),
+    ("Subject", "\n" * 30000),
+    ("Subject", " =?utf-8?b?" + "A" * 60000 + "?="),
+    ("Sub ject", " x"),
+    ("X" * 60000, " x"),
+    (b"\xff\xfe", " x"),
+    ("X-Empty", ""),
+    ("", ""),
+    ("", " x"),
+    ("From", " <<<>>>\"\\"),
+    ("Authentication-Results", b"\xff mx.example.org; spf=pass"),
+    ("Authentication-Results ", " mx.example.org; spf=pass"),
+]
+
+
+@pytest.mark.parametrize("name, value", FIELDS_ODD, ids=lambda value: repr(value)[:30])
 def test_any_field_gets_an_answer(daemon, name, value):
     with miltc.Milter() as m:
         m.greet()
@@ -198,7 +237,10 @@ def test_any_field_gets_an_answer(daemon, name, value):
             assert "\nX-Evil" not in edit[-1] and "\r" not in edit[-1]
 
 
-@pytest.mark.parametrize("value", [b" a\r\n550 c", b" \xff\xfe", b" " + b"x" * 60000, b" %s %n %%", b" \x00", b" \x1b[2J", "grüße"])
+VALUES = [b" a\r\n550 c", b" \xff\xfe", b" " + b"x" * 60000, b" %s %n %%", b" \x00", b" \x1b[2J", "grüße"]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: repr(value)[:20])
 def test_what_comes_from_outside_is_made_safe_for_a_reply(daemon, value):
     with miltc.Milter() as m:
         m.greet()
@@ -208,10 +250,16 @@ def test_what_comes_from_outside_is_made_safe_for_a_reply(daemon, value):
         assert len(line) <= 510 and all(" " <= c <= "~" for c in line), line
 
 
+PACKETS = [
+    (b"L", b"Subject\0 a\0b\0c\0"), (b"L", b"Sub"), (b"L", b""), (b"L", b"\0\0\0\0"),
+    (b"M", b""), (b"M", b"\0"), (b"M", b"<a\0b@c>\0"), (b"R", b"\0\0\0"),
+    (b"H", b"a\0b\0"), (b"H", b""), (b"C", b""), (b"C", b"a\0"), (b"C", b"a\x004"), (b"C", b"a\x004\0"),
+    (b"D", b""), (b"D", b"M"), (b"D", b"Mi\0"), (b"D", b"Mi\0x"), (b"B", b"\0" * 65535),
+]
+
+
 def test_nul_bytes_and_cut_packets_harm_nobody(daemon):
-    for command, data in ((b"L", b"Subject\0 a\0b\0c\0"), (b"L", b"Sub"), (b"L", b""), (b"L", b"\0\0\0\0"), (b"M", b""), (b"M", b"\0"), (b"M", b"<a\0b@c>\0"),
-                          (b"R", b"\0\0\0"), (b"H", b"a\0b\0"), (b"H", b""), (b"C", b""), (b"C", b"a\0"), (b"C", b"a\x004"), (b"C", b"a\x004\0"), (b"D", b""),
-                          (b"D", b"M"), (b"D", b"Mi\0"), (b"D", b"Mi\0x"), (b"B", b"\0" * 65535)):
+    for command, data in PACKETS:
         with miltc.Milter(timeout=3) as m:
             m.greet()
             m.mail("<alice@pass.example.net>")
@@ -229,13 +277,20 @@ def test_nul_bytes_and_cut_packets_harm_nobody(daemon):
 # ---- the protocol
 
 
-STEPS = ["negotiate", "connect", "helo", "mail", "rcpt", "rcpt", "data", "header", "header", "eoh", "body", "body", "end", "abort", "mail", "rcpt", "quit"]
+STEPS = ["negotiate", "connect", "helo", "mail", "rcpt", "rcpt", "data", "header", "header", "eoh", "body", "body",
+         "end", "abort", "mail", "rcpt", "quit"]
+ARGUMENTS = {
+    "connect": ("mail.example.net", "203.0.113.5"),
+    "helo": ("mail.example.net",),
+    "mail": ("<alice@pass.example.net>",),
+    "rcpt": ("<bob@example.org>",),
+    "header": ("Subject", " hello"),
+    "body": (b"x" * 60000,),
+}
 
 
 def step(m, name):
-    arguments = {"connect": ("mail.example.net", "203.0.113.5"), "helo": ("mail.example.net",), "mail": ("<alice@pass.example.net>",),
-                 "rcpt": ("<bob@example.org>",), "header": ("Subject", " hello"), "body": (b"x" * 60000,)}
-    return getattr(m, name)(*arguments.get(name, ()))
+    return getattr(m, name)(*ARGUMENTS.get(name, ()))
 
 
 @pytest.mark.parametrize("reset", [False, True], ids=["closed", "reset"])
@@ -269,8 +324,13 @@ def test_a_client_may_go_before_it_reads_the_answer(daemon):
         m.close()
 
 
-@pytest.mark.parametrize("data", [b"", b"\0", b"\0\0\0\0", b"\xff\xff\xff\xff", b"\0\0\0\1O", b"\0\0\0\5O\0\0\0\6", b"EHLO x\r\n", b"\x7f\xff\xff\xffO", b"\0\0\0\1Q",
-                                  b"\0\0\0\1\0", b"\0\0\0\rO" + b"\xff" * 12, b"\0\0\0\rO" + b"\0" * 12])
+NONSENSE = [
+    b"", b"\0", b"\0\0\0\0", b"\xff\xff\xff\xff", b"\0\0\0\1O", b"\0\0\0\5O\0\0\0\6", b"EHLO x\r\n", b"\x7f\xff\xff\xffO",
+    b"\0\0\0\1Q", b"\0\0\0\1\0", b"\0\0\0\rO" + b"\xff" * 12, b"\0\0\0\rO" + b"\0" * 12,
+]
+
+
+@pytest.mark.parametrize("data", NONSENSE)
 def test_nonsense_instead_of_a_negotiation_is_hung_up_on(daemon, data):
     with miltc.Milter(timeout=2) as m:
         try:
@@ -295,8 +355,13 @@ def test_commands_in_any_order_harm_nobody(daemon):
                 pass  # libmilter hangs up, or answers nothing, when a command is out of order
 
 
-@pytest.mark.parametrize("version, actions, protocol", [(2, 0x3F, 0x7F), (3, 0x3F, 0x3FF), (4, 0x1FF, 0x3FF), (6, 0x1FF, 0), (6, 0, 0x1FFFFF),
-                                                        (6, 0x1FF, 0x1FFFFF), (6, 0xFFFFFFFF, 0x0FFFFFFF), (6, 0x11, 0x80), (7, 0x1FF, 0x1FFFFF)])
+OFFERS = [
+    (2, 0x3F, 0x7F), (3, 0x3F, 0x3FF), (4, 0x1FF, 0x3FF),
+    (6, 0x1FF, 0), (6, 0, 0x1FFFFF), (6, 0x1FF, 0x1FFFFF), (6, 0xFFFFFFFF, 0x0FFFFFFF), (6, 0x11, 0x80), (7, 0x1FF, 0x1FFFFF),
+]
+
+
+@pytest.mark.parametrize("version, actions, protocol", OFFERS)
 def test_less_or_more_may_be_offered(daemon, version, actions, protocol):
     with miltc.Milter() as m:
         try:
@@ -321,7 +386,8 @@ def test_the_negotiation_follows_from_the_policy(daemon):
         _, actions, protocol, macros = m.negotiate()
     assert protocol & miltc.LEADING_SPACE, "leading spaces are kept"
     assert not protocol & (miltc.NO_COMMAND["header"] | miltc.NO_REPLY["mail"] | miltc.NO_REPLY["rcpt"])
-    assert protocol & miltc.NO_REPLY["connect"] and protocol & miltc.NO_REPLY["helo"] and protocol & miltc.NO_REPLY["header"]
+    for command in ("connect", "helo", "header"):
+        assert protocol & miltc.NO_REPLY[command], command
     assert {"{auth_authen}", "{auth_type}"} <= set(macros["mail"])
     assert {"{daemon_name}", "{daemon_port}"} <= set(macros["connect"])
 
@@ -345,8 +411,8 @@ def test_many_messages_in_one_session(daemon, token):
     with miltc.Milter() as m:
         m.greet()
         for number in range(500):
-            what = ("<refused@pass.example.net>", "reply") if number % 3 == 0 else (f"<{token}@pass.example.net>", "continue")
-            assert m.message(what[0]).what == what[1]
+            sender, what = ("refused", "reply") if number % 3 == 0 else (token, "continue")
+            assert m.message(f"<{sender}@pass.example.net>").what == what
     mine = [r for r in daemon.records() if r["sender"] == f"{token}@pass.example.net"]
     assert len(mine) == 333
 
@@ -360,8 +426,9 @@ def test_32_sessions_at_once(daemon):
                 with miltc.Milter() as m:
                     m.greet()
                     for turn in range(10):
-                        answer = m.message("<refused@pass.example.net>" if (number + turn) % 2 else f"<user{turn}@pass.example.net>")
-                        if answer.what != ("reply" if (number + turn) % 2 else "continue"):
+                        sender, what = ("refused", "reply") if (number + turn) % 2 else (f"user{turn}", "continue")
+                        answer = m.message(f"<{sender}@pass.example.net>")
+                        if answer.what != what:
                             wrong.append(answer)
         except Exception as error:  # a thread has nobody else to tell
             wrong.append(error)

@@ -150,7 +150,9 @@ def test_a_refusal_at_connect_is_answered_at_mail(daemon, mta, token):
     assert record["rule"] == daemon.line("is not welcome")
 
 
-@pytest.mark.parametrize("helo, code, verdict", [("refused.example.net", 550, "reject"), ("later.example.net", 450, "defer")])
+@pytest.mark.parametrize(
+    "helo, code, verdict", [("refused.example.net", 550, "reject"), ("later.example.net", 450, "defer")]
+)
 def test_a_refusal_at_helo_is_answered_at_mail(daemon, mta, token, helo, code, verdict):
     replies = smtp.send(mta, f"<{token}@pass.example.net>", [BOB], smtp.message(token), helo=helo)
     assert replies.mail.code == code and f"helo: {helo}" in replies.mail.text
@@ -197,26 +199,28 @@ def test_a_session_whose_only_recipient_is_refused_leaves_a_record(daemon, mta, 
     assert record["refused"][0]["verdict"] == "reject"
 
 
-@pytest.mark.parametrize("what, code, text", [("reject", 550, "message: hello"), ("defer", 451, "message: later")])
-def test_a_message_is_refused_at_its_end(daemon, mta, token, what, code, text):
+@pytest.mark.parametrize("what, code, text, rule", [("reject", 550, "message: hello", "message: %{header(Subject)}"),
+                                                    ("defer", 451, "message: later", "message: later")])
+def test_a_message_is_refused_at_its_end(daemon, mta, token, what, code, text, rule):
     replies = smtp.send(mta, f"<{token}@pass.example.net>", [BOB], smtp.message(token, f"X-Do: {what}"))
     assert replies.end.code == code and text in replies.end.text
     record = daemon.record(sender=f"{token}@pass.example.net")
-    assert (record["verdict"], record["stage"], record["rule"]) == (what, "message", daemon.line(text.split(" ")[0] + (" later" if what == "defer" else " %{header(Subject)}")))
+    assert (record["verdict"], record["stage"], record["rule"]) == (what, "message", daemon.line(rule))
     assert record["queue-id"] and mta.queued(record["queue-id"])
 
 
 @pytest.mark.parametrize("sender, field", [("discarded", "X-Other: 1"), ("other", "X-Do: discard")])
 def test_a_discarded_message_is_taken_and_not_delivered(daemon, mta, token, sender, field):
     with smtp.Client(mta) as client:
-        replies = client.send(f"<{sender}@pass.example.net>", [BOB], smtp.message("gone-" + token, field, "X-Token: " + token))
+        replies = client.send(f"<{sender}@pass.example.net>", [BOB], smtp.message("gone-" + token, field))
         assert replies.end.code == 250
         client.send("<alice@pass.example.net>", [BOB], smtp.message("next-" + token))
     mta.delivered("next-" + token)
     assert not mta.find("gone-" + token)
 
 
-@pytest.mark.parametrize("sender, field, reason", [("held", "X-Other: 1", "mail says so"), ("other", "X-Do: quarantine", "the header says so")])
+@pytest.mark.parametrize("sender, field, reason", [("held", "X-Other: 1", "mail says so"),
+                                                   ("other", "X-Do: quarantine", "the header says so")])
 def test_a_message_in_quarantine_is_held_and_not_delivered(daemon, mta, token, sender, field, reason):
     replies = smtp.send(mta, f"<{sender}@pass.example.net>", [BOB], smtp.message(token, field))
     assert replies.end.code == 250
@@ -247,7 +251,8 @@ def test_accepting_one_recipient_does_not_accept_the_message(daemon, mta, token)
 
 
 def test_header_edits_are_made_and_nothing_else_changes(daemon, mta, token):
-    fields = ["X-Do: edit", "X-Remove: one", "X-Keep: kept", "X-Replace: old", "x-remove: two\r\n folded", "X-Remove: three"]
+    fields = ["X-Do: edit", "X-Remove: one", "X-Keep: kept", "X-Replace: old", "x-remove: two\r\n folded",
+              "X-Remove: three"]
     body = "Line one.\r\n.dot\r\n\r\n  spaces  \r\n"
     replies = smtp.send(mta, "<alice@pass.example.net>", [BOB], smtp.message(token, *fields, body=body))
     assert replies.end.code == 250
@@ -261,7 +266,8 @@ def test_header_edits_are_made_and_nothing_else_changes(daemon, mta, token):
 
 
 def test_every_byte_of_other_fields_stays(daemon, mta, token):
-    odd = ["X-Odd:no space", "X-Tab:\tone tab", "X-Two:  two spaces", "X-Fold: a\r\n\tb\r\n   c", "x-CASE: Kept", "X-Long: " + "z" * 500]
+    odd = ["X-Odd:no space", "X-Tab:\tone tab", "X-Two:  two spaces", "X-Fold: a\r\n\tb\r\n   c", "x-CASE: Kept",
+           "X-Long: " + "z" * 500]
     replies = do(mta, token, "edit", subject="a\r\n folded subject")
     assert replies.end.code == 250
     assert b"\nSubject: [checked] a\n folded subject\n" in mta.delivered(token).raw
@@ -289,7 +295,7 @@ def test_log_leaves_a_note_in_the_record(daemon, mta, token):
     do(mta, token, "log")
     record = daemon.record(queue_id=queue_id(mta.delivered(token)))
     assert record["verdict"] == "accept"
-    assert [(n["kind"], n["text"], n["rule"]) for n in record["notes"]] == [("log", "noted hello", daemon.line('log "noted'))]
+    assert record["notes"] == [{"kind": "log", "text": "noted hello", "rule": daemon.line('log "noted')}]
 
 
 def test_try_only_says_what_would_have_been(daemon, mta, token):
@@ -313,7 +319,8 @@ def test_the_record_tells_the_whole_story(daemon, mta, token):
     assert record["recipients"] == ["bob@example.org", "carol@example.org"]
     assert record["queue-id"] == queue_id(mta.delivered(token, copies=2))
     facts = record["facts"]
-    assert facts["spf"] == "pass" and facts["spf.domain"] == "pass.example.net" and facts["client.ptr"] == "mail.example.net"
+    assert facts["spf"] == "pass" and facts["spf.domain"] == "pass.example.net"
+    assert facts["client.ptr"] == "mail.example.net"
     assert facts["sender.domain.mx"] == "ok" and facts["submission"] is False and facts["auth"] is False
 
 
@@ -323,8 +330,9 @@ def test_explain_says_what_the_daemon_does(daemon, mta, token, sender):
     text = smtp.message(token, "X-Do: log")
     smtp.send(mta, f"<{token}@{sender}.example.net>", [BOB], text)
     record = daemon.record(sender=f"{token}@{sender}.example.net")
-    done = sekisho.run("explain", "--json", "-c", daemon.file, "--zone", nameserver.ZONE, "--client", space.GOOD, "--client-name", "mail.example.net",
-                       "--helo", "mail.example.net", "--sender", f"<{token}@{sender}.example.net>", "--recipient", BOB, "-", input=text.decode())
+    done = sekisho.run("explain", "--json", "-c", daemon.file, "--zone", nameserver.ZONE, "--client", space.GOOD,
+                       "--client-name", "mail.example.net", "--helo", "mail.example.net",
+                       "--sender", f"<{token}@{sender}.example.net>", "--recipient", BOB, "-", input=text.decode())
     said = json.loads(done.stdout)
     assert (said["verdict"], said["rule"], said["reply"]) == (record["verdict"], record["rule"], record["reply"])
     assert said["facts"]["spf"] == record["facts"]["spf"]

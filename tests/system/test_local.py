@@ -42,16 +42,17 @@ def test_the_sendmail_command_with_the_null_sender_is_local(daemon, postfix_serv
 
 
 def test_smtp_on_standard_input_of_postfix_is_local(daemon, postfix_server, token):
-    done = postfix_server.sendmail(f"EHLO localhost\r\nMAIL FROM:<{token}@fail.example.net>\r\nRCPT TO:<bob@example.org>\r\nDATA\r\n"
-                                   f"Subject: {token}\r\n\r\nhello\r\n.\r\nQUIT\r\n".encode(), "-bs")
+    lines = ["EHLO localhost", f"MAIL FROM:<{token}@fail.example.net>", "RCPT TO:<bob@example.org>", "DATA",
+             f"Subject: {token}", "", "hello", ".", "QUIT", ""]
+    done = postfix_server.sendmail("\r\n".join(lines).encode(), "-bs")
     assert b"354" in done.stdout, done.stdout
     assert postfix_server.delivered(token).field("X-Local") == "yes"
     assert daemon.record(sender=f"{token}@fail.example.net")["kind"] == "local"
 
 
 def test_sendmail_bs_without_an_address_is_local(daemon, sendmail_server, token):
-    replies = sendmail_server.talk("EHLO localhost", f"MAIL FROM:<{token}@fail.example.net>", "RCPT TO:<bob@example.org>", "DATA",
-                                   f"Subject: {token}\r\n\r\nhello\r\n.", "QUIT")
+    replies = sendmail_server.talk("EHLO localhost", f"MAIL FROM:<{token}@fail.example.net>", "RCPT TO:<bob@example.org>",
+                                   "DATA", f"Subject: {token}\r\n\r\nhello\r\n.", "QUIT")
     assert [r[:3] for r in replies] == ["220", "250", "250", "250", "354", "250", "221"], replies
     assert sendmail_server.delivered(token).field("X-Local") == "yes"
     record = daemon.record(sender=f"{token}@fail.example.net")
@@ -73,7 +74,8 @@ def test_a_trusted_network_is_local(daemon, mta, token):
 
 
 def test_a_trusted_network_on_the_submission_port_is_submission(daemon, mta, token):
-    replies = smtp.send(mta, f"<{token}@example.org>", [BOB], smtp.message(token), source=space.TRUSTED, service="submission")
+    replies = smtp.send(mta, f"<{token}@example.org>", [BOB], smtp.message(token), source=space.TRUSTED,
+                        service="submission")
     assert replies.mail.code == 530
 
 

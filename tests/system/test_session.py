@@ -45,7 +45,8 @@ def test_xclient_gives_the_address_of_another_client(daemon, postfix_server, tok
         replies = client.send(f"<{token}@pass.example.net>", [BOB], smtp.message(token))
     assert replies.mail.code == 550
     record = daemon.record(sender=f"{token}@pass.example.net")
-    assert (record["client"], record["client.name"], record["facts"]["client.port"]) == (space.BAD, "mail.example.com", 4711)
+    assert (record["client"], record["client.name"]) == (space.BAD, "mail.example.com")
+    assert record["facts"]["client.port"] == 4711
 
 
 def test_xclient_gives_an_ipv6_address(daemon, postfix_server, token):
@@ -76,7 +77,8 @@ def test_each_message_of_a_session_has_its_own_verdict(daemon, mta, token):
     assert verdicts == [250, 550, 250, 250, 550, 250]
     for number, domain in ((0, "pass"), (2, "pass"), (3, "none"), (5, "pass")):
         delivered = mta.delivered(f"{token}-{number}")
-        assert delivered.field("X-Sender") == f"{token}{number}@{domain}.example.net of {domain}.example.net from 203.0.113.5"
+        domain += ".example.net"
+        assert delivered.field("X-Sender") == f"{token}{number}@{domain} of {domain} from 203.0.113.5"
         assert len(delivered.fields("Authentication-Results")) == 1
     ids = [daemon.record(sender=f"{token}{number}@pass.example.net")["queue-id"] for number in (0, 2, 5)]
     assert len(set(ids)) == 3
@@ -121,8 +123,9 @@ def test_helo_may_be_missing(daemon, mta, token):
 
 def test_pipelined_commands_are_answered_in_order(daemon, mta, token):
     with smtp.Client(mta) as client:
-        client.raw(f"MAIL FROM:<{token}@fail.example.net>\r\nRCPT TO:{BOB}\r\nRSET\r\nMAIL FROM:<{token}@pass.example.net>\r\n"
-                   f"RCPT TO:{BOB}\r\nDATA\r\n".encode())
+        lines = [f"MAIL FROM:<{token}@fail.example.net>", f"RCPT TO:{BOB}", "RSET",
+                 f"MAIL FROM:<{token}@pass.example.net>", f"RCPT TO:{BOB}", "DATA", ""]
+        client.raw("\r\n".join(lines).encode())
         codes = [client.answer().code for _ in range(6)]
         assert codes[0] == 550 and codes[2:] == [250, 250, 250, 354]
         assert client.finish(smtp.message(token)).code == 250
@@ -151,8 +154,12 @@ def test_a_client_whose_name_does_not_lead_back_has_no_name(daemon, mta, token):
 # ---- addresses in every dress
 
 
-@pytest.mark.parametrize("sender", ["{t}@pass.example.net", "<{t}@PASS.Example.NET>", "<@relay.example.com:{t}@pass.example.net>",
-                                    '<"{t}"@pass.example.net>', "<{t}+tag@pass.example.net>"])
+SENDERS = ["{t}@pass.example.net", "<{t}@PASS.Example.NET>", "<@relay.example.com:{t}@pass.example.net>",
+           '<"{t}"@pass.example.net>', "<{t}+tag@pass.example.net>"]
+RECIPIENTS = ["bob@example.org", "<@relay.example.com:bob@example.org>", '<"bob"@example.org>', "<BOB@EXAMPLE.ORG>"]
+
+
+@pytest.mark.parametrize("sender", SENDERS)
 def test_the_sender_is_read_in_every_form(daemon, mta, token, sender):
     replies = smtp.send(mta, sender.format(t=token), [BOB], smtp.message(token))
     if replies.mail.code == 501:
@@ -164,7 +171,7 @@ def test_the_sender_is_read_in_every_form(daemon, mta, token, sender):
     assert record["facts"]["sender.domain"] == "pass.example.net"
 
 
-@pytest.mark.parametrize("recipient", ["bob@example.org", "<@relay.example.com:bob@example.org>", '<"bob"@example.org>', "<BOB@EXAMPLE.ORG>"])
+@pytest.mark.parametrize("recipient", RECIPIENTS)
 def test_the_recipient_is_read_in_every_form(daemon, mta, token, recipient):
     replies = smtp.send(mta, f"<{token}@pass.example.net>", [recipient], smtp.message(token))
     if replies.rcpt[0].code >= 500:

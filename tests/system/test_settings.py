@@ -47,7 +47,8 @@ def test_received_spf_is_written_when_asked_for(mta, directory, token):
 
 def test_authentication_results_may_be_off(mta, directory, token):
     with sekisho.Daemon(directory, REFUSE, base=PLAIN):
-        smtp.send(mta, "<alice@pass.example.net>", [BOB], smtp.message(token, "Authentication-Results: mx.example.org; spf=pass (kept)"))
+        text = smtp.message(token, "Authentication-Results: mx.example.org; spf=pass (kept)")
+        smtp.send(mta, "<alice@pass.example.net>", [BOB], text)
         assert mta.delivered(token).fields("Authentication-Results") == ["mx.example.org; spf=pass (kept)"]
 
 
@@ -55,7 +56,8 @@ def test_without_rules_everything_goes_through(mta, directory, token):
     with sekisho.Daemon(directory, "policy inbound { }\n", base=PLAIN) as daemon:
         with smtp.Client(mta) as client:
             for number in range(3):
-                assert client.send(f"<{number}-{token}@fail.example.net>", [BOB], smtp.message(f"{number}-{token}")).end.code == 250
+                text = smtp.message(f"{number}-{token}")
+                assert client.send(f"<{number}-{token}@fail.example.net>", [BOB], text).end.code == 250
         for number in range(3):
             mta.delivered(f"{number}-{token}")
             assert daemon.record(sender=f"{number}-{token}@fail.example.net")["verdict"] == "accept"
@@ -68,12 +70,15 @@ def test_a_long_explanation_is_cut_to_a_reply(mta, directory, dns, token):
     with sekisho.Daemon(directory, policy):
         replies = smtp.send(mta, f"<alice@{token}.example.net>", [BOB], smtp.message(token))
     assert replies.mail.code == 550 and "SPF: very long very long" in replies.mail.text
-    ours = replies.mail.text.partition("... ")[2] if mta.name == "sendmail" else replies.mail.text  # Sendmail puts the sender before it
+    ours = replies.mail.text
+    if mta.name == "sendmail":
+        ours = ours.partition("... ")[2]  # it puts the sender before it
     assert all(len(line) <= 508 for line in ours.split("\n"))
 
 
 def test_an_explanation_with_odd_bytes_makes_no_odd_reply(mta, directory, dns, token):
-    dns.zone(f'{token}.example.net TXT "v=spf1 exp=e.{token}.example.net -all"', f'e.{token}.example.net TXT "a\\013\\010250 ok \\255 b"')
+    dns.zone(f'{token}.example.net TXT "v=spf1 exp=e.{token}.example.net -all"',
+             f'e.{token}.example.net TXT "a\\013\\010250 ok \\255 b"')
     policy = 'policy inbound { on mail { reject 550 5.7.23 "SPF: %{spf.explanation}"   if spf is fail } }\n'
     with sekisho.Daemon(directory, policy):
         with smtp.Client(mta) as client:
@@ -91,7 +96,8 @@ def test_a_reply_may_have_32_lines(mta, directory):
 
 
 def test_a_reply_is_ascii_whatever_the_policy_says(mta, directory):
-    daemon = sekisho.Daemon(directory, 'policy inbound { on mail { reject 550 5.7.1 "nicht f\u00fcr dich" } }\n', start=False)
+    policy = 'policy inbound { on mail { reject 550 5.7.1 "nicht für dich" } }\n'
+    daemon = sekisho.Daemon(directory, policy, start=False)
     if sekisho.run("check", daemon.file).returncode != 0:
         return  # it is refused when it is read
     daemon.start()
@@ -105,8 +111,9 @@ def test_the_size_of_a_message_is_known_at_its_end(mta, directory, token):
     policy = 'policy inbound { on message { reject 552 5.3.4 "%{size} is too much"   if size > 100000 } }\n'
     with sekisho.Daemon(directory, policy) as daemon:
         with smtp.Client(mta) as client:
-            small = client.send(f"<small-{token}@pass.example.net>", [BOB], smtp.message("small" + token, body="x" * 70 + "\r\n"))
-            large = client.send(f"<large-{token}@pass.example.net>", [BOB], smtp.message("large" + token, body=("x" * 70 + "\r\n") * 2000))
+            body = "x" * 70 + "\r\n"
+            small = client.send(f"<small-{token}@pass.example.net>", [BOB], smtp.message("small" + token, body=body))
+            large = client.send(f"<large-{token}@pass.example.net>", [BOB], smtp.message(token, body=body * 2000))
         assert (small.end.code, large.end.code) == (250, 552)
         mta.delivered("small" + token)
         assert 100000 < daemon.record(sender=f"large-{token}@pass.example.net")["facts"]["size"] < 200000
@@ -117,8 +124,9 @@ def test_many_sessions_at_once_lose_nothing(mta, directory, token):
     source = "/usr/sbin/smtp-source"
     with sekisho.Daemon(directory, REFUSE) as daemon:
         try:
-            load = subprocess.Popen([source, "-s", "8", "-m", "200", "-l", "2000", "-f", "load@pass.example.net", "-t", "load@example.org",
-                                     "-S", token, f"{mta.address}:25"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            load = subprocess.Popen([source, "-s", "8", "-m", "200", "-l", "2000", "-f", "load@pass.example.net",
+                                     "-t", "load@example.org", "-S", token, f"{mta.address}:25"],
+                                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         except FileNotFoundError:
             pytest.skip("smtp-source is not installed (package postfix)")
         while load.poll() is None:

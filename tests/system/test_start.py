@@ -43,7 +43,8 @@ def one_line(text):
 # ---- sockets
 
 
-@pytest.mark.parametrize("listen, address", [("inet:8891@127.0.0.1", ("127.0.0.1", 8891)), ("inet:8892@192.0.2.25", ("192.0.2.25", 8892))])
+@pytest.mark.parametrize("listen, address", [("inet:8891@127.0.0.1", ("127.0.0.1", 8891)),
+                                             ("inet:8892@192.0.2.25", ("192.0.2.25", 8892))])
 def test_it_listens_on_an_inet_socket(nameserver, directory, listen, address):
     with sekisho.Daemon(directory, POLICY, listen=listen):
         assert refuses(address)
@@ -174,7 +175,8 @@ def test_it_drops_its_privileges(nameserver, directory):
 
 
 def test_an_unknown_group_of_the_socket_is_an_error_of_the_configuration(nameserver, directory):
-    daemon = sekisho.Daemon(directory, POLICY, listen=f"unix:{directory}/milter.sock mode 0660 group no-such-group", start=False)
+    listen = f"unix:{directory}/milter.sock mode 0660 group no-such-group"
+    daemon = sekisho.Daemon(directory, POLICY, listen=listen, start=False)
     daemon.launch()
     assert daemon.wait() == CONFIG
     assert "no-such-group" in daemon.errors()
@@ -249,7 +251,8 @@ def test_status_tells_what_it_did(nameserver, directory):
         answer = sekisho.run("status", "-c", daemon.file, "--json")
         status = json.loads(answer.stdout)
         assert status["policy"]["file"] == daemon.file and status["version"] and status["uptime"] >= 0
-        assert status["messages"]["verdicts"] == {"accept": 1, "reject": 2, "defer": 0, "discard": 0, "quarantine": 0, "aborted": 0}
+        verdicts = status["messages"]["verdicts"]
+        assert verdicts == {"accept": 1, "reject": 2, "defer": 0, "discard": 0, "quarantine": 0, "aborted": 0}
         assert status["messages"]["total"] == 3 and status["messages"]["open"] == 0
         assert status["sessions"]["total"] == 3 and status["resolver"]["name"] == "forward 127.0.0.1@53"
 
@@ -261,9 +264,11 @@ def test_verbs_say_when_there_is_no_daemon(nameserver, directory):
         assert done.returncode == UNAVAILABLE and directory + "/control" in one_line(done.stderr)
 
 
-@pytest.mark.parametrize("line", [b"\n", b"{}\n", b"[]\n", b"nonsense\n", b"\0\xff\xfe\n", b'{"command":"dance"}\n', b'{"command":7}\n',
-                                  b"x" * 2000000 + b"\n", b"[" * 100000 + b"\n"],
-                         ids=lambda line: repr(line)[:20])
+NONSENSE = [b"\n", b"{}\n", b"[]\n", b"nonsense\n", b"\0\xff\xfe\n", b'{"command":"dance"}\n', b'{"command":7}\n',
+            b"x" * 2000000 + b"\n", b"[" * 100000 + b"\n"]
+
+
+@pytest.mark.parametrize("line", NONSENSE, ids=lambda line: repr(line)[:20])
 def test_nonsense_on_the_control_socket_harms_nobody(nameserver, directory, line):
     with sekisho.Daemon(directory, POLICY) as daemon:
         client = socket.socket(socket.AF_UNIX)

@@ -33,7 +33,8 @@ ALICE = ("alice@example.org", "secret")
 @pytest.fixture(scope="module", autouse=True)
 def owners(module_directory):
     with open(module_directory + "/owners", "w") as f:
-        f.write("alice@example.org: alice@example.org sales@example.org @shop.example.org\nbob@example.org: bob@example.org\n")
+        f.write("alice@example.org: alice@example.org sales@example.org @shop.example.org\n")
+        f.write("bob@example.org: bob@example.org\n")
 
 
 def submit(mta, token, sender, login=ALICE, service="submission", tls=True, **client):
