@@ -94,9 +94,14 @@ class Stage:
     def start(self):
         milter, dns = port(18891), port(10053)
         self.nameserver(dns)
+        self.running.append(self.stop_postfix)  # before it starts: it may be there before its start has returned
         self.mta = Postfix(os.path.join(self.directory, "postfix"), f"inet:127.0.0.1:{milter}")
-        self.running.append(self.mta.stop)
         self.gate = self.daemon(milter, dns)
+
+    def stop_postfix(self):
+        conf = os.path.join(self.directory, "postfix/conf")
+        if os.path.exists(conf + "/main.cf"):
+            subprocess.run(["postfix", "-c", conf, "stop"], capture_output=True, timeout=60)
 
     def nameserver(self, number):
         zone = os.path.join(self.directory, "zone")
@@ -123,6 +128,8 @@ class Stage:
         return gate
 
     def __exit__(self, *_):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not keep this from its end
         for stop in reversed(self.running):
             try:
                 stop()
@@ -232,7 +239,8 @@ def main():
         sys.exit("demo: Postfix changes users, so the demonstration must be started by root (or: sudo ./autogen.sh demo)")
     if postfix.Postfix.why_not():
         sys.exit("demo: " + postfix.Postfix.why_not())
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, frame: sys.exit(128 + number))
     try:
         return run(arguments)
     except KeyboardInterrupt:
