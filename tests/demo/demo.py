@@ -123,8 +123,8 @@ class Stage:
                             ("SUBMISSION_PORT", self.mta.ports["submission"])):
             policy = policy.replace(word, str(value))
         gate = sekisho.Daemon(directory, policy, listen=f"inet:{milter}@127.0.0.1", base="", start=False)
-        gate.start(start_new_session=True)
         self.running.append(gate.stop)
+        gate.start(start_new_session=True)
         return gate
 
     def __exit__(self, *_):
