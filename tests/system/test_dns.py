@@ -23,7 +23,7 @@ policy inbound {
 """
 
 CALLBACK_SECONDS = 8  # Sendmail waits 10, then it lets the mail through
-SLACK = 0.7           # of a busy machine
+SLACK = 1.2           # of a busy machine
 
 
 def ask(sender, client="203.0.113.5", helo="mail.example.net"):
@@ -84,7 +84,7 @@ def test_one_who_waits_holds_up_nobody_else(daemon, dns, token):
         thread.start()
     time.sleep(0.2)
     answer, seconds = ask("<alice@pass.example.net>")
-    assert answer.what == "continue" and seconds < 1
+    assert answer.what == "continue" and seconds < 2
     for thread in waiting:
         thread.join()
 

@@ -156,6 +156,36 @@ def test_32_sessions_at_once_are_all_finished(nameserver, directory):
     assert sorted(r["sender"] for r in daemon.records()) == sorted(f"s{n}@pass.example.net" for n in range(32))
 
 
+def test_restarts_under_traffic_let_nothing_through_unjudged(nameserver, mta, directory, token):
+    """Clients that come back after a 4xx, as mail servers do; the daemon ends and starts all the while."""
+    stop, taken, deferred, wrong = threading.Event(), [], [], []
+
+    def client(who):
+        number = 0
+        while not stop.is_set():
+            number += 1
+            name = f"{token}-{who}-{number}."
+            try:
+                last = smtp.send(mta, "<alice@pass.example.net>", [BOB], smtp.message(name)).last
+            except (OSError, smtp.smtplib.SMTPException):
+                deferred.append(name)
+                continue
+            (taken if last.code == 250 else deferred if last.code < 500 else wrong).append(name)
+    threads = [threading.Thread(target=client, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for _ in range(4):
+        with sekisho.Daemon(directory, POLICY):
+            time.sleep(0.7)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert not wrong and len(taken) > 20
+    for name in taken:
+        assert mta.delivered(name).field("X-Judged") == "yes"
+    assert not [name for name in deferred if mta.find(name)], "what was deferred was delivered all the same"
+
+
 def test_without_the_daemon_mail_waits(nameserver, mta, directory, token):
     daemon = sekisho.Daemon(directory, POLICY)
     assert smtp.send(mta, "<alice@pass.example.net>", [BOB], smtp.message("first-" + token)).end.code == 250

@@ -1,5 +1,6 @@
 """Mail from outside, through both mail servers: what SPF says decides, and every action does what it says."""
 import json
+import random
 import shutil
 import subprocess
 
@@ -276,6 +277,24 @@ def test_every_byte_of_other_fields_stays(daemon, mta, token):
     raw = mta.delivered("odd" + token).raw
     for field in odd:
         assert b"\n" + field.replace("\r\n", "\n").encode() + b"\n" in raw
+
+
+def test_deletions_among_many_fields_hit_the_right_ones(daemon, mta, token):
+    """Indexes shift in the mail server while we delete; whatever the order, the right fields go."""
+    dice = random.Random(5322)
+    with smtp.Client(mta) as client:
+        for number in range(10):
+            fields = []
+            for n in range(dice.randrange(5, 40)):
+                name = dice.choice(["X-Remove", "x-remove", "X-Keep", "Authentication-Results", "X-Other"])
+                site = dice.choice(["mx.example.org", "mx.example.com"])
+                fields.append(f"{name}: {site}; {name.lower()}{n}")
+            text = smtp.message(f"{token}-{number}", "X-Do: edit", *fields)
+            assert client.send("<alice@pass.example.net>", [BOB], text).end.code == 250
+            raw = mta.delivered(f"{token}-{number}").raw.decode()
+            kept = [line for line in raw.split("\n") if line in fields]
+            forged = "Authentication-Results: mx.example.org"
+            assert kept == [f for f in fields if not f.lower().startswith("x-remove") and not f.startswith(forged)]
 
 
 def test_replace_header_adds_a_field_that_is_missing_or_leaves_the_message(daemon, mta, token):

@@ -182,4 +182,4 @@ def test_a_large_list_is_quick(nameserver, directory):
             for _ in range(200):
                 assert m.mail("<stranger@pass.example.net>").what == "continue"
                 m.abort()
-            assert time.monotonic() - started < 2
+            assert time.monotonic() - started < 5
