@@ -129,7 +129,7 @@ static void session_renew(struct gate *gate)
 void gate_helo(struct gate *gate, struct slice helo)
 {
 	gate_abort(gate);
-	if (gate->session.helo.n) {
+	if (gate->session.helo.n || gate->used) { /* a MAIL before any HELO has asked for its name, too */
 		session_renew(gate);
 		message_clear(gate);
 	}
