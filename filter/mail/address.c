@@ -164,7 +164,8 @@ struct address address_parse_path(struct slice argument, struct arena *arena)
 	}
 	address.text = path;
 	length = local_length(path);
-	if (length == 0) {
+	/* Behind a second @ outside of quotes stands what both MTAs take for the domain. */
+	if (length == 0 || slice_find_last(path, '@') > (ptrdiff_t)length) {
 		split_roughly(&address, arena);
 		return address;
 	}
