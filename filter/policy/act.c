@@ -50,7 +50,8 @@ void decision_edit(struct decision *decision, const struct edit *edit)
 		return;
 	decision->edits = make_room(decision->arena, decision->edits, decision->edit_count, &decision->edit_room,
 				    DECISION_EDITS_MAX, sizeof(*edit));
-	decision->edits[decision->edit_count++] = *edit;
+	decision->edits[decision->edit_count] = *edit;
+	decision->edits[decision->edit_count++].value = arena_copy(decision->arena, edit->value);
 }
 
 void decision_note(struct decision *decision, enum note_kind kind, struct slice text, struct position rule)
@@ -65,7 +66,7 @@ void decision_note(struct decision *decision, enum note_kind kind, struct slice 
 		return;
 	decision->notes = make_room(decision->arena, decision->notes, decision->note_count, &decision->note_room,
 				    DECISION_NOTES_MAX, sizeof(struct note));
-	decision->notes[decision->note_count++] = (struct note){kind, text, rule};
+	decision->notes[decision->note_count++] = (struct note){kind, arena_copy(decision->arena, text), rule};
 }
 
 /* ---- texts ------------------------------------------------------------------------------------ */
@@ -112,7 +113,7 @@ static bool act_verdict(struct run *run, const struct rule *rule, struct outcome
 		outcome_r->reply = (struct reply){.code = rule->code, .enhanced = rule->enhanced};
 		for (size_t i = 0; i < rule->template_count; i++)
 			outcome_r->reply.lines[outcome_r->reply.line_count++] =
-			    template_expand(run, &rule->templates[i], FOR_REPLY, 0);
+			    arena_copy(run->decision->arena, template_expand(run, &rule->templates[i], FOR_REPLY, 0));
 	}
 	/* What is accepted can still be edited and noted. */
 	return rule->action->verdict != VERDICT_ACCEPT;
@@ -125,8 +126,9 @@ static void act_quarantine(struct run *run, const struct rule *rule)
 	if (decision->quarantined) /* the first reason stays */
 		return;
 	decision->quarantined = true;
-	decision->quarantine_reason =
-	    rule->template_count ? expand_first(run, rule, FOR_LOG) : SLICE("quarantined by policy");
+	decision->quarantine_reason = rule->template_count
+					  ? arena_copy(decision->arena, expand_first(run, rule, FOR_LOG))
+					  : SLICE("quarantined by policy");
 	decision->quarantine_rule = rule->where;
 }
 

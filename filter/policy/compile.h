@@ -141,9 +141,9 @@ enum truth regex_match(const struct regex *, struct slice subject, const char **
 struct run {
 	const struct policy *policy;
 	struct view *view;
-	struct decision *decision;
-	struct arena *arena;
-	struct seen *seen; /* of the rule at hand; NULL without a tracer */
+	struct decision *decision; /* what is kept is copied into its arena: every recipient runs the rules again */
+	struct arena *arena;       /* of this run alone */
+	struct seen *seen;         /* of the rule at hand; NULL without a tracer */
 	size_t seen_count;
 };
 

@@ -8,6 +8,7 @@
  */
 #include "compile.h"
 
+#define SCRATCH_MAX      (64 * 1024) /* bytes after which the arena of texts begins anew */
 #define UNKNOWN_CODE     451
 #define UNKNOWN_ENHANCED SLICE("4.3.0")
 #define UNKNOWN_TEXT     SLICE("Temporary failure of a list, try again later")
@@ -88,17 +89,20 @@ void policy_run(const struct policy *policy, enum kind kind, enum stage stage, s
 		struct decision *decision, const struct tracer *tracer, struct outcome *outcome_r)
 {
 	const struct rules *rules = &policy->rules[kind][stage];
-	struct run run = {.policy = policy, .view = view, .decision = decision, .arena = decision->arena};
+	struct run run = {.policy = policy, .view = view, .decision = decision, .arena = arena_new()};
+	bool ended = false;
 
 	*outcome_r = (struct outcome){.verdict = VERDICT_NONE};
-	for (size_t i = 0; i < rules->count; i++) {
+	for (size_t i = 0; i < rules->count && !ended; i++) {
 		const struct rule *rule = &rules->rules[i];
 
 		if (outcome_r->verdict == VERDICT_ACCEPT)
 			accepted = true;
 		if (accepted && !is_edit_or_note(rule))
 			continue;
-		if (try_rule(&run, rule, accepted, tracer, outcome_r))
-			return;
+		ended = try_rule(&run, rule, accepted, tracer, outcome_r);
+		if (arena_used(run.arena) > SCRATCH_MAX)
+			arena_reset(run.arena);
 	}
+	arena_free(run.arena);
 }

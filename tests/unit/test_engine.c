@@ -194,6 +194,27 @@ static void many_helos_do_not_make_a_session_grow(void **state)
 	engine_release(engine);
 }
 
+static void texts_that_are_not_kept_do_not_make_a_message_grow(void **state)
+{
+	static const char rule[] =
+	    "try reject 550 5.7.1 \"a text that is said about each recipient anew: %{recipient}\"\n";
+	char config[4096] = "policy inbound { on rcpt {\n";
+	struct engine *engine;
+	struct gate *gate;
+
+	(void)state;
+	for (int i = 0; i < 20; i++)
+		strcat(config, rule);
+	engine = make_engine(strcat(config, "} }\n"));
+	gate = begin(engine);
+	gate_mail(gate, SLICE("<a@example.org>"), false);
+	for (int i = 0; i < 1000; i++)
+		gate_rcpt(gate, SLICE("<b@example.org>"));
+	assert_true(arena_used(gate_view(gate)->message->arena) < 1000 * 4096);
+	gate_close(gate);
+	engine_release(engine);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -204,6 +225,7 @@ int main(void)
 	    cmocka_unit_test(every_message_has_one_record_and_is_counted_once),
 	    cmocka_unit_test(callbacks_in_any_order_do_no_harm),
 	    cmocka_unit_test(many_helos_do_not_make_a_session_grow),
+	    cmocka_unit_test(texts_that_are_not_kept_do_not_make_a_message_grow),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
