@@ -188,10 +188,14 @@ def test_a_sender_without_a_domain_has_no_spf(daemon, mta, token):
     assert "spf=none" in stamp or "spf=" not in stamp.replace("smtp.helo", "").split("smtp.helo")[0]
 
 
-def test_parameters_of_mail_do_not_belong_to_the_address(daemon, mta, token):
-    replies = smtp.send(mta, f"<{token}@pass.example.net>", [BOB], smtp.message(token), options="SIZE=1000 BODY=8BITMIME")
+def test_parameters_do_not_belong_to_addresses(daemon, mta, token):
+    with smtp.Client(mta) as client:
+        bob = BOB + " NOTIFY=NEVER ORCPT=rfc822;robert@example.com"
+        replies = client.send(f"<{token}@pass.example.net>", [bob], smtp.message(token),
+                              options="SIZE=1000 BODY=8BITMIME RET=HDRS ENVID=x")
     assert replies.end.code == 250
-    assert daemon.record(sender=f"{token}@pass.example.net")["verdict"] == "accept"
+    record = daemon.record(sender=f"{token}@pass.example.net")
+    assert record["verdict"] == "accept" and record["recipients"] == ["bob@example.org"]
 
 
 # ---- networks and alphabets
