@@ -3,8 +3,10 @@
  */
 #include "config.h"
 #include "verbs.h"
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 struct verb {
 	const char *name;
@@ -48,22 +50,47 @@ static int unknown_verb(const char *name)
 	return VERB_USAGE;
 }
 
+/* Where standard input, output or error is closed, the next socket or file would take its number, and what we print
+ * would go there. Something that cannot be written takes its place. */
+static void descriptors_fill(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDONLY);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* Half an answer is none: what could not be printed is an error of its own. */
+static int finish(int code)
+{
+	bool failed = ferror(stdout) != 0;
+
+	if (fflush(stdout) == 0 && !failed)
+		return code;
+	fprintf(stderr, "sekisho: the output could not be written; is the disk full, or standard output closed?\n");
+	return VERB_OUTPUT;
+}
+
 int main(int argc, char **argv)
 {
+	descriptors_fill();
 	if (argc < 2) {
 		usage(stderr);
 		return VERB_USAGE;
 	}
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
 		usage(stdout);
-		return VERB_OK;
+		return finish(VERB_OK);
 	}
 	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
 		printf("sekisho %s\n", PACKAGE_VERSION);
-		return VERB_OK;
+		return finish(VERB_OK);
 	}
 	for (const struct verb *verb = verbs; verb->name; verb++)
 		if (strcmp(argv[1], verb->name) == 0)
-			return verb->run(argc - 1, argv + 1);
+			return finish(verb->run(argc - 1, argv + 1));
 	return unknown_verb(argv[1]);
 }

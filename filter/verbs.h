@@ -14,6 +14,7 @@ enum {
 	VERB_USAGE = 64,       /* wrong arguments */
 	VERB_NOINPUT = 66,     /* a file cannot be read */
 	VERB_UNAVAILABLE = 69, /* something it needs is not there */
+	VERB_OUTPUT = 74,      /* what it prints cannot be written */
 	VERB_CONFIG = 78       /* sekisho.conf is wrong */
 };
 
