@@ -25,7 +25,7 @@ WIDTH = 160
 class Tally:
     def __init__(self):
         self.passed = self.failed = 0
-        self.skipped = []  # "name: why"
+        self.skipped = []  # (name, why)
         self.failures = []  # (name, text)
 
     def fail(self, name, text, count=1):
@@ -69,11 +69,11 @@ def numbers(log):
 def count_program(name, result, log, tally):
     counted = numbers(log)
     if result == "SKIP" and counted is None:
-        tally.skipped.append(f"{name}: {last_line(log)}")
+        tally.skipped.append((name, last_line(log)))
         return
     passed, failed, skipped = counted or (int(result == "PASS"), 0, [])
     tally.passed += passed
-    tally.skipped += [f"{name}: {reason}" for reason in skipped]
+    tally.skipped += [(name, reason) for reason in skipped]
     if result not in ("PASS", "SKIP") or failed:
         lines = [line for line in log.splitlines() if not CMOCKA_GOOD.match(line)]
         tally.fail(name, "\n".join(lines[-FAILED_LOG_LINES:]), max(failed, 1))
@@ -106,7 +106,7 @@ def count_pytest(build, tally):
             lines = (broken.text or broken.get("message") or "").splitlines()[-FAILED_LOG_LINES:]
             tally.fail(name, "\n".join(lines))
         elif skipped is not None:
-            tally.skipped.append(f"{name}: {skipped.get('message')}")
+            tally.skipped.append((name, skipped.get("message")))
         else:
             tally.passed += 1
 
@@ -119,13 +119,20 @@ def count(target, count_one, build, tally, broken):
         tally.fail("make " + target, "\n".join(read(os.path.join(build, target + ".log")).splitlines()[-FAILED_LOG_LINES:]))
 
 
+def show_skipped(skipped):
+    """Each reason once, with one of the tests that it kept from running."""
+    for why in sorted(set(why for name, why in skipped)):
+        names = [name for name, reason in skipped if reason == why]
+        also = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        print("  skipped ", f"{names[0]}{also}: {why}"[:WIDTH])
+
+
 def main():
     build, broken = sys.argv[1], sys.argv[2:]
     tally = Tally()
     count("check", count_programs, build, tally, broken)
     count("check-system", count_pytest, build, tally, broken)
-    for line in tally.skipped:
-        print("  skipped ", line[:WIDTH])
+    show_skipped(tally.skipped)
     for name, text in tally.failures:
         print("  FAILED  ", name[:WIDTH])
         print("\n".join("      " + line[:WIDTH] for line in text.splitlines()))
