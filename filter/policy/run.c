@@ -73,7 +73,7 @@ static bool try_rule(struct run *run, const struct rule *rule, bool accepted, co
 	const char *effect = "no effect";
 	struct judgement judged;
 
-	run->seen = tracer ? arena_alloc(run->arena, SEEN_MAX * sizeof(*run->seen)) : NULL;
+	run->seen = tracer ? arena_alloc(run->decision->arena, SEEN_MAX * sizeof(*run->seen)) : NULL;
 	run->seen_count = 0;
 	judged = condition_judge(run, rule->condition);
 	if (judged.truth == TRUTH_TRUE)

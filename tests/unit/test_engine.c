@@ -215,6 +215,32 @@ static void texts_that_are_not_kept_do_not_make_a_message_grow(void **state)
 	engine_release(engine);
 }
 
+static void keep_first(void *context, const struct rule_trace *shown)
+{
+	struct rule_trace *first = context;
+
+	if (!first->seen)
+		*first = *shown;
+}
+
+static void what_a_trace_shows_lives_as_long_as_the_message(void **state)
+{
+	struct engine *engine = make_engine("policy inbound { on rcpt { log \"x\" if recipient matches /@/ } }\n");
+	struct rule_trace first = {0};
+	struct tracer tracer = {.rule = keep_first, .context = &first};
+	struct gate *gate = begin(engine);
+
+	(void)state;
+	gate_trace(gate, &tracer);
+	gate_mail(gate, SLICE("<a@example.org>"), false);
+	gate_rcpt(gate, SLICE("<first@example.org>"));
+	gate_rcpt(gate, SLICE("<second@example.org>"));
+	assert_int_equal(first.seen_count, 1);
+	assert_true(slice_equal(first.seen[0].value, SLICE("first@example.org")));
+	gate_close(gate);
+	engine_release(engine);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -226,6 +252,7 @@ int main(void)
 	    cmocka_unit_test(callbacks_in_any_order_do_no_harm),
 	    cmocka_unit_test(many_helos_do_not_make_a_session_grow),
 	    cmocka_unit_test(texts_that_are_not_kept_do_not_make_a_message_grow),
+	    cmocka_unit_test(what_a_trace_shows_lives_as_long_as_the_message),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
