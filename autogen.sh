@@ -69,6 +69,10 @@ generate() {
 
 # ---- packages ------------------------------------------------------------------
 
+can_be_root() {
+	[ "$(id -u)" = 0 ] || command -v sudo >/dev/null
+}
+
 as_root() {
 	if [ "$(id -u)" = 0 ]; then
 		"$@"
@@ -213,10 +217,16 @@ show_lists() {
 packages() {
 	if ! command -v apt-get >/dev/null; then
 		show_lists
-	elif [ -n "$(not_installed $(known "$@"))" ] || ! postfix_is_here || [ -z "$(known $build_packages)" ]; then
+		return
+	fi
+	missing=$(not_installed $(known "$@"))
+	postfix_is_here || missing="$missing postfix"
+	if [ -z "$missing" ] && [ -n "$(known $build_packages)" ]; then
+		say packages "all here"
+	elif can_be_root; then
 		step packages "installing what is missing" packages_install "$@"
 	else
-		say packages "all here"
+		say packages "missing, and there is no sudo; going on without: $missing"
 	fi
 }
 
@@ -250,7 +260,7 @@ tests() {
 }
 
 check_system() {
-	if [ "$(id -u)" = 0 ] || command -v sudo >/dev/null; then
+	if can_be_root; then
 		with_postfix make -C build check-system
 	else
 		make -C build check-system # which says what it skips, and why
