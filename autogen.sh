@@ -279,7 +279,7 @@ check() {
 
 demo() {
 	prepare $build_packages $demo_packages
-	[ "$(id -u)" = 0 ] || say demo "Postfix changes users, so this part runs by sudo"
+	[ "$(id -u)" = 0 ] || say demo "Postfix changes users, so this part needs root, by sudo"
 	with_postfix env SEKISHO="$PWD/build/sekisho" /usr/bin/python3 tests/demo/demo.py "$@"
 }
 
