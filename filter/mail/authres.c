@@ -70,6 +70,21 @@ static bool is_plain_mailbox(struct slice text)
 	return at >= 0 && is_dot_atom(slice_head(text, (size_t)at)) && is_token(domain);
 }
 
+/* "=?" could begin an RFC 2047 word. There are readers who decode these first, wherever they stand, and what comes out
+ * could end a quoted string and go on as a clause of ours. A value that begins with "?" stands behind a "=". */
+static bool begins_encoded_word(struct slice text, size_t i)
+{
+	return text.p[i] == '?' && (i == 0 || text.p[i - 1] == '=');
+}
+
+static bool has_encoded_word(struct slice text)
+{
+	for (size_t i = 0; i < text.n; i++)
+		if (begins_encoded_word(text, i))
+			return true;
+	return false;
+}
+
 /* C0, DEL, and C1 in UTF-8 */
 static bool is_control(struct slice character)
 {
@@ -108,7 +123,7 @@ static struct slice quoted(struct arena *arena, struct slice text)
 	text_init(&out, arena, 2 * text.n + 2);
 	text_add_char(&out, '"');
 	for (size_t i = 0; i < text.n; i++) {
-		if (text.p[i] == '"' || text.p[i] == '\\')
+		if (text.p[i] == '"' || text.p[i] == '\\' || begins_encoded_word(text, i))
 			text_add_char(&out, '\\');
 		text_add_char(&out, text.p[i]);
 	}
@@ -124,7 +139,9 @@ static struct slice value_print(struct arena *arena, struct slice value)
 	if (value.n > VALUE_MAX && at >= 0 && value.n - (size_t)at <= MAIL_DOMAIN_MAX + 1)
 		value = slice_from(value, (size_t)at);
 	value = clean(arena, value, VALUE_MAX);
-	return is_token(value) || is_plain_mailbox(value) ? value : quoted(arena, value);
+	if (has_encoded_word(value) || !(is_token(value) || is_plain_mailbox(value)))
+		return quoted(arena, value);
+	return value;
 }
 
 /* Names of methods, results and properties are ours; this makes sure of it. */
@@ -204,7 +221,10 @@ void authres_comment(struct authres *authres, struct slice comment)
 	for (size_t i = 0; i < rest.n; i++) {
 		const char *found = strchr(dangerous, rest.p[i]);
 
-		p[n++] = found ? harmless[found - dangerous] : rest.p[i];
+		p[n] = found ? harmless[found - dangerous] : rest.p[i];
+		if (begins_encoded_word((struct slice){p, n + 1}, n))
+			p[n] = '.';
+		n++;
 	}
 	p[n++] = ')';
 	rest = (struct slice){p, n};

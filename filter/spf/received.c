@@ -15,13 +15,23 @@ static char printable(char c)
 	return c >= ' ' && c <= '~' ? c : '?';
 }
 
+/* "=?" could begin an RFC 2047 word, which some readers decode wherever it stands. */
+static bool ends_with_equals(const struct text *out)
+{
+	struct slice text = text_slice(out);
+
+	return text.n > 0 && text.p[text.n - 1] == '=';
+}
+
 /* In a comment (RFC 5322 3.2.2). */
 static void add_comment_text(struct text *out, struct slice text)
 {
 	for (size_t i = 0; i < text.n && i < VALUE_MAX; i++) {
 		char c = printable(text.p[i]);
 
-		text_add_char(out, c == '(' || c == ')' || c == '\\' ? '?' : c);
+		if (c == '(' || c == ')' || c == '\\')
+			c = '?';
+		text_add_char(out, c == '?' && ends_with_equals(out) ? '.' : c);
 	}
 }
 
@@ -34,7 +44,7 @@ static void add_pair(struct text *out, const char *key, struct slice value)
 	for (size_t i = 0; i < value.n && i < VALUE_MAX; i++) {
 		char c = printable(value.p[i]);
 
-		if (c == '"' || c == '\\')
+		if (c == '"' || c == '\\' || (c == '?' && ends_with_equals(out)))
 			text_add_char(out, '\\');
 		text_add_char(out, c);
 	}

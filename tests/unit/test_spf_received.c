@@ -24,6 +24,11 @@ static void received_spf_keeps_strangers_inside_their_quotes(void **state)
 	     "none (mx.receiver.example: domain of b??c.example has no SPF record)\n\tclient-ip=\"203.0.113.1\";\n"
 	     "\tenvelope-from=\"a@b)(c.example\";\n\thelo=\"h\";\n\treceiver=\"mx.receiver.example\";\n"
 	     "\tidentity=mailfrom"},
+	    /* no RFC 2047 word, for readers who decode those first */
+	    {"=?q?x?=@b=?c.example", "=?utf-8?q?=22?=",
+	     "none (mx.receiver.example: domain of b=.c.example has no SPF record)\n\tclient-ip=\"203.0.113.1\";\n"
+	     "\tenvelope-from=\"=\\?q?x?=@b=\\?c.example\";\n\thelo=\"=\\?utf-8?q?=22?=\";\n"
+	     "\treceiver=\"mx.receiver.example\";\n\tidentity=mailfrom"},
 	};
 
 	(void)state;
