@@ -112,11 +112,12 @@ class Daemon:
                                             stderr=errors, **options)
 
     def ready(self):
+        """Both sockets are there; the control socket is the later one."""
+        if not listening_unix(os.path.join(self.directory, "control")):
+            return False
         if self.listen.startswith("unix:"):
             return listening_unix(self.listen.split()[0][5:])
-        if self.listen.startswith("fd:"):
-            return os.path.exists(os.path.join(self.directory, "control"))
-        return listening(int(re.match(r"inet6?:(\d+)", self.listen).group(1)))
+        return self.listen.startswith("fd:") or listening(int(re.match(r"inet6?:(\d+)", self.listen).group(1)))
 
     def alive(self):
         return self.process is not None and self.process.poll() is None
