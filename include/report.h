@@ -36,10 +36,11 @@ struct record {
 	struct slice queue_id, client, client_name, helo, kind, sender;
 	const struct record_recipient *recipients;
 	size_t recipient_count;
-	struct slice verdict; /* accept reject defer discard quarantine aborted */
-	struct slice stage;   /* where it was decided */
-	struct slice rule;    /* "file:line", "" when no rule decided */
-	struct slice reply;   /* "550 5.7.1 text", "" when none */
+	struct slice verdict;    /* accept reject defer discard quarantine aborted */
+	struct slice stage;      /* where it was decided */
+	struct slice rule;       /* "file:line", "" when no rule decided */
+	struct slice reply;      /* "550 5.7.1 text", "" when none */
+	struct slice quarantine; /* why it is held, "" when it is not */
 	const struct record_fact *facts;
 	size_t fact_count;
 	const struct record_note *notes;

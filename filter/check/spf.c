@@ -129,7 +129,8 @@ static void authres(struct view *view, struct authres *field)
 		return;
 	if (sender->text.n)
 		clause(field, mail_outcome(view), SLICE("mailfrom"), sender->text);
-	clause(field, helo_outcome(view), SLICE("helo"), view->session->helo);
+	if (view->session->helo.n)
+		clause(field, helo_outcome(view), SLICE("helo"), view->session->helo);
 }
 
 struct slice check_received_spf(struct view *view)

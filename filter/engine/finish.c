@@ -139,8 +139,12 @@ static void record_decision(struct gate *gate, enum verdict verdict)
 	record->rule = position_print(rule, arena);
 	if (verdict == VERDICT_REJECT || verdict == VERDICT_DEFER)
 		record->reply = reply_print(&gate->outcome.reply, arena);
-	if (gate->outcome.verdict != VERDICT_NONE)
+	if (verdict == VERDICT_QUARANTINE) {
+		record->quarantine = gate->decision.quarantine_reason;
+		record->stage = slice_of(stage_names[gate->quarantined_at]);
+	} else if (gate->outcome.verdict != VERDICT_NONE) {
 		record->stage = slice_of(stage_names[gate->decided_at]);
+	}
 }
 
 void message_finish(struct gate *gate, enum verdict verdict)

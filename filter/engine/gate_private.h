@@ -38,7 +38,7 @@ struct gate {
 	struct view view;
 	struct decision decision;
 	struct outcome outcome; /* of the message: the rule that accepts or ends it */
-	enum stage decided_at;
+	enum stage decided_at, quarantined_at;
 	bool accepted;    /* outcome says ACCEPT */
 	bool ended_early; /* outcome says DISCARD before the end */
 	bool open;        /* between MAIL and the record */

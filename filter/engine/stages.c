@@ -23,14 +23,23 @@ static void callback_end(struct gate *gate, int64_t began)
 	gate->spent_us += clock_us() - began;
 }
 
+static void run_policy(struct gate *gate, enum stage stage, struct outcome *outcome_r)
+{
+	bool quarantined = gate->decision.quarantined;
+
+	gate->view.stage = stage;
+	policy_run(gate->engine->policy, gate->view.kind, stage, &gate->view, gate->accepted, &gate->decision,
+		   gate->tracer, outcome_r);
+	if (gate->decision.quarantined && !quarantined)
+		gate->quarantined_at = stage;
+}
+
 /* Runs the rules of one stage that concern the whole message. True when it ends here. */
 static bool run_stage(struct gate *gate, enum stage stage)
 {
 	struct outcome outcome;
 
-	gate->view.stage = stage;
-	policy_run(gate->engine->policy, gate->view.kind, stage, &gate->view, gate->accepted, &gate->decision,
-		   gate->tracer, &outcome);
+	run_policy(gate, stage, &outcome);
 	if (outcome.verdict == VERDICT_NONE)
 		return false;
 	gate->outcome = outcome;
@@ -101,11 +110,9 @@ static void recipient_keep(struct message *message, const struct recipient *reci
 
 static void run_rcpt(struct gate *gate, struct recipient *recipient, struct outcome *outcome_r)
 {
-	gate->view.stage = STAGE_RCPT;
 	gate->view.recipient = recipient;
 	memset(&gate->recipient_memo, 0, sizeof(gate->recipient_memo));
-	policy_run(gate->engine->policy, gate->view.kind, STAGE_RCPT, &gate->view, gate->accepted, &gate->decision,
-		   gate->tracer, outcome_r);
+	run_policy(gate, STAGE_RCPT, outcome_r);
 	gate->view.recipient = NULL;
 }
 

@@ -18,7 +18,7 @@ struct amount {
 	size_t recipients, text;
 };
 
-/* From all to what fits under any limit: seven texts of 16 bytes, six characters each at worst. */
+/* From all to what fits under any limit: eight texts of 16 bytes, six characters each at worst. */
 static const struct amount amounts[] = {
     {true, true, RECIPIENTS_MAX, TEXT_MAX},
     {false, true, RECIPIENTS_MAX, TEXT_MAX},
@@ -159,6 +159,8 @@ static json_t *build(const struct record *record, const struct amount *amount)
 	set_or_null(object, "rule", record->rule, amount->text);
 	set_or_null(object, "reply", record->reply, amount->text);
 	set_or_null(object, "stage", record->stage, amount->text);
+	if (record->quarantine.n)
+		set_text(object, "quarantine", record->quarantine, amount->text);
 	set_text(object, "kind", record->kind, amount->text);
 	set_or_null(object, "queue-id", record->queue_id, amount->text);
 	set_or_null(object, "client", record->client, amount->text);
