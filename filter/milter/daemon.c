@@ -298,6 +298,8 @@ static int daemon_run(struct daemon *daemon)
 		control = control_start(daemon);
 	report_line(daemon->report, "info", "sekisho %s started, policy %s, listening on %.*s", PACKAGE_VERSION,
 		    daemon->config_file, SLICE_ARGS(daemon->startup.listen.address));
+	if (geteuid() == 0)
+		report_line(daemon->report, "warning", "running as root: name a user in %s", daemon->config_file);
 	if (pthread_create(&listener, NULL, listener_run, daemon) == 0) {
 		pthread_detach(listener);
 		daemon_wait(daemon);
