@@ -199,8 +199,8 @@ with_postfix() {
 }
 
 packages_install() {
-	apt_update_if_needed $build_packages postfix || return 1
-	wanted=$(not_installed $(known "$@"))
+	apt_update_if_needed $(not_installed $build_packages) postfix || return 1
+	wanted=$(known $(not_installed "$@"))
 	[ -z "$wanted" ] || apt_install $wanted || return 1
 	postfix_is_here || postfix_install || return 1
 	allow_services
@@ -219,9 +219,10 @@ packages() {
 		show_lists
 		return
 	fi
-	missing=$(not_installed $(known "$@"))
+	not_here=$(not_installed "$@") # first: apt-cache takes a second or more for each name
+	missing=$(known $not_here)
 	postfix_is_here || missing="$missing postfix"
-	if [ -z "$missing" ] && [ -n "$(known $build_packages)" ]; then
+	if [ -z "$missing" ] && { [ -z "$not_here" ] || [ -n "$(known gcc)" ]; }; then
 		say packages "all here"
 	elif can_be_root; then
 		step packages "installing what is missing" packages_install "$@"

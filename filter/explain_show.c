@@ -34,7 +34,7 @@ void explain_rule(void *context, const struct rule_trace *rule)
 static json_t *recipient_facts(struct explain *explain, struct view *view, const struct fact *fact)
 {
 	json_t *values = json_array();
-	struct fact_memo memo;
+	struct fact_memo *kept = view->recipient_memo, memo;
 
 	for (size_t i = 0; i < explain->recipient_count; i++) {
 		struct recipient recipient = {
@@ -48,6 +48,7 @@ static json_t *recipient_facts(struct explain *explain, struct view *view, const
 						  ? json_text(value_print(&value, view->message->arena))
 						  : json_null());
 		view->recipient = NULL;
+		view->recipient_memo = kept;
 	}
 	if (json_array_size(values) != 1)
 		return values;

@@ -39,7 +39,8 @@ static int print_result(const struct policy *policy, const struct diagnostics *d
 	free(text);
 	if (!policy || diagnostics_warnings(diagnostics))
 		return VERB_CONFIG;
-	printf("%s: ok (%zu rules, %zu lists)\n", policy_file(policy), policy_rules(policy), policy_lists(policy));
+	printf("%s: ok (%zu rule%s, %zu list%s)\n", policy_file(policy), policy_rules(policy),
+	       policy_rules(policy) == 1 ? "" : "s", policy_lists(policy), policy_lists(policy) == 1 ? "" : "s");
 	return VERB_OK;
 }
 

@@ -136,10 +136,12 @@ int verb_reload(int argc, char **argv)
 	if (!answer)
 		return code;
 	code = VERB_OK;
-	if (json_is_true(json_object_get(answer, "ok")))
+	if (json_is_true(json_object_get(answer, "ok"))) {
 		text_print(stderr, json_string_value(json_object_get(answer, "warnings")));
-	else
+		puts("sekisho reload: done, the new policy counts for sessions that begin now");
+	} else {
 		code = answer_refused(&request, answer);
+	}
 	json_decref(answer);
 	return code;
 }

@@ -101,7 +101,14 @@ static int unknown_list(struct builder *builder, const struct word *word)
 	const struct policy *policy = builder->compiler->policy;
 	const char **names = arena_alloc(policy->arena, (policy->list_count + 1) * sizeof(*names));
 	const char *near;
+	struct ip_net net;
 
+	if (ip_net_parse(word->text, &net) == 0 || slice_find(word->text, '@') >= 0) {
+		diagnostics_error(builder->compiler->diagnostics, word->place,
+				  "\"%s\" is a value, and `in` wants the name of a list; write it with `is`",
+				  QUOTE(word->text));
+		return -1;
+	}
 	for (size_t i = 0; i < policy->list_count; i++)
 		names[i] = policy->lists[i]->name;
 	near = nearest_word(word->text, names);

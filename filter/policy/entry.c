@@ -131,6 +131,10 @@ static int parse_address(struct slice text, struct arena *scratch, struct key *k
 {
 	struct address address = address_parse_path(text, scratch);
 
+	if (slice_equal(address.local, SLICE("*"))) {
+		error_set(err, "\"*\" stands for nothing here; write @example.org for every address of a domain");
+		return -1;
+	}
 	if (!address.valid || address.domain.n == 0) {
 		error_set(err, "\"%.64s\" is no address; write it as alice@example.org or @example.org",
 			  arena_cstring(scratch, text));

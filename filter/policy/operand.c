@@ -143,10 +143,14 @@ static int want_address(const struct wanted *wanted, struct operand *operand_r)
 	}
 	operand_r->matches = is_mailbox;
 	operand_r->address = address_parse_path(wanted->text, wanted->compiler->policy->arena);
-	if (operand_r->address.valid && operand_r->address.domain.n)
+	if (slice_equal(operand_r->address.local, SLICE("*")))
+		diagnostics_error(wanted->compiler->diagnostics, wanted->word->place,
+				  "\"*\" stands for nothing here; write @example.org for every address of a domain");
+	else if (!operand_r->address.valid || !operand_r->address.domain.n)
+		diagnostics_error(wanted->compiler->diagnostics, wanted->word->place, "\"%s\" is no address; %s",
+				  QUOTE(wanted->text), forms);
+	else
 		return 0;
-	diagnostics_error(wanted->compiler->diagnostics, wanted->word->place, "\"%s\" is no address; %s",
-			  QUOTE(wanted->text), forms);
 	return -1;
 }
 

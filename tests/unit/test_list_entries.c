@@ -145,6 +145,7 @@ static void a_malformed_line_refuses_the_whole_list(void **state)
 	    {"a@example.org\nb@example.org c@example.org\n", "f:2: two entries on one line; write one entry per line"},
 	    {"@\n", "f:1: \"@\" names no domain behind \"@\"; write it as @example.org"},
 	    {".\n", "f:1: \".\" names no domain behind \".\"; write it as .example.org"},
+	    {"*@example.org\n", "f:1: \"*\" stands for nothing here; write @example.org for every address of a domain"},
 	    {"a@\n", "f:1: \"a@\" is no address; write it as alice@example.org or @example.org"},
 	    {"bro@ken@@\n", "f:1: \"bro@ken@@\" is no address; write it as alice@example.org or @example.org"},
 	    {"\n\n10.0.0.0/33\n", "f:3: \"10.0.0.0/33\" is no network; write it as 192.0.2.0/24 or 2001:db8::/32"},
