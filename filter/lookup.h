@@ -12,7 +12,9 @@ struct lookup {
 	struct arena *arena;
 	struct resolver *resolver; /* both NULL until lookup_open */
 	struct dns_budget *budget;
+	const char *verb;          /* that is at work: for messages */
 	const char *zone, *server; /* as --zone and --resolver say, or NULL */
+	const char *key;           /* as --key says, or NULL */
 	bool json;
 	struct slice receiver; /* our own name */
 	int count;             /* of operands behind the kind of question */
@@ -23,6 +25,7 @@ struct lookup {
 int lookup_spf(struct lookup *);
 int lookup_mx(struct lookup *);
 int lookup_ptr(struct lookup *);
+int lookup_dkim(struct lookup *);
 
 /* VERB_OK, or the exit code when there is nobody to ask; that is then said. */
 int lookup_open(struct lookup *);

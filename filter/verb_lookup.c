@@ -27,6 +27,7 @@ static const struct {
     {"spf", lookup_spf, 2, 3, "IP SENDER [HELO]"},
     {"mx", lookup_mx, 1, 1, "DOMAIN"},
     {"ptr", lookup_ptr, 1, 1, "IP"},
+    {"dkim", lookup_dkim, 2, 2, "DOMAIN SELECTOR"},
     {NULL},
 };
 
@@ -34,19 +35,23 @@ static const char help[] =
     "usage: sekisho lookup [OPTIONS] spf IP SENDER [HELO]\n"
     "       sekisho lookup [OPTIONS] mx DOMAIN\n"
     "       sekisho lookup [OPTIONS] ptr IP\n"
+    "       sekisho lookup [OPTIONS] dkim DOMAIN SELECTOR\n"
     "\n"
     "  spf  may the client IP send mail from SENDER? Shows every record and every term that was tried.\n"
     "       SENDER is an address, a domain, or <> for the null sender, which means postmaster@HELO.\n"
     "       HELO is the name the client gives; without it: the domain of SENDER.\n"
     "  mx   which hosts take the mail of DOMAIN, and their addresses.\n"
     "  ptr  the names of an address, and which of them lead back to it.\n"
+    "  dkim the key that DOMAIN publishes as SELECTOR, and whether it can be used.\n"
     "\n"
     "  --zone FILE             answer from zone text (lines NAME TYPE RDATA), not from the network\n"
     "  --resolver ADDR[@PORT]  ask this name server (port 53); without both: the system's servers\n"
     "  --receiver NAME         our own name, for the macro r of explanations; without it: this host's name\n"
+    "  --key FILE              dkim: the private key; does the published one belong to it?\n"
     "  --json                  one JSON object\n"
     "\n"
-    "Exit code: 0 when SPF passes, when the domain takes mail, when a name leads back; 1 for every other answer;\n"
+    "Exit code: 0 when SPF passes, when the domain takes mail, when a name leads back,\n"
+    "when a key can be used (and belongs to --key); 1 for every other answer;\n"
     "64 wrong usage; 66 the zone file cannot be read; 69 the name servers cannot be used.\n";
 
 int lookup_usage(const char *format, ...)
@@ -121,7 +126,7 @@ static int open_zone(struct lookup *lookup)
 	}
 	if (lookup->resolver)
 		return VERB_OK;
-	fprintf(stderr, "sekisho lookup: %s\n", err.text);
+	fprintf(stderr, "sekisho %s: %s\n", lookup->verb, err.text);
 	return VERB_NOINPUT;
 }
 
@@ -147,7 +152,7 @@ static int open_servers(struct lookup *lookup)
 	lookup->resolver = resolver_open(&settings, &err);
 	if (lookup->resolver)
 		return VERB_OK;
-	fprintf(stderr, "sekisho lookup: %s\n", err.text);
+	fprintf(stderr, "sekisho %s: %s\n", lookup->verb, err.text);
 	return VERB_UNAVAILABLE;
 }
 
@@ -165,9 +170,13 @@ int lookup_open(struct lookup *lookup)
 static int parse_options(int argc, char **argv, struct lookup *lookup, bool *help_r)
 {
 	static const struct option known[] = {
-	    {"zone", required_argument, NULL, 'z'},     {"resolver", required_argument, NULL, 'r'},
-	    {"receiver", required_argument, NULL, 'n'}, {"json", no_argument, NULL, 'j'},
-	    {"help", no_argument, NULL, 'h'},           {NULL},
+	    {"zone", required_argument, NULL, 'z'},
+	    {"resolver", required_argument, NULL, 'r'},
+	    {"receiver", required_argument, NULL, 'n'},
+	    {"json", no_argument, NULL, 'j'},
+	    {"key", required_argument, NULL, 'k'},
+	    {"help", no_argument, NULL, 'h'},
+	    {NULL},
 	};
 	int c;
 
@@ -183,6 +192,9 @@ static int parse_options(int argc, char **argv, struct lookup *lookup, bool *hel
 			break;
 		case 'n':
 			lookup->receiver = slice_of(optarg);
+			break;
+		case 'k':
+			lookup->key = optarg;
 			break;
 		case 'j':
 			lookup->json = true;
@@ -225,12 +237,13 @@ static int ask(int count, char **operands, struct lookup *lookup)
 			return lookup_usage("it is: sekisho lookup %s %s", kinds[i].name, kinds[i].operands);
 		return kinds[i].run(lookup);
 	}
-	return lookup_usage(*name ? "there is no question \"%s\"; ask spf, mx or ptr" : "%sask spf, mx or ptr", name);
+	return lookup_usage(
+	    *name ? "there is no question \"%s\"; ask spf, mx, ptr or dkim" : "%sask spf, mx, ptr or dkim", name);
 }
 
 int verb_lookup(int argc, char **argv)
 {
-	struct lookup lookup = {.arena = arena_new()};
+	struct lookup lookup = {.arena = arena_new(), .verb = "lookup"};
 	bool wants_help = false;
 	int status;
 

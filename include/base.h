@@ -62,6 +62,8 @@ void arena_reset(struct arena *);        /* empty again; keeps one block for the
 size_t arena_used(const struct arena *); /* bytes handed out since the last reset */
 
 void *arena_alloc(struct arena *, size_t n); /* aligned for any type, zeroed; never NULL */
+/* release(what) is called when the arena is reset or freed, the latest first: for what a C library allocated. */
+void arena_own(struct arena *, void *what, void (*release)(void *));
 struct slice arena_copy(struct arena *, struct slice);
 char *arena_cstring(struct arena *, struct slice);      /* NUL-terminated; a NUL inside ends it early for C */
 struct slice arena_lower(struct arena *, struct slice); /* ASCII letters in lower case */

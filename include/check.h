@@ -10,8 +10,7 @@
 #ifndef SEKISHO_CHECK_H
 #define SEKISHO_CHECK_H
 
-#include "dns.h"
-#include "mail.h"
+#include "dkim.h"
 
 enum stage { STAGE_CONNECT, STAGE_HELO, STAGE_MAIL, STAGE_RCPT, STAGE_MESSAGE };
 #define STAGE_COUNT 5
@@ -65,15 +64,34 @@ struct fact {
 
 struct check {
 	const char *name;
-	const struct fact *facts;                         /* ends with a fact without a name */
-	void (*hint)(struct view *, enum stage);          /* start DNS early; never blocks; may be NULL */
-	void (*authres)(struct view *, struct authres *); /* its clause, or none; may be NULL */
+	const struct fact *facts;                                  /* ends with a fact without a name */
+	void (*hint)(struct view *, enum stage);                   /* start DNS early; never blocks; may be NULL */
+	void (*authres)(struct view *, struct authres *);          /* its clauses, or none; may be NULL */
+	void (*field)(struct view *, const struct header_field *); /* one has arrived: start DNS early; may be NULL */
+	void (*header)(struct view *); /* the header is complete, the body begins: ask for sinks; may be NULL */
 };
 
 extern const struct check *const checks[]; /* NULL-terminated */
 
+/* Gets the body of a message as it comes, chunk by chunk; nothing of it is kept. */
+struct sink {
+	struct sink *next;
+	void (*add)(void *context, struct slice chunk);
+	void *context;
+};
+
+/* dkim { } */
+struct dkim_settings {
+	unsigned minimum_bits, signatures;
+	const struct slice *length_domains;
+	size_t length_domain_count;
+	enum dkim_engine engine;
+	struct dkim_library *library; /* for another than native */
+};
+
 /* What a check may know of the configuration. */
 struct check_settings {
+	struct dkim_settings dkim;
 	struct slice authserv_id;
 	const struct ip_net *trusted;
 	size_t trusted_count;
@@ -115,7 +133,13 @@ struct view {
 	struct fact_memo *connection_memo, *message_memo, *recipient_memo;
 	struct argument_memo *argument_memo;
 	void **connection_slots, **message_slots; /* one a check (check_number) for what its facts share */
+	struct sink *sinks;                       /* of this message */
+	struct dkim_body *body;                   /* one of them, once somebody wanted hashes of the body */
 };
+
+/* Both while the header is complete and the body has not begun. */
+void view_sink(struct view *, void (*add)(void *context, struct slice chunk), void *context);
+struct dkim_body *view_body(struct view *); /* the hashes that all share: DKIM, signing */
 
 /* The fact of that name, or NULL. */
 const struct fact *fact_find(struct slice name);
@@ -132,6 +156,10 @@ struct slice value_print(const struct value *, struct arena *);
 
 /* The value of a Received-SPF field (RFC 7208 9.1) for the message; "" when SPF does not concern it. */
 struct slice check_received_spf(struct view *);
+
+/* The domains (d=) of all DKIM signatures that pass, each once, lower case and A-labels; at the end of the message.
+ * They live as long as it does. */
+size_t check_dkim_passes(struct view *, const struct slice **domains_r);
 
 /* The kind of traffic (submission before local before inbound); true only once MAIL is known. */
 enum kind kind_of(const struct check_settings *, const struct session *);

@@ -44,6 +44,26 @@ struct listen_setting {
 	struct position where;
 };
 
+#define SIGN_KEYS_MAX 4 /* of one domain: RSA and Ed25519, and the next of each while keys are changed */
+
+struct signing_key {
+	struct slice selector;
+	const char *file;
+	const struct dkim_private *key;
+};
+
+/* sign DOMAIN { } */
+struct sign_setting {
+	struct slice domain;
+	bool subdomains;
+	int64_t lifetime_s;        /* 0: signatures do not expire */
+	const struct slice *names; /* of the fields to sign; NULL: the usual ones */
+	size_t name_count;
+	struct signing_key keys[SIGN_KEYS_MAX];
+	size_t key_count;
+	struct position where;
+};
+
 struct settings {
 	struct listen_setting listen;
 	struct slice user, group; /* to run as; "" keeps who we are */
@@ -83,6 +103,10 @@ bool policy_has_rules(const struct policy *, enum stage); /* of any kind of traf
 bool policy_uses_check(const struct policy *, enum kind,
 		       const struct check *); /* some rule or the Authentication-Results read a fact of it */
 
+bool policy_signs(const struct policy *, enum kind); /* some rule says sign */
+/* Who signs for an author domain: itself, or a parent that signs for its subdomains. NULL: nobody. */
+const struct sign_setting *policy_sign(const struct policy *, struct slice domain);
+
 /* Reads changed list files anew (call it every few seconds). Returns how many were read;
  * for one that could not, `report` is called once per minute and the old content stays. */
 unsigned policy_refresh_lists(struct policy *, void (*report)(void *context, const char *line), void *context);
@@ -108,7 +132,7 @@ struct outcome {
 	struct position rule;
 };
 
-enum edit_kind { EDIT_ADD_HEADER, EDIT_DELETE_HEADER, EDIT_REPLACE_HEADER, EDIT_PREFIX_SUBJECT };
+enum edit_kind { EDIT_ADD_HEADER, EDIT_DELETE_HEADER, EDIT_REPLACE_HEADER, EDIT_PREFIX_SUBJECT, EDIT_SIGN };
 
 struct edit {
 	enum edit_kind kind;
@@ -142,6 +166,7 @@ struct decision {
 };
 
 void decision_init(struct decision *, struct arena *);
+void decision_note(struct decision *, enum note_kind, struct slice text, struct position rule);
 
 /* ---- running --------------------------------------------------------------------- */
 

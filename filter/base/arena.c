@@ -9,6 +9,9 @@
  *
  * Under AddressSanitizer what is not handed out is poisoned and pieces stand
  * apart, so that an overrun inside a block is seen as one of malloc'ed memory is.
+ *
+ * What a C library allocated for a message can be entrusted to its arena; it is
+ * let go when the arena is emptied.
  */
 #include "base.h"
 
@@ -44,9 +47,17 @@ struct block {
 	_Alignas(max_align_t) char bytes[];
 };
 
+/* Somebody else's memory that goes when the arena does; lies in the arena itself. */
+struct ward {
+	struct ward *next;
+	void *what;
+	void (*release)(void *);
+};
+
 struct arena {
 	struct block *blocks; /* ordinary ones, the newest first */
 	struct block *own;    /* those of one big piece each */
+	struct ward *wards;   /* the newest first */
 	size_t used;
 };
 
@@ -81,6 +92,8 @@ void arena_reset(struct arena *arena)
 {
 	struct block *first = arena->blocks;
 
+	for (; arena->wards; arena->wards = arena->wards->next)
+		arena->wards->release(arena->wards->what);
 	while (first->next) {
 		struct block *older = first->next;
 
@@ -147,6 +160,14 @@ void *arena_alloc(struct arena *arena, size_t n)
 	ASAN_UNPOISON_MEMORY_REGION(piece, n);
 	memset(piece, 0, n);
 	return piece;
+}
+
+void arena_own(struct arena *arena, void *what, void (*release)(void *))
+{
+	struct ward *ward = arena_alloc(arena, sizeof(*ward));
+
+	*ward = (struct ward){arena->wards, what, release};
+	arena->wards = ward;
 }
 
 struct slice arena_copy(struct arena *arena, struct slice text)

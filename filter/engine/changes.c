@@ -27,7 +27,7 @@ struct plan {
 	struct plan_field *fields; /* one for each field of the message */
 	struct plan_new *news;     /* by rules, in their order */
 	size_t new_count;
-	struct plan_new own[2]; /* by the engine itself, out of the rules' reach */
+	struct plan_new own[2 + SIGN_KEYS_MAX]; /* by the engine itself, out of the rules' reach */
 	size_t own_count;
 };
 
@@ -159,6 +159,8 @@ static void plan_edit(struct plan *plan, const struct edit *edit)
 	case EDIT_PREFIX_SUBJECT:
 		plan_prefix_subject(plan, edit->value);
 		break;
+	case EDIT_SIGN:
+		break; /* when all else is done */
 	}
 }
 
@@ -195,6 +197,72 @@ static void plan_received_spf(struct gate *gate, struct plan *plan)
 	if (value.n)
 		plan_own(plan, SLICE("Received-SPF"), value);
 }
+
+/* ---- signing ------------------------------------------------------------------------- */
+
+/* MTAs write lists of addresses anew behind us: they get them as they would write them. */
+static void plan_emittable(struct plan *plan)
+{
+	for (size_t i = 0; i < plan->headers->count; i++) {
+		const struct header_field *field = &plan->headers->fields[i];
+		struct plan_field *planned = &plan->fields[i];
+		struct slice value = planned->replaced ? planned->value : field->value;
+
+		if (planned->deleted || !emit_rewrites(field->name, value, plan->arena, &value))
+			continue;
+		planned->replaced = true;
+		planned->value = spaced(plan->arena, value);
+	}
+}
+
+/* The header as it will be sent, below what we add ourselves. */
+static struct header_field *plan_result(const struct plan *plan, size_t *count_r)
+{
+	struct header_field *fields =
+	    arena_alloc(plan->arena, (plan->new_count + plan->headers->count + 1) * sizeof(*fields));
+	size_t count = 0;
+
+	for (size_t i = 0; i < plan->new_count; i++)
+		if (!plan->news[i].deleted)
+			fields[count++] =
+			    (struct header_field){.name = plan->news[i].name, .value = plan->news[i].value};
+	for (size_t i = 0; i < plan->headers->count; i++) {
+		if (plan->fields[i].deleted)
+			continue;
+		fields[count] = plan->headers->fields[i];
+		if (plan->fields[i].replaced)
+			fields[count].value = plan->fields[i].value;
+		count++;
+	}
+	*count_r = count;
+	return fields;
+}
+
+static void plan_sign(struct gate *gate, struct plan *plan, struct position rule)
+{
+	struct slice values[SIGN_KEYS_MAX];
+	struct header_field *fields;
+	size_t count;
+
+	plan_emittable(plan);
+	fields = plan_result(plan, &count);
+	count = sign_message(gate, rule, fields, count, values);
+	for (size_t i = 0; i < count; i++)
+		plan->own[plan->own_count++] = (struct plan_new){.name = SLICE("DKIM-Signature"), .value = values[i]};
+}
+
+/* Once, however many rules say so. */
+static void plan_signatures(struct gate *gate, struct plan *plan)
+{
+	for (size_t i = 0; i < gate->decision.edit_count; i++) {
+		if (gate->decision.edits[i].kind != EDIT_SIGN)
+			continue;
+		plan_sign(gate, plan, gate->decision.edits[i].rule);
+		return;
+	}
+}
+
+/* ---- writing it down ------------------------------------------------------------------ */
 
 static struct change *write_news(struct change *change, const struct plan_new *news, size_t count)
 {
@@ -241,5 +309,6 @@ void changes_make(struct gate *gate)
 		plan_received_spf(gate, &plan);
 	for (size_t i = 0; i < decision->edit_count; i++)
 		plan_edit(&plan, &decision->edits[i]);
+	plan_signatures(gate, &plan);
 	write_down(gate, &plan);
 }

@@ -43,6 +43,7 @@ struct gate {
 	bool ended_early; /* outcome says DISCARD before the end */
 	bool open;        /* between MAIL and the record */
 	bool used;        /* a message was here since the arena was reset */
+	bool body_began;  /* the header is complete, and the sinks were asked for */
 	struct rcpt_outcome *rcpts;
 	size_t rcpt_count, rcpt_room;
 	struct reply bound_reply; /* for a bound that was crossed */
@@ -59,6 +60,14 @@ void message_begin(struct gate *, struct slice sender, bool smtputf8);
 
 /* changes.c: what must be done to the header, once the message is let through. */
 void changes_make(struct gate *);
+
+/* sign.c: the values of the DKIM-Signature fields for a header as it will be sent; how many. What was done, or why
+ * nothing, is noted for the rule. */
+size_t sign_message(struct gate *, struct position rule, const struct header_field *, size_t count,
+		    struct slice values_r[SIGN_KEYS_MAX]);
+
+/* emit.c: would an MTA write this field otherwise than it stands? Then *value_r is how. */
+bool emit_rewrites(struct slice name, struct slice value, struct arena *, struct slice *value_r);
 
 /* finish.c: the message is over; fills the record, counts it and hands it to the report. */
 void message_finish(struct gate *, enum verdict verdict);

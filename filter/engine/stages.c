@@ -152,18 +152,52 @@ void gate_queue_id(struct gate *gate, struct slice queue_id)
 		gate->message.queue_id = arena_copy(gate->message.arena, slice_head(queue_id, 256));
 }
 
+/* Explaining shows every fact, so there every check is read. */
+static bool is_read(struct gate *gate, const struct check *check)
+{
+	return gate->tracer || policy_uses_check(gate->engine->policy, gate->view.kind, check);
+}
+
 void gate_header(struct gate *gate, struct slice name, struct slice value)
 {
+	struct headers *headers = &gate->message.headers;
+	size_t before = headers->count;
+
 	if (!gate->open)
 		return;
-	headers_add(&gate->message.headers, name, value);
+	headers_add(headers, name, value);
 	gate->message.size += name.n + strlen(":") + value.n + strlen("\r\n");
+	for (unsigned i = 0; checks[i] && headers->count > before && !gate->ended_early; i++)
+		if (checks[i]->field && is_read(gate, checks[i]))
+			checks[i]->field(&gate->view, &headers->fields[before]);
+}
+
+/* The header is complete: who wants the body says so now. */
+static void body_begin(struct gate *gate)
+{
+	if (gate->body_began || gate->ended_early || gate->message.headers.too_large)
+		return;
+	gate->body_began = true;
+	gate->view.stage = STAGE_MESSAGE;
+	if (policy_signs(gate->engine->policy, gate->view.kind))
+		dkim_body_want(view_body(&gate->view), DKIM_RELAXED, DKIM_WHOLE);
+	for (unsigned i = 0; checks[i]; i++)
+		if (checks[i]->header && is_read(gate, checks[i]))
+			checks[i]->header(&gate->view);
 }
 
 void gate_body(struct gate *gate, struct slice chunk)
 {
-	if (gate->open)
-		gate->message.size += chunk.n;
+	int64_t began;
+
+	if (!gate->open)
+		return;
+	began = clock_us();
+	gate->message.size += chunk.n;
+	body_begin(gate);
+	for (struct sink *sink = gate->view.sinks; sink; sink = sink->next)
+		sink->add(sink->context, chunk);
+	callback_end(gate, began);
 }
 
 enum gate_answer gate_end(struct gate *gate)
@@ -178,6 +212,7 @@ enum gate_answer gate_end(struct gate *gate)
 		return GATE_DISCARD;
 	}
 	began = callback_begin(gate);
+	body_begin(gate);
 	if (gate->message.headers.too_large) {
 		gate->outcome = (struct outcome){
 		    .verdict = VERDICT_REJECT,

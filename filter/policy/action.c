@@ -228,6 +228,21 @@ static int compile_field(struct compiler *compiler, const struct rule_syntax *sa
 	return add_template(compiler, value, template, rule);
 }
 
+/* The keys follow from the author domain, at the end of the message. */
+static int compile_sign(struct compiler *compiler, const struct rule_syntax *said, struct rule *rule)
+{
+	if (said->arguments.count)
+		return misused(compiler, said, rule, said->arguments.first,
+			       "nothing stands behind this action but \"if\"");
+	compiler->policy->needs |= NEED_HEADERS | NEED_BODY;
+	compiler->policy->signs_kind[compiler->kind] = true;
+	if (compiler->policy->sign_count == 0)
+		diagnostics_warning(
+		    compiler->diagnostics, said->action.place,
+		    "there is no key to sign with; write sign DOMAIN { selector NAME key /path } above");
+	return 0;
+}
+
 /* ---- the table --------------------------------------------------------------------------------- */
 
 static const struct action actions[] = {
@@ -255,6 +270,7 @@ static const struct action actions[] = {
      .edit = EDIT_PREFIX_SUBJECT,
      .compile = compile_text,
      .usage = "prefix-subject \"text\""},
+    {.name = "sign", .edit = EDIT_SIGN, .compile = compile_sign, .usage = "sign"},
     {.name = "log", .note = true, .compile = compile_text, .usage = "log \"text\""},
 };
 

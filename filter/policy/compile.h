@@ -90,6 +90,9 @@ struct policy {
 	bool uses[KIND_COUNT][CHECK_MAX]; /* by check number */
 	struct list **lists;
 	size_t list_count, list_room;
+	struct sign_setting *signs; /* by domain */
+	size_t sign_count, sign_room;
+	bool signs_kind[KIND_COUNT];
 	struct regex **regexes;
 	size_t regex_count, regex_room;
 };
@@ -175,6 +178,5 @@ struct action {
 bool rule_act(struct run *, const struct rule *, bool only_would, struct outcome *outcome_r, const char **effect_r);
 
 void decision_edit(struct decision *, const struct edit *);
-void decision_note(struct decision *, enum note_kind, struct slice text, struct position rule);
 
 #endif

@@ -25,6 +25,7 @@ void policy_release(struct policy *policy)
 	for (size_t i = 0; i < policy->regex_count; i++)
 		regex_free(policy->regexes[i]);
 	free(policy->lists);
+	free(policy->signs);
 	free(policy->regexes);
 	free(policy->file);
 	arena_free(policy->arena);
@@ -125,4 +126,9 @@ bool policy_has_rules(const struct policy *policy, enum stage stage)
 bool policy_uses_check(const struct policy *policy, enum kind kind, const struct check *check)
 {
 	return policy->uses[kind][check_number(check)];
+}
+
+bool policy_signs(const struct policy *policy, enum kind kind)
+{
+	return policy->signs_kind[kind];
 }

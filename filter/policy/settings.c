@@ -4,7 +4,7 @@
  * The presets are text in the language of the file and are read by the same
  * functions before it, so that no default is outside of its own limits.
  */
-#include "setting.h"
+#include "sign_keys.h"
 #include "values.h"
 
 #include <stddef.h>
@@ -276,6 +276,15 @@ static const struct setting_row rows[] = {
      .read = setting_read_resolver,
      .preset = "{ timeout 3s system cache 65536 }",
      .usage = "resolver { timeout 3s  dnssec permissive  system }"},
+    {.name = "dkim",
+     .read = setting_read_dkim,
+     .preset = "{ minimum-key-bits 1024 maximum-signatures 10 }",
+     .usage = "dkim { minimum-key-bits 1024  maximum-signatures 10  allow-length example.net  engine native }"},
+    {.name = "sign",
+     .read = setting_read_sign,
+     .repeats = true,
+     .usage = "sign DOMAIN { selector NAME key /path [subdomains yes] [expire 7d] [headers From To Subject] }"},
+    {.name = "sign-table", .read = setting_read_sign_table, .usage = "sign-table file:/path"},
     {.name = "list",
      .read = setting_read_list,
      .repeats = true,
@@ -370,5 +379,7 @@ int settings_compile(struct compiler *compiler, const struct file_syntax *file)
 		settings->authres_checks |= checks[i]->authres ? 1u << i : 0;
 	read_presets(compiler);
 	settings->listen.where = (struct position){compiler->policy->file, 0, 0};
-	return read_all(compiler, file->first_setting);
+	if (read_all(compiler, file->first_setting))
+		return -1;
+	return sign_finish(compiler);
 }

@@ -20,7 +20,12 @@ static const struct unit sizes[] = {
 };
 
 static const struct unit durations[] = {
-    {"ms", 1000}, {"s", 1000 * 1000}, {"m", 60ll * 1000 * 1000}, {"h", 3600ll * 1000 * 1000}, {NULL, 0},
+    {"ms", 1000},
+    {"s", 1000 * 1000},
+    {"m", 60ll * 1000 * 1000},
+    {"h", 3600ll * 1000 * 1000},
+    {"d", 86400ll * 1000 * 1000},
+    {NULL, 0},
 };
 
 static int parse(struct slice text, const struct unit *units, int64_t limit, int64_t *value_r)

@@ -9,7 +9,7 @@
 /* "10", "10k", "10KB", "5M", "1G": powers of 1024, case does not count. 0, or -1. */
 int size_parse(struct slice text, int64_t *bytes_r);
 
-/* "500ms", "3s", "5m", "1h": a number and its unit. 0, or -1. */
+/* "500ms", "3s", "5m", "1h", "7d": a number and its unit. 0, or -1. */
 int duration_parse(struct slice text, int64_t *us_r);
 
 /* A duration in its largest whole unit, for messages. */

@@ -108,6 +108,29 @@ static void an_error_is_cut_rather_than_overrun(void **state)
 	assert_int_equal(strlen(err.text), sizeof(err.text) - 1);
 }
 
+static void count(void *counter)
+{
+	int **place = counter;
+
+	*(*place)++ = 1;
+}
+
+static void what_an_arena_owns_is_let_go_once_when_it_is_emptied(void **state)
+{
+	int released[4] = {0}, *next = released;
+	struct arena *arena = arena_new();
+
+	(void)state;
+	arena_own(arena, &next, count);
+	arena_own(arena, &next, count);
+	assert_ptr_equal(next, released);
+	arena_reset(arena);
+	assert_ptr_equal(next, released + 2);
+	arena_own(arena, &next, count);
+	arena_free(arena);
+	assert_ptr_equal(next, released + 3);
+}
+
 /* A size beyond all memory must end the process, not wrap around to a small piece. */
 static void no_memory_ends_the_process_with_70(void **state)
 {
@@ -132,9 +155,13 @@ static void no_memory_ends_the_process_with_70(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(every_piece_is_zeroed_aligned_and_its_own), TEST(use_is_counted_until_the_reset),
-	    TEST(a_copy_outlives_what_it_was_made_of),       TEST(text_grows_to_its_limit_and_says_what_was_cut),
-	    TEST(an_error_is_cut_rather_than_overrun),       TEST(no_memory_ends_the_process_with_70),
+	    TEST(every_piece_is_zeroed_aligned_and_its_own),
+	    TEST(use_is_counted_until_the_reset),
+	    TEST(a_copy_outlives_what_it_was_made_of),
+	    TEST(text_grows_to_its_limit_and_says_what_was_cut),
+	    TEST(what_an_arena_owns_is_let_go_once_when_it_is_emptied),
+	    TEST(an_error_is_cut_rather_than_overrun),
+	    TEST(no_memory_ends_the_process_with_70),
 	};
 
 	return cmocka_run_group_tests_name("arena", tests, NULL, NULL);

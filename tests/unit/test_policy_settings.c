@@ -155,6 +155,11 @@ static void addresses_to_listen_on_have_four_forms(void **state)
 	free(messages);
 }
 
+#define SIGN_USAGE                                                                                                     \
+	"write sign DOMAIN { selector NAME key /path [subdomains yes] [expire 7d] [headers From To Subject] }"
+#define DKIM_USAGE                                                                                                     \
+	"write dkim { minimum-key-bits 1024  maximum-signatures 10  allow-length example.net  engine native }"
+
 static void wrong_settings_are_told_with_how_to_write_them(void **state)
 {
 	static const struct {
@@ -220,13 +225,38 @@ static void wrong_settings_are_told_with_how_to_write_them(void **state)
 	    {"store lmdb:/var/lib/x\n",
 	     "t:1:1: unknown setting \"store\"; sekisho.conf(5) names them all (rules stand in "
 	     "\"policy KIND { on STAGE { } }\")"},
-	    {"sign example.org { selector s1 key /x }\n",
-	     "t:1:1: unknown setting \"sign\"; sekisho.conf(5) names them all (rules "
-	     "stand in \"policy KIND { on STAGE { } }\")"},
+	    {"sign example.org { selector s1 key /nothing }\n",
+	     "t:1:1: sign example.org: cannot read key /nothing: No such file or directory"},
+	    {"sign example.org\n", "t:1:1: sign has a domain and { }; " SIGN_USAGE},
+	    {"sign -.org { selector s1 key /x }\n", "t:1:6: \"-.org\" is no domain; " SIGN_USAGE},
+	    {"sign example.org { }\n", "t:1:1: sign has no selector and key; " SIGN_USAGE},
+	    {"sign example.org { selector s1 }\n", "t:1:20: a selector and its key belong together; " SIGN_USAGE},
+	    {"sign example.org { selector s..1 key x }\n", "t:1:29: \"s..1\" is no selector; " SIGN_USAGE},
+	    {"sign example.org { subdomains maybe }\n", "t:1:31: subdomains is yes or no; " SIGN_USAGE},
+	    {"sign example.org { expire 5m }\n", "t:1:27: expire is a time of at least 1h; " SIGN_USAGE},
+	    {"sign example.org { headers expire 1d }\n", "t:1:20: headers names the fields to sign; " SIGN_USAGE},
+	    {"sign example.org { headers To: }\n", "t:1:28: \"To:\" is no name of a header field; " SIGN_USAGE},
+	    {"sign example.org { key x }\n", "t:1:20: sign knows no \"key\"; " SIGN_USAGE},
+	    {"sign example.org { selector a key x selector b key x selector c key x selector d key x selector e key x "
+	     "}\n",
+	     "t:1:88: more than 4 keys; " SIGN_USAGE},
+	    {"sign-table /x\n", "t:1:12: this names no file; write sign-table file:/path"},
+	    {"sign-table file:friends\n",
+	     "t:1:1: friends:2: a word is missing; a line is DOMAIN SELECTOR KEYFILE [subdomains]"},
+	    {"dkim yes\n", "t:1:6: dkim wants { }; " DKIM_USAGE},
+	    {"dkim { minimum-key-bits 512 }\n",
+	     "t:1:25: minimum-key-bits is a number between 1024 and 4096; " DKIM_USAGE},
+	    {"dkim { maximum-signatures 51 }\n",
+	     "t:1:27: maximum-signatures is a number between 1 and 50; " DKIM_USAGE},
+	    {"dkim { maximum-signature 5 }\n",
+	     "t:1:8: dkim knows no \"maximum-signature\"; did you mean \"maximum-signatures\"?; " DKIM_USAGE},
+	    {"dkim { allow-length }\n",
+	     "t:1:8: allow-length names the domains (d=) whose l= may leave out a part of the body; " DKIM_USAGE},
 	    {"litsen inet:1\n", "t:1:1: unknown setting \"litsen\"; did you mean \"listen\"?"},
 	};
 
 	(void)state;
+	write_text("friends", "# a table\nexample.org s1\n");
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		char *messages;
 

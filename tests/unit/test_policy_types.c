@@ -276,9 +276,7 @@ static void actions_get_what_they_take(void **state)
 	    {"mail", "try try reject",
 	     "5: unknown action \"try\"; a rule is [try] ACTION [if CONDITION], and sekisho.conf(5) names the actions"},
 	    {"mail", "adheader X \"y\"", "1: unknown action \"adheader\"; did you mean \"add-header\"?"},
-	    {"mail", "sign",
-	     "1: unknown action \"sign\"; a rule is [try] ACTION [if CONDITION], and sekisho.conf(5) names the "
-	     "actions"},
+	    {"mail", "sign example.org", "6: nothing stands behind this action but \"if\"; write sign"},
 	};
 
 	(void)state;

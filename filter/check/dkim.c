@@ -1,0 +1,251 @@
+/*
+ * dkim.c - DKIM signatures (RFC 6376) as facts.
+ *
+ * The key is asked for when a DKIM-Signature field arrives, the signatures are read when
+ * the header is complete, the body is hashed as it comes, and they are judged
+ * when somebody asks at the end of the message.
+ */
+#include "check_private.h"
+
+#define HINTS_MAX DKIM_SIGNATURES /* questions asked before it is known which signatures will be verified */
+#define CLAUSES_MAX                                                                                                    \
+	32 /* a header field of ours must not grow until an MTA refuses it; honest mail has a few signatures */
+
+struct state {
+	struct dkim_verifier *verifier; /* NULL: the header is not complete */
+	unsigned hints;
+	bool ended;
+	struct dkim_outcome outcome;
+	struct slice *passes; /* d=, each once */
+	size_t pass_count;
+};
+
+static struct state *state_of(struct view *view)
+{
+	void **slot = &view->message_slots[check_number(&check_dkim)];
+
+	if (!*slot)
+		*slot = arena_alloc(view->message->arena, sizeof(struct state));
+	return *slot;
+}
+
+static void field(struct view *view, const struct header_field *arrived)
+{
+	struct state *state;
+
+	if (!slice_equal_nocase(slice_trim(arrived->name), SLICE("DKIM-Signature")))
+		return;
+	state = state_of(view);
+	if (state->hints++ < HINTS_MAX)
+		dkim_hint(view->budget, arrived->value, view->message->arena);
+}
+
+static void add_body(void *verifier, struct slice chunk)
+{
+	dkim_verify_body(verifier, chunk);
+}
+
+static void header(struct view *view)
+{
+	const struct dkim_settings *settings = &view->settings->dkim;
+	struct message *message = view->message;
+	const struct dkim_rules rules = {
+	    .now_s = clock_wall_us() / 1000000,
+	    .minimum_bits = settings->minimum_bits,
+	    .signatures = settings->signatures,
+	    .length_domains = settings->length_domains,
+	    .length_domain_count = settings->length_domain_count,
+	    .engine = settings->engine,
+	    .library = settings->library,
+	};
+	struct state *state;
+
+	if (headers_count(&message->headers, SLICE("DKIM-Signature")) == 0)
+		return; /* then nothing of the body is hashed */
+	state = state_of(view);
+	state->verifier =
+	    dkim_verify_begin(&rules, &message->headers, dkim_author_domain(&message->headers, message->arena),
+			      view_body(view), message->arena);
+	if (settings->engine != DKIM_NATIVE)
+		view_sink(view, add_body, state->verifier);
+}
+
+static bool is_known(const struct state *state, struct slice domain)
+{
+	for (size_t i = 0; i < state->pass_count; i++)
+		if (slice_equal(state->passes[i], domain))
+			return true;
+	return false;
+}
+
+static void collect_passes(struct state *state, struct arena *arena)
+{
+	state->passes = arena_alloc(arena, (state->outcome.count + 1) * sizeof(*state->passes));
+	for (size_t i = 0; i < state->outcome.count; i++) {
+		const struct dkim_signature *signature = &state->outcome.signatures[i];
+
+		if (signature->result == DKIM_PASS && !is_known(state, signature->domain))
+			state->passes[state->pass_count++] = signature->domain;
+	}
+}
+
+static const struct state *ended(struct view *view)
+{
+	struct state *state = state_of(view);
+
+	if (state->ended)
+		return state;
+	state->ended = true;
+	if (state->verifier)
+		dkim_verify_end(state->verifier, view->budget, &state->outcome);
+	collect_passes(state, view->message->arena);
+	return state;
+}
+
+size_t check_dkim_passes(struct view *view, const struct slice **domains_r)
+{
+	const struct state *state = ended(view);
+
+	*domains_r = state->passes;
+	return state->pass_count;
+}
+
+/* ---- the facts ------------------------------------------------------------------------------- */
+
+static const struct dkim_signature *best(struct view *view)
+{
+	static const struct dkim_signature none = {.result = DKIM_NONE};
+	const struct state *state = ended(view);
+
+	return state->outcome.best ? state->outcome.best : &none;
+}
+
+static struct value get_dkim(struct view *view, struct slice argument)
+{
+	(void)argument;
+	return value_word(dkim_result_names[ended(view)->outcome.result]);
+}
+
+static struct value get_domain(struct view *view, struct slice argument)
+{
+	(void)argument;
+	return value_text(TYPE_DOMAIN, best(view)->domain);
+}
+
+static struct value get_domains(struct view *view, struct slice argument)
+{
+	const struct state *state = ended(view);
+	struct text text;
+
+	(void)argument;
+	text_init(&text, view->message->arena, HEADER_BYTES_MAX);
+	for (size_t i = 0; i < state->pass_count; i++) {
+		text_add(&text, i > 0 ? SLICE(" ") : SLICE(""));
+		text_add(&text, state->passes[i]);
+	}
+	return value_text(TYPE_STRING, text_slice(&text));
+}
+
+static struct value get_selector(struct view *view, struct slice argument)
+{
+	(void)argument;
+	return value_text(TYPE_STRING, best(view)->selector);
+}
+
+static struct value get_reason(struct view *view, struct slice argument)
+{
+	(void)argument;
+	return value_text(TYPE_STRING, best(view)->reason);
+}
+
+/* dkim { engine compare } */
+static struct value get_second(struct view *view, struct slice argument)
+{
+	const struct dkim_outcome *outcome = &ended(view)->outcome;
+
+	(void)argument;
+	for (size_t i = 0; i < outcome->count; i++)
+		if (outcome->signatures[i].second)
+			return value_text(TYPE_STRING, arena_printf(view->message->arena, "%s for signature %zu",
+								    outcome->signatures[i].second, i + 1));
+	return value_absent(TYPE_STRING);
+}
+
+static struct value get_aligned(struct view *view, struct slice argument)
+{
+	const struct dkim_outcome *outcome = &ended(view)->outcome;
+	bool aligned = false;
+
+	(void)argument;
+	for (size_t i = 0; i < outcome->count; i++)
+		aligned |= outcome->signatures[i].aligned && outcome->signatures[i].result == DKIM_PASS;
+	return value_bool(aligned);
+}
+
+static struct value get_testing(struct view *view, struct slice argument)
+{
+	(void)argument;
+	return value_bool(best(view)->testing);
+}
+
+/* ---- Authentication-Results ---------------------------------------------------------------------- */
+
+/* RFC 8601 2.7.1, RFC 6008 */
+static void clause(struct authres *authres, const struct dkim_signature *signature)
+{
+	authres_method(authres, SLICE("dkim"), slice_of(dkim_result_names[signature->result]));
+	if (signature->testing)
+		authres_comment(authres, SLICE("testing key"));
+	if (signature->reason.n)
+		authres_reason(authres, signature->reason);
+	if (signature->domain.n)
+		authres_property(authres, SLICE("header"), SLICE("d"), signature->domain);
+	if (signature->selector.n)
+		authres_property(authres, SLICE("header"), SLICE("s"), signature->selector);
+	if (signature->algorithm.n)
+		authres_property(authres, SLICE("header"), SLICE("a"), signature->algorithm);
+	if (signature->b.n)
+		authres_property(authres, SLICE("header"), SLICE("b"), signature->b);
+}
+
+/* One clause for each signature. What one's own users and hosts hand in is not judged. */
+static void authres(struct view *view, struct authres *authres)
+{
+	const struct dkim_outcome *outcome;
+	size_t shown;
+
+	if (view->kind != KIND_INBOUND)
+		return;
+	outcome = &ended(view)->outcome;
+	shown = outcome->count < CLAUSES_MAX ? outcome->count : CLAUSES_MAX;
+	if (outcome->count == 0)
+		authres_method(authres, SLICE("dkim"), SLICE("none"));
+	for (size_t i = 0; i < shown; i++)
+		clause(authres, &outcome->signatures[i]);
+	if (shown < outcome->count)
+		authres_comment(authres, arena_printf(view->message->arena, "and %zu more that were not verified",
+						      outcome->count - shown));
+}
+
+#define NEEDS (NEED_HEADERS | NEED_BODY)
+
+static const struct fact facts[] = {
+    {"dkim", TYPE_RESULT, false, SCOPE_MESSAGE, STAGE_MESSAGE, NEEDS, dkim_result_names, get_dkim,
+     "result of the best DKIM signature"},
+    {"dkim.domain", TYPE_DOMAIN, false, SCOPE_MESSAGE, STAGE_MESSAGE, NEEDS, NULL, get_domain, "its domain (d=)"},
+    {"dkim.domains", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_MESSAGE, NEEDS, NULL, get_domains,
+     "the domains of all signatures that pass"},
+    {"dkim.selector", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_MESSAGE, NEEDS, NULL, get_selector,
+     "the selector (s=) of the best signature"},
+    {"dkim.reason", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_MESSAGE, NEEDS, NULL, get_reason,
+     "why the best signature does not pass"},
+    {"dkim.libopendkim", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_MESSAGE, NEEDS, NULL, get_second,
+     "what libopendkim says where it disagrees (engine compare)"},
+    {"dkim.aligned", TYPE_BOOL, false, SCOPE_MESSAGE, STAGE_MESSAGE, NEEDS, NULL, get_aligned,
+     "a signature of the author domain passes"},
+    {"dkim.testing", TYPE_BOOL, false, SCOPE_MESSAGE, STAGE_MESSAGE, NEEDS, NULL, get_testing,
+     "the key of the best signature is being tested (t=y)"},
+    {NULL},
+};
+
+const struct check check_dkim = {.name = "dkim", .facts = facts, .authres = authres, .field = field, .header = header};

@@ -1,0 +1,99 @@
+/*
+ * dkim_private.h - what the files of the room share: tag lists, canonical header
+ * fields, a signature while it is judged, a published key.
+ */
+#ifndef SEKISHO_DKIM_PRIVATE_H
+#define SEKISHO_DKIM_PRIVATE_H
+
+#include "dkim.h"
+#include <openssl/evp.h>
+
+/* ---- tag lists (RFC 6376 3.2) -------------------------------------------------- */
+
+#define TAGS_MAX 64 /* signatures have at most 14 tags that mean something, keys 7 */
+
+struct tag {
+	struct slice name, value; /* value without blanks at its ends */
+	struct slice raw;         /* all between = and ; */
+};
+
+struct tags {
+	struct tag list[TAGS_MAX];
+	size_t count;
+};
+
+/* NULL, or what is wrong: a static text. */
+const char *tags_parse(struct slice text, struct tags *tags_r);
+const struct tag *tags_find(const struct tags *, const char *name); /* NULL: it is not there */
+
+/* The next item between colons, without blanks; false at the end. */
+bool items_next(struct slice *rest, struct slice *item_r);
+bool items_have(struct slice list, struct slice word); /* case counts (RFC 6376 3.2) */
+
+/* ---- base64 (RFC 4648 4), with blanks in between (RFC 6376 2.10) ------------------- */
+
+int base64_decode(struct slice text, struct arena *, struct slice *bytes_r); /* -1: it is none */
+size_t base64_decode_into(struct slice text, unsigned char *out); /* out has room for text.n; SIZE_MAX: it is none */
+struct slice base64_encode(struct slice bytes, struct arena *);
+
+/* ---- header fields ----------------------------------------------------------------- */
+
+/* `skip` is never chosen: the signature that is being verified was not there when it was made. NULL: none. */
+void fields_hash(struct dkim_fields *, struct slice names, enum dkim_canon, const struct header_field *skip,
+		 EVP_MD_CTX *);
+unsigned fields_count(const struct dkim_fields *, struct slice name);
+
+/* The canonical form of one field, without the last CRLF. */
+struct slice field_canonical(struct slice name, struct slice value, enum dkim_canon, struct arena *);
+
+/* The value of a DKIM-Signature without what lies in `b`, a part of it (RFC 6376 3.7). */
+struct slice value_without(struct slice value, struct slice b, struct arena *);
+
+/* ---- published keys (RFC 6376 3.6.1) -------------------------------------------------- */
+
+struct key {
+	enum dkim_result result; /* PASS, or why it cannot be used, with a static text */
+	const char *reason;
+	enum dkim_algorithm algorithm;
+	unsigned bits;
+	EVP_PKEY *pkey;
+	bool testing, strict;
+	size_t record; /* which of the answer's it was read from */
+};
+
+/* The DNS name of a key. */
+struct slice key_name(struct slice selector, struct slice domain, struct arena *);
+/* The key of a name; its trouble is in it. Valid until the budget is closed. */
+const struct key *key_find(struct dns_budget *, struct slice name);
+EVP_PKEY *private_pkey(const struct dkim_private *);
+extern const struct key key_unknown; /* the DNS does not answer */
+
+/* ---- a digest that was wanted ------------------------------------------------------------- */
+
+const struct dkim_digest *body_digest(const struct dkim_body *, enum dkim_canon,
+				      uint64_t length); /* NULL: it was not */
+
+/* ---- a signature ------------------------------------------------------------------------- */
+
+struct signature {
+	struct dkim_signature *seen; /* what the caller gets */
+	const struct header_field *field;
+	struct slice names; /* h= */
+	struct slice identity_domain;
+	struct slice b, b_raw; /* decoded; as it lies in the field */
+	struct slice bh;
+	enum dkim_algorithm algorithm;
+	bool historic; /* rsa-sha1: never passes (RFC 8301 3.1) */
+	enum dkim_canon header_canon, body_canon;
+	uint64_t length;                  /* l=, or DKIM_WHOLE */
+	const struct dkim_digest *digest; /* NULL: not to be verified */
+};
+
+/* Reads a DKIM-Signature. What is wrong with it becomes its result; DKIM_NONE: nothing is, so far. */
+void signature_read(struct signature *, const struct dkim_rules *, struct arena *);
+void signature_judge(struct signature *, enum dkim_result, const char *reason); /* the first judgement stays */
+
+/* d= and s= alone: where the key is. False when they cannot be read. */
+bool signature_key_name(struct slice value, struct arena *, struct slice *name_r);
+
+#endif

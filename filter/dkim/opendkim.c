@@ -1,0 +1,225 @@
+/*
+ * opendkim.c - libopendkim as the second engine.
+ *
+ * Guarded against what it is known to do wrong: it says pass to signatures of rsa-sha1, with a short l=, with an
+ * unsigned From (these are judged before and after us); a field near 64 KB or a bare LF ruins the whole message, and
+ * long or bare key records fail (here it gets neither). A signature passes only without an error, with
+ * the flag, and with a matching body hash.
+ */
+#include "second.h"
+#include <opendkim/dkim.h>
+#include <openssl/x509.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIELD_MOST 60000 /* it fails a message with a field of 64 KB */
+#define MESSAGE_ID "sekisho"
+
+struct dkim_library {
+	DKIM_LIB *lib; /* one serves all threads */
+};
+
+struct second {
+	struct arena *arena;
+	DKIM *dkim; /* NULL: it could not take the message */
+	const struct signature *signatures;
+	size_t count;
+	const struct key *const *keys;
+	char last;    /* byte of the body; '\0' before the first */
+	bool bare_cr; /* it lets them vanish, and so passes a body to which some were added */
+};
+
+/* ---- keys ------------------------------------------------------------------------------------ */
+
+static bool print_key(const struct key *key, struct arena *arena, char *buffer, size_t room)
+{
+	unsigned char raw[32], *der = NULL;
+	size_t n = sizeof(raw);
+	struct slice p;
+
+	if (key->algorithm == DKIM_ED25519) {
+		if (EVP_PKEY_get_raw_public_key(key->pkey, raw, &n) != 1)
+			return false;
+		p = base64_encode((struct slice){(const char *)raw, n}, arena);
+	} else {
+		int length = i2d_PUBKEY(key->pkey, &der);
+
+		if (length < 0)
+			return false;
+		p = base64_encode((struct slice){(const char *)der, (size_t)length}, arena);
+		OPENSSL_free(der);
+	}
+	return snprintf(buffer, room, "v=DKIM1; k=%s; p=%.*s", key->algorithm == DKIM_RSA ? "rsa" : "ed25519",
+			SLICE_ARGS(p)) < (int)room;
+}
+
+/* Instead of the DNS: the keys that we have read. Signatures are told apart by who signed. */
+static DKIM_CBSTAT find_key(DKIM *dkim, DKIM_SIGINFO *info, u_char *buffer, size_t room)
+{
+	struct second *second = dkim_get_user_context(dkim);
+	struct slice selector = slice_of((const char *)dkim_sig_getselector(info));
+	struct slice domain = slice_of((const char *)dkim_sig_getdomain(info));
+
+	for (size_t i = 0; second->keys && i < second->count; i++) {
+		const struct dkim_signature *seen = second->signatures[i].seen;
+
+		if (second->keys[i] && slice_equal_nocase(seen->selector, selector) &&
+		    slice_equal_nocase(seen->domain, domain) &&
+		    print_key(second->keys[i], second->arena, (char *)buffer, room))
+			return DKIM_CBSTAT_CONTINUE;
+	}
+	dkim_sig_seterror(info, DKIM_SIGERROR_KEYFAIL);
+	return DKIM_CBSTAT_ERROR;
+}
+
+/* ---- the library -------------------------------------------------------------------------------- */
+
+struct dkim_library *dkim_library_open(struct error *err)
+{
+	unsigned flags = DKIM_LIBFLAGS_DELAYSIGPROC | DKIM_LIBFLAGS_BADSIGHANDLES;
+	struct dkim_library *library = xmalloc(sizeof(*library));
+
+	library->lib = dkim_init(NULL, NULL);
+	if (!library->lib)
+		die("libopendkim cannot be opened");
+	dkim_options(library->lib, DKIM_OP_SETOPT, DKIM_OPTS_FLAGS, &flags, sizeof(flags));
+	dkim_set_key_lookup(library->lib, find_key);
+	(void)err;
+	return library;
+}
+
+void dkim_library_close(struct dkim_library *library)
+{
+	if (!library)
+		return;
+	dkim_close(library->lib);
+	free(library);
+}
+
+/* ---- a message ------------------------------------------------------------------------------------- */
+
+static void release(void *what)
+{
+	struct second *second = what;
+
+	if (second->dkim)
+		dkim_free(second->dkim);
+}
+
+static void give_up(struct second *second)
+{
+	release(second);
+	second->dkim = NULL;
+}
+
+/* A signature that will not be verified is not shown to it; another that signs such a field is then not its match. */
+static bool is_wanted(const struct second *second, const struct header_field *field)
+{
+	if (!slice_equal_nocase(slice_trim(field->name), SLICE("DKIM-Signature")))
+		return true;
+	for (size_t i = 0; i < second->count; i++)
+		if (second->signatures[i].field == field)
+			return second->signatures[i].digest != NULL;
+	return false;
+}
+
+static void add_field(struct second *second, const struct header_field *field)
+{
+	struct slice text = field_canonical(field->name, field->value, DKIM_SIMPLE, second->arena);
+
+	if (!second->dkim || !is_wanted(second, field))
+		return;
+	/* Not even a SYNTAX for a bad signature matters: later good ones still verify. */
+	if (text.n > FIELD_MOST || dkim_header(second->dkim, (u_char *)text.p, text.n) > DKIM_STAT_SYNTAX)
+		give_up(second);
+}
+
+struct second *second_begin(struct dkim_library *library, const struct headers *headers,
+			    const struct signature *signatures, size_t count, struct arena *arena)
+{
+	struct second *second = arena_alloc(arena, sizeof(*second));
+	DKIM_STAT status;
+
+	*second = (struct second){.arena = arena, .signatures = signatures, .count = count};
+	second->dkim = dkim_verify(library->lib, (const unsigned char *)MESSAGE_ID, NULL, &status);
+	arena_own(arena, second, release);
+	if (!second->dkim)
+		return second;
+	dkim_set_user_context(second->dkim, second);
+	for (size_t i = 0; i < headers->count; i++)
+		add_field(second, &headers->fields[i]);
+	if (second->dkim) {
+		status = dkim_eoh(second->dkim);
+		if (status != DKIM_STAT_OK && status != DKIM_STAT_NOSIG)
+			give_up(second);
+	}
+	return second;
+}
+
+static void add(struct second *second, const char *p, size_t n)
+{
+	if (second->dkim && n > 0 && dkim_body(second->dkim, (u_char *)p, n) != DKIM_STAT_OK)
+		give_up(second);
+}
+
+static bool has_bare_cr(char last, const char *p, const char *end)
+{
+	if (p < end && last == '\r' && *p != '\n')
+		return true;
+	while (p < end && (p = memchr(p, '\r', (size_t)(end - p))) != NULL)
+		if (++p < end && *p != '\n')
+			return true;
+	return false;
+}
+
+void second_body(struct second *second, struct slice chunk)
+{
+	const char *p = chunk.p, *end = p + chunk.n, *found;
+
+	second->bare_cr = second->bare_cr || has_bare_cr(second->last, p, end);
+	while (p < end && (found = memchr(p, '\n', (size_t)(end - p))) != NULL) {
+		bool cr = found > p ? found[-1] == '\r' : second->last == '\r';
+
+		add(second, p, (size_t)(found - p));
+		add(second, cr ? "\n" : "\r\n", cr ? 1 : 2);
+		second->last = '\n';
+		p = found + 1;
+	}
+	add(second, p, (size_t)(end - p));
+	if (p < end)
+		second->last = end[-1];
+}
+
+static enum second_word word_of(DKIM_SIGINFO *info)
+{
+	int error = dkim_sig_geterror(info);
+	int body = dkim_sig_getbh(info);
+
+	if (error == DKIM_SIGERROR_OK && (dkim_sig_getflags(info) & DKIM_SIGFLAG_PASSED) && body == DKIM_SIGBH_MATCH)
+		return SECOND_PASS;
+	if (error != DKIM_SIGERROR_OK && error != DKIM_SIGERROR_BADSIG && error != DKIM_SIGERROR_UNKNOWN)
+		return SECOND_UNABLE;
+	return body == DKIM_SIGBH_MISMATCH ? SECOND_FAIL_BODY : SECOND_FAIL_HEADER;
+}
+
+void second_end(struct second *second, const struct key *const *keys, enum second_word *words_r)
+{
+	DKIM_SIGINFO **infos = NULL;
+	int count = 0, next = 0;
+
+	second->keys = keys;
+	for (size_t i = 0; i < second->count; i++)
+		words_r[i] = SECOND_UNABLE;
+	if (second->last && second->last != '\n')
+		add(second, "\r\n", 2);
+	if (!second->dkim || second->bare_cr || second->last == '\r')
+		return;
+	dkim_eom(second->dkim, NULL);
+	if (dkim_getsiglist(second->dkim, &infos, &count) != DKIM_STAT_OK)
+		return;
+	/* They come in the order of their fields. */
+	for (size_t i = 0; i < second->count && next < count; i++)
+		if (second->signatures[i].digest)
+			words_r[i] = word_of(infos[next++]);
+}

@@ -1,0 +1,252 @@
+/*
+ * sign.c - making a DKIM-Signature field (RFC 6376 5).
+ *
+ * Which fields: those that tell a reader what the message is (5.4.1), as often as
+ * they are there. Some are named once more than they are there ("over-signed"), so that nobody can add
+ * another one and keep the signature right (8.15). Trace fields (Received) are never signed: they change on the way.
+ *
+ * The field is written with b= empty, hashed as it stands, and b= is added: folding is part of what is
+ * signed under simple canonicalisation.
+ */
+#include "dkim_private.h"
+#include <openssl/rsa.h>
+#include <string.h>
+
+#define LINE_WANTED   76 /* RFC 5322 2.1.1 says 78 */
+#define TAB_WIDTH     8
+#define SIGNATURE_MAX (DKIM_RSA_BITS_MAX / 8)
+
+/* RFC 6376 5.4.1, and the fields that make a message MIME. */
+static const struct {
+	const char *name;
+	enum { ONCE_MORE = 1, WHEN_THERE = 2 } more; /* when to name it once more than it is there; 0: never */
+} usual[] = {
+    /* Sendmail adds a missing From, Date or Message-ID behind us: then naming it would break the signature. */
+    {"From", ONCE_MORE},
+    {"Date", WHEN_THERE},
+    {"Message-ID", WHEN_THERE},
+    {"Subject", ONCE_MORE},
+    {"To", ONCE_MORE},
+    {"Cc", ONCE_MORE},
+    {"Reply-To", ONCE_MORE},
+    {"MIME-Version", ONCE_MORE},
+    {"Content-Type", ONCE_MORE},
+    {"Content-Transfer-Encoding", ONCE_MORE},
+    {"In-Reply-To", 0},
+    {"References", 0},
+    {"Sender", 0},
+    {"Content-ID", 0},
+    {"Content-Description", 0},
+    {"Resent-Date", 0},
+    {"Resent-From", 0},
+    {"Resent-To", 0},
+    {"Resent-Cc", 0},
+    {"Resent-Message-ID", 0},
+    {"List-Id", 0},
+    {"List-Help", 0},
+    {"List-Unsubscribe", 0},
+    {"List-Unsubscribe-Post", 0},
+    {"List-Subscribe", 0},
+    {"List-Post", 0},
+    {"List-Owner", 0},
+    {"List-Archive", 0},
+};
+
+/* RFC 6376 5.4: what every relay adds or changes. */
+static bool never_signed(struct slice name)
+{
+	static const char *const names[] = {
+	    "Received", "Return-Path", "DKIM-Signature", "Authentication-Results", "Bcc", "Resent-Bcc", NULL};
+
+	for (size_t i = 0; names[i]; i++)
+		if (slice_equal_nocase(name, slice_of(names[i])))
+			return true;
+	return false;
+}
+
+/* ---- writing -------------------------------------------------------------------------------- */
+
+struct writer {
+	struct text text;
+	size_t column;
+};
+
+/* Puts a word on this line or the next. */
+static void write_word(struct writer *writer, struct slice word)
+{
+	if (writer->column + word.n > LINE_WANTED) {
+		text_add(&writer->text, SLICE("\n\t"));
+		writer->column = TAB_WIDTH;
+	}
+	text_add(&writer->text, word);
+	writer->column += word.n;
+}
+
+static void write_tag(struct writer *writer, struct slice tag)
+{
+	if (writer->column + 1 + tag.n > LINE_WANTED) {
+		text_add(&writer->text, SLICE("\n\t"));
+		writer->column = TAB_WIDTH;
+	} else {
+		text_add_char(&writer->text, ' ');
+		writer->column++;
+	}
+	text_add(&writer->text, tag);
+	writer->column += tag.n;
+}
+
+/* Long values are cut anywhere: base64 allows blanks. */
+static void write_base64(struct writer *writer, struct slice value)
+{
+	while (value.n > 0) {
+		size_t room = writer->column < LINE_WANTED ? LINE_WANTED - writer->column : 0;
+		struct slice head = slice_head(value, room);
+
+		text_add(&writer->text, head);
+		writer->column += head.n;
+		value = slice_from(value, head.n);
+		if (value.n > 0) {
+			text_add(&writer->text, SLICE("\n\t"));
+			writer->column = TAB_WIDTH;
+		}
+	}
+}
+
+/* The same names in the same order as they are hashed. */
+static void write_name(struct writer *writer, struct text *names, struct slice name)
+{
+	write_word(writer, names->n > 0 ? SLICE(":") : SLICE(""));
+	write_word(writer, name);
+	if (names->n > 0)
+		text_add_char(names, ':');
+	text_add(names, name);
+}
+
+static void write_usual(struct writer *writer, struct text *names, const struct dkim_fields *fields)
+{
+	for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++) {
+		unsigned count = fields_count(fields, slice_of(usual[i].name));
+
+		if (usual[i].more == ONCE_MORE || (usual[i].more == WHEN_THERE && count > 0))
+			count++;
+		for (; count > 0; count--)
+			write_name(writer, names, slice_of(usual[i].name));
+	}
+}
+
+/* The administrator's choice; From is no choice, and is named once more than it is there. */
+static void write_chosen(struct writer *writer, struct text *names, const struct dkim_signing *signing,
+			 const struct dkim_fields *fields)
+{
+	for (unsigned count = fields_count(fields, SLICE("from")) + 1; count > 0; count--)
+		write_name(writer, names, SLICE("From"));
+	for (size_t i = 0; i < signing->name_count; i++) {
+		struct slice name = signing->names[i];
+
+		if (slice_equal_nocase(name, SLICE("From")) || never_signed(name))
+			continue;
+		for (unsigned count = fields_count(fields, name); count > 0; count--)
+			write_name(writer, names, name);
+	}
+}
+
+/* All tags but what stands in b=; the names of h= go to `names`. */
+static void write_tags(struct writer *writer, struct text *names, const struct dkim_signing *signing,
+		       const struct dkim_fields *fields, const struct dkim_digest *digest)
+{
+	static const char *const canons[] = {[DKIM_SIMPLE] = "simple", [DKIM_RELAXED] = "relaxed"};
+	struct arena *arena = writer->text.arena;
+	const char *algorithm = dkim_algorithm_names[dkim_private_algorithm(signing->key)];
+	struct slice bh = base64_encode((struct slice){(const char *)digest->hash, DKIM_SHA256_SIZE}, arena);
+
+	write_tag(writer, SLICE("v=1;"));
+	write_tag(writer, arena_printf(arena, "a=%s;", algorithm));
+	write_tag(writer, arena_printf(arena, "c=%s/%s;", canons[signing->header_canon], canons[signing->body_canon]));
+	write_tag(writer, arena_printf(arena, "d=%.*s;", SLICE_ARGS(signing->domain)));
+	write_tag(writer, arena_printf(arena, "s=%.*s;", SLICE_ARGS(signing->selector)));
+	if (signing->identity.n > 0)
+		write_tag(writer, arena_printf(arena, "i=%.*s;", SLICE_ARGS(signing->identity)));
+	write_tag(writer, arena_printf(arena, "t=%lld;", (long long)signing->now_s));
+	if (signing->lifetime_s > 0)
+		write_tag(writer, arena_printf(arena, "x=%lld;", (long long)(signing->now_s + signing->lifetime_s)));
+	write_tag(writer, SLICE("h="));
+	if (signing->names)
+		write_chosen(writer, names, signing, fields);
+	else
+		write_usual(writer, names, fields);
+	write_word(writer, SLICE(";"));
+	write_tag(writer, arena_printf(arena, "bh=%.*s;", SLICE_ARGS(bh)));
+	write_tag(writer, SLICE("b="));
+}
+
+/* ---- signing ------------------------------------------------------------------------------------ */
+
+static size_t sign_rsa(EVP_PKEY *pkey, const unsigned char *hash, unsigned char *out)
+{
+	EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(pkey, NULL);
+	size_t n = SIGNATURE_MAX;
+
+	if (!context || EVP_PKEY_sign_init(context) != 1 ||
+	    EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PADDING) != 1 ||
+	    EVP_PKEY_CTX_set_signature_md(context, EVP_sha256()) != 1 ||
+	    EVP_PKEY_sign(context, out, &n, hash, DKIM_SHA256_SIZE) != 1)
+		n = 0;
+	EVP_PKEY_CTX_free(context);
+	return n;
+}
+
+static size_t sign_ed25519(EVP_PKEY *pkey, const unsigned char *hash, unsigned char *out)
+{
+	EVP_MD_CTX *context = EVP_MD_CTX_new();
+	size_t n = SIGNATURE_MAX;
+
+	if (!context || EVP_DigestSignInit(context, NULL, NULL, NULL, pkey) != 1 ||
+	    EVP_DigestSign(context, out, &n, hash, DKIM_SHA256_SIZE) != 1)
+		n = 0;
+	EVP_MD_CTX_free(context);
+	return n;
+}
+
+static void header_hash(struct dkim_fields *fields, struct slice names, struct slice value, enum dkim_canon canon,
+			struct arena *arena, unsigned char *hash_r)
+{
+	struct slice own = field_canonical(SLICE("DKIM-Signature"), value, canon, arena);
+	EVP_MD_CTX *hash = EVP_MD_CTX_new();
+
+	if (!hash || EVP_DigestInit_ex(hash, EVP_sha256(), NULL) != 1)
+		die("the crypto library has no SHA-256");
+	fields_hash(fields, names, canon, NULL, hash);
+	EVP_DigestUpdate(hash, own.p, own.n);
+	EVP_DigestFinal_ex(hash, hash_r, NULL);
+	EVP_MD_CTX_free(hash);
+}
+
+struct slice dkim_signature_make(const struct dkim_signing *signing, struct dkim_fields *fields,
+				 const struct dkim_body *body, struct arena *arena, struct error *err)
+{
+	const struct dkim_digest *digest = body_digest(body, signing->body_canon, DKIM_WHOLE);
+	unsigned char hash[DKIM_SHA256_SIZE], signature[SIGNATURE_MAX];
+	struct writer writer = {.column = sizeof("DKIM-Signature:") - 1};
+	EVP_PKEY *pkey = private_pkey(signing->key);
+	struct text names;
+	size_t n;
+
+	if (!digest || !digest->reached) {
+		error_set(err, "the body was not hashed as the signature for %.*s needs it",
+			  SLICE_ARGS(signing->domain));
+		return SLICE("");
+	}
+	text_init(&writer.text, arena, SIZE_MAX / 4);
+	text_init(&names, arena, SIZE_MAX / 4);
+	write_tags(&writer, &names, signing, fields, digest);
+	header_hash(fields, text_slice(&names), text_slice(&writer.text), signing->header_canon, arena, hash);
+	n = dkim_private_algorithm(signing->key) == DKIM_RSA ? sign_rsa(pkey, hash, signature)
+							     : sign_ed25519(pkey, hash, signature);
+	if (n == 0) {
+		error_set(err, "the crypto library cannot sign with the key of %.*s for %.*s",
+			  SLICE_ARGS(signing->selector), SLICE_ARGS(signing->domain));
+		return SLICE("");
+	}
+	write_base64(&writer, base64_encode((struct slice){(const char *)signature, n}, arena));
+	return text_slice(&writer.text);
+}

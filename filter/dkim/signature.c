@@ -1,0 +1,284 @@
+/*
+ * signature.c - reading a DKIM-Signature field (RFC 6376 3.5, 6.1.1).
+ *
+ * What cannot be read is `neutral` (RFC 8601 2.7.1: syntax errors, or not able to be
+ * processed); what can be read and breaks a rule for good is `permerror`; what
+ * we could accept and do not is `policy`.
+ */
+#include "dkim_private.h"
+#include <string.h>
+
+#define B_SHOWN 8 /* RFC 6008 4: characters of b= that tell signatures apart */
+
+void signature_judge(struct signature *signature, enum dkim_result result, const char *reason)
+{
+	if (signature->seen->result != DKIM_NONE)
+		return;
+	signature->seen->result = result;
+	signature->seen->reason = slice_of(reason);
+}
+
+static struct slice value_of(const struct tags *tags, const char *name)
+{
+	const struct tag *tag = tags_find(tags, name);
+
+	return tag ? tag->value : SLICE("");
+}
+
+/* RFC 8616: U-labels in the header, A-labels in the DNS. A selector is a name of the same form. */
+static bool read_name(struct slice text, struct arena *arena, struct slice *name_r)
+{
+	bool valid = false;
+	struct slice name = text.n <= MAIL_PATH_MAX ? domain_normalise(text, arena, &valid) : SLICE("");
+
+	*name_r = valid ? name : SLICE("");
+	return valid;
+}
+
+bool signature_key_name(struct slice value, struct arena *arena, struct slice *name_r)
+{
+	struct tags tags;
+	struct slice domain, selector;
+
+	if (value.n > DKIM_FIELD_MAX || tags_parse(value, &tags) != NULL)
+		return false;
+	if (!read_name(value_of(&tags, "d"), arena, &domain) || !read_name(value_of(&tags, "s"), arena, &selector))
+		return false;
+	*name_r = key_name(selector, domain, arena);
+	return true;
+}
+
+/* ---- the tags, one by one. Each returns NULL or what is wrong --------------------------- */
+
+static int hex_of(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* RFC 6376 2.11 dkim-quoted-printable; blanks are no part of it. */
+static struct slice unquoted(struct slice text, struct arena *arena)
+{
+	char *out = arena_alloc(arena, text.n);
+	size_t n = 0;
+
+	for (size_t i = 0; i < text.n; i++) {
+		if (strchr(" \t\r\n", text.p[i]) && text.p[i])
+			continue;
+		if (text.p[i] == '=' && i + 2 < text.n && hex_of(text.p[i + 1]) >= 0 && hex_of(text.p[i + 2]) >= 0) {
+			out[n++] = (char)(hex_of(text.p[i + 1]) << 4 | hex_of(text.p[i + 2]));
+			i += 2;
+		} else {
+			out[n++] = text.p[i];
+		}
+	}
+	return (struct slice){out, n};
+}
+
+/* RFC 6376 3.5: the domain of i= is d= or below it. */
+static const char *read_identity(struct signature *signature, const struct tags *tags, struct arena *arena)
+{
+	const struct tag *tag = tags_find(tags, "i");
+	struct slice identity, domain = signature->seen->domain;
+	ptrdiff_t at;
+
+	signature->identity_domain = domain;
+	if (!tag)
+		return NULL;
+	signature->seen->identity = identity = unquoted(tag->value, arena);
+	at = slice_find_last(identity, '@');
+	if (at < 0 || !read_name(slice_from(identity, (size_t)at + 1), arena, &signature->identity_domain))
+		return "i= is no identity";
+	if (!slice_equal(signature->identity_domain, domain) && !domain_is_below(signature->identity_domain, domain))
+		return "i= lies outside of d=";
+	return NULL;
+}
+
+static const char *read_algorithm(struct signature *signature, struct arena *arena)
+{
+	signature->seen->algorithm = arena_lower(arena, signature->seen->algorithm);
+	signature->historic = slice_equal(signature->seen->algorithm, SLICE("rsa-sha1"));
+	if (signature->historic)
+		return NULL;
+	for (int i = 0; dkim_algorithm_names[i]; i++) {
+		if (!slice_equal(signature->seen->algorithm, slice_of(dkim_algorithm_names[i])))
+			continue;
+		signature->algorithm = (enum dkim_algorithm)i;
+		return NULL;
+	}
+	return "a= is unknown";
+}
+
+static bool read_canon(struct slice word, enum dkim_canon *canon_r)
+{
+	*canon_r = slice_equal_nocase(word, SLICE("relaxed")) ? DKIM_RELAXED : DKIM_SIMPLE;
+	return *canon_r == DKIM_RELAXED || slice_equal_nocase(word, SLICE("simple"));
+}
+
+/* RFC 6376 3.5: simple/simple by default, the second word simple by default. */
+static const char *read_canons(struct signature *signature, const struct tags *tags)
+{
+	const struct tag *tag = tags_find(tags, "c");
+	struct slice rest = tag ? tag->value : SLICE("simple"), header, body = SLICE("simple");
+
+	slice_cut(&rest, '/', &header);
+	if (rest.p)
+		body = rest;
+	if (!read_canon(header, &signature->header_canon) || !read_canon(body, &signature->body_canon))
+		return "c= is unknown";
+	return NULL;
+}
+
+static const char *read_length(struct signature *signature, const struct tags *tags)
+{
+	const struct tag *tag = tags_find(tags, "l");
+
+	signature->length = DKIM_WHOLE;
+	if (tag && slice_number(tag->value, DKIM_WHOLE - 1, &signature->length) < 0)
+		return "l= is no number";
+	return NULL;
+}
+
+static const char *read_hashes(struct signature *signature, const struct tags *tags, struct arena *arena)
+{
+	const struct tag *b = tags_find(tags, "b");
+
+	signature->b_raw = b->raw;
+	if (base64_decode(b->value, arena, &signature->b) < 0 || signature->b.n == 0)
+		return "b= is no base64";
+	signature->seen->b = slice_head(base64_encode(signature->b, arena), B_SHOWN);
+	if (base64_decode(value_of(tags, "bh"), arena, &signature->bh) < 0)
+		return "bh= is no base64";
+	if (signature->bh.n != DKIM_SHA256_SIZE && !signature->historic)
+		return "bh= is no SHA-256";
+	return NULL;
+}
+
+/* RFC 6376 5.4.2, 3.5: h= names header fields, From among them. */
+static void judge_names(struct signature *signature)
+{
+	struct slice rest = signature->names, item;
+	unsigned count = 0;
+	bool from = false;
+
+	while (items_next(&rest, &item)) {
+		if (item.n == 0)
+			signature_judge(signature, DKIM_NEUTRAL, "h= has an empty name");
+		if (++count > DKIM_NAMES_MAX) {
+			signature_judge(signature, DKIM_NEUTRAL, "h= has too many names");
+			return;
+		}
+		from = from || slice_equal_nocase(item, SLICE("from"));
+	}
+	if (!from)
+		signature_judge(signature, DKIM_PERMERROR, "From is not signed");
+}
+
+/* -1: it is not there */
+static const char *read_time(const struct tags *tags, const char *name, int64_t *time_r)
+{
+	const struct tag *tag = tags_find(tags, name);
+	uint64_t number;
+
+	*time_r = -1;
+	if (!tag)
+		return NULL;
+	if (tag->value.n == 0)
+		return "t= or x= is no number";
+	for (size_t i = 0; i < tag->value.n; i++)
+		if (tag->value.p[i] < '0' || tag->value.p[i] > '9')
+			return "t= or x= is no number";
+	/* RFC 6376 3.5: values far beyond our time are to be understood. */
+	*time_r = slice_number(tag->value, INT64_MAX, &number) == 0 ? (int64_t)number : INT64_MAX;
+	return NULL;
+}
+
+static void judge_times(struct signature *signature, const struct tags *tags, int64_t now_s)
+{
+	int64_t made, expires;
+	const char *wrong = read_time(tags, "t", &made);
+
+	if (!wrong)
+		wrong = read_time(tags, "x", &expires);
+	if (wrong)
+		signature_judge(signature, DKIM_NEUTRAL, wrong);
+	else if (made >= 0 && expires >= 0 && expires <= made)
+		signature_judge(signature, DKIM_PERMERROR, "it expired before it was made");
+	else if (made - DKIM_CLOCK_SKEW > now_s)
+		signature_judge(signature, DKIM_POLICY, "it was made in the future");
+	else if (expires >= 0 && expires < now_s)
+		signature_judge(signature, DKIM_POLICY, "it has expired");
+}
+
+/* ---- the whole --------------------------------------------------------------------------- */
+
+static const char *missing_tag(const struct tags *tags)
+{
+	static const struct {
+		const char *name, *reason;
+	} needed[] = {
+	    {"v", "v= is missing"}, {"a", "a= is missing"}, {"b", "b= is missing"}, {"bh", "bh= is missing"},
+	    {"d", "d= is missing"}, {"h", "h= is missing"}, {"s", "s= is missing"},
+	};
+
+	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
+		if (!tags_find(tags, needed[i].name))
+			return needed[i].reason;
+	return NULL;
+}
+
+static void judge_syntax(struct signature *signature, const char *wrong)
+{
+	if (wrong)
+		signature_judge(signature, DKIM_NEUTRAL, wrong);
+}
+
+static void judge_names_of_signer(struct signature *signature, const struct tags *tags, struct arena *arena)
+{
+	struct dkim_signature *seen = signature->seen;
+	const char *wrong;
+
+	if (!read_name(value_of(tags, "d"), arena, &seen->domain) && tags_find(tags, "d"))
+		signature_judge(signature, DKIM_PERMERROR, "d= is no domain");
+	if (!read_name(value_of(tags, "s"), arena, &seen->selector) && tags_find(tags, "s"))
+		signature_judge(signature, DKIM_PERMERROR, "s= is no selector");
+	wrong = read_identity(signature, tags, arena);
+	if (wrong)
+		signature_judge(signature, DKIM_PERMERROR, wrong);
+}
+
+void signature_read(struct signature *signature, const struct dkim_rules *rules, struct arena *arena)
+{
+	struct slice value = signature->field->value;
+	const struct tag *queries;
+	const char *missing;
+	struct tags tags;
+
+	if (value.n > DKIM_FIELD_MAX) {
+		signature_judge(signature, DKIM_NEUTRAL, "the field is longer than 64 KB");
+		return;
+	}
+	judge_syntax(signature, tags_parse(value, &tags));
+	if (signature->seen->result != DKIM_NONE)
+		return;
+	signature->seen->algorithm = value_of(&tags, "a");
+	signature->names = value_of(&tags, "h");
+	missing = missing_tag(&tags);
+	if (missing)
+		signature_judge(signature, DKIM_PERMERROR, missing);
+	else if (!slice_equal(value_of(&tags, "v"), SLICE("1")))
+		signature_judge(signature, DKIM_PERMERROR, "v= is not 1");
+	judge_names_of_signer(signature, &tags, arena);
+	if (missing)
+		return;
+	queries = tags_find(&tags, "q");
+	judge_syntax(signature, read_algorithm(signature, arena));
+	judge_syntax(signature, read_canons(signature, &tags));
+	judge_syntax(signature, read_length(signature, &tags));
+	judge_syntax(signature, read_hashes(signature, &tags, arena));
+	if (queries && !items_have(queries->value, SLICE("dns/txt")))
+		signature_judge(signature, DKIM_NEUTRAL, "q= is unknown");
+	judge_names(signature);
+	judge_times(signature, &tags, rules->now_s);
+}

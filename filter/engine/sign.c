@@ -1,0 +1,66 @@
+/*
+ * sign.c - signing a message that leaves (RFC 6376 5), after all edits.
+ *
+ * The author domain says whose keys sign; with several keys there are several signatures. Relaxed canonical
+ * forms, since MTAs fold anew and touch blanks. The body was hashed as it came.
+ */
+#include "gate_private.h"
+
+static void note(struct gate *gate, struct position rule, struct slice text)
+{
+	decision_note(&gate->decision, NOTE_LOG, text, rule);
+}
+
+static struct slice author_domain(const struct header_field *fields, size_t count, struct arena *arena)
+{
+	struct headers headers;
+
+	headers_init(&headers, arena);
+	for (size_t i = 0; i < count; i++)
+		if (slice_equal_nocase(slice_trim(fields[i].name), SLICE("From")))
+			headers_add(&headers, SLICE("From"), fields[i].value);
+	return dkim_author_domain(&headers, arena);
+}
+
+size_t sign_message(struct gate *gate, struct position rule, const struct header_field *fields, size_t count,
+		    struct slice values_r[SIGN_KEYS_MAX])
+{
+	struct arena *arena = gate->message.arena;
+	struct slice domain = author_domain(fields, count, arena);
+	const struct sign_setting *sign = policy_sign(gate->engine->policy, domain);
+	struct dkim_fields *prepared;
+	struct error err;
+	size_t made = 0;
+
+	if (!sign) {
+		note(gate, rule,
+		     domain.n ? arena_printf(arena, "not signed: there is no key for %.*s", SLICE_ARGS(domain))
+			      : SLICE("not signed: From does not name one author"));
+		return 0;
+	}
+	dkim_body_end(view_body(&gate->view));
+	prepared = dkim_fields_new(fields, count, arena);
+	for (size_t i = 0; i < sign->key_count; i++) {
+		const struct dkim_signing signing = {
+		    .domain = sign->domain,
+		    .selector = sign->keys[i].selector,
+		    .key = sign->keys[i].key,
+		    .header_canon = DKIM_RELAXED,
+		    .body_canon = DKIM_RELAXED,
+		    .names = sign->names,
+		    .name_count = sign->name_count,
+		    .now_s = clock_wall_us() / 1000000,
+		    .lifetime_s = sign->lifetime_s,
+		};
+
+		values_r[made] = dkim_signature_make(&signing, prepared, gate->view.body, arena, &err);
+		if (values_r[made].n > 0)
+			note(gate, rule,
+			     arena_printf(arena, "signed: d=%.*s s=%.*s", SLICE_ARGS(signing.domain),
+					  SLICE_ARGS(signing.selector)));
+		else
+			note(gate, rule, arena_printf(arena, "not signed: %s", err.text));
+		made += values_r[made].n > 0;
+	}
+	return made;
+}

@@ -1,0 +1,107 @@
+/*
+ * lookup_dkim.c - `sekisho lookup dkim`: a published key (RFC 6376 3.6.1), whether it
+ * can be used, and whether it belongs to a private key.
+ */
+#include "dkim.h"
+#include "lookup.h"
+#include "verbs.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define KEY_FILE_MAX (64 * 1024)
+
+static const char *kind_of_key(const struct dkim_record *record)
+{
+	return record->algorithm == DKIM_RSA ? "rsa" : "ed25519";
+}
+
+static void print_json(struct lookup *lookup, const struct dkim_record *record)
+{
+	json_t *object = json_object();
+
+	json_object_set_new(object, "result", json_string(dkim_result_names[record->result]));
+	json_object_set_new(object, "name", lookup_string(lookup, record->name));
+	json_object_set_new(object, "record", lookup_string(lookup, record->text));
+	json_object_set_new(object, "reason", lookup_string(lookup, record->reason));
+	if (record->bits > 0) {
+		json_object_set_new(object, "type", json_string(kind_of_key(record)));
+		json_object_set_new(object, "bits", json_integer(record->bits));
+	}
+	json_object_set_new(object, "testing", json_boolean(record->testing));
+	json_object_set_new(object, "strict", json_boolean(record->strict));
+	if (lookup->key)
+		json_object_set_new(object, "matches", json_boolean(record->matches));
+	lookup_print_json(object);
+}
+
+static void print_text(struct lookup *lookup, const struct dkim_record *record)
+{
+	struct slice name = lookup_safe(lookup, record->name), text = lookup_safe(lookup, record->text);
+
+	printf("%.*s: %.*s\n", SLICE_ARGS(name), SLICE_ARGS(text.n ? text : SLICE("no key record")));
+	if (record->bits > 0)
+		printf("key         %s, %u bits\n", kind_of_key(record), record->bits);
+	if (record->testing)
+		printf("testing     t=y: verifiers shall treat a failed signature as none\n");
+	if (record->strict)
+		printf("strict      t=s: i= must have the domain of d= itself\n");
+	if (record->result == DKIM_PASS)
+		printf("result      usable\n");
+	else
+		printf("result      %s: %.*s\n", dkim_result_names[record->result], SLICE_ARGS(record->reason));
+	if (lookup->key)
+		printf("private     %s: %s\n", lookup->key,
+		       record->matches ? "belongs to it" : "does NOT belong to it: what it signs would fail");
+}
+
+/* NULL, and the exit code, when the file is no key; that is then said. */
+static struct dkim_private *read_private(const char *path, int *status_r)
+{
+	struct dkim_private *private = NULL;
+	struct slice text;
+	struct error err;
+
+	*status_r = VERB_NOINPUT;
+	if (file_read(path, KEY_FILE_MAX, &text, &err) < 0) {
+		fprintf(stderr, "sekisho lookup: %s\n", err.text);
+		return NULL;
+	}
+	private = dkim_private_read(text, &err);
+	free((char *)text.p);
+	if (!private)
+		fprintf(stderr, "sekisho lookup: %s: %s\n", path, err.text);
+	return private;
+}
+
+int lookup_dkim(struct lookup *lookup)
+{
+	const struct dkim_rules rules = {.minimum_bits = DKIM_RSA_BITS_MIN};
+	struct slice domain, selector;
+	struct dkim_private *private = NULL;
+	struct dkim_record record;
+	bool domain_valid, selector_valid;
+	int status = VERB_OK;
+
+	domain = domain_normalise(slice_of(lookup->operands[0]), lookup->arena, &domain_valid);
+	selector = domain_normalise(slice_of(lookup->operands[1]), lookup->arena, &selector_valid);
+	if (!domain_valid)
+		return lookup_usage("\"%.100s\" is no domain", lookup->operands[0]);
+	if (!selector_valid)
+		return lookup_usage("\"%.100s\" is no selector", lookup->operands[1]);
+	if (lookup->key)
+	private = read_private(lookup->key, &status);
+	if (lookup->key && !private)
+		return status;
+	status = lookup_open(lookup);
+	if (status == VERB_OK) {
+		dkim_record_find(lookup->budget, selector, domain, &rules, private, lookup->arena, &record);
+		if (lookup->json)
+			print_json(lookup, &record);
+		else
+			print_text(lookup, &record);
+		status = record.result == DKIM_PASS && (!private || record.matches) ? VERB_OK : VERB_NO;
+	}
+	dkim_private_free(private);
+	return status;
+}

@@ -1,0 +1,18 @@
+/*
+ * sign_keys.h - the domains that are signed for while the settings are read, and
+ * the loading of their keys.
+ */
+#ifndef SEKISHO_POLICY_SIGN_KEYS_H
+#define SEKISHO_POLICY_SIGN_KEYS_H
+
+#include "setting.h"
+
+#define SIGN_DOMAINS_MAX 100000 /* their keys are read at each start and reload: some seconds */
+
+/* Copies it. -1: there are SIGN_DOMAINS_MAX. */
+int sign_add(struct policy *, const struct sign_setting *);
+
+/* All settings are read: reads the keys and puts the domains in order. What is wrong is reported. */
+int sign_finish(struct compiler *);
+
+#endif

@@ -1,0 +1,180 @@
+/*
+ * dkim.h - DomainKeys Identified Mail (RFC 6376; RFC 8301, 8463, 8616): whose
+ * signatures does a message bear, and are they right? And signing our own.
+ *
+ * Pure protocol: header fields, body, DNS and the time go in; results and their
+ * reasons, or the value of a DKIM-Signature field, come out. No milter, no policy,
+ * no configuration, no globals. Only this room knows OpenSSL.
+ *
+ * The body is never kept. It streams through a struct dkim_body, which keeps one
+ * running hash for each canonicalisation that somebody wants and copies its state
+ * where an l= ends. So whether to sign can be decided when body and edits are over.
+ */
+#ifndef SEKISHO_DKIM_H
+#define SEKISHO_DKIM_H
+
+#include "dns.h"
+#include "mail.h"
+
+/* RFC 8601 2.7.1, in the order of dkim_result_names. */
+enum dkim_result {
+	DKIM_NONE,
+	DKIM_PASS,
+	DKIM_FAIL,
+	DKIM_POLICY,
+	DKIM_NEUTRAL,
+	DKIM_TEMPERROR,
+	DKIM_PERMERROR,
+};
+extern const char *const dkim_result_names[8]; /* "none" ... NULL */
+
+#define DKIM_RSA_BITS_MIN 1024 /* RFC 8301 3.2: smaller ones never count */
+#define DKIM_RSA_BITS_MAX                                                                                              \
+	4096                /* the longest that verifiers must know; the cost of longer ones is the sender's choice */
+#define DKIM_SIGNATURES  10 /* verified by default; honest mail has one or two */
+#define DKIM_FIELD_MAX   (64 * 1024) /* of a DKIM-Signature; h= and z= of honest ones stay far below */
+#define DKIM_NAMES_MAX   1000        /* names in h=: each costs a look-up */
+#define DKIM_SHA256_SIZE 32
+#define DKIM_CLOCK_SKEW  300 /* seconds by which a t= may lie in the future: clocks differ */
+
+/* ---- the body ------------------------------------------------------------------ */
+
+enum dkim_canon { DKIM_SIMPLE, DKIM_RELAXED };
+#define DKIM_WHOLE UINT64_MAX
+
+struct dkim_digest {
+	uint64_t length; /* wanted: the l= tag, or DKIM_WHOLE */
+	bool reached;    /* after dkim_body_end: the body is that long */
+	unsigned char hash[DKIM_SHA256_SIZE];
+};
+
+/* The body of one message; lives in the arena. Line ends may be CRLF or LF, chunks may end anywhere. */
+struct dkim_body;
+struct dkim_body *dkim_body_new(struct arena *);
+/* To be said before the first byte. The digest is filled by dkim_body_end. Equal wishes get the same digest. */
+const struct dkim_digest *dkim_body_want(struct dkim_body *, enum dkim_canon, uint64_t length);
+void dkim_body_add(struct dkim_body *, struct slice chunk);
+void dkim_body_end(struct dkim_body *); /* more than once does no harm */
+uint64_t dkim_body_length(const struct dkim_body *,
+			  enum dkim_canon); /* canonical bytes; of a wanted one, after the end */
+
+/* ---- the second engine ------------------------------------------------------------- */
+
+/* libopendkim, to say whether header and body are what was signed; all other judgement stays ours. */
+enum dkim_engine { DKIM_NATIVE, DKIM_LIBOPENDKIM, DKIM_COMPARE };
+extern const char *const dkim_engine_names[4]; /* "native" "libopendkim" "compare" NULL */
+
+struct dkim_library;
+struct dkim_library *dkim_library_open(struct error *err); /* NULL and err: built without it. For all threads */
+void dkim_library_close(struct dkim_library *);            /* NULL is allowed */
+
+/* ---- verifying ------------------------------------------------------------------- */
+
+/* What the administrator decides. */
+struct dkim_rules {
+	int64_t now_s;                      /* since 1970 */
+	unsigned minimum_bits;              /* RSA keys below are `policy`; at least DKIM_RSA_BITS_MIN */
+	unsigned signatures;                /* how many are verified */
+	const struct slice *length_domains; /* d= that may leave a part of the body unsigned (l=) */
+	size_t length_domain_count;
+	enum dkim_engine engine;
+	struct dkim_library *library; /* for another than native */
+};
+
+struct dkim_signature {
+	enum dkim_result result;
+	struct slice reason;    /* for a person; "" for a pass */
+	struct slice domain;    /* d=, lower case, A-labels; "" when it could not be read */
+	struct slice selector;  /* s=; likewise */
+	struct slice algorithm; /* a=, lower case */
+	struct slice identity;  /* i= as written; "" when there is none */
+	struct slice b;         /* the beginning of b= (RFC 6008) */
+	unsigned bits;          /* of the key; 0: not known */
+	const char *second;     /* DKIM_COMPARE: what libopendkim says where it disagrees; else NULL */
+	bool testing;           /* the key says t=y */
+	bool aligned;           /* d= and the author domain are the same, or one is below the other */
+};
+
+/* The signatures in the order of their fields, the topmost first. */
+struct dkim_outcome {
+	enum dkim_result result; /* of the best; a failed signature of a testing key counts as none (RFC 6376 3.6.1) */
+	const struct dkim_signature *best; /* NULL: there is none */
+	const struct dkim_signature *signatures;
+	size_t count;
+};
+
+/* The domain of the author of a message: of the one address in its one From field; "" when that is not plain. */
+struct slice dkim_author_domain(const struct headers *, struct arena *);
+
+/* Asks for the key of a DKIM-Signature field that has just arrived. Does not wait. */
+void dkim_hint(struct dns_budget *, struct slice value, struct arena *);
+
+/* When the header is complete and before the body: reads all signatures, chooses those that will be verified
+ * (those of the author domain first) and says to the body which digests they want. `headers` stays unchanged until the
+ * end. */
+struct dkim_verifier;
+struct dkim_verifier *dkim_verify_begin(const struct dkim_rules *, const struct headers *, struct slice author_domain,
+					struct dkim_body *, struct arena *);
+
+void dkim_verify_body(struct dkim_verifier *, struct slice chunk); /* as dkim_body_add, which gets it too */
+
+/* When the body is over. Never fails: trouble is a result. */
+void dkim_verify_end(struct dkim_verifier *, struct dns_budget *, struct dkim_outcome *outcome_r);
+
+/* ---- published keys ----------------------------------------------------------------- */
+
+enum dkim_algorithm { DKIM_RSA, DKIM_ED25519 };
+extern const char *const dkim_algorithm_names[3]; /* "rsa-sha256" "ed25519-sha256" NULL */
+
+/* A key record as it stands in the DNS, judged. */
+struct dkim_record {
+	enum dkim_result result; /* PASS: usable */
+	struct slice reason;     /* "" when it is usable */
+	struct slice name;       /* that was asked */
+	struct slice text;       /* the record; "" when there is none, or several */
+	enum dkim_algorithm algorithm;
+	unsigned bits;
+	bool testing, strict; /* t=y, t=s */
+	bool matches;         /* the private key that was given belongs to it */
+};
+
+struct dkim_private;
+/* `private` may be NULL. */
+void dkim_record_find(struct dns_budget *, struct slice selector, struct slice domain, const struct dkim_rules *,
+		      const struct dkim_private *, struct arena *, struct dkim_record *record_r);
+
+/* ---- private keys ---------------------------------------------------------------------- */
+
+/* Of PEM text, or the base64 seed of an Ed25519 key. NULL and err when it is no key that can sign. Immutable, any
+ * thread. */
+struct dkim_private *dkim_private_read(struct slice text, struct error *err);
+struct dkim_private *dkim_private_generate(enum dkim_algorithm, struct error *err); /* RSA: 2048 bits */
+void dkim_private_free(struct dkim_private *);                                      /* NULL is allowed */
+enum dkim_algorithm dkim_private_algorithm(const struct dkim_private *);
+unsigned dkim_private_bits(const struct dkim_private *);
+struct slice dkim_private_pem(const struct dkim_private *, struct arena *);
+struct slice dkim_private_record(const struct dkim_private *, struct arena *); /* "v=DKIM1; k=rsa; p=..." */
+
+/* ---- signing ------------------------------------------------------------------------------ */
+
+/* The header as it will be sent, from the top, canonical forms made once for all signatures over it. */
+struct dkim_fields;
+struct dkim_fields *dkim_fields_new(const struct header_field *, size_t count, struct arena *);
+
+struct dkim_signing {
+	struct slice domain, selector; /* d=, s= */
+	const struct dkim_private *key;
+	enum dkim_canon header_canon, body_canon;
+	const struct slice *names; /* fields that are signed when they are there; NULL: those of RFC 6376 5.4.1 */
+	size_t name_count;
+	int64_t now_s;         /* t= */
+	int64_t lifetime_s;    /* x= lies so far behind t=; 0: none */
+	struct slice identity; /* i=; "" for none */
+};
+
+/* The value of a DKIM-Signature field with its leading space, folded by LF and tab. `body` has ended, and its whole
+ * was wanted in body_canon. From is always signed. "" and err when the key cannot sign. */
+struct slice dkim_signature_make(const struct dkim_signing *, struct dkim_fields *, const struct dkim_body *,
+				 struct arena *, struct error *err);
+
+#endif

@@ -1,0 +1,186 @@
+/*
+ * test_sign.c - whose keys sign, who may read them, and header fields that an MTA
+ * would write anew.
+ */
+#include "../../filter/engine/gate_private.h"
+#include "assert_slice.h"
+#include "policy_text.h"
+
+#include <sys/stat.h>
+
+static void write_key(const char *name)
+{
+	struct arena *arena = arena_new();
+	struct error err;
+	struct dkim_private *key = dkim_private_generate(DKIM_ED25519, &err);
+	struct slice pem = dkim_private_pem(key, arena);
+
+	write_file(name, pem.p, pem.n);
+	assert_int_equal(chmod(name, 0600), 0);
+	dkim_private_free(key);
+	arena_free(arena);
+}
+
+/* The policy of a text; NULL and the first message. */
+static struct policy *load(const char *text, const char **message_r)
+{
+	static char line[512];
+	struct diagnostics *diagnostics = diagnostics_new();
+	struct policy *policy;
+
+	write_text("t", text);
+	policy = policy_load("t", NULL, diagnostics);
+	snprintf(line, sizeof(line), "%s", diagnostics_line(diagnostics, 0) ? diagnostics_line(diagnostics, 0) : "");
+	*message_r = line;
+	diagnostics_free(diagnostics);
+	return policy;
+}
+
+static void the_nearest_domain_signs(void **state)
+{
+	static const struct {
+		const char *author, *domain;
+	} cases[] = {
+	    {"example.org", "example.org"},
+	    {"a.example.org", NULL},
+	    {"example.net", "example.net"},
+	    {"a.b.example.net", "example.net"},
+	    {"x.example.net", "x.example.net"},
+	    {"a.x.example.net", "example.net"},
+	    {"example.com", NULL},
+	    {"net", NULL},
+	    {"badexample.net", NULL},
+	    {"table.example", "table.example"},
+	    {"a.table.example", NULL},
+	    {"sub.example", "sub.example"},
+	    {"a.sub.example", "sub.example"},
+	    {"", NULL},
+	};
+	const char *message;
+	struct policy *policy;
+
+	(void)state;
+	write_key("friends");
+	write_text("owners", "# comment\ntable.example s1 friends\ntable.example s2 friends # another\n\n"
+			     "sub.example s1 friends subdomains\n");
+	policy = load("sign example.org { selector s1 key friends }\n"
+		      "sign example.net { selector s1 key friends subdomains yes }\n"
+		      "sign x.example.net { selector s1 key friends }\n"
+		      "sign-table file:owners\n",
+		      &message);
+	assert_string_equal(message, "");
+	assert_non_null(policy);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct sign_setting *sign = policy_sign(policy, slice_of(cases[i].author));
+
+		if (!cases[i].domain)
+			assert_null(sign);
+		else
+			assert_slice(sign->domain, cases[i].domain);
+	}
+	assert_int_equal(policy_sign(policy, SLICE("table.example"))->key_count, 2);
+	policy_release(policy);
+}
+
+static void a_domain_is_said_once(void **state)
+{
+	const char *message;
+
+	(void)state;
+	write_key("friends");
+	assert_null(load("sign example.org { selector s1 key friends }\nsign example.org { selector s2 key friends }\n",
+			 &message));
+	assert_non_null(strstr(message, "sign example.org is said twice; put its keys in one place"));
+}
+
+static void a_key_that_others_can_use_is_refused(void **state)
+{
+	static const struct {
+		mode_t mode;
+		bool good;
+	} cases[] = {{0600, true}, {0400, true}, {0640, false}, {0604, false}, {0620, false}, {0601, false}};
+	const char *message;
+
+	(void)state;
+	write_key("friends");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct policy *policy;
+
+		chmod("friends", cases[i].mode);
+		policy = load("sign example.org { selector s1 key friends }\n", &message);
+		assert_int_equal(policy != NULL, cases[i].good);
+		if (!policy)
+			assert_non_null(strstr(message, "; chmod 600 it"));
+		policy_release(policy);
+	}
+	assert_null(load("sign example.org { selector s1 key . }\n", &message));
+	assert_non_null(strstr(message, "is no file"));
+}
+
+static void a_key_of_somebody_else_is_refused(void **state)
+{
+	const char *message;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	write_key("friends");
+	assert_int_equal(chown("friends", 12345, (gid_t)-1), 0);
+	assert_null(load("sign example.org { selector s1 key friends }\n", &message));
+	assert_non_null(strstr(message, "belongs to uid 12345 and the daemon runs as uid 0; chown it"));
+	/* And one of root when the daemon will be another. */
+	write_key("friends");
+	chown("friends", 0, (gid_t)-1);
+	assert_null(load("user nobody\nsign example.org { selector s1 key friends }\n", &message));
+	assert_non_null(strstr(message, "belongs to uid 0 and the daemon runs as uid"));
+}
+
+static void fields_are_written_as_both_mail_servers_leave_them(void **state)
+{
+	static const struct {
+		const char *name, *value, *rewritten;
+	} cases[] = {
+	    {"To", " a@b,c@d", "a@b,\n c@d"},
+	    {"To", " a@b , c@d", "a@b,\n c@d"},
+	    {"Cc", "a@b,,c@d,", "a@b,\n c@d"},
+	    {"From", " \"A, B\" <a@b>,c@d", "\"A, B\" <a@b>,\n c@d"},
+	    {"To", " (a,b) c@d,(e (f,g)) h@i", "(a,b) c@d,\n (e (f,g)) h@i"},
+	    {"To", " \"\\\",\" <a@b>,c@d", "\"\\\",\" <a@b>,\n c@d"},
+	    {"To", " a@b, c@d", NULL},
+	    {"To", " a@b,\n\tc@d", NULL},
+	    {"To", " a@b,   c@d", NULL},
+	    {"To", " a@b", NULL},
+	    {"To", " \"a,b\" <c@d>", NULL},
+	    {"To", " \"open, a@b,c@d", NULL},
+	    {"To", " <a@b,c@d", NULL},
+	    {"To", "", NULL},
+	    {"To", " ,", NULL},
+	    {"Subject", " a,b", NULL},
+	    {"References", " <a>,<b>", NULL},
+	};
+	struct arena *arena = arena_new();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct slice value;
+		bool rewrites = emit_rewrites(slice_of(cases[i].name), slice_of(cases[i].value), arena, &value);
+
+		assert_int_equal(rewrites, cases[i].rewritten != NULL);
+		if (rewrites)
+			assert_slice(value, cases[i].rewritten);
+	}
+	arena_free(arena);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(the_nearest_domain_signs),
+	    cmocka_unit_test(a_domain_is_said_once),
+	    cmocka_unit_test(a_key_that_others_can_use_is_refused),
+	    cmocka_unit_test(a_key_of_somebody_else_is_refused),
+	    cmocka_unit_test(fields_are_written_as_both_mail_servers_leave_them),
+	};
+
+	return cmocka_run_group_tests_name("sign", tests, enter_directory, leave_directory);
+}
