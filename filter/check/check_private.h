@@ -8,7 +8,10 @@
 #include "check.h"
 
 extern const struct check check_client, check_ptr, check_envelope, check_mx, check_auth, check_tls, check_header,
-    check_spf, check_dkim;
+    check_spf, check_from, check_dkim;
+
+/* The author of the message, read once. */
+const struct authors *check_authors(struct view *);
 
 struct value value_absent(enum type);
 struct value value_unknown(enum type, const char *why); /* why is a static text */
