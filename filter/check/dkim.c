@@ -110,6 +110,11 @@ size_t check_dkim_passes(struct view *view, const struct slice **domains_r)
 	return state->pass_count;
 }
 
+const struct dkim_outcome *check_dkim_outcome(struct view *view)
+{
+	return &ended(view)->outcome;
+}
+
 /* ---- the facts ------------------------------------------------------------------------------- */
 
 static const struct dkim_signature *best(struct view *view)
