@@ -89,7 +89,7 @@ TEXT_CASES = [
 
 # Arguments, exit code, and a text of the one line on standard error.
 WRONG_CASES = [
-    ([], 64, "ask spf, mx, ptr or dkim"),
+    ([], 64, "ask spf, mx, ptr, dkim or dmarc"),
     (["spv"], 64, "spv"),
     (["spf", "192.0.2.1"], 64, "sekisho lookup spf IP SENDER [HELO]"),
     (["spf", "192.0.2.1", "a@b.c", "d", "e"], 64, "sekisho lookup spf IP SENDER [HELO]"),
