@@ -8,13 +8,13 @@
 /* The domain of a mailto URI (RFC 6068): behind the last @, before the header fields. */
 static struct slice mail_domain(struct slice uri, struct arena *arena)
 {
-	struct slice address = slice_from(uri, sizeof("mailto:") - 1), domain;
+	struct slice rest = slice_from(uri, sizeof("mailto:") - 1), address, domain;
 	bool valid = false;
 	ptrdiff_t at;
 
 	if (!slice_starts_nocase(uri, SLICE("mailto:")))
 		return SLICE("");
-	slice_cut(&address, '?', &address);
+	slice_cut(&rest, '?', &address);
 	at = slice_find_last(address, '@');
 	if (at >= 0)
 		domain = domain_normalise(slice_from(address, (size_t)at + 1), arena, &valid);
