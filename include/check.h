@@ -69,7 +69,7 @@ struct check {
 	void (*hint)(struct view *, enum stage);                   /* start DNS early; never blocks; may be NULL */
 	void (*authres)(struct view *, struct authres *);          /* its clauses, or none; may be NULL */
 	void (*field)(struct view *, const struct header_field *); /* one has arrived: start DNS early; may be NULL */
-	void (*header)(struct view *); /* the header is complete, the body begins: ask for sinks; may be NULL */
+	void (*header)(struct view *);    /* the header is complete, the body begins: ask for sinks; may be NULL */
 	const struct check *const *reads; /* other checks whose outcomes its facts are made of; may be NULL */
 };
 
