@@ -103,6 +103,8 @@ struct authors {
 
 void author_read(struct slice value, struct arena *, struct authors *authors_r);     /* the value of a From field */
 void author_find(const struct headers *, struct arena *, struct authors *authors_r); /* of all fields of a message */
+/* The author domain, when there is exactly one; else "". */
+struct slice author_domain(const struct headers *, struct arena *);
 bool author_is_field(struct slice name); /* "From" in any case, with blanks before the colon too */
 
 /* ---- Authentication-Results (RFC 8601) ------------------------------------- */

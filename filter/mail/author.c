@@ -419,3 +419,11 @@ void author_find(const struct headers *headers, struct arena *arena, struct auth
 	if (count)
 		authors_r->field = header_unfold(from->value, arena);
 }
+
+struct slice author_domain(const struct headers *headers, struct arena *arena)
+{
+	struct authors authors;
+
+	author_find(headers, arena, &authors);
+	return authors.domain_count == 1 ? authors.domains[0] : SLICE("");
+}

@@ -208,6 +208,30 @@ static void one_from_field_is_the_author_and_two_are_nobody(void **state)
 	}
 }
 
+static void the_author_domain_is_there_when_it_is_the_only_one(void **state)
+{
+	static const struct {
+		const char *from, *domain;
+	} cases[] = {
+	    {"a@example.org", "example.org"},
+	    {"\"x, y@z\" <a@Example.ORG>", "example.org"},
+	    {"(c@d (e)) a@example.org (f@g)", "example.org"},
+	    {"g: a@example.org;", "example.org"},
+	    {"a@example.org, b@example.org", "example.org"},
+	    {"a@example.org, b@example.net", ""},
+	    {"nobody", ""},
+	    {"\"open a@example.org", ""},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct headers headers;
+
+		headers_init(&headers, *state);
+		headers_add(&headers, SLICE("From"), slice_of(cases[i].from));
+		assert_slice(author_domain(&headers, *state), cases[i].domain);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -216,6 +240,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(a_hundred_authors_are_read_and_no_more, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_field_of_64_kilobytes_is_read_and_no_longer_one, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_million_brackets_cost_no_stack, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(the_author_domain_is_there_when_it_is_the_only_one, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(one_from_field_is_the_author_and_two_are_nobody, set_up, tear_down),
 	};
 
