@@ -1,4 +1,6 @@
 """DMARC through both mail servers: who proves to be the author passes, who does not meets what the domain asks for."""
+import time
+
 import pytest
 
 import sekisho
@@ -186,3 +188,18 @@ def test_the_walk_is_asked_once_for_many_messages(daemon, mta, token, dns):
         assert smtp.send(mta, f"<{sender}>", [BOB], smtp.message(f"{token}{i}", sender="a@once.example")).end.code == 250
         assert facts(daemon, sender)["dmarc"] == "pass"
     assert dns.asked("_dmarc.once.example", "TXT") <= 1
+
+
+def test_the_names_of_a_walk_are_asked_at_once(daemon, mta, token, dns):
+    names = ["a.b.c.late.example", "b.c.late.example", "c.late.example", "late.example"]
+    dns.zone('_dmarc.late.example TXT "v=DMARC1; p=none"', 'late.example TXT "v=spf1 ip4:203.0.113.5 -all"')
+    dns.fault(*[f"_dmarc.{name} TXT slow=1" for name in names])
+    sender = f"{token}@late.example"
+    with smtp.Client(mta) as client:
+        client.envelope(f"<{sender}>", [BOB])
+        client.command("DATA")
+        began = time.monotonic()
+        reply = client.finish(smtp.message(token, sender="alice@a.b.c.late.example"))
+        took = time.monotonic() - began
+    assert reply.code == 250 and facts(daemon, sender)["dmarc"] == "pass"
+    assert took < 3, f"four answers that take 1 s each took {took:.1f} s"

@@ -186,6 +186,32 @@ static void a_thousand_signatures_cost_no_more_questions_than_are_looked_at(void
 	bench_close(&bench);
 }
 
+static void the_public_suffix_list_finds_the_organization_where_it_is_wanted(void **state)
+{
+	struct dmarc_outcome outcome;
+	struct authors authors;
+	struct dmarc_request request = {
+	    .authors = &authors, .spf = {SLICE("bounce.example.co.uk"), false}, .discovery = DMARC_PSL};
+	struct bench bench;
+
+	(void)state;
+	if (!dmarc_has_psl())
+		skip();
+	bench_open(&bench, "_dmarc.example.co.uk TXT \"v=DMARC1; p=none; sp=reject\"\n"
+			   "_dmarc.mail.example.co.uk TXT \"v=spf1\"\n"
+			   "_dmarc.co.uk TXT \"v=DMARC1; p=reject\"\n");
+	author_read(SLICE("a@www.mail.example.co.uk"), bench.arena, &authors);
+	dmarc_check(&request, bench.budget, bench.arena, &outcome);
+	assert_int_equal(outcome.result, DMARC_PASS);
+	assert_int_equal(outcome.policy, DMARC_REJECT);
+	assert_slice(outcome.domain, "example.co.uk");
+	assert_int_equal(dns_budget_asked(bench.budget), 2);
+	request.spf.domain = SLICE("other.co.uk");
+	dmarc_check(&request, bench.budget, bench.arena, &outcome);
+	assert_int_equal(outcome.result, DMARC_FAIL);
+	bench_close(&bench);
+}
+
 static void a_budget_that_is_used_up_is_a_temperror(void **state)
 {
 	struct dmarc_outcome outcome;
@@ -249,6 +275,7 @@ int main(void)
 	    cmocka_unit_test(three_author_domains_are_judged_and_a_fourth_spoils_the_rest),
 	    cmocka_unit_test(an_author_that_cannot_be_read_never_passes),
 	    cmocka_unit_test(a_thousand_signatures_cost_no_more_questions_than_are_looked_at),
+	    cmocka_unit_test(the_public_suffix_list_finds_the_organization_where_it_is_wanted),
 	    cmocka_unit_test(a_budget_that_is_used_up_is_a_temperror),
 	    cmocka_unit_test(reports_go_elsewhere_only_with_consent),
 	};
