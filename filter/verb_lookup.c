@@ -40,15 +40,16 @@ static const char help[] =
     "       sekisho lookup [OPTIONS] dmarc DOMAIN\n"
     "       sekisho lookup [OPTIONS] dmarc --from FROM [--spf RESULT:DOMAIN[:helo]] [--dkim RESULT:DOMAIN ...]\n"
     "\n"
-    "  spf  may the client IP send mail from SENDER? Shows every record and every term that was tried.\n"
-    "       SENDER is an address, a domain, or <> for the null sender, which means postmaster@HELO.\n"
-    "       HELO is the name the client gives; without it: the domain of SENDER.\n"
-    "  mx   which hosts take the mail of DOMAIN, and their addresses.\n"
-    "  ptr  the names of an address, and which of them lead back to it.\n"
-    "  dkim the key that DOMAIN publishes as SELECTOR, and whether it can be used.\n"
+    "  spf    may the client IP send mail from SENDER? Shows every record and every term that was tried.\n"
+    "         SENDER is an address, a domain, or <> for the null sender, which means postmaster@HELO.\n"
+    "         HELO is the name the client gives; without it: the domain of SENDER.\n"
+    "  mx     which hosts take the mail of DOMAIN, and their addresses.\n"
+    "  ptr    the names of an address, and which of them lead back to it.\n"
+    "  dkim   the key that DOMAIN publishes as SELECTOR, and whether it can be used.\n"
     "  dmarc  the record that speaks for DOMAIN, tag by tag, what happens to mail that fails, and advice.\n"
-    "       With --from (the value of a From field): what DMARC says of a message of that author, given what SPF\n"
-    "       (of MAIL FROM; :helo for the HELO name) and each DKIM signature had as a result, as in pass:example.org.\n"
+    "         With --from (the value of a From field): what DMARC says of a message of that author, given what SPF\n"
+    "         (of MAIL FROM; :helo for the HELO name) and each DKIM signature had as a result, as in "
+    "pass:example.org.\n"
     "\n"
     "  --zone FILE             answer from zone text (lines NAME TYPE RDATA), not from the network\n"
     "  --resolver ADDR[@PORT]  ask this name server (port 53); without both: the system's servers\n"
@@ -174,6 +175,27 @@ int lookup_open(struct lookup *lookup)
 
 /* ---- the command line -------------------------------------------------------------- */
 
+/* Options of a message that DMARC is asked about. */
+static int take_message(struct lookup *lookup, int option, const char *value)
+{
+	switch (option) {
+	case 'p':
+		lookup->psl = true;
+		break;
+	case 'f':
+		lookup->from = value;
+		break;
+	case 's':
+		lookup->spf = value;
+		break;
+	default:
+		if (lookup->dkim_count == LOOKUP_DKIM_MAX)
+			return lookup_usage("--dkim stands at most %d times", LOOKUP_DKIM_MAX);
+		lookup->dkim[lookup->dkim_count++] = value;
+	}
+	return VERB_OK;
+}
+
 static int parse_options(int argc, char **argv, struct lookup *lookup, bool *help_r)
 {
 	static const struct option known[] = {
@@ -211,18 +233,11 @@ static int parse_options(int argc, char **argv, struct lookup *lookup, bool *hel
 			lookup->json = true;
 			break;
 		case 'p':
-			lookup->psl = true;
-			break;
 		case 'f':
-			lookup->from = optarg;
-			break;
 		case 's':
-			lookup->spf = optarg;
-			break;
 		case 'd':
-			if (lookup->dkim_count == LOOKUP_DKIM_MAX)
-				return lookup_usage("--dkim stands at most %d times", LOOKUP_DKIM_MAX);
-			lookup->dkim[lookup->dkim_count++] = optarg;
+			if (take_message(lookup, c, optarg) != VERB_OK)
+				return VERB_USAGE;
 			break;
 		case 'h':
 			*help_r = true;

@@ -6,7 +6,7 @@
  * that no second author can help the first. Whatever needed an answer that did not come
  * is a temperror, but only where the answer could have changed the result.
  */
-#include "dmarc_private.h"
+#include "dmarc.h"
 
 const char *const dmarc_result_names[6] = {"none", "pass", "fail", "temperror", "permerror", NULL};
 const char *const dmarc_aligned_names[5] = {"none", "spf", "dkim", "both", NULL};

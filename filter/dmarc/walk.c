@@ -6,7 +6,7 @@
  * more is cut to seven at once. Where an answer does not come, nobody can know what
  * lies above, and the walk ends.
  */
-#include "dmarc_private.h"
+#include "dmarc.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -71,7 +71,8 @@ static void ask(struct dns_budget *budget, struct slice name, struct dmarc_step 
 
 /* ---- names ---------------------------------------------------------------------------------- */
 
-struct slice domain_parent(struct slice domain)
+/* The domain without its first label; "" for the last one. */
+static struct slice domain_parent(struct slice domain)
 {
 	ptrdiff_t dot = slice_find(domain, '.');
 

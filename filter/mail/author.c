@@ -58,9 +58,11 @@ static bool is_clean(struct slice value)
 		unsigned char c = (unsigned char)value.p[i];
 		char next = i + 1 < value.n ? value.p[i + 1] : ' ';
 
-		if (c == '\r'   ? next != '\n'
-		    : c == '\n' ? next != ' ' && next != '\t'
-				: c == 0x7f || (c < ' ' && c != '\t'))
+		if (c == '\r' && next == '\n')
+			continue;
+		if (c == '\n' && (next == ' ' || next == '\t'))
+			continue;
+		if (c == 0x7f || (c < ' ' && c != '\t'))
 			return false;
 	}
 	return true;
