@@ -54,7 +54,7 @@ static const struct spf_outcome *helo_outcome(struct view *view)
 	return kept;
 }
 
-const struct spf_outcome *check_spf_outcome(struct view *view)
+static const struct spf_outcome *mail_outcome(struct view *view)
 {
 	void **slot = &view->message_slots[check_number(&check_spf)];
 
@@ -70,22 +70,27 @@ const struct spf_outcome *check_spf_outcome(struct view *view)
 	return outcome;
 }
 
+const struct spf_outcome *check_spf_outcome(struct view *view)
+{
+	return mail_outcome(view);
+}
+
 static struct value get_spf(struct view *view, struct slice argument)
 {
 	(void)argument;
-	return value_word(spf_result_names[check_spf_outcome(view)->result]);
+	return value_word(spf_result_names[mail_outcome(view)->result]);
 }
 
 static struct value get_domain(struct view *view, struct slice argument)
 {
 	(void)argument;
-	return value_text(TYPE_DOMAIN, check_spf_outcome(view)->domain);
+	return value_text(TYPE_DOMAIN, mail_outcome(view)->domain);
 }
 
 /* The domain's own words; a fail of a domain that has none is explained by us (RFC 7208 8.4). */
 static struct value get_explanation(struct view *view, struct slice argument)
 {
-	const struct spf_outcome *outcome = check_spf_outcome(view);
+	const struct spf_outcome *outcome = mail_outcome(view);
 	char buffer[IP_TEXT];
 
 	(void)argument;
@@ -127,7 +132,7 @@ static void authres(struct view *view, struct authres *field)
 	if (view->kind != KIND_INBOUND)
 		return;
 	if (sender->text.n)
-		clause(field, check_spf_outcome(view), SLICE("mailfrom"), sender->text);
+		clause(field, mail_outcome(view), SLICE("mailfrom"), sender->text);
 	clause(field, helo_outcome(view), SLICE("helo"), view->session->helo);
 }
 
@@ -137,7 +142,7 @@ struct slice check_received_spf(struct view *view)
 
 	if (view->kind != KIND_INBOUND)
 		return SLICE("");
-	return spf_received(&identity, check_spf_outcome(view), view->message->sender.text, view->message->arena);
+	return spf_received(&identity, mail_outcome(view), view->message->sender.text, view->message->arena);
 }
 
 static const struct fact facts[] = {
