@@ -8,6 +8,8 @@
 #include "dns.h"
 #include <jansson.h>
 
+#define LOOKUP_DKIM_MAX 32 /* --dkim that may be given; DMARC looks at no more */
+
 struct lookup {
 	struct arena *arena;
 	struct resolver *resolver; /* both NULL until lookup_open */
@@ -16,8 +18,12 @@ struct lookup {
 	const char *zone, *server; /* as --zone and --resolver say, or NULL */
 	const char *key;           /* as --key says, or NULL */
 	bool json;
-	struct slice receiver; /* our own name */
-	int count;             /* of operands behind the kind of question */
+	struct slice receiver;  /* our own name */
+	bool psl;               /* dmarc: --psl */
+	const char *from, *spf; /* dmarc: of a message, or NULL */
+	const char *dkim[LOOKUP_DKIM_MAX];
+	size_t dkim_count;
+	int count; /* of operands behind the kind of question */
 	char **operands;
 };
 
@@ -26,6 +32,7 @@ int lookup_spf(struct lookup *);
 int lookup_mx(struct lookup *);
 int lookup_ptr(struct lookup *);
 int lookup_dkim(struct lookup *);
+int lookup_dmarc(struct lookup *);
 
 /* VERB_OK, or the exit code when there is nobody to ask; that is then said. */
 int lookup_open(struct lookup *);

@@ -28,6 +28,7 @@ static const struct {
     {"mx", lookup_mx, 1, 1, "DOMAIN"},
     {"ptr", lookup_ptr, 1, 1, "IP"},
     {"dkim", lookup_dkim, 2, 2, "DOMAIN SELECTOR"},
+    {"dmarc", lookup_dmarc, 0, 1, "DOMAIN, or with --from instead of DOMAIN"},
     {NULL},
 };
 
@@ -36,21 +37,28 @@ static const char help[] =
     "       sekisho lookup [OPTIONS] mx DOMAIN\n"
     "       sekisho lookup [OPTIONS] ptr IP\n"
     "       sekisho lookup [OPTIONS] dkim DOMAIN SELECTOR\n"
+    "       sekisho lookup [OPTIONS] dmarc DOMAIN\n"
+    "       sekisho lookup [OPTIONS] dmarc --from FROM [--spf RESULT:DOMAIN[:helo]] [--dkim RESULT:DOMAIN ...]\n"
     "\n"
-    "  spf  may the client IP send mail from SENDER? Shows every record and every term that was tried.\n"
-    "       SENDER is an address, a domain, or <> for the null sender, which means postmaster@HELO.\n"
-    "       HELO is the name the client gives; without it: the domain of SENDER.\n"
-    "  mx   which hosts take the mail of DOMAIN, and their addresses.\n"
-    "  ptr  the names of an address, and which of them lead back to it.\n"
-    "  dkim the key that DOMAIN publishes as SELECTOR, and whether it can be used.\n"
+    "  spf    may the client IP send mail from SENDER? Shows every record and every term that was tried.\n"
+    "         SENDER is an address, a domain, or <> for the null sender, which means postmaster@HELO.\n"
+    "         HELO is the name the client gives; without it: the domain of SENDER.\n"
+    "  mx     which hosts take the mail of DOMAIN, and their addresses.\n"
+    "  ptr    the names of an address, and which of them lead back to it.\n"
+    "  dkim   the key that DOMAIN publishes as SELECTOR, and whether it can be used.\n"
+    "  dmarc  the record that speaks for DOMAIN, tag by tag, what happens to mail that fails, and advice.\n"
+    "         With --from (the value of a From field): what DMARC says of a message of that author, given what SPF\n"
+    "         (of MAIL FROM; :helo for the HELO name) and each DKIM signature had as a result, as in "
+    "pass:example.org.\n"
     "\n"
     "  --zone FILE             answer from zone text (lines NAME TYPE RDATA), not from the network\n"
     "  --resolver ADDR[@PORT]  ask this name server (port 53); without both: the system's servers\n"
     "  --receiver NAME         our own name, for the macro r of explanations; without it: this host's name\n"
     "  --key FILE              dkim: the private key; does the published one belong to it?\n"
+    "  --psl                   dmarc: the organization by the public suffix list, not by the walk of RFC 9989\n"
     "  --json                  one JSON object\n"
     "\n"
-    "Exit code: 0 when SPF passes, when the domain takes mail, when a name leads back,\n"
+    "Exit code: 0 when SPF or DMARC passes, when the domain takes mail or has a DMARC policy, when a name leads back,\n"
     "when a key can be used (and belongs to --key); 1 for every other answer;\n"
     "64 wrong usage; 66 the zone file cannot be read; 69 the name servers cannot be used.\n";
 
@@ -167,6 +175,27 @@ int lookup_open(struct lookup *lookup)
 
 /* ---- the command line -------------------------------------------------------------- */
 
+/* Options of a message that DMARC is asked about. */
+static int take_message(struct lookup *lookup, int option, const char *value)
+{
+	switch (option) {
+	case 'p':
+		lookup->psl = true;
+		break;
+	case 'f':
+		lookup->from = value;
+		break;
+	case 's':
+		lookup->spf = value;
+		break;
+	default:
+		if (lookup->dkim_count == LOOKUP_DKIM_MAX)
+			return lookup_usage("--dkim stands at most %d times", LOOKUP_DKIM_MAX);
+		lookup->dkim[lookup->dkim_count++] = value;
+	}
+	return VERB_OK;
+}
+
 static int parse_options(int argc, char **argv, struct lookup *lookup, bool *help_r)
 {
 	static const struct option known[] = {
@@ -175,6 +204,10 @@ static int parse_options(int argc, char **argv, struct lookup *lookup, bool *hel
 	    {"receiver", required_argument, NULL, 'n'},
 	    {"json", no_argument, NULL, 'j'},
 	    {"key", required_argument, NULL, 'k'},
+	    {"psl", no_argument, NULL, 'p'},
+	    {"from", required_argument, NULL, 'f'},
+	    {"spf", required_argument, NULL, 's'},
+	    {"dkim", required_argument, NULL, 'd'},
 	    {"help", no_argument, NULL, 'h'},
 	    {NULL},
 	};
@@ -198,6 +231,13 @@ static int parse_options(int argc, char **argv, struct lookup *lookup, bool *hel
 			break;
 		case 'j':
 			lookup->json = true;
+			break;
+		case 'p':
+		case 'f':
+		case 's':
+		case 'd':
+			if (take_message(lookup, c, optarg) != VERB_OK)
+				return VERB_USAGE;
 			break;
 		case 'h':
 			*help_r = true;
@@ -237,8 +277,9 @@ static int ask(int count, char **operands, struct lookup *lookup)
 			return lookup_usage("it is: sekisho lookup %s %s", kinds[i].name, kinds[i].operands);
 		return kinds[i].run(lookup);
 	}
-	return lookup_usage(
-	    *name ? "there is no question \"%s\"; ask spf, mx, ptr or dkim" : "%sask spf, mx, ptr or dkim", name);
+	return lookup_usage(*name ? "there is no question \"%s\"; ask spf, mx, ptr, dkim or dmarc"
+				  : "%sask spf, mx, ptr, dkim or dmarc",
+			    name);
 }
 
 int verb_lookup(int argc, char **argv)

@@ -112,8 +112,7 @@ static void verify_message(struct verify *verify, struct slice text)
 		if (slice_equal_nocase(slice_trim(name), SLICE("DKIM-Signature")))
 			dkim_hint(budget, value, verify->arena);
 	}
-	verifier =
-	    dkim_verify_begin(&rules, &headers, dkim_author_domain(&headers, verify->arena), body, verify->arena);
+	verifier = dkim_verify_begin(&rules, &headers, author_domain(&headers, verify->arena), body, verify->arena);
 	dkim_body_add(body, text);
 	dkim_verify_body(verifier, text);
 	dkim_verify_end(verifier, budget, &outcome);

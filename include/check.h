@@ -11,6 +11,7 @@
 #define SEKISHO_CHECK_H
 
 #include "dkim.h"
+#include "dmarc.h"
 
 enum stage { STAGE_CONNECT, STAGE_HELO, STAGE_MAIL, STAGE_RCPT, STAGE_MESSAGE };
 #define STAGE_COUNT 5
@@ -68,7 +69,8 @@ struct check {
 	void (*hint)(struct view *, enum stage);                   /* start DNS early; never blocks; may be NULL */
 	void (*authres)(struct view *, struct authres *);          /* its clauses, or none; may be NULL */
 	void (*field)(struct view *, const struct header_field *); /* one has arrived: start DNS early; may be NULL */
-	void (*header)(struct view *); /* the header is complete, the body begins: ask for sinks; may be NULL */
+	void (*header)(struct view *);    /* the header is complete, the body begins: ask for sinks; may be NULL */
+	const struct check *const *reads; /* other checks whose outcomes its facts are made of; may be NULL */
 };
 
 extern const struct check *const checks[]; /* NULL-terminated */
@@ -91,6 +93,7 @@ struct dkim_settings {
 
 /* What a check may know of the configuration. */
 struct check_settings {
+	enum dmarc_discovery dmarc_discovery;
 	struct dkim_settings dkim;
 	struct slice authserv_id;
 	const struct ip_net *trusted;

@@ -103,9 +103,6 @@ struct dkim_outcome {
 	size_t count;
 };
 
-/* The domain of the author of a message: of the one address in its one From field; "" when that is not plain. */
-struct slice dkim_author_domain(const struct headers *, struct arena *);
-
 /* Asks for the key of a DKIM-Signature field that has just arrived. Does not wait. */
 void dkim_hint(struct dns_budget *, struct slice value, struct arena *);
 

@@ -84,6 +84,29 @@ bool header_name_valid(struct slice name);
  * The value keeps its leading space, folding by LF. */
 bool message_next_field(struct slice *rest, struct arena *, struct slice *name_r, struct slice *value_r);
 
+/* ---- the author (RFC 5322 3.6.2) ------------------------------------------- */
+
+#define AUTHORS_MAX 100 /* mailboxes of a From field; honest ones have one, seldom three */
+
+/* Who the From field says wrote the message. It is valid as a whole or not at all:
+ * nobody can know the author when one of several fields or mailboxes cannot be read. */
+struct authors {
+	bool valid;            /* one field, and all of it could be read */
+	const char *why;       /* not valid: what is wrong, for a person; else "" */
+	struct slice field;    /* its value on one line; "" without a field */
+	size_t mailbox_count;  /* 0 when not valid, and for a group without members (RFC 6854) */
+	struct address first;  /* the first mailbox */
+	struct slice *domains; /* of all mailboxes, each once, in the order they came; A-labels */
+	size_t domain_count;   /* 0 too when the authors have address literals */
+	bool literal, group;   /* there is an address literal, a group */
+};
+
+void author_read(struct slice value, struct arena *, struct authors *authors_r);     /* the value of a From field */
+void author_find(const struct headers *, struct arena *, struct authors *authors_r); /* of all fields of a message */
+/* The author domain, when there is exactly one; else "". */
+struct slice author_domain(const struct headers *, struct arena *);
+bool author_is_field(struct slice name); /* "From" in any case, with blanks before the colon too */
+
 /* ---- Authentication-Results (RFC 8601) ------------------------------------- */
 
 struct authres; /* one header field under construction */

@@ -142,11 +142,12 @@ struct edit {
 	struct position rule;
 };
 
-enum note_kind { NOTE_LOG, NOTE_WOULD, NOTE_UNKNOWN };
+enum note_kind { NOTE_LOG, NOTE_WOULD, NOTE_UNKNOWN, NOTE_OVERRIDE };
 
 struct note {
 	enum note_kind kind;
-	struct slice text; /* LOG: the text; WOULD: "reject 550 5.7.1 ..."; UNKNOWN: why */
+	struct slice text; /* LOG: the text; WOULD: "reject 550 5.7.1 ..."; UNKNOWN: why;
+			    * OVERRIDE: "trusted_forwarder: why" (RFC 9990 3.1.6) */
 	struct position rule;
 };
 

@@ -6,9 +6,17 @@
 #define SEKISHO_CHECK_PRIVATE_H
 
 #include "check.h"
+#include "spf.h"
 
 extern const struct check check_client, check_ptr, check_envelope, check_mx, check_auth, check_tls, check_header,
-    check_spf, check_dkim;
+    check_spf, check_from, check_dkim, check_dmarc;
+
+/* The author of the message, read once. */
+const struct authors *check_authors(struct view *);
+
+/* What SPF says of MAIL FROM, or of HELO for the null sender. */
+const struct spf_outcome *check_spf_outcome(struct view *);
+const struct dkim_outcome *check_dkim_outcome(struct view *); /* at the end of the message */
 
 struct value value_absent(enum type);
 struct value value_unknown(enum type, const char *why); /* why is a static text */

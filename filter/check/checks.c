@@ -5,8 +5,8 @@
 #include "check_private.h"
 
 const struct check *const checks[] = {
-    &check_client, &check_ptr,    &check_envelope, &check_mx,   &check_auth,
-    &check_tls,    &check_header, &check_spf,      &check_dkim, NULL,
+    &check_client, &check_ptr,  &check_envelope, &check_mx,   &check_auth,  &check_tls,
+    &check_header, &check_from, &check_spf,      &check_dkim, &check_dmarc, NULL,
 };
 
 const char *const stage_names[STAGE_COUNT + 1] = {"connect", "helo", "mail", "rcpt", "message", NULL};

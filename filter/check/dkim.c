@@ -48,6 +48,7 @@ static void add_body(void *verifier, struct slice chunk)
 static void header(struct view *view)
 {
 	const struct dkim_settings *settings = &view->settings->dkim;
+	const struct authors *authors;
 	struct message *message = view->message;
 	const struct dkim_rules rules = {
 	    .now_s = clock_wall_us() / 1000000,
@@ -63,8 +64,9 @@ static void header(struct view *view)
 	if (headers_count(&message->headers, SLICE("DKIM-Signature")) == 0)
 		return; /* then nothing of the body is hashed */
 	state = state_of(view);
+	authors = check_authors(view);
 	state->verifier =
-	    dkim_verify_begin(&rules, &message->headers, dkim_author_domain(&message->headers, message->arena),
+	    dkim_verify_begin(&rules, &message->headers, authors->domain_count == 1 ? authors->domains[0] : SLICE(""),
 			      view_body(view), message->arena);
 	if (settings->engine != DKIM_NATIVE)
 		view_sink(view, add_body, state->verifier);
@@ -108,6 +110,11 @@ size_t check_dkim_passes(struct view *view, const struct slice **domains_r)
 
 	*domains_r = state->passes;
 	return state->pass_count;
+}
+
+const struct dkim_outcome *check_dkim_outcome(struct view *view)
+{
+	return &ended(view)->outcome;
 }
 
 /* ---- the facts ------------------------------------------------------------------------------- */

@@ -6,7 +6,6 @@
  * The outcome for HELO belongs to the connection, the one for MAIL FROM to the message.
  */
 #include "check_private.h"
-#include "spf.h"
 
 /* The null sender's identity is the HELO name (RFC 7208 2.4). */
 static bool sender_is_null(const struct view *view)
@@ -69,6 +68,11 @@ static const struct spf_outcome *mail_outcome(struct view *view)
 	spf_check(&mail, view->budget, view->message->arena, outcome);
 	*slot = outcome;
 	return outcome;
+}
+
+const struct spf_outcome *check_spf_outcome(struct view *view)
+{
+	return mail_outcome(view);
 }
 
 static struct value get_spf(struct view *view, struct slice argument)

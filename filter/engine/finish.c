@@ -99,7 +99,8 @@ static void record_recipients(struct gate *gate)
 
 static void record_notes(struct gate *gate)
 {
-	static const char *const kinds[] = {[NOTE_LOG] = "log", [NOTE_WOULD] = "would", [NOTE_UNKNOWN] = "unknown"};
+	static const char *const kinds[] = {
+	    [NOTE_LOG] = "log", [NOTE_WOULD] = "would", [NOTE_UNKNOWN] = "unknown", [NOTE_OVERRIDE] = "override"};
 	struct arena *arena = gate->message.arena;
 	const struct decision *decision = &gate->decision;
 	struct record_note *notes = arena_alloc(arena, (decision->note_count + 1) * sizeof(*notes));

@@ -11,22 +11,22 @@ static void note(struct gate *gate, struct position rule, struct slice text)
 	decision_note(&gate->decision, NOTE_LOG, text, rule);
 }
 
-static struct slice author_domain(const struct header_field *fields, size_t count, struct arena *arena)
+static struct slice signing_domain(const struct header_field *fields, size_t count, struct arena *arena)
 {
 	struct headers headers;
 
 	headers_init(&headers, arena);
 	for (size_t i = 0; i < count; i++)
-		if (slice_equal_nocase(slice_trim(fields[i].name), SLICE("From")))
-			headers_add(&headers, SLICE("From"), fields[i].value);
-	return dkim_author_domain(&headers, arena);
+		if (author_is_field(fields[i].name))
+			headers_add(&headers, fields[i].name, fields[i].value);
+	return author_domain(&headers, arena);
 }
 
 size_t sign_message(struct gate *gate, struct position rule, const struct header_field *fields, size_t count,
 		    struct slice values_r[SIGN_KEYS_MAX])
 {
 	struct arena *arena = gate->message.arena;
-	struct slice domain = author_domain(fields, count, arena);
+	struct slice domain = signing_domain(fields, count, arena);
 	const struct sign_setting *sign = policy_sign(gate->engine->policy, domain);
 	struct dkim_fields *prepared;
 	struct error err;

@@ -42,12 +42,20 @@ static struct slice without_cr(struct slice lines, struct arena *arena)
 	return (struct slice){out, n};
 }
 
+/* "From alice@example.org Sat Nov 21 ..." - but "From : " is a field of the old kind (RFC 5322 4.5). */
+static bool is_mbox_line(struct slice text)
+{
+	struct slice behind = slice_from(line_of(text), strlen("From"));
+
+	return slice_starts_nocase(text, SLICE("From ")) && !slice_starts_nocase(slice_trim(behind), SLICE(":"));
+}
+
 bool message_next_field(struct slice *rest, struct arena *arena, struct slice *name_r, struct slice *value_r)
 {
 	struct slice lines;
 	ptrdiff_t colon;
 
-	if (slice_starts_nocase(*rest, SLICE("From ")))
+	if (is_mbox_line(*rest))
 		*rest = slice_from(*rest, line_of(*rest).n);
 	lines = folded_lines(*rest);
 	colon = slice_find(lines, ':');

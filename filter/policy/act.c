@@ -140,6 +140,16 @@ static void act_edit(struct run *run, const struct rule *rule)
 	decision_edit(run->decision, &edit);
 }
 
+/* What a rule says in the record; behind the reason for an override, when it has one. */
+static struct slice note_text(struct run *run, const struct rule *rule)
+{
+	struct slice text = expand_first(run, rule, FOR_LOG);
+
+	if (rule->name.n == 0)
+		return text;
+	return arena_printf(run->arena, "%.*s: %.*s", SLICE_ARGS(rule->name), SLICE_ARGS(text));
+}
+
 bool rule_act(struct run *run, const struct rule *rule, bool only_would, struct outcome *outcome_r,
 	      const char **effect_r)
 {
@@ -150,7 +160,7 @@ bool rule_act(struct run *run, const struct rule *rule, bool only_would, struct 
 	}
 	if (rule->action->note) {
 		*effect_r = "note";
-		decision_note(run->decision, NOTE_LOG, expand_first(run, rule, FOR_LOG), rule->where);
+		decision_note(run->decision, rule->action->kind, note_text(run, rule), rule->where);
 		return false;
 	}
 	if (rule->action->verdict == VERDICT_QUARANTINE) {

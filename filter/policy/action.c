@@ -243,6 +243,25 @@ static int compile_sign(struct compiler *compiler, const struct rule_syntax *sai
 	return 0;
 }
 
+/* What DMARC reports call it (RFC 9990 3.1.6), and what it is about. */
+static int compile_override(struct compiler *compiler, const struct rule_syntax *said, struct rule *rule)
+{
+	static const char *const reasons[] = {"trusted_forwarder", "mailing_list", "local_policy", "other", NULL};
+	const struct word *reason = said->arguments.first;
+	struct template *template = arena_alloc(compiler->policy->arena, sizeof(*template));
+	size_t i = 0;
+
+	while (reason && reasons[i] && !slice_equal(reason->text, slice_of(reasons[i])))
+		i++;
+	if (!reason || reason->kind != WORD_PLAIN || !reasons[i])
+		return misused(compiler, said, rule, reason,
+			       "an override has a reason: trusted_forwarder, mailing_list, local_policy or other");
+	if (!reason->next || reason->next->kind != WORD_QUOTED || reason->next->next)
+		return misused(compiler, said, rule, reason, "one text in quotes stands behind the reason");
+	rule->name = slice_of(reasons[i]);
+	return add_template(compiler, reason->next, template, rule);
+}
+
 /* ---- the table --------------------------------------------------------------------------------- */
 
 static const struct action actions[] = {
@@ -272,6 +291,11 @@ static const struct action actions[] = {
      .usage = "prefix-subject \"text\""},
     {.name = "sign", .edit = EDIT_SIGN, .compile = compile_sign, .usage = "sign"},
     {.name = "log", .note = true, .compile = compile_text, .usage = "log \"text\""},
+    {.name = "override",
+     .note = true,
+     .kind = NOTE_OVERRIDE,
+     .compile = compile_override,
+     .usage = "override trusted_forwarder \"why\""},
 };
 
 #define ACTION_COUNT (sizeof(actions) / sizeof(actions[0]))

@@ -169,6 +169,7 @@ struct action {
 	const char *name;
 	enum verdict verdict; /* VERDICT_NONE: an edit or a note */
 	bool note;            /* decides and changes nothing */
+	enum note_kind kind;  /* of the note */
 	enum edit_kind edit;
 	int (*compile)(struct compiler *, const struct rule_syntax *, struct rule *);
 	const char *usage;

@@ -122,6 +122,19 @@ static void add_readers(struct policy *policy)
 	}
 }
 
+/* A check that is read reads those that it is made of; it stands behind them in the list. */
+static void add_indirect_readers(struct policy *policy)
+{
+	size_t count = 0;
+
+	while (checks[count])
+		count++;
+	for (unsigned kind = 0; kind < KIND_COUNT; kind++)
+		for (size_t i = count; i-- > 0;)
+			for (const struct check *const *read = checks[i]->reads; read && *read; read++)
+				policy->uses[kind][check_number(*read)] |= policy->uses[kind][i];
+}
+
 /* ---- loading ----------------------------------------------------------------------------------------- */
 
 static void load_lists(struct compiler *compiler, const struct policy *old)
@@ -195,6 +208,7 @@ static void compile_file(struct compiler *compiler, struct slice text, const str
 	settings_compile(compiler, &file);
 	compile_policies(compiler, &file);
 	add_readers(compiler->policy);
+	add_indirect_readers(compiler->policy);
 	load_lists(compiler, old);
 	arena_free(scratch);
 }

@@ -44,7 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		headers_add(&headers, name, value);
 		dkim_hint(budget, value, arena);
 	}
-	verifier = dkim_verify_begin(&rules, &headers, dkim_author_domain(&headers, arena), body, arena);
+	verifier = dkim_verify_begin(&rules, &headers, author_domain(&headers, arena), body, arena);
 	dkim_body_add(body, rest);
 	dkim_verify_end(verifier, budget, &outcome);
 	check_outcome(&outcome);

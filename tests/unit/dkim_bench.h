@@ -120,8 +120,8 @@ static inline struct dkim_outcome bench_verify_with(struct bench *bench, const s
 
 	assert_string_equal(err.text, "");
 	budget = dns_budget_open(resolver, bench->arena, 100);
-	verifier = dkim_verify_begin(rules, &mail.headers, dkim_author_domain(&mail.headers, bench->arena), body,
-				     bench->arena);
+	verifier =
+	    dkim_verify_begin(rules, &mail.headers, author_domain(&mail.headers, bench->arena), body, bench->arena);
 	dkim_body_add(body, mail.body);
 	dkim_verify_end(verifier, budget, &outcome);
 	dns_budget_close(budget);

@@ -28,6 +28,15 @@ null.example MX 0 .
 1.2.0.192.in-addr.arpa PTR relay.example.org
 2.2.0.192.in-addr.arpa PTR liar.example
 3.2.0.192.in-addr.arpa TIMEOUT
+_dmarc.bank.example TXT "v=DMARC1; p=reject; sp=quarantine; np=reject; rua=mailto:d@bank.example"
+www.bank.example A 192.0.2.80
+_dmarc.old.example TXT "v=DMARC1; p=none; pct=50; adkim=x; foo; rua=mailto:d@bank.example,mailto:e@given.example"
+old.example._report._dmarc.given.example TXT "v=DMARC1"
+_dmarc.twice.example TXT "v=DMARC1; p=none"
+_dmarc.twice.example TXT "v=DMARC1; p=reject"
+_dmarc.lone.example TXT "v=DMARC1; p=rejekt"
+_dmarc.slow.example TIMEOUT
+_dmarc.odd.example TXT "v=DMARC1; p=none; x=\027[31m"
 """
 
 # Arguments, exit code, and what must be in the object; a function looks for itself.
@@ -68,6 +77,24 @@ JSON_CASES = [
     (["ptr", "192.0.2.2"], 1, {"result": "none", "name": None, "names": [{"name": "liar.example", "confirmed": False}]}),
     (["ptr", "192.0.2.3"], 1, {"result": "temperror", "name": None, "names": []}),
     (["ptr", "::ffff:192.0.2.4"], 1, {"ip": "192.0.2.4", "result": "none", "name": None, "names": []}),
+    (["dmarc", "www.bank.example"], 0,
+     {"author": "www.bank.example", "domain": "bank.example", "org": "bank.example", "policy": "quarantine", "advice": [],
+      "walk": [{"name": "_dmarc.www.bank.example", "status": "nxdomain", "records": 0, "record": None},
+               {"name": "_dmarc.bank.example", "status": "ok", "records": 1,
+                "record": "v=DMARC1; p=reject; sp=quarantine; np=reject; rua=mailto:d@bank.example"},
+               {"name": "_dmarc.example", "status": "nxdomain", "records": 0, "record": None}]}),
+    (["dmarc", "never.bank.example"], 0, {"policy": "reject"}),
+    (["dmarc", "slow.example"], 1, {"policy": None, "org": None, "reason": "no answer for _dmarc.slow.example (timeout)"}),
+    (["dmarc", "--from", "Alice <a@bank.example>", "--spf", "pass:mail.bank.example", "--dkim", "pass:other.example"], 0,
+     {"result": "pass", "policy": "reject", "domain": "bank.example", "org": "bank.example", "aligned": "spf"}),
+    (["dmarc", "--from", "a@bank.example", "--spf", "pass:bank.example:helo", "--dkim", "fail:bank.example"], 1,
+     {"result": "fail", "policy": "reject", "aligned": "none"}),
+    (["dmarc", "--from", "a@bank.example", "--spf", "none", "--dkim", "pass:bank.example", "--dkim", "pass:x.bank.example"],
+     0, {"result": "pass", "aligned": "dkim", "dkim-aligned": ["bank.example", "x.bank.example"]}),
+    (["dmarc", "--from", "a@bank.example", "--dkim", "temperror:bank.example"], 1, {"result": "temperror"}),
+    (["dmarc", "--from", "a@bank.example, b"], 1, {"result": "permerror", "policy": None, "author": None, "authors": []}),
+    (["dmarc", "--from", "a@nothing.example, b@bank.example", "--spf", "pass:nothing.example"], 1,
+     {"result": "fail", "author": "bank.example", "authors": ["nothing.example", "bank.example"]}),
 ]
 
 # Arguments, exit code, and texts that must be in what is printed.
@@ -84,12 +111,22 @@ TEXT_CASES = [
     (["mx", "implicit.example"], 0, ["implicit MX"]),
     (["mx", "null.example"], 1, ["null MX"]),
     (["ptr", "192.0.2.1"], 0, ["  relay.example.org  leads back to the address\n", "  liar.example  does not exist\n"]),
+    (["dmarc", "old.example"], 0,
+     ["_dmarc.old.example: v=DMARC1; p=none;", "  pct    50                       ignored since RFC 9989",
+      "wrong: adkim is r (relaxed) or s (strict)", "The organization: old.example\n",
+      "Mail from old.example that fails: nothing (none)", "  p=none protects nobody",
+      "  pct= is ignored since RFC 9989: remove it\n", '  "foo" is no tag',
+      "old.example._report._dmarc.bank.example has the TXT record"]),
+    (["dmarc", "twice.example"], 1, ["several DMARC records: none of them counts", "has 2 DMARC records: leave one"]),
+    (["dmarc", "lone.example"], 1, ["No policy: the record of lone.example has no valid policy", "there is no rua"]),
+    (["dmarc", "odd.example"], 0, ["x=\\027[31m"]),
+    (["dmarc", "--from", "a@bank.example"], 1, ["result       fail\n", "policy       reject\n", "aligned      none\n"]),
     (["--help"], 0, ["--zone FILE", "--resolver ADDR[@PORT]", "Exit code"]),
 ]
 
 # Arguments, exit code, and a text of the one line on standard error.
 WRONG_CASES = [
-    ([], 64, "ask spf, mx, ptr or dkim"),
+    ([], 64, "ask spf, mx, ptr, dkim or dmarc"),
     (["spv"], 64, "spv"),
     (["spf", "192.0.2.1"], 64, "sekisho lookup spf IP SENDER [HELO]"),
     (["spf", "192.0.2.1", "a@b.c", "d", "e"], 64, "sekisho lookup spf IP SENDER [HELO]"),
@@ -100,6 +137,13 @@ WRONG_CASES = [
     (["spf", "192.0.2.1", "a" * 5000 + "@b.example"], 64, "too long"),
     (["mx", "a..b"], 64, "no domain"),
     (["ptr", "example.org"], 64, "no IP address"),
+    (["dmarc"], 64, "--from"),
+    (["dmarc", "a..b"], 64, "no domain"),
+    (["dmarc", "a.b", "--spf", "pass:a.b"], 64, "--from"),
+    (["dmarc", "--from", "a@b.example", "--spf", "ok:b.example"], 64, "a result is one of"),
+    (["dmarc", "--from", "a@b.example", "--dkim", "pass"], 64, "pass:example.org"),
+    (["dmarc", "--from", "a@b.example", "--spf", "pass:b.example:ehlo"], 64, "helo"),
+    (["dmarc", "--from", "a@b.example", *["--dkim=pass:b.example"] * 33], 64, "32 times"),
     (["--frob", "mx", "a.b"], 64, "--frob"),
     (["mx", "a.b", "--resolver"], 64, "--resolver needs a value"),
     (["mx", "a.b", "--resolver", "127.0.0.1"], 64, "exclude"),

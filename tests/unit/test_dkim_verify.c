@@ -396,35 +396,6 @@ static void a_key_record_is_bounded(void **state)
 	assert_slice(outcome.best->reason, "the key record is too long");
 }
 
-static void the_author_domain_is_that_of_one_plain_address(void **state)
-{
-	static const struct {
-		const char *from, *domain;
-	} cases[] = {
-	    {"From: a@example.org\n", "example.org"},
-	    {"From: \"x, y@z\" <a@Example.ORG>\n", "example.org"},
-	    {"From: (c@d (e)) a@example.org (f@g)\n", "example.org"},
-	    {"From: \"a@b\"@example.org\n", "example.org"},
-	    {"From: \"a\\\"@b\" <c@example.org>\n", "example.org"},
-	    {"From: a@b\xc3\xbc"
-	     "cher.example\n",
-	     "xn--bcher-kva.example"},
-	    {"From: a@example.org, b@example.net\n", ""},
-	    {"From: g: a@example.org;\n", ""},
-	    {"From: a@example.org\nFrom: b@example.org\n", ""},
-	    {"From: nobody\n", ""},
-	    {"From: \"open a@example.org\n", ""},
-	    {"To: a@example.org\n", ""},
-	};
-	struct bench *bench = *state;
-
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct mail mail = mail_of(bench, slice_of(cases[i].from));
-
-		assert_slice(dkim_author_domain(&mail.headers, bench->arena), cases[i].domain);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -441,7 +412,6 @@ int main(void)
 	    cmocka_unit_test(a_field_and_its_names_are_bounded),
 	    cmocka_unit_test(keys_have_a_length_and_an_exponent_in_bounds),
 	    cmocka_unit_test(a_key_record_is_bounded),
-	    cmocka_unit_test(the_author_domain_is_that_of_one_plain_address),
 	};
 
 	return cmocka_run_group_tests_name("dkim verify", tests, bench_open, bench_close);

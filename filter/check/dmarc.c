@@ -1,0 +1,159 @@
+/*
+ * dmarc.c - DMARC (RFC 9989) of the author as facts.
+ *
+ * The walk of each author domain is asked for when From arrives. What SPF and DKIM
+ * proved comes from their checks: MAIL FROM alone, which for the null sender is the
+ * HELO name (RFC 9989 3.2.4), and every signature that passes.
+ */
+#include "check_private.h"
+#include "dmarc.h"
+
+struct state {
+	bool hinted;
+	bool judged;
+	struct dmarc_outcome outcome;
+};
+
+static struct state *state_of(struct view *view)
+{
+	void **slot = &view->message_slots[check_number(&check_dmarc)];
+
+	if (!*slot)
+		*slot = arena_alloc(view->message->arena, sizeof(struct state));
+	return *slot;
+}
+
+/* The first From alone: with a second one there is no author to judge. */
+static void field(struct view *view, const struct header_field *arrived)
+{
+	struct authors authors;
+
+	if (!author_is_field(arrived->name) || state_of(view)->hinted)
+		return;
+	state_of(view)->hinted = true;
+	author_read(arrived->value, view->message->arena, &authors);
+	for (size_t i = 0; i < authors.domain_count && i < DMARC_AUTHORS_MAX; i++)
+		dmarc_hint(view->budget, authors.domains[i], view->settings->dmarc_discovery);
+}
+
+static struct dmarc_identifier spf_identifier(struct view *view)
+{
+	const struct spf_outcome *spf = check_spf_outcome(view);
+
+	if (spf->result != SPF_PASS && spf->result != SPF_TEMPERROR)
+		return (struct dmarc_identifier){SLICE(""), false};
+	return (struct dmarc_identifier){spf->domain, spf->result == SPF_TEMPERROR};
+}
+
+static size_t dkim_identifiers(struct view *view, struct dmarc_identifier *identifiers)
+{
+	const struct dkim_outcome *dkim = check_dkim_outcome(view);
+	size_t count = 0;
+
+	for (size_t i = 0; i < dkim->count && count < DMARC_IDENTIFIERS_MAX; i++) {
+		const struct dkim_signature *signature = &dkim->signatures[i];
+
+		if (signature->result == DKIM_PASS || signature->result == DKIM_TEMPERROR)
+			identifiers[count++] =
+			    (struct dmarc_identifier){signature->domain, signature->result == DKIM_TEMPERROR};
+	}
+	return count;
+}
+
+static const struct dmarc_outcome *outcome(struct view *view)
+{
+	struct dmarc_identifier dkim[DMARC_IDENTIFIERS_MAX];
+	struct state *state = state_of(view);
+
+	if (!state->judged) {
+		const struct dmarc_request request = {
+		    .authors = check_authors(view),
+		    .spf = spf_identifier(view),
+		    .dkim = dkim,
+		    .dkim_count = dkim_identifiers(view, dkim),
+		    .discovery = view->settings->dmarc_discovery,
+		};
+
+		state->judged = true;
+		dmarc_check(&request, view->budget, view->message->arena, &state->outcome);
+	}
+	return &state->outcome;
+}
+
+static struct value get_dmarc(struct view *view, struct slice argument)
+{
+	(void)argument;
+	return value_word(dmarc_result_names[outcome(view)->result]);
+}
+
+static struct value get_policy(struct view *view, struct slice argument)
+{
+	enum dmarc_policy policy = outcome(view)->policy;
+
+	(void)argument;
+	return policy == DMARC_NO_POLICY ? value_absent(TYPE_RESULT) : value_word(dmarc_policy_name(policy));
+}
+
+static struct value get_domain(struct view *view, struct slice argument)
+{
+	(void)argument;
+	return value_text(TYPE_DOMAIN, outcome(view)->domain);
+}
+
+static struct value get_org(struct view *view, struct slice argument)
+{
+	(void)argument;
+	return value_text(TYPE_DOMAIN, outcome(view)->org);
+}
+
+static struct value get_aligned(struct view *view, struct slice argument)
+{
+	(void)argument;
+	return value_word(dmarc_aligned_names[outcome(view)->aligned]);
+}
+
+static struct value get_record(struct view *view, struct slice argument)
+{
+	const struct dmarc_record *record = outcome(view)->record;
+
+	(void)argument;
+	return value_text(TYPE_STRING, record ? record->text : SLICE(""));
+}
+
+/* RFC 9989 9.1. Mail of one's own users and hosts is not judged. */
+static void authres(struct view *view, struct authres *field_r)
+{
+	const struct dmarc_outcome *found;
+
+	if (view->kind != KIND_INBOUND)
+		return;
+	found = outcome(view);
+	authres_method(field_r, SLICE("dmarc"), slice_of(dmarc_result_names[found->result]));
+	if (found->result == DMARC_TEMPERROR || found->result == DMARC_PERMERROR)
+		authres_reason(field_r, found->reason);
+	if (found->author.n)
+		authres_property(field_r, SLICE("header"), SLICE("from"), found->author);
+	if (found->policy != DMARC_NO_POLICY)
+		authres_property(field_r, SLICE("policy"), SLICE("dmarc"), slice_of(dmarc_policy_name(found->policy)));
+}
+
+#define NEEDS (NEED_HEADERS | NEED_BODY) /* DKIM hashes the body */
+
+static const struct fact facts[] = {
+    {"dmarc", TYPE_RESULT, false, SCOPE_MESSAGE, STAGE_MESSAGE, NEEDS, dmarc_result_names, get_dmarc,
+     "DMARC result of the author domain; of several the strictest"},
+    {"dmarc.policy", TYPE_RESULT, false, SCOPE_MESSAGE, STAGE_MESSAGE, NEEDS, dmarc_policy_names, get_policy,
+     "what the domain asks for this message when it fails, after sp, np and t"},
+    {"dmarc.domain", TYPE_DOMAIN, false, SCOPE_MESSAGE, STAGE_MESSAGE, NEEDS, NULL, get_domain,
+     "where the record was found"},
+    {"dmarc.org", TYPE_DOMAIN, false, SCOPE_MESSAGE, STAGE_MESSAGE, NEEDS, NULL, get_org,
+     "the organizational domain of the author"},
+    {"dmarc.aligned", TYPE_RESULT, false, SCOPE_MESSAGE, STAGE_MESSAGE, NEEDS, dmarc_aligned_names, get_aligned,
+     "what passed for a domain that aligns"},
+    {"dmarc.record", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_MESSAGE, NEEDS, NULL, get_record, "the record"},
+    {NULL},
+};
+
+static const struct check *const reads[] = {&check_from, &check_spf, &check_dkim, NULL};
+
+const struct check check_dmarc = {.name = "dmarc", .facts = facts, .authres = authres, .field = field, .reads = reads};

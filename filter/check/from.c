@@ -1,0 +1,87 @@
+/*
+ * from.c - the author of the message as facts: what the From field says.
+ *
+ * Whoever asks for one address gets one only when there is exactly one author:
+ * otherwise the address is not valid and is nobody's, so that no rule trusts a
+ * message for the first of several names.
+ */
+#include "check_private.h"
+
+const struct authors *check_authors(struct view *view)
+{
+	void **slot = &view->message_slots[check_number(&check_from)];
+
+	if (!*slot) {
+		struct authors *authors = arena_alloc(view->message->arena, sizeof(*authors));
+
+		author_find(&view->message->headers, view->message->arena, authors);
+		*slot = authors;
+	}
+	return *slot;
+}
+
+static struct value get_from(struct view *view, struct slice argument)
+{
+	const struct authors *authors = check_authors(view);
+	struct value value = {.state = VALUE_SET, .type = TYPE_ADDRESS};
+
+	(void)argument;
+	if (!authors->field.n)
+		return value_absent(TYPE_ADDRESS);
+	if (authors->mailbox_count == 1)
+		value.address = authors->first;
+	else
+		value.address = (struct address){.text = authors->field, .local = SLICE(""), .domain = SLICE("")};
+	return value;
+}
+
+static struct value get_domain(struct view *view, struct slice argument)
+{
+	const struct authors *authors = check_authors(view);
+
+	(void)argument;
+	return value_text(TYPE_DOMAIN, authors->domain_count == 1 ? authors->domains[0] : SLICE(""));
+}
+
+static struct value get_domains(struct view *view, struct slice argument)
+{
+	const struct authors *authors = check_authors(view);
+	struct text text;
+
+	(void)argument;
+	text_init(&text, view->message->arena, (size_t)AUTHORS_MAX * (MAIL_DOMAIN_MAX + 1));
+	for (size_t i = 0; i < authors->domain_count; i++) {
+		if (i > 0)
+			text_add_char(&text, ' ');
+		text_add(&text, authors->domains[i]);
+	}
+	return value_text(TYPE_STRING, text_slice(&text));
+}
+
+static struct value get_count(struct view *view, struct slice argument)
+{
+	(void)argument;
+	return value_number((int64_t)check_authors(view)->domain_count);
+}
+
+static struct value get_valid(struct view *view, struct slice argument)
+{
+	(void)argument;
+	return value_bool(check_authors(view)->valid);
+}
+
+static const struct fact facts[] = {
+    {"from", TYPE_ADDRESS, false, SCOPE_MESSAGE, STAGE_MESSAGE, NEED_HEADERS, NULL, get_from,
+     "the author; an address that is nobody's when From is not valid or names several"},
+    {"from.domain", TYPE_DOMAIN, false, SCOPE_MESSAGE, STAGE_MESSAGE, NEED_HEADERS, NULL, get_domain,
+     "the author domain; absent when there are several"},
+    {"from.domains", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_MESSAGE, NEED_HEADERS, NULL, get_domains,
+     "all author domains, blanks between them"},
+    {"from.count", TYPE_NUMBER, false, SCOPE_MESSAGE, STAGE_MESSAGE, NEED_HEADERS, NULL, get_count,
+     "how many author domains there are; 0 when From is not valid"},
+    {"from.valid", TYPE_BOOL, false, SCOPE_MESSAGE, STAGE_MESSAGE, NEED_HEADERS, NULL, get_valid,
+     "there is one From field, and all of it could be read"},
+    {NULL},
+};
+
+const struct check check_from = {"from", facts, NULL, NULL};

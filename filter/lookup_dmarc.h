@@ -1,0 +1,21 @@
+/*
+ * lookup_dmarc.h - `sekisho lookup dmarc` in two files: a domain with its record and
+ * advice about it, and a message that never was.
+ */
+#ifndef SEKISHO_LOOKUP_DMARC_H
+#define SEKISHO_LOOKUP_DMARC_H
+
+#include "dmarc.h"
+#include "lookup.h"
+
+int lookup_dmarc_message(struct lookup *); /* with --from */
+
+json_t *lookup_dmarc_walk(struct lookup *, const struct dmarc_walk *);
+void lookup_dmarc_print_walk(struct lookup *, const struct dmarc_walk *);
+json_t *lookup_string_or_null(struct lookup *, struct slice text);
+
+/* What can be done better about a domain; each line is handed to `tell`. */
+void lookup_dmarc_advise(struct lookup *, const struct dmarc_outcome *, void (*tell)(void *context, struct slice line),
+			 void *context);
+
+#endif
