@@ -5,7 +5,7 @@
 #ifndef SEKISHO_LOOKUP_H
 #define SEKISHO_LOOKUP_H
 
-#include "dns.h"
+#include "spf.h"
 #include <jansson.h>
 
 struct lookup {
@@ -14,6 +14,7 @@ struct lookup {
 	struct dns_budget *budget;
 	const char *zone, *server; /* as --zone and --resolver say, or NULL */
 	bool json;
+	enum spf_engine engine;
 	struct slice receiver; /* our own name */
 	int count;             /* of operands behind the kind of question */
 	char **operands;

@@ -150,6 +150,7 @@ static void print_text(struct lookup *lookup, const struct spf_outcome *outcome)
 int lookup_spf(struct lookup *lookup)
 {
 	struct spf_request request = {
+	    .engine = lookup->engine,
 	    .helo = lookup->count > 2 ? slice_of(lookup->operands[2]) : SLICE(""),
 	    .receiver = lookup->receiver,
 	    .now_us = clock_wall_us(),

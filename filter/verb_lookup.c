@@ -44,6 +44,7 @@ static const char help[] =
     "  --zone FILE             answer from zone text (lines NAME TYPE RDATA), not from the network\n"
     "  --resolver ADDR[@PORT]  ask this name server (port 53); without both: the system's servers\n"
     "  --receiver NAME         our own name, for the macro r of explanations; without it: this host's name\n"
+    "  --engine NAME           evaluate SPF with the engine native (the default), libspf2, or both (compare)\n"
     "  --json                  one JSON object\n"
     "\n"
     "Exit code: 0 when SPF passes, when the domain takes mail, when a name leads back; 1 for every other answer;\n"
@@ -162,12 +163,29 @@ int lookup_open(struct lookup *lookup)
 
 /* ---- the command line -------------------------------------------------------------- */
 
+static int read_engine(struct lookup *lookup, const char *name)
+{
+	for (unsigned i = 0; spf_engine_names[i]; i++) {
+		if (strcmp(name, spf_engine_names[i]) != 0)
+			continue;
+		lookup->engine = (enum spf_engine)i;
+		if (spf_engine_built(lookup->engine))
+			return VERB_OK;
+		return lookup_usage("--engine %s: this program was built without libspf2", name);
+	}
+	return lookup_usage("--engine %s: it is native, libspf2 or compare", name);
+}
+
 static int parse_options(int argc, char **argv, struct lookup *lookup, bool *help_r)
 {
 	static const struct option known[] = {
-	    {"zone", required_argument, NULL, 'z'},     {"resolver", required_argument, NULL, 'r'},
-	    {"receiver", required_argument, NULL, 'n'}, {"json", no_argument, NULL, 'j'},
-	    {"help", no_argument, NULL, 'h'},           {NULL},
+	    {"zone", required_argument, NULL, 'z'},
+	    {"resolver", required_argument, NULL, 'r'},
+	    {"receiver", required_argument, NULL, 'n'},
+	    {"json", no_argument, NULL, 'j'},
+	    {"engine", required_argument, NULL, 'e'},
+	    {"help", no_argument, NULL, 'h'},
+	    {NULL},
 	};
 	int c;
 
@@ -183,6 +201,10 @@ static int parse_options(int argc, char **argv, struct lookup *lookup, bool *hel
 			break;
 		case 'n':
 			lookup->receiver = slice_of(optarg);
+			break;
+		case 'e':
+			if (read_engine(lookup, optarg) != VERB_OK)
+				return VERB_USAGE;
 			break;
 		case 'j':
 			lookup->json = true;

@@ -17,7 +17,17 @@ extern const char *const spf_result_names[8]; /* "none" ... NULL */
 #define SPF_LOOKUPS_MAX      10 /* RFC 7208 4.6.4: terms that cause DNS queries */
 #define SPF_VOID_LOOKUPS_MAX 2  /* RFC 7208 4.6.4: more of them are a permerror */
 
+/* Who evaluates. Both are given the same parsed records and the same limits; see filter/README. */
+enum spf_engine {
+	SPF_ENGINE_NATIVE,
+	SPF_ENGINE_LIBSPF2,
+	SPF_ENGINE_COMPARE /* both: the native one decides, and the outcome says what libspf2 would have */
+};
+extern const char *const spf_engine_names[4]; /* "native" "libspf2" "compare" NULL */
+bool spf_engine_built(enum spf_engine);       /* is it part of this program? */
+
 struct spf_request {
+	enum spf_engine engine; /* one that is built */
 	struct ip client;
 	struct slice helo;     /* as the client said it, for %{h} */
 	struct slice local;    /* local part of the identity; "" means "postmaster" (RFC 7208 4.3) */
@@ -56,6 +66,9 @@ struct spf_outcome {
 	struct slice reason;      /* for a person: why temperror, permerror or none; "" otherwise */
 	unsigned lookups;         /* terms that caused DNS queries */
 	unsigned void_lookups;
+	bool secure;   /* DNSSEC proved the record of the domain and every other answer that counted */
+	bool compared; /* SPF_ENGINE_COMPARE: other_result is what libspf2 says */
+	enum spf_result other_result;
 	const struct spf_step *steps;
 	size_t step_count;
 };
