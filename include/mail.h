@@ -84,6 +84,17 @@ bool header_name_valid(struct slice name);
  * The value keeps its leading space, folding by LF. */
 bool message_next_field(struct slice *rest, struct arena *, struct slice *name_r, struct slice *value_r);
 
+/* What a server says of a message in the Received field it wrote (RFC 5321 4.4). */
+struct received {
+	struct slice helo, name; /* of the client: as it said, and its reverse name if there is one; else "" */
+	struct ip ip;            /* of the client */
+	struct slice by;         /* the server that wrote the field */
+	struct ip by_ip;         /* its address when it says it; else family 0 */
+};
+
+/* Reads the forms of Postfix, Sendmail, Exchange and Exim; false for all else. Texts live in the arena. */
+bool received_parse(struct slice value, struct arena *, struct received *received_r);
+
 /* ---- Authentication-Results (RFC 8601) ------------------------------------- */
 
 struct authres; /* one header field under construction */

@@ -122,6 +122,15 @@ static void add_readers(struct policy *policy)
 	}
 }
 
+/* What a check needs that somebody reads, whichever of its facts. */
+static void add_needs(struct policy *policy)
+{
+	for (unsigned i = 0; checks[i]; i++)
+		for (unsigned kind = 0; checks[i]->needs && kind < KIND_COUNT; kind++)
+			if (policy->uses[kind][i])
+				policy->needs |= checks[i]->needs(&policy->settings.check);
+}
+
 /* ---- loading ----------------------------------------------------------------------------------------- */
 
 static void load_lists(struct compiler *compiler, const struct policy *old)
@@ -195,6 +204,7 @@ static void compile_file(struct compiler *compiler, struct slice text, const str
 	settings_compile(compiler, &file);
 	compile_policies(compiler, &file);
 	add_readers(compiler->policy);
+	add_needs(compiler->policy);
 	load_lists(compiler, old);
 	arena_free(scratch);
 }

@@ -41,6 +41,7 @@ int setting_read_trusted(struct setting_reader *);
 int setting_read_submission(struct setting_reader *);
 int setting_read_resolver(struct setting_reader *);
 int setting_read_list(struct setting_reader *);
+int setting_read_spf(struct setting_reader *);
 
 /* Ports are 1 to 65535. 0, or -1. */
 int port_parse(struct slice text, unsigned *port_r);
