@@ -79,6 +79,34 @@ void spf_check(const struct spf_request *, struct dns_budget *, struct arena *, 
 /* Starts the first question of a check (the TXT record of `domain`). */
 void spf_hint(struct dns_budget *, struct slice domain);
 
+/* ---- for the owner of a domain ------------------------------------------------------ */
+
+/* One record of the tree of includes and redirects, in the order of a check that no term ends. */
+struct spf_surveyed {
+	unsigned depth; /* 0 for the domain's own */
+	struct slice domain;
+	struct slice record;  /* "" when there is none; any bytes */
+	unsigned strings;     /* that it is cut into */
+	unsigned lookups;     /* its own terms that ask the DNS */
+	struct slice trouble; /* why it cannot be used; "" else */
+};
+
+struct spf_advice {
+	const char *code;  /* "too-many-lookups", "pass-all", "ptr", ...: sekisho(8) has them all */
+	struct slice text; /* for a person, printable ASCII */
+};
+
+struct spf_survey {
+	unsigned lookups, void_lookups; /* of a check that no term ends */
+	const struct spf_surveyed *records;
+	size_t record_count;
+	const struct spf_advice *advice;
+	size_t advice_count;
+};
+
+/* All records of request->domain, whatever the result for the client is. Texts live in the arena and the budget. */
+void spf_survey(const struct spf_request *, struct dns_budget *, struct arena *, struct spf_survey *survey_r);
+
 /* The value of a Received-SPF field (RFC 7208 9.1) for an outcome. */
 struct slice spf_received(const struct spf_request *, const struct spf_outcome *, struct slice sender, struct arena *);
 

@@ -4,8 +4,9 @@
  *
  * Every term that asks the DNS stands for itself by an alias, "t4.f0.s": term 4 of frame 0. libspf2's
  * questions for aliases come back to us (libspf2.c), so that it never sees a name. Networks are compared here: what
- * cannot match is left out, and behind what must match nothing follows. In front of such a term stands
- * a mark, "x4.f0.s", a question that is always answered no: it tells us that the record was read so far.
+ * cannot match is left out, and behind what must match nothing follows. In front of such a term, and of
+ * ptr, whose question names no alias, stands a mark, "x4.f0.s", a question that is always answered no: it tells us
+ * that the record was read so far.
  *
  * libspf2 cuts records that compile to more than 511 bytes; with these rules none comes near.
  */
@@ -41,6 +42,8 @@ static void add_question(struct text *out, const struct spf_run *run, const stru
 	static const char *const names[] = {
 	    [SPF_INCLUDE] = "include", [SPF_A] = "a", [SPF_MX] = "mx", [SPF_PTR] = "ptr", [SPF_EXISTS] = "exists"};
 
+	if (term->mechanism == SPF_PTR)
+		text_printf(out, " ?exists:x%u.f%u.s", number, frame);
 	text_printf(out, " %c%s:t%u.f%u.s", qualifiers[term->result], names[term->mechanism], number, frame);
 	if (term->mechanism != SPF_A && term->mechanism != SPF_MX)
 		return;

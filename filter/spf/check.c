@@ -143,8 +143,7 @@ enum spf_result spf_check_domain(struct spf_run *run, struct slice domain, unsig
 	return SPF_NEUTRAL;
 }
 
-/* The domain as it is asked for; U-labels as A-labels (RFC 8616 4). "" when it is none. */
-static struct slice identity_domain(struct slice domain, struct arena *arena)
+struct slice spf_identity_domain(struct slice domain, struct arena *arena)
 {
 	bool ascii = true, valid;
 
@@ -189,7 +188,7 @@ static void check_by(enum spf_engine engine, const struct spf_request *request, 
 	struct spf_match match = {.term = SLICE("")};
 	enum spf_result result = SPF_NONE;
 
-	run.identity = identity_domain(request->domain, arena);
+	run.identity = spf_identity_domain(request->domain, arena);
 	if (decided_at_once(&run))
 		run.insecure = true;
 	else if (engine == SPF_ENGINE_LIBSPF2)

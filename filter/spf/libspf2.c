@@ -31,15 +31,14 @@ struct walked {
 	unsigned redirected_to; /* the frame that took its place; 0: none */
 	bool reached_any;
 	unsigned reached; /* the term that was asked for last */
-	unsigned ptr_terms;
-	size_t step; /* of that term, from 1; 0: not in the trace */
+	size_t step;      /* of that term, from 1; 0: not in the trace */
 };
 
 struct walk {
 	struct spf_run *run;
 	struct walked frames[FRAMES_MAX];
 	unsigned frame_count;
-	unsigned current;               /* the frame opened last; PTR questions do not say whose they are */
+	unsigned current;               /* the frame of the last alias: PTR questions do not say whose they are */
 	const struct dns_answer *hosts; /* whose names the library was given as h1..., of an MX or PTR answer */
 	bool ended;                     /* a limit of ours ended the check: */
 	enum spf_result result;
@@ -220,6 +219,10 @@ static void answer_term(struct walk *walk, const struct spf_alias *alias, SPF_dn
 	struct slice target = SLICE("");
 
 	walk->current = alias->frame;
+	if (alias->reached && walked->frame.record->terms[alias->term].mechanism == SPF_PTR) {
+		walked->reached = alias->term; /* its question comes next, and counts it */
+		return;
+	}
 	if (alias->reached) {
 		remember(walk, walked, alias->term,
 			 spf_frame_word(&walked->frame, walked->frame.record->terms[alias->term].text));
@@ -260,19 +263,8 @@ static void answer_host(struct walk *walk, const struct spf_alias *alias, SPF_dn
 	add_addresses(reply, walk, answer, term);
 }
 
-/* The next ptr term of the frame that is being read. */
-static unsigned next_ptr(struct walked *walked)
-{
-	const struct spf_record *record = walked->frame.record;
-	unsigned skip = walked->ptr_terms++;
-
-	for (unsigned i = 0; i < record->term_count; i++)
-		if (record->terms[i].mechanism == SPF_PTR && skip-- == 0)
-			return i;
-	die("libspf2 asks for more names than the record has terms");
-}
-
-/* Only names in the target can match, and only they are shown, as names below the alias. */
+/* The term is the one whose mark was asked for. Only names in the target can match, and only they are shown, as names
+ * below the alias. */
 static void answer_ptr(struct walk *walk, SPF_dns_rr_t *reply)
 {
 	struct walked *walked = &walk->frames[walk->current];
@@ -280,7 +272,7 @@ static void answer_ptr(struct walk *walk, SPF_dns_rr_t *reply)
 	const struct dns_answer *answer;
 	int trouble = HOST_NOT_FOUND;
 
-	if (term_open(walk, walked, next_ptr(walked), &target) != SPF_MATCH) {
+	if (term_open(walk, walked, walked->reached, &target) != SPF_MATCH) {
 		reply->herrno = walk->ended ? TRY_AGAIN : HOST_NOT_FOUND;
 		return;
 	}

@@ -143,6 +143,9 @@ enum spf_matched { SPF_NO_MATCH, SPF_MATCH, SPF_TEMPORARY, SPF_PERMANENT, SPF_NO
 /* RFC 7208 4: the result for a domain. */
 enum spf_result spf_check_domain(struct spf_run *, struct slice domain, unsigned depth, struct spf_match *match_r);
 
+/* A domain as it is asked for; U-labels as A-labels (RFC 8616 4). "" when it is none. */
+struct slice spf_identity_domain(struct slice domain, struct arena *);
+
 /* RFC 7208 4.4, 4.5: the record of frame->domain. SPF_PASS: it can be evaluated; else the result for that domain. */
 enum spf_result spf_record_fetch(struct spf_run *, struct spf_frame *);
 
@@ -158,7 +161,7 @@ extern const bool spf_libspf2_built;
 enum spf_result spf_libspf2_check(struct spf_run *, struct spf_match *match_r);
 
 /* canonical.c: what libspf2 is given in place of a record. */
-#define SPF_CANONICAL_MAX   480 /* bytes; libspf2 cuts what compiles to more than 511 without a word */
+#define SPF_CANONICAL_MAX   600 /* bytes; they compile to 480 at most, and libspf2 cuts at 511 without a word */
 #define SPF_CANONICAL_TERMS (SPF_LOOKUPS_MAX + 1) /* that ask the DNS: the last of them is one too many in any case */
 
 struct slice spf_canonical(const struct spf_run *, const struct spf_frame *, unsigned frame_number);
@@ -167,7 +170,7 @@ struct slice spf_canonical(const struct spf_run *, const struct spf_frame *, uns
 #define SPF_ALIAS_REDIRECT 9999 /* in place of the number of a term */
 struct spf_alias {
 	unsigned frame, term, host; /* host: from 1; 0: the name is the term's own */
-	bool reached;               /* the mark in front of a term that asks nobody */
+	bool reached;               /* the mark in front of a term that asks by no name of its own */
 };
 bool spf_alias_parse(const char *name, struct spf_alias *alias_r);
 
