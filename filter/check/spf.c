@@ -270,35 +270,38 @@ struct slice check_received_spf(struct view *view)
 	return spf_received(&mail, mail_outcome(view), sender->text, view->message->arena);
 }
 
-#define OF_MAIL(name, type, words, get, about)                                                                         \
-	{                                                                                                              \
-		name, type, false, SCOPE_MESSAGE, STAGE_MAIL, 0, words, get, about                                     \
-	}
-#define OF_HELO(name, type, words, get, about)                                                                         \
-	{                                                                                                              \
-		name, type, false, SCOPE_MESSAGE, STAGE_HELO, 0, words, get, about                                     \
-	}
-
 static const struct fact facts[] = {
-    OF_MAIL("spf", TYPE_RESULT, spf_result_names, get_result, "SPF result of MAIL FROM (of HELO for the null sender)"),
-    OF_MAIL("spf.domain", TYPE_DOMAIN, NULL, get_domain, "the domain that was asked"),
-    OF_MAIL("spf.mechanism", TYPE_STRING, NULL, get_mechanism, "the term of its record that matched"),
-    OF_MAIL("spf.explanation", TYPE_STRING, NULL, get_explanation,
-	    "why SPF failed, in the words of the domain if it has some"),
-    OF_MAIL("spf.reason", TYPE_STRING, NULL, get_reason, "why the result is none, temperror or permerror"),
-    OF_MAIL("spf.lookups", TYPE_NUMBER, NULL, get_lookups, "terms that asked the DNS, of 10 at most"),
-    OF_MAIL("spf.secure", TYPE_BOOL, NULL, get_secure, "DNSSEC proved every answer that the result rests on"),
-    OF_MAIL("spf.client", TYPE_IP, NULL, get_client,
-	    "the address that was judged: the client's, or whose mail a relay handed on"),
-    OF_HELO("spf.helo", TYPE_RESULT, spf_result_names, get_helo, "SPF result of the HELO name"),
-    OF_HELO("spf.helo.domain", TYPE_DOMAIN, NULL, get_helo_domain, "likewise of the HELO name"),
-    OF_HELO("spf.helo.mechanism", TYPE_STRING, NULL, get_helo_mechanism, "likewise"),
-    OF_HELO("spf.helo.explanation", TYPE_STRING, NULL, get_helo_explanation, "likewise"),
-    OF_HELO("spf.helo.reason", TYPE_STRING, NULL, get_helo_reason, "likewise"),
-    OF_HELO("spf.helo.lookups", TYPE_NUMBER, NULL, get_helo_lookups, "likewise"),
-    OF_HELO("spf.helo.secure", TYPE_BOOL, NULL, get_helo_secure, "likewise"),
-    OF_MAIL("spf.disagreement", TYPE_STRING, NULL, get_disagreement,
-	    "with spf { engine compare }: what the two engines say where they differ"),
+    {"spf", TYPE_RESULT, false, SCOPE_MESSAGE, STAGE_MAIL, 0, spf_result_names, get_result,
+     "SPF result of MAIL FROM (of HELO for the null sender)"},
+    {"spf.domain", TYPE_DOMAIN, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_domain, "the domain that was asked"},
+    {"spf.mechanism", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_mechanism,
+     "the term of its record that matched"},
+    {"spf.explanation", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_explanation,
+     "why SPF failed, in the words of the domain if it has some"},
+    {"spf.reason", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_reason,
+     "why the result is none, temperror or permerror"},
+    {"spf.lookups", TYPE_NUMBER, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_lookups,
+     "terms that asked the DNS, of 10 at most"},
+    {"spf.secure", TYPE_BOOL, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_secure,
+     "DNSSEC proved every answer that the result rests on"},
+    {"spf.client", TYPE_IP, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_client,
+     "the address that was judged: the client's, or whose mail a relay handed on"},
+    {"spf.helo", TYPE_RESULT, false, SCOPE_MESSAGE, STAGE_HELO, 0, spf_result_names, get_helo,
+     "SPF result of the HELO name"},
+    {"spf.helo.domain", TYPE_DOMAIN, false, SCOPE_MESSAGE, STAGE_HELO, 0, NULL, get_helo_domain,
+     "the HELO name as it was asked"},
+    {"spf.helo.mechanism", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_HELO, 0, NULL, get_helo_mechanism,
+     "the term of its record that matched"},
+    {"spf.helo.explanation", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_HELO, 0, NULL, get_helo_explanation,
+     "why its SPF failed"},
+    {"spf.helo.reason", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_HELO, 0, NULL, get_helo_reason,
+     "why its result is none, temperror or permerror"},
+    {"spf.helo.lookups", TYPE_NUMBER, false, SCOPE_MESSAGE, STAGE_HELO, 0, NULL, get_helo_lookups,
+     "terms that asked the DNS, of 10 at most"},
+    {"spf.helo.secure", TYPE_BOOL, false, SCOPE_MESSAGE, STAGE_HELO, 0, NULL, get_helo_secure,
+     "DNSSEC proved every answer that its result rests on"},
+    {"spf.disagreement", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_disagreement,
+     "with spf { engine compare }: what the two engines say where they differ"},
     {NULL},
 };
 
