@@ -27,14 +27,19 @@ static json_t *status_verdicts(const struct counters *counters)
 
 static json_t *status_resolver(const struct resolver *resolver)
 {
+	const char *warning = resolver_warning(resolver);
 	struct resolver_counters c;
+	json_t *object;
 
 	resolver_counters(resolver, &c);
-	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "name", resolver_name(resolver), "questions",
-			 (json_int_t)c.questions, "cache-hits", (json_int_t)c.cache_hits, "joined",
-			 (json_int_t)c.joined, "asked", (json_int_t)c.asked, "temporary-failures",
-			 (json_int_t)c.tempfails, "timeouts", (json_int_t)c.timeouts, "stale", (json_int_t)c.stale,
-			 "cache-entries", (json_int_t)c.cache_entries);
+	object = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "name", resolver_name(resolver),
+			   "questions", (json_int_t)c.questions, "cache-hits", (json_int_t)c.cache_hits, "joined",
+			   (json_int_t)c.joined, "asked", (json_int_t)c.asked, "temporary-failures",
+			   (json_int_t)c.tempfails, "timeouts", (json_int_t)c.timeouts, "stale", (json_int_t)c.stale,
+			   "cache-entries", (json_int_t)c.cache_entries);
+	if (warning)
+		json_object_set_new(object, "warning", json_string(warning));
+	return object;
 }
 
 json_t *daemon_status(struct daemon *daemon)
