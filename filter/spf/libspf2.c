@@ -58,6 +58,27 @@ static void end_check(struct walk *walk, const struct walked *walked, struct sli
 	spf_reason(walk->run, &walked->frame, term, why);
 }
 
+/* The library did what it never does. No sender can make it, and should one, this one check is without a result. */
+static void give_up(struct walk *walk, const char *why)
+{
+	if (walk->ended)
+		return;
+	walk->ended = true;
+	walk->result = SPF_TEMPERROR;
+	spf_reason(walk->run, &walk->frames[0].frame, SLICE(""), slice_of(why));
+}
+
+/* The alias of a term that was printed? */
+static bool is_known(const struct walk *walk, const struct spf_alias *alias)
+{
+	const struct spf_record *record =
+	    alias->frame < walk->frame_count ? walk->frames[alias->frame].frame.record : NULL;
+
+	if (!record)
+		return false;
+	return alias->term == SPF_ALIAS_REDIRECT ? record->redirect.count > 0 : alias->term < record->term_count;
+}
+
 static void remember(struct walk *walk, struct walked *walked, unsigned term, struct slice word)
 {
 	size_t before = walk->run->step_count;
@@ -272,6 +293,10 @@ static void answer_ptr(struct walk *walk, SPF_dns_rr_t *reply)
 	const struct dns_answer *answer;
 	int trouble = HOST_NOT_FOUND;
 
+	if (walked->reached >= walked->frame.record->term_count) {
+		give_up(walk, "libspf2 asks for names that no term wants");
+		return;
+	}
 	if (term_open(walk, walked, walked->reached, &target) != SPF_MATCH) {
 		reply->herrno = walk->ended ? TRY_AGAIN : HOST_NOT_FOUND;
 		return;
@@ -299,12 +324,13 @@ static SPF_dns_rr_t *lookup(SPF_dns_server_t *server, const char *name, ns_type 
 		reply->herrno = TRY_AGAIN;
 	else if (type == ns_t_ptr)
 		answer_ptr(walk, reply);
-	else if (!spf_alias_parse(name, &alias) || alias.frame >= walk->frame_count)
-		die("libspf2 asks for a name that it was not given");
+	else if (!spf_alias_parse(name, &alias) || !is_known(walk, &alias))
+		give_up(walk, "libspf2 asks for a name that it was not given");
 	else if (alias.host)
 		answer_host(walk, &alias, reply);
 	else
 		answer_term(walk, &alias, reply);
+	reply->herrno = walk->ended ? TRY_AGAIN : reply->herrno;
 	return reply;
 }
 
@@ -316,7 +342,7 @@ static SPF_errcode_t compile(struct walk *walk, SPF_server_t *server, SPF_respon
 	SPF_errcode_t error = SPF_record_compile(server, response, record_r, arena_cstring(walk->run->arena, text));
 
 	if (error != SPF_E_SUCCESS)
-		die("libspf2 does not take the record we made: %.*s: %s", SLICE_ARGS(text), SPF_strerror(error));
+		give_up(walk, "libspf2 does not take the record that was made for it");
 	return error;
 }
 
@@ -342,8 +368,10 @@ static SPF_errcode_t get_record(SPF_server_t *server, SPF_request_t *request, SP
 	unsigned number;
 
 	*record_r = NULL;
-	if (!spf_alias_parse(request->cur_dom, &alias) || alias.frame >= walk->frame_count)
-		die("libspf2 asks for a record that it was not given");
+	if (!spf_alias_parse(request->cur_dom, &alias) || !is_known(walk, &alias)) {
+		give_up(walk, "libspf2 asks for a record that it was not given");
+		return SPF_E_INTERNAL_ERROR;
+	}
 	walked = &walk->frames[alias.frame];
 	found = term_open(walk, walked, alias.term, &target);
 	if (walk->ended)
@@ -430,11 +458,14 @@ static enum spf_result interpret(struct walk *walk, SPF_server_t *server, struct
 	SPF_server_set_max_dns_mech(server, LIBRARY_MAX);
 	SPF_server_set_max_dns_mx(server, LIBRARY_MAX);
 	SPF_server_set_max_dns_ptr(server, LIBRARY_MAX);
-	compile(walk, server, response, &record, spf_canonical(walk->run, &walk->frames[0].frame, 0));
-	response->spf_record_exp = record;
-	SPF_record_interpret(record, request, response, 0);
+	if (compile(walk, server, response, &record, spf_canonical(walk->run, &walk->frames[0].frame, 0)) ==
+	    SPF_E_SUCCESS) {
+		response->spf_record_exp = record;
+		SPF_record_interpret(record, request, response, 0);
+	}
 	result = result_of(walk, response, match);
-	SPF_record_free(record);
+	if (record)
+		SPF_record_free(record);
 	SPF_response_free(response);
 	SPF_request_free(request);
 	return result;

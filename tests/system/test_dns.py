@@ -132,6 +132,16 @@ def test_the_mail_servers_pass_it_on_in_time(daemon, mta, dns, token):
         assert time.monotonic() - started < CALLBACK_SECONDS + SLACK
 
 
+def test_what_is_served_past_its_time_is_marked_in_the_record(daemon, dns, token):
+    dns.zone(f'{token}.example.net 1 TXT "v=spf1 ip4:203.0.113.5 -all"', f"{token}.example.net A 203.0.113.5")
+    assert ask(f"<alice@{token}.example.net>")[0].what == "continue"
+    assert "dns-stale" not in daemon.record(sender=f"alice@{token}.example.net")
+    time.sleep(2.1)
+    dns.fault(f"{token}.example.net TXT servfail")
+    assert ask(f"<bob@{token}.example.net>")[0].what == "continue"
+    assert daemon.record(sender=f"bob@{token}.example.net")["dns-stale"] == 1
+
+
 LIES = ["garbage", "wrongid", "wrongname", "cut", "refused", "formerr", "notimp", "empty", "tc tcpdrop", "tcpdrop"]
 
 
