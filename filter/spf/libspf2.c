@@ -324,7 +324,7 @@ static SPF_dns_rr_t *lookup(SPF_dns_server_t *server, const char *name, ns_type 
 		reply->herrno = TRY_AGAIN;
 	else if (type == ns_t_ptr)
 		answer_ptr(walk, reply);
-	else if (!spf_alias_parse(name, &alias) || !is_known(walk, &alias))
+	else if (!spf_alias_parse(name, &alias) || alias.term == SPF_ALIAS_REDIRECT || !is_known(walk, &alias))
 		give_up(walk, "libspf2 asks for a name that it was not given");
 	else if (alias.host)
 		answer_host(walk, &alias, reply);
