@@ -17,17 +17,25 @@ struct judged {
 	const struct spf_outcome *mail, *helo; /* NULL: not asked for yet */
 };
 
-static struct spf_request request(struct view *view, const struct origin *origin, struct slice local,
-				  struct slice domain)
+/* The null sender's identity is the HELO name (RFC 7208 2.4). */
+static bool sender_is_null(const struct view *view)
 {
+	return view->message->sender.valid && view->message->sender.text.n == 0;
+}
+
+static struct spf_request request(struct view *view, const struct origin *origin, bool helo)
+{
+	const struct address *sender = &view->message->sender;
+
 	return (struct spf_request){
 	    .engine = view->settings->spf_engine,
 	    .client = origin->ip,
 	    .helo = origin->helo,
-	    .local = local,
-	    .domain = domain,
+	    .local = helo ? SLICE("postmaster") : sender->local,
+	    .domain = helo ? origin->helo : sender->domain,
 	    .receiver = view->settings->authserv_id,
 	    .now_us = clock_wall_us(),
+	    .identity_helo = helo,
 	};
 }
 
@@ -45,17 +53,16 @@ static struct judged *judged(struct view *view)
 	return judged;
 }
 
-static const struct spf_outcome *evaluate(struct view *view, const struct origin *origin, struct slice local,
-					  struct slice domain)
+static const struct spf_outcome *evaluate(struct view *view, const struct origin *origin, bool helo)
 {
 	struct spf_outcome *outcome = arena_alloc(view->message->arena, sizeof(*outcome));
-	struct spf_request asked = request(view, origin, local, domain);
+	struct spf_request asked = request(view, origin, helo);
 
-	if (origin->known) {
+	if (origin->known)
 		spf_check(&asked, view->budget, view->message->arena, outcome);
-		return outcome;
-	}
-	*outcome = (struct spf_outcome){.result = SPF_NONE, .domain = domain, .reason = slice_of(origin->reason)};
+	else
+		*outcome = (struct spf_outcome){
+		    .result = SPF_NONE, .domain = asked.domain, .reason = slice_of(origin->reason)};
 	return outcome;
 }
 
@@ -84,7 +91,7 @@ static const struct spf_outcome *helo_outcome(struct view *view)
 		known->helo = *slot;
 	if (known->helo)
 		return known->helo;
-	known->helo = evaluate(view, &known->origin, SLICE("postmaster"), known->origin.helo);
+	known->helo = evaluate(view, &known->origin, true);
 	if (direct)
 		*slot = (void *)keep(known->helo, view->session->arena);
 	return known->helo;
@@ -92,13 +99,12 @@ static const struct spf_outcome *helo_outcome(struct view *view)
 
 static const struct spf_outcome *mail_outcome(struct view *view)
 {
-	const struct address *sender = &view->message->sender;
 	struct judged *known = judged(view);
 
-	if (sender->valid && sender->text.n == 0)
+	if (sender_is_null(view))
 		return helo_outcome(view);
 	if (!known->mail)
-		known->mail = evaluate(view, &known->origin, sender->local, sender->domain);
+		known->mail = evaluate(view, &known->origin, false);
 	return known->mail;
 }
 
@@ -257,17 +263,19 @@ static void authres(struct view *view, struct authres *field)
 	if (sender->text.n)
 		clause(view, field, mail_outcome(view), SLICE("mailfrom"), sender->text);
 	if (view->session->helo.n)
-		clause(view, field, helo_outcome(view), SLICE("helo"), origin->known ? origin->helo : view->session->helo);
+		clause(view, field, helo_outcome(view), SLICE("helo"),
+		       origin->known ? origin->helo : view->session->helo);
 }
 
+/* What was not evaluated has no such field. */
 struct slice check_received_spf(struct view *view)
 {
-	const struct address *sender = &view->message->sender;
-	struct spf_request mail = request(view, &judged(view)->origin, sender->local, sender->domain);
+	const struct origin *origin = &judged(view)->origin;
+	struct spf_request identity = request(view, origin, sender_is_null(view));
 
-	if (view->kind != KIND_INBOUND)
+	if (view->kind != KIND_INBOUND || !origin->known)
 		return SLICE("");
-	return spf_received(&mail, mail_outcome(view), sender->text, view->message->arena);
+	return spf_received(&identity, mail_outcome(view), view->message->sender.text, view->message->arena);
 }
 
 static const struct fact facts[] = {
