@@ -89,6 +89,17 @@ def test_one_who_waits_holds_up_nobody_else(daemon, dns, token):
         thread.join()
 
 
+def test_a_tree_of_includes_asks_no_more_than_eleven_questions(daemon, dns, token):
+    for level in range(3):
+        includes = " ".join(f"include:{branch}.l{level + 1}.{token}.example.net" for branch in range(9))
+        dns.zone(f'*.l{level}.{token}.example.net TXT "v=spf1 {includes} -all"')
+    dns.zone(f'*.l3.{token}.example.net TXT "v=spf1 -all"')
+    ask(f"<alice@top.l0.{token}.example.net>")
+    assert daemon.record(sender=f"alice@top.l0.{token}.example.net")["facts"]["spf"] == "permerror"
+    with open(dns.log) as f:
+        assert sum(token in line and " TXT " in line for line in f) <= 11
+
+
 def test_a_truncated_answer_is_asked_for_by_tcp(daemon, dns, token):
     passing(dns, token)
     dns.fault(f"{token}.example.net TXT tc")
