@@ -5,7 +5,7 @@
 #ifndef SEKISHO_LOOKUP_H
 #define SEKISHO_LOOKUP_H
 
-#include "dns.h"
+#include "spf.h"
 #include <jansson.h>
 
 #define LOOKUP_DKIM_MAX 32 /* --dkim that may be given; DMARC looks at no more */
@@ -18,6 +18,7 @@ struct lookup {
 	const char *zone, *server; /* as --zone and --resolver say, or NULL */
 	const char *key;           /* as --key says, or NULL */
 	bool json;
+	enum spf_engine engine;
 	struct slice receiver;  /* our own name */
 	bool psl;               /* dmarc: --psl */
 	const char *from, *spf; /* dmarc: of a message, or NULL */

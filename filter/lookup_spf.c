@@ -56,7 +56,31 @@ static json_t *json_step(struct lookup *lookup, const struct spf_step *step)
 	return object;
 }
 
-static void print_json(struct lookup *lookup, const struct spf_outcome *outcome)
+/* The tree of all records, and what is to be said of them. */
+static void json_survey(struct lookup *lookup, json_t *object, const struct spf_survey *survey)
+{
+	json_t *tree = json_array(), *advice = json_array();
+
+	for (size_t i = 0; i < survey->record_count; i++) {
+		const struct spf_surveyed *record = &survey->records[i];
+
+		json_array_append_new(tree,
+				      json_pack("{s:i, s:o, s:o, s:i, s:i, s:i, s:o}", "depth", (int)record->depth,
+						"domain", lookup_string(lookup, record->domain), "record",
+						lookup_string(lookup, record->record), "bytes", (int)record->record.n,
+						"strings", (int)record->strings, "lookups", (int)record->lookups,
+						"trouble", lookup_string(lookup, record->trouble)));
+	}
+	for (size_t i = 0; i < survey->advice_count; i++)
+		json_array_append_new(advice, json_pack("{s:s, s:o}", "code", survey->advice[i].code, "text",
+							lookup_string(lookup, survey->advice[i].text)));
+	json_object_set_new(object, "tree", tree);
+	json_object_set_new(object, "tree-lookups", json_integer(survey->lookups));
+	json_object_set_new(object, "tree-void-lookups", json_integer(survey->void_lookups));
+	json_object_set_new(object, "advice", advice);
+}
+
+static void print_json(struct lookup *lookup, const struct spf_outcome *outcome, const struct spf_survey *survey)
 {
 	json_t *object = json_object(), *trace = json_array();
 
@@ -70,6 +94,11 @@ static void print_json(struct lookup *lookup, const struct spf_outcome *outcome)
 	for (size_t i = 0; i < outcome->step_count; i++)
 		json_array_append_new(trace, json_step(lookup, &outcome->steps[i]));
 	json_object_set_new(object, "trace", trace);
+	json_object_set_new(object, "engine", json_string(spf_engine_names[lookup->engine]));
+	json_object_set_new(object, "secure", json_boolean(outcome->secure));
+	if (outcome->compared)
+		json_object_set_new(object, "libspf2", json_string(spf_result_names[outcome->other_result]));
+	json_survey(lookup, object, survey);
 	lookup_print_json(object);
 }
 
@@ -135,6 +164,35 @@ static void print_line(struct lookup *lookup, const char *name, struct slice val
 	putchar('\n');
 }
 
+/* Every record that the domain's leads to, also those that were not asked for this client. */
+static void print_survey(struct lookup *lookup, const struct spf_survey *survey)
+{
+	if (survey->record_count > 0)
+		printf("\nAll records: %u lookup%s of %d and %u void of %d, if no term matches\n", survey->lookups,
+		       survey->lookups == 1 ? "" : "s", SPF_LOOKUPS_MAX, survey->void_lookups, SPF_VOID_LOOKUPS_MAX);
+	for (size_t i = 0; i < survey->record_count; i++) {
+		const struct spf_surveyed *record = &survey->records[i];
+
+		printf("%*s", (int)record->depth * INDENT + INDENT / 2, "");
+		print_slice(lookup, record->domain);
+		if (record->record.n)
+			printf(" (%zu bytes, lookups %u): ", record->record.n, record->lookups);
+		print_slice(lookup, record->record);
+		if (record->trouble.n) {
+			printf(": ");
+			print_slice(lookup, record->trouble);
+		}
+		putchar('\n');
+	}
+	if (survey->advice_count > 0)
+		printf("\nAdvice\n");
+	for (size_t i = 0; i < survey->advice_count; i++) {
+		printf("  %s: ", survey->advice[i].code);
+		print_slice(lookup, survey->advice[i].text);
+		putchar('\n');
+	}
+}
+
 static void print_text(struct lookup *lookup, const struct spf_outcome *outcome)
 {
 	print_steps(lookup, outcome);
@@ -145,16 +203,22 @@ static void print_text(struct lookup *lookup, const struct spf_outcome *outcome)
 	print_line(lookup, "explanation", outcome->explanation);
 	printf("%-12s %u of %d, void %u of %d\n", "lookups", outcome->lookups, SPF_LOOKUPS_MAX, outcome->void_lookups,
 	       SPF_VOID_LOOKUPS_MAX);
+	if (outcome->compared)
+		print_line(lookup, "libspf2", slice_of(spf_result_names[outcome->other_result]));
+	if (outcome->secure)
+		print_line(lookup, "DNSSEC", SLICE("every answer was proved"));
 }
 
 int lookup_spf(struct lookup *lookup)
 {
 	struct spf_request request = {
+	    .engine = lookup->engine,
 	    .helo = lookup->count > 2 ? slice_of(lookup->operands[2]) : SLICE(""),
 	    .receiver = lookup->receiver,
 	    .now_us = clock_wall_us(),
 	};
 	struct spf_outcome outcome;
+	struct spf_survey survey;
 	const char *wrong;
 	int status;
 
@@ -167,9 +231,12 @@ int lookup_spf(struct lookup *lookup)
 	if (status != VERB_OK)
 		return status;
 	spf_check(&request, lookup->budget, lookup->arena, &outcome);
-	if (lookup->json)
-		print_json(lookup, &outcome);
-	else
-		print_text(lookup, &outcome);
+	spf_survey(&request, lookup->budget, lookup->arena, &survey);
+	if (lookup->json) {
+		print_json(lookup, &outcome, &survey);
+		return outcome.result == SPF_PASS ? VERB_OK : VERB_NO;
+	}
+	print_text(lookup, &outcome);
+	print_survey(lookup, &survey);
 	return outcome.result == SPF_PASS ? VERB_OK : VERB_NO;
 }

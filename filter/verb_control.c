@@ -186,6 +186,9 @@ static void status_print(json_t *status)
 	status_print_numbers("verdicts", json_object_get(messages, "verdicts"));
 	printf("%-10s %s\n", "resolver", text_of(resolver, "name"));
 	status_print_numbers("", resolver);
+	if (json_object_get(resolver, "warning"))
+		printf("%-10s %s\n", "warning", text_of(resolver, "warning"));
+	status_print_numbers("spf", json_object_get(status, "spf"));
 }
 
 int verb_status(int argc, char **argv)

@@ -56,6 +56,7 @@ static const char help[] =
     "  --receiver NAME         our own name, for the macro r of explanations; without it: this host's name\n"
     "  --key FILE              dkim: the private key; does the published one belong to it?\n"
     "  --psl                   dmarc: the organization by the public suffix list, not by the walk of RFC 9989\n"
+    "  --engine NAME           evaluate SPF with the engine native (the default), libspf2, or both (compare)\n"
     "  --json                  one JSON object\n"
     "\n"
     "Exit code: 0 when SPF or DMARC passes, when the domain takes mail or has a DMARC policy, when a name leads back,\n"
@@ -196,20 +197,28 @@ static int take_message(struct lookup *lookup, int option, const char *value)
 	return VERB_OK;
 }
 
+static int read_engine(struct lookup *lookup, const char *name)
+{
+	for (unsigned i = 0; spf_engine_names[i]; i++) {
+		if (strcmp(name, spf_engine_names[i]) != 0)
+			continue;
+		lookup->engine = (enum spf_engine)i;
+		if (spf_engine_built(lookup->engine))
+			return VERB_OK;
+		return lookup_usage("--engine %s: this program was built without libspf2", name);
+	}
+	return lookup_usage("--engine %s: it is native, libspf2 or compare", name);
+}
+
 static int parse_options(int argc, char **argv, struct lookup *lookup, bool *help_r)
 {
 	static const struct option known[] = {
-	    {"zone", required_argument, NULL, 'z'},
-	    {"resolver", required_argument, NULL, 'r'},
-	    {"receiver", required_argument, NULL, 'n'},
-	    {"json", no_argument, NULL, 'j'},
-	    {"key", required_argument, NULL, 'k'},
-	    {"psl", no_argument, NULL, 'p'},
-	    {"from", required_argument, NULL, 'f'},
-	    {"spf", required_argument, NULL, 's'},
-	    {"dkim", required_argument, NULL, 'd'},
-	    {"help", no_argument, NULL, 'h'},
-	    {NULL},
+	    {"zone", required_argument, NULL, 'z'},     {"resolver", required_argument, NULL, 'r'},
+	    {"receiver", required_argument, NULL, 'n'}, {"json", no_argument, NULL, 'j'},
+	    {"key", required_argument, NULL, 'k'},      {"psl", no_argument, NULL, 'p'},
+	    {"from", required_argument, NULL, 'f'},     {"spf", required_argument, NULL, 's'},
+	    {"dkim", required_argument, NULL, 'd'},     {"engine", required_argument, NULL, 'e'},
+	    {"help", no_argument, NULL, 'h'},           {NULL},
 	};
 	int c;
 
@@ -228,6 +237,10 @@ static int parse_options(int argc, char **argv, struct lookup *lookup, bool *hel
 			break;
 		case 'k':
 			lookup->key = optarg;
+			break;
+		case 'e':
+			if (read_engine(lookup, optarg) != VERB_OK)
+				return VERB_USAGE;
 			break;
 		case 'j':
 			lookup->json = true;

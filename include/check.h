@@ -12,6 +12,7 @@
 
 #include "dkim.h"
 #include "dmarc.h"
+#include "spf.h"
 
 enum stage { STAGE_CONNECT, STAGE_HELO, STAGE_MAIL, STAGE_RCPT, STAGE_MESSAGE };
 #define STAGE_COUNT 5
@@ -44,6 +45,7 @@ struct value {
 	struct slice text;      /* STRING, DOMAIN; RESULT: the word */
 	struct address address; /* ADDRESS */
 	struct ip ip;           /* IP */
+	bool provisional;       /* it is known better at the message stage and asked for again then */
 };
 
 /* What readers need beyond the envelope: becomes milter negotiation. */
@@ -63,17 +65,14 @@ struct fact {
 	const char *about;                                         /* one line for a person */
 };
 
-struct check {
-	const char *name;
-	const struct fact *facts;                                  /* ends with a fact without a name */
-	void (*hint)(struct view *, enum stage);                   /* start DNS early; never blocks; may be NULL */
-	void (*authres)(struct view *, struct authres *);          /* its clauses, or none; may be NULL */
-	void (*field)(struct view *, const struct header_field *); /* one has arrived: start DNS early; may be NULL */
-	void (*header)(struct view *);    /* the header is complete, the body begins: ask for sinks; may be NULL */
-	const struct check *const *reads; /* other checks whose outcomes its facts are made of; may be NULL */
-};
+/* Is it a server of our own that hands on mail from outside? Unknown: the list cannot be read. */
+enum relay { RELAY_NO, RELAY_YES, RELAY_UNKNOWN };
 
-extern const struct check *const checks[]; /* NULL-terminated */
+/* A list of the policy, as far as checks may ask it. */
+struct address_list {
+	enum relay (*has)(void *list, struct ip); /* NULL: there is no such list */
+	void *list;
+};
 
 /* Gets the body of a message as it comes, chunk by chunk; nothing of it is kept. */
 struct sink {
@@ -102,7 +101,22 @@ struct check_settings {
 	size_t submission_port_count;
 	const struct slice *submission_names; /* values of {daemon_name} */
 	size_t submission_name_count;
+	enum spf_engine spf_engine;
+	struct address_list relays; /* servers of our own that hand on mail from outside */
 };
+
+struct check {
+	const char *name;
+	const struct fact *facts;                                  /* ends with a fact without a name */
+	void (*hint)(struct view *, enum stage);                   /* start DNS early; never blocks; may be NULL */
+	void (*authres)(struct view *, struct authres *);          /* its clauses, or none; may be NULL */
+	void (*field)(struct view *, const struct header_field *); /* one has arrived: start DNS early; may be NULL */
+	void (*header)(struct view *); /* the header is complete, the body begins: ask for sinks; may be NULL */
+	unsigned (*needs)(const struct check_settings *); /* NEED_... beyond those of its facts; may be NULL */
+	const struct check *const *reads; /* other checks whose outcomes its facts are made of; may be NULL */
+};
+
+extern const struct check *const checks[]; /* NULL-terminated */
 
 #define FACT_MAX  128 /* facts of all checks; a test counts them */
 #define CHECK_MAX 32  /* checks; likewise */
@@ -164,7 +178,11 @@ struct slice check_received_spf(struct view *);
  * They live as long as it does. */
 size_t check_dkim_passes(struct view *, const struct slice **domains_r);
 
-/* The kind of traffic (submission before local before inbound); true only once MAIL is known. */
+/* True once SPF was evaluated by both engines and they disagree. */
+bool check_spf_disagrees(struct view *);
+
+/* The kind of traffic (submission before local before inbound; what a relay brings is inbound); true only once MAIL is
+ * known. */
 enum kind kind_of(const struct check_settings *, const struct session *);
 bool client_is_trusted(const struct check_settings *, const struct session *);
 

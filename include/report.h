@@ -79,6 +79,7 @@ struct counters {
 	_Atomic uint64_t sessions, sessions_open, messages, messages_open;
 	_Atomic uint64_t verdicts[7]; /* none (aborted), accept, reject, defer, discard, quarantine */
 	_Atomic uint64_t recipients_refused;
+	_Atomic uint64_t spf_disagreements; /* messages on which the engines of SPF disagreed */
 };
 
 #endif

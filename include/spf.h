@@ -17,7 +17,17 @@ extern const char *const spf_result_names[8]; /* "none" ... NULL */
 #define SPF_LOOKUPS_MAX      10 /* RFC 7208 4.6.4: terms that cause DNS queries */
 #define SPF_VOID_LOOKUPS_MAX 2  /* RFC 7208 4.6.4: more of them are a permerror */
 
+/* Who evaluates. Both are given the same parsed records and the same limits; see filter/README. */
+enum spf_engine {
+	SPF_ENGINE_NATIVE,
+	SPF_ENGINE_LIBSPF2,
+	SPF_ENGINE_COMPARE /* both: the native one decides, and the outcome says what libspf2 would have */
+};
+extern const char *const spf_engine_names[4]; /* "native" "libspf2" "compare" NULL */
+bool spf_engine_built(enum spf_engine);       /* is it part of this program? */
+
 struct spf_request {
+	enum spf_engine engine; /* one that is built */
 	struct ip client;
 	struct slice helo;     /* as the client said it, for %{h} */
 	struct slice local;    /* local part of the identity; "" means "postmaster" (RFC 7208 4.3) */
@@ -56,6 +66,9 @@ struct spf_outcome {
 	struct slice reason;      /* for a person: why temperror, permerror or none; "" otherwise */
 	unsigned lookups;         /* terms that caused DNS queries */
 	unsigned void_lookups;
+	bool secure;   /* DNSSEC proved the record of the domain and every other answer that counted */
+	bool compared; /* SPF_ENGINE_COMPARE: other_result is what libspf2 says */
+	enum spf_result other_result;
 	const struct spf_step *steps;
 	size_t step_count;
 };
@@ -65,6 +78,34 @@ void spf_check(const struct spf_request *, struct dns_budget *, struct arena *, 
 
 /* Starts the first question of a check (the TXT record of `domain`). */
 void spf_hint(struct dns_budget *, struct slice domain);
+
+/* ---- for the owner of a domain ------------------------------------------------------ */
+
+/* One record of the tree of includes and redirects, in the order of a check that no term ends. */
+struct spf_surveyed {
+	unsigned depth; /* 0 for the domain's own */
+	struct slice domain;
+	struct slice record;  /* "" when there is none; any bytes */
+	unsigned strings;     /* that it is cut into */
+	unsigned lookups;     /* its own terms that ask the DNS */
+	struct slice trouble; /* why it cannot be used; "" else */
+};
+
+struct spf_advice {
+	const char *code;  /* "too-many-lookups", "pass-all", "ptr", ...: sekisho(8) has them all */
+	struct slice text; /* for a person, printable ASCII */
+};
+
+struct spf_survey {
+	unsigned lookups, void_lookups; /* of a check that no term ends */
+	const struct spf_surveyed *records;
+	size_t record_count;
+	const struct spf_advice *advice;
+	size_t advice_count;
+};
+
+/* All records of request->domain, whatever the result for the client is. Texts live in the arena and the budget. */
+void spf_survey(const struct spf_request *, struct dns_budget *, struct arena *, struct spf_survey *survey_r);
 
 /* The value of a Received-SPF field (RFC 7208 9.1) for an outcome. */
 struct slice spf_received(const struct spf_request *, const struct spf_outcome *, struct slice sender, struct arena *);

@@ -25,4 +25,15 @@ struct value value_word(const char *word);              /* TYPE_RESULT */
 struct value value_number(int64_t number);
 struct value value_bool(bool);
 
+/* relay.c: who handed the mail to us, or to the relay that gave it to us. */
+struct origin {
+	bool known;   /* ip and helo are the client's */
+	bool pending; /* of a relay's connection before the message stage */
+	struct ip ip;
+	struct slice helo;
+	const char *reason; /* why it is not known */
+};
+struct origin relay_origin(struct view *);
+enum relay relay_of(const struct check_settings *, struct ip client);
+
 #endif

@@ -38,6 +38,8 @@ enum kind kind_of(const struct check_settings *settings, const struct session *s
 {
 	if (is_submission(settings, session))
 		return KIND_SUBMISSION;
+	if (!session->local_program && relay_of(settings, session->client) == RELAY_YES)
+		return KIND_INBOUND;
 	return client_is_trusted(settings, session) ? KIND_LOCAL : KIND_INBOUND;
 }
 

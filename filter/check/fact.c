@@ -76,7 +76,8 @@ struct value fact_get(struct view *view, const struct fact *fact, struct slice a
 		return get_with_argument(view, fact, argument);
 
 	unsigned number = fact_number(fact);
-	if (!memo->values[number]) {
+	bool settled = memo->values[number] && !(memo->values[number]->provisional && view->stage == STAGE_MESSAGE);
+	if (!settled) {
 		struct value *value = arena_alloc(arena, sizeof(*value));
 		*value = fact->get(view, argument);
 		memo->values[number] = value;

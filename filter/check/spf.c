@@ -3,9 +3,18 @@
  *
  * The two identities are evaluated apart. For the null sender MAIL FROM stands for
  * postmaster at the HELO name (RFC 7208 2.4): then both are one.
- * The outcome for HELO belongs to the connection, the one for MAIL FROM to the message.
+ *
+ * The outcome for the client's own HELO belongs to the connection, all others to the message. What comes from a
+ * relay of the site is judged by the address that handed it to the relay (relay.c); that is
+ * known at the message stage, and until then both results are none.
  */
 #include "check_private.h"
+
+/* What is known of one message. */
+struct judged {
+	struct origin origin;
+	const struct spf_outcome *mail, *helo; /* NULL: not asked for yet */
+};
 
 /* The null sender's identity is the HELO name (RFC 7208 2.4). */
 static bool sender_is_null(const struct view *view)
@@ -13,61 +22,89 @@ static bool sender_is_null(const struct view *view)
 	return view->message->sender.valid && view->message->sender.text.n == 0;
 }
 
-static struct spf_request request(struct view *view, bool helo)
+static struct spf_request request(struct view *view, const struct origin *origin, bool helo)
 {
 	const struct address *sender = &view->message->sender;
 
 	return (struct spf_request){
-	    .client = view->session->client,
-	    .helo = view->session->helo,
+	    .engine = view->settings->spf_engine,
+	    .client = origin->ip,
+	    .helo = origin->helo,
 	    .local = helo ? SLICE("postmaster") : sender->local,
-	    .domain = helo ? view->session->helo : sender->domain,
+	    .domain = helo ? origin->helo : sender->domain,
 	    .receiver = view->settings->authserv_id,
 	    .now_us = clock_wall_us(),
 	    .identity_helo = helo,
 	};
 }
 
+/* The message's own; begun anew at the message stage when the origin becomes known only there. */
+static struct judged *judged(struct view *view)
+{
+	void **slot = &view->message_slots[check_number(&check_spf)];
+	struct judged *judged = *slot;
+
+	if (judged && !(judged->origin.pending && view->stage == STAGE_MESSAGE))
+		return judged;
+	judged = arena_alloc(view->message->arena, sizeof(*judged));
+	judged->origin = relay_origin(view);
+	*slot = judged;
+	return judged;
+}
+
+static const struct spf_outcome *evaluate(struct view *view, const struct origin *origin, bool helo)
+{
+	struct spf_outcome *outcome = arena_alloc(view->message->arena, sizeof(*outcome));
+	struct spf_request asked = request(view, origin, helo);
+
+	if (origin->known)
+		spf_check(&asked, view->budget, view->message->arena, outcome);
+	else
+		*outcome = (struct spf_outcome){
+		    .result = SPF_NONE, .domain = asked.domain, .reason = slice_of(origin->reason)};
+	return outcome;
+}
+
 /* Only what the facts show is kept for the whole session; the rest goes with the message. */
+static const struct spf_outcome *keep(const struct spf_outcome *outcome, struct arena *arena)
+{
+	struct spf_outcome *kept = arena_alloc(arena, sizeof(*kept));
+
+	*kept = *outcome;
+	kept->domain = arena_copy(arena, outcome->domain);
+	kept->mechanism = arena_copy(arena, outcome->mechanism);
+	kept->explanation = arena_copy(arena, outcome->explanation);
+	kept->reason = arena_copy(arena, outcome->reason);
+	kept->steps = NULL;
+	kept->step_count = 0;
+	return kept;
+}
+
 static const struct spf_outcome *helo_outcome(struct view *view)
 {
 	void **slot = &view->connection_slots[check_number(&check_spf)];
-	struct arena *arena = view->session->arena;
-	struct spf_outcome outcome;
+	struct judged *known = judged(view);
+	bool direct = known->origin.known && known->origin.helo.p == view->session->helo.p;
 
-	if (*slot)
-		return *slot;
-	struct spf_request helo = request(view, true);
-	spf_check(&helo, view->budget, view->message->arena, &outcome);
-
-	struct spf_outcome *kept = arena_alloc(arena, sizeof(*kept));
-	*kept = (struct spf_outcome){
-	    .result = outcome.result,
-	    .domain = arena_copy(arena, outcome.domain),
-	    .mechanism = arena_copy(arena, outcome.mechanism),
-	    .explanation = arena_copy(arena, outcome.explanation),
-	    .reason = arena_copy(arena, outcome.reason),
-	    .lookups = outcome.lookups,
-	    .void_lookups = outcome.void_lookups,
-	};
-	*slot = kept;
-	return kept;
+	if (!known->helo && direct && *slot)
+		known->helo = *slot;
+	if (known->helo)
+		return known->helo;
+	known->helo = evaluate(view, &known->origin, true);
+	if (direct)
+		*slot = (void *)keep(known->helo, view->session->arena);
+	return known->helo;
 }
 
 static const struct spf_outcome *mail_outcome(struct view *view)
 {
-	void **slot = &view->message_slots[check_number(&check_spf)];
+	struct judged *known = judged(view);
 
-	if (*slot)
-		return *slot;
 	if (sender_is_null(view))
 		return helo_outcome(view);
-
-	struct spf_outcome *outcome = arena_alloc(view->message->arena, sizeof(*outcome));
-	struct spf_request mail = request(view, false);
-	spf_check(&mail, view->budget, view->message->arena, outcome);
-	*slot = outcome;
-	return outcome;
+	if (!known->mail)
+		known->mail = evaluate(view, &known->origin, false);
+	return known->mail;
 }
 
 const struct spf_outcome *check_spf_outcome(struct view *view)
@@ -75,50 +112,145 @@ const struct spf_outcome *check_spf_outcome(struct view *view)
 	return mail_outcome(view);
 }
 
-static struct value get_spf(struct view *view, struct slice argument)
+/* ---- facts: each for MAIL FROM and for HELO ------------------------------------------- */
+
+static struct value settle(struct view *view, struct value value)
 {
-	(void)argument;
-	return value_word(spf_result_names[mail_outcome(view)->result]);
+	value.provisional = judged(view)->origin.pending;
+	return value;
 }
 
-static struct value get_domain(struct view *view, struct slice argument)
+static struct value result_of(struct view *view, const struct spf_outcome *outcome)
 {
-	(void)argument;
-	return value_text(TYPE_DOMAIN, mail_outcome(view)->domain);
+	return settle(view, value_word(spf_result_names[outcome->result]));
+}
+
+static struct value domain_of(struct view *view, const struct spf_outcome *outcome)
+{
+	return settle(view, value_text(TYPE_DOMAIN, outcome->domain));
+}
+
+static struct value mechanism_of(struct view *view, const struct spf_outcome *outcome)
+{
+	return settle(view, value_text(TYPE_STRING, outcome->mechanism));
+}
+
+static struct value reason_of(struct view *view, const struct spf_outcome *outcome)
+{
+	return settle(view, value_text(TYPE_STRING, outcome->reason));
+}
+
+static struct value lookups_of(struct view *view, const struct spf_outcome *outcome)
+{
+	return settle(view, value_number(outcome->lookups));
 }
 
 /* The domain's own words; a fail of a domain that has none is explained by us (RFC 7208 8.4). */
-static struct value get_explanation(struct view *view, struct slice argument)
+static struct value explanation_of(struct view *view, const struct spf_outcome *outcome)
 {
-	const struct spf_outcome *outcome = mail_outcome(view);
 	char buffer[IP_TEXT];
 
-	(void)argument;
 	if (outcome->explanation.n || outcome->result != SPF_FAIL)
-		return value_text(TYPE_STRING, outcome->explanation);
-	return value_text(TYPE_STRING, arena_printf(view->message->arena, "%.*s may not send mail for %.*s",
-						    SLICE_ARGS(ip_print(view->session->client, buffer)),
-						    SLICE_ARGS(outcome->domain)));
+		return settle(view, value_text(TYPE_STRING, outcome->explanation));
+	return settle(view,
+		      value_text(TYPE_STRING, arena_printf(view->message->arena, "%.*s may not send mail for %.*s",
+							   SLICE_ARGS(ip_print(judged(view)->origin.ip, buffer)),
+							   SLICE_ARGS(outcome->domain))));
 }
 
-static struct value get_helo(struct view *view, struct slice argument)
+static struct value secure_of(struct view *view, const struct spf_outcome *outcome)
 {
+	return settle(view, value_bool(outcome->secure));
+}
+
+/* The address that was judged: the client's, or the one that a relay took the mail from. */
+static struct value client_of(struct view *view, const struct spf_outcome *outcome)
+{
+	const struct origin *origin = &judged(view)->origin;
+
+	(void)outcome;
+	if (!origin->known || !origin->ip.family)
+		return settle(view, value_absent(TYPE_IP));
+	return settle(view, (struct value){.state = VALUE_SET, .type = TYPE_IP, .ip = origin->ip});
+}
+
+#define GET(name, whose, what)                                                                                         \
+	static struct value name(struct view *view, struct slice argument)                                             \
+	{                                                                                                              \
+		(void)argument;                                                                                        \
+		return what(view, whose(view));                                                                        \
+	}
+GET(get_result, mail_outcome, result_of)
+GET(get_domain, mail_outcome, domain_of)
+GET(get_mechanism, mail_outcome, mechanism_of)
+GET(get_explanation, mail_outcome, explanation_of)
+GET(get_reason, mail_outcome, reason_of)
+GET(get_lookups, mail_outcome, lookups_of)
+GET(get_secure, mail_outcome, secure_of)
+GET(get_client, mail_outcome, client_of)
+GET(get_helo, helo_outcome, result_of)
+GET(get_helo_domain, helo_outcome, domain_of)
+GET(get_helo_mechanism, helo_outcome, mechanism_of)
+GET(get_helo_explanation, helo_outcome, explanation_of)
+GET(get_helo_reason, helo_outcome, reason_of)
+GET(get_helo_lookups, helo_outcome, lookups_of)
+GET(get_helo_secure, helo_outcome, secure_of)
+
+/* ---- both engines --------------------------------------------------------------------- */
+
+static void add_disagreement(struct text *text, const char *identity, const struct spf_outcome *outcome)
+{
+	if (!outcome || !outcome->compared || outcome->result == outcome->other_result)
+		return;
+	text_printf(text, "%s%s: native %s, libspf2 %s", text->n ? "; " : "", identity,
+		    spf_result_names[outcome->result], spf_result_names[outcome->other_result]);
+}
+
+/* Of what was evaluated: it asks for nothing by itself. */
+static struct value get_disagreement(struct view *view, struct slice argument)
+{
+	const struct judged *known = view->message_slots[check_number(&check_spf)];
+	struct text text;
+
 	(void)argument;
-	return value_word(spf_result_names[helo_outcome(view)->result]);
+	if (!known)
+		return value_absent(TYPE_STRING);
+	text_init(&text, view->message->arena, 200);
+	add_disagreement(&text, "mailfrom", known->mail);
+	add_disagreement(&text, "helo", known->helo);
+	return settle(view, value_text(TYPE_STRING, text_slice(&text)));
+}
+
+bool check_spf_disagrees(struct view *view)
+{
+	if (view->settings->spf_engine != SPF_ENGINE_COMPARE)
+		return false;
+	return fact_get(view, fact_find(SLICE("spf.disagreement")), SLICE("")).state == VALUE_SET;
+}
+
+/* ---- the check ------------------------------------------------------------------------------ */
+
+static unsigned needs(const struct check_settings *settings)
+{
+	return settings->relays.has ? NEED_HEADERS : 0;
 }
 
 static void hint(struct view *view, enum stage stage)
 {
-	if (stage == STAGE_HELO)
+	if (stage == STAGE_HELO && relay_of(view->settings, view->session->client) == RELAY_NO)
 		spf_hint(view->budget, view->session->helo);
 	if (stage == STAGE_MAIL && view->message->sender.domain.n)
 		spf_hint(view->budget, view->message->sender.domain);
 }
 
-static void clause(struct authres *field, const struct spf_outcome *outcome, struct slice property, struct slice value)
+static void clause(struct view *view, struct authres *field, const struct spf_outcome *outcome, struct slice property,
+		   struct slice value)
 {
+	bool says_why =
+	    outcome->result == SPF_TEMPERROR || outcome->result == SPF_PERMERROR || !judged(view)->origin.known;
+
 	authres_method(field, SLICE("spf"), slice_of(spf_result_names[outcome->result]));
-	if (outcome->result == SPF_TEMPERROR || outcome->result == SPF_PERMERROR)
+	if (says_why)
 		authres_reason(field, outcome->reason);
 	if (value.n)
 		authres_property(field, SLICE("smtp"), property, value);
@@ -128,33 +260,61 @@ static void clause(struct authres *field, const struct spf_outcome *outcome, str
 static void authres(struct view *view, struct authres *field)
 {
 	const struct address *sender = &view->message->sender;
+	const struct origin *origin = &judged(view)->origin;
 
 	if (view->kind != KIND_INBOUND)
 		return;
 	if (sender->text.n)
-		clause(field, mail_outcome(view), SLICE("mailfrom"), sender->text);
+		clause(view, field, mail_outcome(view), SLICE("mailfrom"), sender->text);
 	if (view->session->helo.n)
-		clause(field, helo_outcome(view), SLICE("helo"), view->session->helo);
+		clause(view, field, helo_outcome(view), SLICE("helo"),
+		       origin->known ? origin->helo : view->session->helo);
 }
 
+/* What was not evaluated has no such field. */
 struct slice check_received_spf(struct view *view)
 {
-	struct spf_request identity = request(view, sender_is_null(view));
+	const struct origin *origin = &judged(view)->origin;
+	struct spf_request identity = request(view, origin, sender_is_null(view));
 
-	if (view->kind != KIND_INBOUND)
+	if (view->kind != KIND_INBOUND || !origin->known)
 		return SLICE("");
 	return spf_received(&identity, mail_outcome(view), view->message->sender.text, view->message->arena);
 }
 
 static const struct fact facts[] = {
-    {"spf", TYPE_RESULT, false, SCOPE_MESSAGE, STAGE_MAIL, 0, spf_result_names, get_spf,
+    {"spf", TYPE_RESULT, false, SCOPE_MESSAGE, STAGE_MAIL, 0, spf_result_names, get_result,
      "SPF result of MAIL FROM (of HELO for the null sender)"},
     {"spf.domain", TYPE_DOMAIN, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_domain, "the domain that was asked"},
+    {"spf.mechanism", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_mechanism,
+     "the term of its record that matched"},
     {"spf.explanation", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_explanation,
      "why SPF failed, in the words of the domain if it has some"},
-    {"spf.helo", TYPE_RESULT, false, SCOPE_CONNECTION, STAGE_HELO, 0, spf_result_names, get_helo,
+    {"spf.reason", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_reason,
+     "why the result is none, temperror or permerror"},
+    {"spf.lookups", TYPE_NUMBER, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_lookups,
+     "terms that asked the DNS, of 10 at most"},
+    {"spf.secure", TYPE_BOOL, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_secure,
+     "DNSSEC proved every answer that the result rests on"},
+    {"spf.client", TYPE_IP, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_client,
+     "the address that was judged: the client's, or whose mail a relay handed on"},
+    {"spf.helo", TYPE_RESULT, false, SCOPE_MESSAGE, STAGE_HELO, 0, spf_result_names, get_helo,
      "SPF result of the HELO name"},
+    {"spf.helo.domain", TYPE_DOMAIN, false, SCOPE_MESSAGE, STAGE_HELO, 0, NULL, get_helo_domain,
+     "the HELO name as it was asked"},
+    {"spf.helo.mechanism", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_HELO, 0, NULL, get_helo_mechanism,
+     "the term of its record that matched"},
+    {"spf.helo.explanation", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_HELO, 0, NULL, get_helo_explanation,
+     "why its SPF failed"},
+    {"spf.helo.reason", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_HELO, 0, NULL, get_helo_reason,
+     "why its result is none, temperror or permerror"},
+    {"spf.helo.lookups", TYPE_NUMBER, false, SCOPE_MESSAGE, STAGE_HELO, 0, NULL, get_helo_lookups,
+     "terms that asked the DNS, of 10 at most"},
+    {"spf.helo.secure", TYPE_BOOL, false, SCOPE_MESSAGE, STAGE_HELO, 0, NULL, get_helo_secure,
+     "DNSSEC proved every answer that its result rests on"},
+    {"spf.disagreement", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_disagreement,
+     "with spf { engine compare }: what the two engines say where they differ"},
     {NULL},
 };
 
-const struct check check_spf = {"spf", facts, hint, authres};
+const struct check check_spf = {.name = "spf", .facts = facts, .needs = needs, .hint = hint, .authres = authres};

@@ -162,6 +162,8 @@ void message_finish(struct gate *gate, enum verdict verdict)
 	record_session(gate);
 	record_recipients(gate);
 	record_decision(gate, verdict);
+	if (check_spf_disagrees(&gate->view)) /* the fact is then among those that are recorded */
+		counters->spf_disagreements++;
 	record_facts(gate);
 	record_notes(gate);
 	record->dns_us = dns_budget_waited_us(gate->budget);

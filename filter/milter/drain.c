@@ -22,6 +22,7 @@ struct keeper {
 	struct daemon *daemon;
 	bool draining;
 	int64_t drain_until, quiet_since, refresh_at;
+	const struct resolver *warned; /* what its resolver has to say was said; only compared */
 };
 
 void daemon_post(struct daemon *daemon, unsigned events)
@@ -54,6 +55,17 @@ static void list_report(void *context, const char *line)
 	report_line(context, "warning", "%s", line);
 }
 
+/* Found out in the background after the start, or after a reload: said once. */
+static void keeper_warn(struct keeper *keeper, const struct resolver *resolver)
+{
+	const char *warning = resolver == keeper->warned ? NULL : resolver_warning(resolver);
+
+	if (!warning)
+		return;
+	keeper->warned = resolver;
+	report_line(keeper->daemon->report, "warning", "resolver %s: %s", resolver_name(resolver), warning);
+}
+
 static void keeper_refresh(struct keeper *keeper)
 {
 	struct engine *engine;
@@ -62,6 +74,7 @@ static void keeper_refresh(struct keeper *keeper)
 		return;
 	engine = daemon_engine(keeper->daemon);
 	policy_refresh_lists(engine_policy(engine), list_report, keeper->daemon->report);
+	keeper_warn(keeper, engine_resolver(engine));
 	engine_release(engine);
 	keeper->refresh_at = clock_us() + TICK_US;
 }

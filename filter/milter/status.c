@@ -27,29 +27,34 @@ static json_t *status_verdicts(const struct counters *counters)
 
 static json_t *status_resolver(const struct resolver *resolver)
 {
+	const char *warning = resolver_warning(resolver);
 	struct resolver_counters c;
+	json_t *object;
 
 	resolver_counters(resolver, &c);
-	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "name", resolver_name(resolver), "questions",
-			 (json_int_t)c.questions, "cache-hits", (json_int_t)c.cache_hits, "joined",
-			 (json_int_t)c.joined, "asked", (json_int_t)c.asked, "temporary-failures",
-			 (json_int_t)c.tempfails, "timeouts", (json_int_t)c.timeouts, "stale", (json_int_t)c.stale,
-			 "cache-entries", (json_int_t)c.cache_entries);
+	object = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "name", resolver_name(resolver),
+			   "questions", (json_int_t)c.questions, "cache-hits", (json_int_t)c.cache_hits, "joined",
+			   (json_int_t)c.joined, "asked", (json_int_t)c.asked, "temporary-failures",
+			   (json_int_t)c.tempfails, "timeouts", (json_int_t)c.timeouts, "stale", (json_int_t)c.stale,
+			   "cache-entries", (json_int_t)c.cache_entries);
+	if (warning)
+		json_object_set_new(object, "warning", json_string(warning));
+	return object;
 }
 
 json_t *daemon_status(struct daemon *daemon)
 {
 	struct engine *engine = daemon_engine(daemon);
 	const struct counters *c = &daemon->counters;
-	json_t *object =
-	    json_pack("{s:b, s:s, s:I, s:I, s:o, s:o, s:{s:I, s:I}, s:{s:I, s:I, s:o, s:I}, s:o}", "ok", 1, "version",
-		      PACKAGE_VERSION, "pid", (json_int_t)getpid(), "uptime",
-		      (json_int_t)((clock_us() - daemon->started_us) / 1000000), "listen",
-		      json_text(daemon->startup.listen.address), "policy", status_policy(engine_policy(engine)),
-		      "sessions", "open", (json_int_t)c->sessions_open, "total", (json_int_t)c->sessions, "messages",
-		      "open", (json_int_t)c->messages_open, "total", (json_int_t)c->messages, "verdicts",
-		      status_verdicts(c), "recipients-refused", (json_int_t)c->recipients_refused, "resolver",
-		      status_resolver(engine_resolver(engine)));
+	json_t *object = json_pack(
+	    "{s:b, s:s, s:I, s:I, s:o, s:o, s:{s:I, s:I}, s:{s:I, s:I, s:o, s:I}, s:{s:I}, s:o}", "ok", 1, "version",
+	    PACKAGE_VERSION, "pid", (json_int_t)getpid(), "uptime",
+	    (json_int_t)((clock_us() - daemon->started_us) / 1000000), "listen",
+	    json_text(daemon->startup.listen.address), "policy", status_policy(engine_policy(engine)), "sessions",
+	    "open", (json_int_t)c->sessions_open, "total", (json_int_t)c->sessions, "messages", "open",
+	    (json_int_t)c->messages_open, "total", (json_int_t)c->messages, "verdicts", status_verdicts(c),
+	    "recipients-refused", (json_int_t)c->recipients_refused, "spf", "disagreements",
+	    (json_int_t)c->spf_disagreements, "resolver", status_resolver(engine_resolver(engine)));
 
 	engine_release(engine);
 	return object;

@@ -126,6 +126,7 @@ void policy_add_list(struct policy *, struct list *);
 void policy_add_regex(struct policy *, struct regex *);
 
 #define OWNERS "owners" /* the list behind `owned by` */
+#define RELAYS "relays" /* the list of servers whose mail SPF judges by where they have it from */
 
 /* ---- expressions (regex.c) ------------------------------------------------------ */
 

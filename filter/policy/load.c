@@ -135,6 +135,15 @@ static void add_indirect_readers(struct policy *policy)
 				policy->uses[kind][check_number(*read)] |= policy->uses[kind][i];
 }
 
+/* What a check needs that somebody reads, whichever of its facts. */
+static void add_needs(struct policy *policy)
+{
+	for (unsigned i = 0; checks[i]; i++)
+		for (unsigned kind = 0; checks[i]->needs && kind < KIND_COUNT; kind++)
+			if (policy->uses[kind][i])
+				policy->needs |= checks[i]->needs(&policy->settings.check);
+}
+
 /* ---- loading ----------------------------------------------------------------------------------------- */
 
 static void load_lists(struct compiler *compiler, const struct policy *old)
@@ -209,6 +218,7 @@ static void compile_file(struct compiler *compiler, struct slice text, const str
 	compile_policies(compiler, &file);
 	add_readers(compiler->policy);
 	add_indirect_readers(compiler->policy);
+	add_needs(compiler->policy);
 	load_lists(compiler, old);
 	arena_free(scratch);
 }

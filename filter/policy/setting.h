@@ -45,6 +45,7 @@ int setting_read_dkim(struct setting_reader *);
 int setting_read_sign(struct setting_reader *);
 int setting_read_sign_table(struct setting_reader *);
 int setting_read_dmarc(struct setting_reader *);
+int setting_read_spf(struct setting_reader *);
 
 /* Ports are 1 to 65535. 0, or -1. */
 int port_parse(struct slice text, unsigned *port_r);

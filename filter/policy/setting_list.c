@@ -36,6 +36,22 @@ static int read_on_failure(struct setting_reader *reader, const struct word *wor
 	return 0;
 }
 
+/* A list as checks may ask it. */
+static enum relay has_client(void *list, struct ip client)
+{
+	struct value value = {.state = VALUE_SET, .type = TYPE_IP, .ip = client};
+
+	switch (list_has(list, &value)) {
+	case TRUTH_TRUE:
+		return RELAY_YES;
+	case TRUTH_FALSE:
+		return RELAY_NO;
+	case TRUTH_UNKNOWN:
+		break;
+	}
+	return RELAY_UNKNOWN;
+}
+
 int setting_read_list(struct setting_reader *reader)
 {
 	const struct words *values = &reader->said->values;
@@ -68,5 +84,7 @@ int setting_read_list(struct setting_reader *reader)
 	list->line = reader->said->name.place.line;
 	list->column = reader->said->name.place.column;
 	policy_add_list(policy, list);
+	if (slice_equal(name, SLICE(RELAYS)))
+		reader->settings->check.relays = (struct address_list){has_client, list};
 	return 0;
 }

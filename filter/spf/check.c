@@ -10,6 +10,15 @@
 #include "mail.h"
 
 const char *const spf_result_names[] = {"none", "neutral", "pass", "fail", "softfail", "temperror", "permerror", NULL};
+const char *const spf_engine_names[] = {"native", "libspf2", "compare", NULL};
+
+const struct dns_answer *spf_ask(struct spf_run *run, struct slice name, enum dns_type type)
+{
+	const struct dns_answer *answer = dns_ask(run->budget, name, type);
+
+	run->insecure = run->insecure || !answer->secure;
+	return answer;
+}
 
 /* RFC 7208 4.3: a domain that is no name, or a single word, has no record. */
 static bool is_full_domain(struct slice domain)
@@ -36,15 +45,14 @@ static enum spf_result record_missing(struct spf_run *run, struct spf_frame *fra
 	return record_unusable(run, frame, SPF_NONE, SLICE(""), why);
 }
 
-/* RFC 7208 4.4, 4.5. SPF_PASS: the frame has a record that can be evaluated. */
-static enum spf_result record_fetch(struct spf_run *run, struct spf_frame *frame)
+enum spf_result spf_record_fetch(struct spf_run *run, struct spf_frame *frame)
 {
 	const struct dns_answer *answer;
 	const struct spf_record *record;
 
 	if (!is_full_domain(frame->domain))
 		return record_unusable(run, frame, SPF_NONE, SLICE(""), SLICE("that is no full domain name"));
-	answer = dns_ask(run->budget, frame->domain, DNS_TXT);
+	answer = spf_ask(run, frame->domain, DNS_TXT);
 	if (answer->status == DNS_TEMPFAIL)
 		return record_unusable(run, frame, SPF_TEMPERROR, SLICE(""), spf_note_answer(answer, run->arena));
 	if (answer->status == DNS_NXDOMAIN)
@@ -115,7 +123,7 @@ static bool redirect_follow(struct spf_run *run, struct spf_frame *frame)
 enum spf_result spf_check_domain(struct spf_run *run, struct slice domain, unsigned depth, struct spf_match *match_r)
 {
 	struct spf_frame frame = {.domain = domain, .depth = depth};
-	enum spf_result result = record_fetch(run, &frame);
+	enum spf_result result = spf_record_fetch(run, &frame);
 
 	*match_r = (struct spf_match){.term = SLICE("")};
 	if (result != SPF_PASS)
@@ -127,7 +135,7 @@ enum spf_result spf_check_domain(struct spf_run *run, struct slice domain, unsig
 			break;
 		if (!redirect_follow(run, &frame))
 			return SPF_PERMERROR;
-		result = record_fetch(run, &frame);
+		result = spf_record_fetch(run, &frame);
 		if (result != SPF_PASS)
 			return result == SPF_NONE ? SPF_PERMERROR : result; /* RFC 7208 6.1 */
 	}
@@ -135,8 +143,7 @@ enum spf_result spf_check_domain(struct spf_run *run, struct slice domain, unsig
 	return SPF_NEUTRAL;
 }
 
-/* The domain as it is asked for; U-labels as A-labels (RFC 8616 4). "" when it is none. */
-static struct slice identity_domain(struct slice domain, struct arena *arena)
+struct slice spf_identity_domain(struct slice domain, struct arena *arena)
 {
 	bool ascii = true, valid;
 
@@ -173,20 +180,26 @@ static bool decided_at_once(struct spf_run *run)
 	return run->reason.n > 0;
 }
 
-void spf_check(const struct spf_request *request, struct dns_budget *budget, struct arena *arena,
-	       struct spf_outcome *outcome_r)
+/* One engine; an identity that needs no question gets its result without either. */
+static void check_by(enum spf_engine engine, const struct spf_request *request, struct dns_budget *budget,
+		     struct arena *arena, struct spf_outcome *outcome_r)
 {
 	struct spf_run run = {.request = request, .budget = budget, .arena = arena, .reason = SLICE("")};
 	struct spf_match match = {.term = SLICE("")};
 	enum spf_result result = SPF_NONE;
 
-	run.identity = identity_domain(request->domain, arena);
-	if (!decided_at_once(&run))
+	run.identity = spf_identity_domain(request->domain, arena);
+	if (decided_at_once(&run))
+		run.insecure = true;
+	else if (engine == SPF_ENGINE_LIBSPF2)
+		result = spf_libspf2_check(&run, &match);
+	else
 		result = spf_check_domain(&run, run.identity, 0, &match);
 	*outcome_r = (struct spf_outcome){
 	    .result = result,
 	    .domain = run.identity.n ? run.identity : arena_copy(arena, slice_head(request->domain, SPF_NAME_MAX)),
 	    .mechanism = match.term,
+	    .secure = !run.insecure,
 	    .explanation = result == SPF_FAIL ? spf_explain(&run, &match) : SLICE(""),
 	    .reason = run.reason,
 	    .lookups = run.lookups,
@@ -194,6 +207,26 @@ void spf_check(const struct spf_request *request, struct dns_budget *budget, str
 	    .steps = run.steps,
 	    .step_count = run.step_count,
 	};
+}
+
+bool spf_engine_built(enum spf_engine engine)
+{
+	return engine == SPF_ENGINE_NATIVE || spf_libspf2_built;
+}
+
+void spf_check(const struct spf_request *request, struct dns_budget *budget, struct arena *arena,
+	       struct spf_outcome *outcome_r)
+{
+	struct spf_outcome other;
+
+	if (request->engine != SPF_ENGINE_COMPARE) {
+		check_by(request->engine, request, budget, arena, outcome_r);
+		return;
+	}
+	check_by(SPF_ENGINE_NATIVE, request, budget, arena, outcome_r);
+	check_by(SPF_ENGINE_LIBSPF2, request, budget, arena, &other);
+	outcome_r->compared = true;
+	outcome_r->other_result = other.result;
 }
 
 void spf_hint(struct dns_budget *budget, struct slice domain)

@@ -31,6 +31,11 @@ bool spf_count_lookup(struct spf_run *run)
 	return true;
 }
 
+bool spf_count_void(struct spf_run *run)
+{
+	return ++run->void_lookups <= SPF_VOID_LOOKUPS_MAX;
+}
+
 /* Counts the term and finds its domain; other than SPF_MATCH: there is nothing to ask. */
 static enum spf_matched target_open(struct attempt *at)
 {
@@ -50,7 +55,7 @@ static enum spf_matched target_open(struct attempt *at)
 static enum spf_matched ask(struct attempt *at, struct slice name, enum dns_type type,
 			    const struct dns_answer **answer_r)
 {
-	const struct dns_answer *answer = dns_ask(at->run->budget, name, type);
+	const struct dns_answer *answer = spf_ask(at->run, name, type);
 
 	*answer_r = answer;
 	if (answer->status == DNS_OK)
@@ -58,7 +63,7 @@ static enum spf_matched ask(struct attempt *at, struct slice name, enum dns_type
 	at->note = spf_note_answer(answer, at->run->arena);
 	if (answer->status == DNS_TEMPFAIL)
 		return SPF_TEMPORARY;
-	if (++at->run->void_lookups > SPF_VOID_LOOKUPS_MAX)
+	if (!spf_count_void(at->run))
 		return give_up(at, SPF_PERMANENT, SLICE("more than 2 terms ask for names that are not there"));
 	return SPF_NO_MATCH;
 }
@@ -125,7 +130,7 @@ static enum spf_matched match_host(struct attempt *at, struct slice host, struct
 
 	if (host.n == 0) /* RFC 7505: the root is no host */
 		return SPF_NO_MATCH;
-	answer = dns_ask(at->run->budget, host, address_type(at));
+	answer = spf_ask(at->run, host, address_type(at));
 	text_add(note, note->n ? SLICE(", ") : SLICE(""));
 	text_add(note, host);
 	text_add(note, answer->status == DNS_OK ? SLICE(" ") : SLICE(": "));
@@ -169,7 +174,7 @@ static enum spf_matched names_trouble(struct attempt *at, const struct dns_answe
 /* Does a name lead back to the client? */
 static enum spf_matched match_name(struct attempt *at, struct slice name)
 {
-	const struct dns_answer *answer = dns_ask(at->run->budget, name, address_type(at));
+	const struct dns_answer *answer = spf_ask(at->run, name, address_type(at));
 
 	if (answer->status == DNS_TEMPFAIL)
 		return names_trouble(at, answer);

@@ -121,6 +121,7 @@ struct spf_run {
 	bool local_ascii;   /* known when values_ready */
 	bool names_counted; /* %{p} asks the DNS once for a check */
 	unsigned lookups, void_lookups;
+	bool insecure; /* an answer that counted was not proved by DNSSEC */
 	struct slice reason;
 	struct spf_step *steps;
 	size_t step_count, step_room;
@@ -142,8 +143,36 @@ enum spf_matched { SPF_NO_MATCH, SPF_MATCH, SPF_TEMPORARY, SPF_PERMANENT, SPF_NO
 /* RFC 7208 4: the result for a domain. */
 enum spf_result spf_check_domain(struct spf_run *, struct slice domain, unsigned depth, struct spf_match *match_r);
 
-/* RFC 7208 4.6.4: one more term that asks the DNS; false when it is one too many. */
+/* A domain as it is asked for; U-labels as A-labels (RFC 8616 4). "" when it is none. */
+struct slice spf_identity_domain(struct slice domain, struct arena *);
+
+/* RFC 7208 4.4, 4.5: the record of frame->domain. SPF_PASS: it can be evaluated; else the result for that domain. */
+enum spf_result spf_record_fetch(struct spf_run *, struct spf_frame *);
+
+/* RFC 7208 4.6.4: one more term that asks the DNS, or whose answer is void; false when it is one too many. */
 bool spf_count_lookup(struct spf_run *);
+bool spf_count_void(struct spf_run *);
+
+/* Every question of a check goes this way. */
+const struct dns_answer *spf_ask(struct spf_run *, struct slice name, enum dns_type);
+
+/* libspf2.c, or libspf2_absent.c: the identity's domain by the other engine. */
+extern const bool spf_libspf2_built;
+enum spf_result spf_libspf2_check(struct spf_run *, struct spf_match *match_r);
+
+/* canonical.c: what libspf2 is given in place of a record. */
+#define SPF_CANONICAL_MAX   600 /* bytes; they compile to 480 at most, and libspf2 cuts at 511 without a word */
+#define SPF_CANONICAL_TERMS (SPF_LOOKUPS_MAX + 1) /* that ask the DNS: the last of them is one too many in any case */
+
+struct slice spf_canonical(const struct spf_run *, const struct spf_frame *, unsigned frame_number);
+
+/* The aliases in it. The term or host that a name stands for; false: it is no alias. */
+#define SPF_ALIAS_REDIRECT 9999 /* in place of the number of a term */
+struct spf_alias {
+	unsigned frame, term, host; /* host: from 1; 0: the name is the term's own */
+	bool reached;               /* the mark in front of a term that asks by no name of its own */
+};
+bool spf_alias_parse(const char *name, struct spf_alias *alias_r);
 
 /* mechanism.c: does the term match? Adds its step. */
 enum spf_matched spf_mechanism_match(struct spf_run *, struct spf_frame *, const struct spf_term *);

@@ -76,7 +76,7 @@ static int closeness(struct slice name, struct slice domain)
 static struct slice client_name(struct spf_run *run, struct slice domain)
 {
 	struct ip client = run->request->client;
-	const struct dns_answer *ptr = dns_ask(run->budget, dns_reverse_name(client, run->arena), DNS_PTR);
+	const struct dns_answer *ptr = spf_ask(run, dns_reverse_name(client, run->arena), DNS_PTR);
 
 	for (int near = 2; near >= 0; near--)
 		for (size_t i = 0; i < ptr->count && i < DNS_PTR_NAMES_MAX; i++) {

@@ -90,6 +90,23 @@ static void check_field(struct slice field)
 	}
 }
 
+/* The other engine, if it is there, comes to the same. */
+static void check_other(struct spf_request request, struct dns_budget *budget, struct arena *arena,
+			const struct spf_outcome *native)
+{
+	struct spf_outcome other;
+
+	request.engine = SPF_ENGINE_LIBSPF2;
+	if (!spf_engine_built(request.engine))
+		return;
+	spf_check(&request, budget, arena, &other);
+	must(other.result == native->result);
+	must(other.lookups == native->lookups);
+	must(other.void_lookups == native->void_lookups);
+	must(slice_equal(other.mechanism, native->mechanism));
+	must(slice_equal(other.explanation, native->explanation));
+}
+
 static void check(const struct spf_request *request, struct slice zone, struct slice sender, struct arena *arena)
 {
 	struct spf_outcome outcome;
@@ -113,6 +130,7 @@ static void check(const struct spf_request *request, struct slice zone, struct s
 	must_be_printable(outcome.mechanism);
 	must_be_printable(outcome.reason);
 	check_field(spf_received(request, &outcome, sender, arena));
+	check_other(*request, budget, arena, &outcome);
 	dns_budget_close(budget);
 	resolver_release(resolver);
 }

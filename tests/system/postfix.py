@@ -84,6 +84,10 @@ MASTER = """\
 465 inet n - n - - smtpd -o syslog_name=postfix/smtps
   -o smtpd_tls_wrappermode=yes -o smtpd_tls_security_level=encrypt
   -o milter_macro_daemon_name=SMTPS
+2527 inet n - n - - smtpd -o syslog_name=postfix/relay -o smtpd_milters= -o myhostname=mx2.example.org
+  -o content_filter=onward:[{address}]:25 -o receive_override_options=no_milters
+onward unix - - n - - smtp -o myhostname=mx2.example.org -o smtp_bind_address={address}
+  -o inet_interfaces=127.0.0.1
 2526 inet n - n - - smtpd -o syslog_name=postfix/unix -o smtpd_milters=unix:{unix}
 pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
@@ -121,7 +125,8 @@ class Postfix(Mta):
     name = "postfix"
     address = space.POSTFIX
     address6 = space.POSTFIX6
-    ports = dict(Mta.ports, unix=2526)  # its milter is behind self.unix
+    ports = dict(Mta.ports, unix=2526,  # its milter is behind self.unix
+                 relay=2527)        # no milter: hands on to port 25, as a secondary MX does
 
     def __init__(self, directory, milter="inet:127.0.0.1:8891"):
         self.d = directory
@@ -159,7 +164,7 @@ class Postfix(Mta):
         os.chmod(self.d + "/conf/sasl/sasldb2", 0o640)
         self.write("conf/main.cf", MAIN.format(d=self.d, address=self.address, address6=self.address6, cert=cert, key=key,
                                                milter=self.milter, uid=nobody.pw_uid, gid=nobody.pw_gid))
-        self.write("conf/master.cf", MASTER.format(unix=self.unix))
+        self.write("conf/master.cf", MASTER.format(unix=self.unix, address=self.address))
         for name in ("main.cf", "master.cf"):  # files younger than two seconds make Postfix doze
             path = os.path.join(self.d, "conf", name)
             old = os.stat(path).st_mtime - 60

@@ -89,6 +89,17 @@ def test_one_who_waits_holds_up_nobody_else(daemon, dns, token):
         thread.join()
 
 
+def test_a_tree_of_includes_asks_no_more_than_eleven_questions(daemon, dns, token):
+    for level in range(3):
+        includes = " ".join(f"include:{branch}.l{level + 1}.{token}.example.net" for branch in range(9))
+        dns.zone(f'*.l{level}.{token}.example.net TXT "v=spf1 {includes} -all"')
+    dns.zone(f'*.l3.{token}.example.net TXT "v=spf1 -all"')
+    ask(f"<alice@top.l0.{token}.example.net>")
+    assert daemon.record(sender=f"alice@top.l0.{token}.example.net")["facts"]["spf"] == "permerror"
+    with open(dns.log) as f:
+        assert sum(token in line and " TXT " in line for line in f) <= 11
+
+
 def test_a_truncated_answer_is_asked_for_by_tcp(daemon, dns, token):
     passing(dns, token)
     dns.fault(f"{token}.example.net TXT tc")
@@ -130,6 +141,16 @@ def test_the_mail_servers_pass_it_on_in_time(daemon, mta, dns, token):
         reply = client.envelope(f"<alice@{token}.example.net>", []).mail
         assert reply.code == 451 and "4.4.3" in reply.text
         assert time.monotonic() - started < CALLBACK_SECONDS + SLACK
+
+
+def test_what_is_served_past_its_time_is_marked_in_the_record(daemon, dns, token):
+    dns.zone(f'{token}.example.net 1 TXT "v=spf1 ip4:203.0.113.5 -all"', f"{token}.example.net A 203.0.113.5")
+    assert ask(f"<alice@{token}.example.net>")[0].what == "continue"
+    assert "dns-stale" not in daemon.record(sender=f"alice@{token}.example.net")
+    time.sleep(2.1)
+    dns.fault(f"{token}.example.net TXT servfail")
+    assert ask(f"<bob@{token}.example.net>")[0].what == "continue"
+    assert daemon.record(sender=f"bob@{token}.example.net")["dns-stale"] == 1
 
 
 LIES = ["garbage", "wrongid", "wrongname", "cut", "refused", "formerr", "notimp", "empty", "tc tcpdrop", "tcpdrop"]

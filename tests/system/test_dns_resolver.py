@@ -263,7 +263,10 @@ def signing(world, directory):
         pytest.skip(f"{ROOT_KEY} is missing (package dns-root-data)")
     paths = {what: os.path.join(directory, what) for what in ("zone", "faults", "log", "key")}
     with open(paths["zone"], "w") as zone, open(paths["faults"], "w") as faults:
-        zone.write("good.example.net TXT here\nalias.example.net CNAME good.example.net\nbad.example.net TXT here\n")
+        zone.write("good.example.net TXT here\nalias.example.net CNAME good.example.net\nbad.example.net TXT here\n"
+                   'spf.example.net TXT "v=spf1 a:good.example.net include:other.example.net -all"\n'
+                   'good.example.net A 192.0.2.1\nother.example.net TXT "v=spf1 ?all"\n'
+                   'half.example.net TXT "v=spf1 a:bad.example.net -all"\nbad.example.net A 192.0.2.1\n')
         faults.write("bad.example.net ANY badsig\n")
     server = subprocess.Popen([sys.executable, nameserver_module.PROGRAM, "--listen", "127.0.0.1@5300",
                                "--log", paths["log"], "--faults", paths["faults"], "--sign", paths["key"],
@@ -289,6 +292,19 @@ def test_what_is_signed_is_proved_and_what_is_bogus_fails_when_strict(signing, d
         answer = asker.one("bad.example.net")
         assert status(answer) == ("tempfail bogus" if dnssec == "strict" else "ok") and not answer["secure"]
         assert asker.command("warning") == [None]
+
+
+@pytest.mark.parametrize("sender, client, result, proved", [
+    ("spf", "192.0.2.1", "pass", True), ("spf", "192.0.2.2", "fail", True),
+    ("half", "192.0.2.1", "pass", False), ("nothing", "192.0.2.1", "none", True)])
+def test_a_result_of_spf_is_proved_when_every_answer_is(signing, sender, client, result, proved):
+    for engine in ("native", "libspf2"):
+        done = subprocess.run([sekisho.PROGRAM, "lookup", "--engine", engine, "--resolver", signing, "--json", "spf", client,
+                               f"{sender}.example.net"], capture_output=True, text=True, timeout=30)
+        if "built without" in done.stderr:
+            continue
+        answer = json.loads(done.stdout)
+        assert (answer["result"], answer["secure"]) == (result, proved), done.stdout
 
 
 def test_the_servers_of_the_system_are_asked(dns, name):

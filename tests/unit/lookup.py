@@ -24,6 +24,13 @@ a.two.example AAAA 2001:db8::10
 b.two.example A SERVFAIL
 implicit.example A 192.0.2.11
 null.example MX 0 .
+bad.example TXT "v=spf1 ptr include:nope.example include:open.example include:twice.example -all a redirect=example.org"
+open.example TXT "v=spf1 include:bad.example +all"
+twice.example TXT "v=spf1 -all"
+twice.example TXT "v=spf1 ?all"
+many.example TXT "v=spf1 a:a1.example a:a2.example a:a3.example a:a4.example" " a:a5.example a:a6.example mx" " a mx ptr a a -all"
+long.example TXT "v=spf1" @LONG@ " -all"
+fine.example TXT "v=spf1 ip4:192.0.2.1 -all"
 1.2.0.192.in-addr.arpa PTR liar.example
 1.2.0.192.in-addr.arpa PTR relay.example.org
 2.2.0.192.in-addr.arpa PTR liar.example
@@ -37,7 +44,7 @@ _dmarc.twice.example TXT "v=DMARC1; p=reject"
 _dmarc.lone.example TXT "v=DMARC1; p=rejekt"
 _dmarc.slow.example TIMEOUT
 _dmarc.odd.example TXT "v=DMARC1; p=none; x=\027[31m"
-"""
+""".replace("@LONG@", " ".join('" ip4:198.51.100.%d"' % i for i in range(70)))
 
 # Arguments, exit code, and what must be in the object; a function looks for itself.
 JSON_CASES = [
@@ -61,6 +68,19 @@ JSON_CASES = [
     (["spf", "192.0.2.1", "joe@wrong.example"], 1,
      {"result": "permerror",
       "reason": "wrong.example: a:\\027[31m: it has a byte that is not printable ASCII"}),
+    (["--engine", "libspf2", "spf", "192.0.2.1", "joe@example.org"], 0,
+     {"result": "pass", "mechanism": "a:relay.example.org", "lookups": 1, "engine": "libspf2"}),
+    (["--engine", "libspf2", "spf", "203.0.113.9", "joe@example.org", "--receiver=r"], 1,
+     {"result": "fail", "mechanism": "-all", "lookups": 2,
+      "explanation": "203.0.113.9 may not send as joe@example.org, says r"}),
+    (["--engine", "compare", "spf", "203.0.113.9", "joe@example.org"], 1,
+     {"result": "fail", "libspf2": "fail", "engine": "compare"}),
+    (["spf", "203.0.113.9", "joe@example.org"], 1,
+     {"tree": [{"depth": 0, "domain": "example.org", "bytes": 76, "strings": 1, "lookups": 2, "trouble": "",
+                "record": "v=spf1 a:relay.example.org include:_spf.example.net -all exp=why.example.org"},
+               {"depth": 1, "domain": "_spf.example.net", "bytes": 31, "strings": 1, "lookups": 0, "trouble": "",
+                "record": "v=spf1 ip4:198.51.100.0/24 ?all"}],
+      "tree-lookups": 2, "tree-void-lookups": 0, "advice": []}),
     (["mx", "Two.Example."], 0,
      {"domain": "two.example", "result": "ok",
       "hosts": [{"preference": 10, "host": "a.two.example", "addresses": ["192.0.2.10", "2001:db8::10"], "status": "ok"},
@@ -124,6 +144,16 @@ TEXT_CASES = [
     (["--help"], 0, ["--zone FILE", "--resolver ADDR[@PORT]", "Exit code"]),
 ]
 
+# A domain, and the codes of all advice for it.
+ADVICE_CASES = [
+    ("fine.example", []),
+    ("bad.example", ["include-without-record", "loop", "pass-all", "ptr", "several-records", "unreachable-terms",
+                     "unreachable-terms"]),
+    ("many.example", ["many-strings", "ptr", "too-many-lookups", "too-many-void-lookups"]),
+    ("long.example", ["libspf2-cut", "long-record", "many-strings"]),
+    ("wrong.example", ["syntax"]),
+]
+
 # Arguments, exit code, and a text of the one line on standard error.
 WRONG_CASES = [
     ([], 64, "ask spf, mx, ptr, dkim or dmarc"),
@@ -146,6 +176,7 @@ WRONG_CASES = [
     (["dmarc", "--from", "a@b.example", *["--dkim=pass:b.example"] * 33], 64, "32 times"),
     (["--frob", "mx", "a.b"], 64, "--frob"),
     (["mx", "a.b", "--resolver"], 64, "--resolver needs a value"),
+    (["--engine", "spf3", "spf", "192.0.2.1", "a.b"], 64, "native, libspf2 or compare"),
     (["mx", "a.b", "--resolver", "127.0.0.1"], 64, "exclude"),
 ]
 
@@ -181,8 +212,16 @@ def check_wrong(arguments, code, wanted):
     return good, (done.returncode, done.stderr, done.stdout)
 
 
+def check_advice(arguments, code, wanted):
+    answer = json.loads(run(arguments + ["--json"]).stdout)
+    codes = sorted(advice["code"] for advice in answer["advice"])
+    printed = run(arguments).stdout
+    return codes == wanted and all("  %s: " % code in printed for code in codes), codes
+
+
 def main():
     passed = failed = 0
+    libspf2 = "built without" not in run(["--engine", "libspf2", "--zone", "/nonexistent", "spf", "::1", "a.b"]).stderr
     with tempfile.TemporaryDirectory(prefix="sekisho-lookup-") as scratch:
         zone = os.path.join(scratch, "zone")
         bad = os.path.join(scratch, "bad")
@@ -192,8 +231,9 @@ def main():
             f.write("example.org A 192.0.2.999\n")
         cases = [(check, ["--zone", zone] + arguments, code, wanted)
                  for check, table in ((check_json, JSON_CASES), (check_text, TEXT_CASES), (check_wrong, WRONG_CASES))
-                 for arguments, code, wanted in table]
+                 for arguments, code, wanted in table if libspf2 or not {"libspf2", "compare"} & set(arguments)]
         cases += [(check_wrong, *case) for case in ALONE_CASES]
+        cases += [(check_advice, ["--zone", zone, "spf", "203.0.113.9", domain], 1, codes) for domain, codes in ADVICE_CASES]
         cases.append((check_wrong, ["mx", "a.b", "--zone", bad], 66, "bad:1:"))
         for check, arguments, code, wanted in cases:
             good, seen = check(arguments, code, wanted)

@@ -51,6 +51,8 @@ static void what_is_not_set_has_its_default(void **state)
 	for (unsigned i = 0; checks[i]; i++)
 		assert_int_equal(settings->authres_checks >> i & 1, checks[i]->authres != NULL);
 	assert_false(settings->received_spf);
+	assert_int_equal(settings->check.spf_engine, SPF_ENGINE_NATIVE);
+	assert_null(settings->check.relays.has);
 	assert_int_equal(settings->drain_us, 30 * SECOND);
 	assert_int_equal(settings->resolver.source, DNS_SYSTEM);
 	assert_int_equal(settings->resolver.dnssec, DNSSEC_PERMISSIVE);
@@ -216,6 +218,14 @@ static void wrong_settings_are_told_with_how_to_write_them(void **state)
 	    {"resolver { timout 3s }\n",
 	     "t:1:12: resolver knows no \"timout\" (did you mean \"timeout\"?); write resolver { "
 	     "timeout 3s  dnssec permissive  system }"},
+	    {"spf native\n",
+	     "t:1:1: spf says which engine evaluates it; write spf { engine native }, spf { engine libspf2 } "
+	     "or spf { engine compare }"},
+	    {"spf { engine }\n", "t:1:7: spf says which engine evaluates it; write spf { engine native }, spf { engine "
+				 "libspf2 } or spf { engine compare }"},
+	    {"spf { engine pyspf }\n",
+	     "t:1:14: engine is never \"pyspf\"; write spf { engine native }, spf { engine libspf2 } "
+	     "or spf { engine compare }"},
 	    {"list x\n", "t:1:1: a list has a name and a file; write list NAME file:/path [on-failure defer|skip]"},
 	    {"list x /etc/x\n", "t:1:8: \"/etc/x\" names no file; write list NAME file:/path [on-failure defer|skip]"},
 	    {"list 1 file:/x\n",
@@ -265,6 +275,56 @@ static void wrong_settings_are_told_with_how_to_write_them(void **state)
 			fail_msg("of %s expected\n%s\ngot\n%s", cases[i].text, cases[i].message, messages);
 		free(messages);
 	}
+}
+
+static void an_engine_that_is_not_built_is_refused(void **state)
+{
+	char *messages;
+	struct policy *policy = load_text("spf { engine libspf2 }\n", NULL, &messages);
+
+	(void)state;
+	assert_int_equal(policy != NULL, spf_engine_built(SPF_ENGINE_LIBSPF2));
+	if (policy)
+		assert_int_equal(policy_settings(policy)->check.spf_engine, SPF_ENGINE_LIBSPF2);
+	else
+		assert_non_null(strstr(messages, "built without libspf2"));
+	free(messages);
+	policy_release(policy);
+}
+
+static struct ip address_of(const char *text)
+{
+	struct ip ip;
+
+	assert_int_equal(ip_parse(slice_of(text), &ip), 0);
+	return ip;
+}
+
+/* They are in the Received field, whatever the rules ask for. */
+static void with_relays_the_header_is_needed_for_spf(void **state)
+{
+	static const char rules[] =
+	    "authentication-results off\npolicy inbound { on mail { reject 550 \"no\" if spf is fail } }\n";
+	char text[400];
+	struct policy *policy = load(rules);
+	const struct address_list *relays;
+
+	(void)state;
+	assert_int_equal(policy_needs(policy), 0);
+	policy_release(policy);
+	write_text("friends", "192.0.2.0/24\n2001:db8::1\n");
+	snprintf(text, sizeof(text), "list relays file:friends\n%s", rules);
+	policy = load(text);
+	assert_int_equal(policy_needs(policy), NEED_HEADERS);
+	relays = &policy_settings(policy)->check.relays;
+	assert_int_equal(relays->has(relays->list, address_of("192.0.2.7")), RELAY_YES);
+	assert_int_equal(relays->has(relays->list, address_of("2001:db8::1")), RELAY_YES);
+	assert_int_equal(relays->has(relays->list, address_of("2001:db8::2")), RELAY_NO);
+	policy_release(policy);
+	policy = load(
+	    "list relays file:friends\nauthentication-results off\npolicy inbound { on mail { reject 550 \"no\" } }\n");
+	assert_int_equal(policy_needs(policy), 0);
+	policy_release(policy);
 }
 
 static void forward_servers_are_bounded(void **state)
@@ -341,6 +401,8 @@ int main(void)
 	    cmocka_unit_test(what_is_off_is_off),
 	    cmocka_unit_test(addresses_to_listen_on_have_four_forms),
 	    cmocka_unit_test(wrong_settings_are_told_with_how_to_write_them),
+	    cmocka_unit_test(an_engine_that_is_not_built_is_refused),
+	    cmocka_unit_test(with_relays_the_header_is_needed_for_spf),
 	    cmocka_unit_test(forward_servers_are_bounded),
 	    cmocka_unit_test(lists_are_bounded_and_named_once),
 	    cmocka_unit_test(the_policy_that_is_shipped_is_right),

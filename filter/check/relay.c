@@ -1,0 +1,124 @@
+/*
+ * relay.c - mail that comes through a server of our own (`list relays`: a secondary MX,
+ * a forwarder): who handed it to that server?
+ *
+ * The relay's Received field stands on top of the header. It is believed only when it was
+ * written by the server that gave us the mail: what stands behind `by` is the name or the address by which we
+ * know it. When the mail came to the relay from another relay, that one's field is the next. In every
+ * other case the origin is lost, and the reason is said: no result may then be made from a wrong address.
+ */
+#include "check_private.h"
+
+#define RELAY_HOPS_MAX 10 /* fields that are looked at; mail within a site passes fewer servers */
+
+/* The server that wrote a field, as the one who took mail from it knows it. */
+struct writer {
+	struct slice helo, name;
+	struct ip ip;
+};
+
+enum relay relay_of(const struct check_settings *settings, struct ip client)
+{
+	if (!settings->relays.has || client.family == 0)
+		return RELAY_NO;
+	return settings->relays.has(settings->relays.list, client);
+}
+
+static bool is_name(struct slice by, struct slice known)
+{
+	if (known.n > 1 && known.p[known.n - 1] == '.')
+		known.n--;
+	if (by.n > 1 && by.p[by.n - 1] == '.')
+		by.n--;
+	return known.n > 0 && !slice_equal_nocase(known, SLICE("unknown")) && slice_equal_nocase(by, known);
+}
+
+static bool is_written_by(const struct received *received, const struct writer *writer)
+{
+	return is_name(received->by, writer->helo) || is_name(received->by, writer->name) ||
+	       (received->by_ip.family && ip_equal(received->by_ip, writer->ip));
+}
+
+static bool is_in(const char *net, struct ip ip)
+{
+	struct ip_net parsed;
+
+	return ip_net_parse(slice_of(net), &parsed) == 0 && ip_net_contains(&parsed, ip);
+}
+
+static bool is_loopback(struct ip ip)
+{
+	return is_in("127.0.0.0/8", ip) || is_in("::1", ip);
+}
+
+/* RFC 1918, RFC 4193, RFC 3927, RFC 4291: no client from outside has them. */
+static bool is_private(struct ip ip)
+{
+	static const char *const nets[] = {"10.0.0.0/8",     "172.16.0.0/12", "192.168.0.0/16",
+					   "169.254.0.0/16", "fc00::/7",      "fe80::/10"};
+
+	for (size_t i = 0; i < sizeof(nets) / sizeof(nets[0]); i++)
+		if (is_in(nets[i], ip))
+			return true;
+	return false;
+}
+
+static bool is_trusted(const struct check_settings *settings, struct ip ip)
+{
+	for (size_t i = 0; i < settings->trusted_count; i++)
+		if (ip_net_contains(&settings->trusted[i], ip))
+			return true;
+	return false;
+}
+
+static struct origin lost(const char *reason)
+{
+	return (struct origin){.helo = SLICE(""), .reason = reason};
+}
+
+static struct origin follow(struct view *view)
+{
+	const struct headers *headers = &view->message->headers;
+	struct writer writer = {view->session->helo, view->session->client_name, view->session->client};
+	struct received received;
+
+	for (unsigned hop = 1; hop <= RELAY_HOPS_MAX; hop++) {
+		const struct header_field *field = headers_find(headers, SLICE("Received"), hop);
+		enum relay relay;
+
+		if (!field)
+			return lost("relay: it wrote no Received field");
+		if (!received_parse(field->value, view->message->arena, &received))
+			return lost("relay: its Received field cannot be read");
+		if (!is_written_by(&received, &writer))
+			return lost("relay: the Received field on top was not written by it");
+		if (is_loopback(received.ip)) /* it handed the mail to itself: a content filter */
+			continue;
+		relay = relay_of(view->settings, received.ip);
+		if (relay == RELAY_UNKNOWN)
+			return lost("relay: the list of relays cannot be read");
+		if (relay == RELAY_YES) {
+			writer = (struct writer){received.helo, received.name, received.ip};
+			continue;
+		}
+		if (is_trusted(view->settings, received.ip) || is_private(received.ip))
+			return lost("relay: it took the mail from an inner network");
+		return (struct origin){.known = true, .ip = received.ip, .helo = received.helo};
+	}
+	return lost("relay: it came through too many relays");
+}
+
+struct origin relay_origin(struct view *view)
+{
+	switch (relay_of(view->settings, view->session->client)) {
+	case RELAY_NO:
+		break;
+	case RELAY_UNKNOWN:
+		return lost("the list of relays cannot be read");
+	case RELAY_YES:
+		if (view->stage == STAGE_MESSAGE)
+			return follow(view);
+		return (struct origin){.pending = true, .helo = SLICE(""), .reason = "relay"};
+	}
+	return (struct origin){.known = true, .ip = view->session->client, .helo = view->session->helo};
+}

@@ -1,0 +1,145 @@
+/*
+ * test_received.c - Received fields as servers write them, and as a stranger would like
+ * them to be read.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "mail.h"
+#include <stdlib.h>
+#include <string.h>
+
+#include "assert_slice.h"
+
+static const struct {
+	const char *value, *ip, *helo, *by, *by_ip;
+} written[] = {
+    /* Postfix */
+    {" from mail.example.net (host.example.net [192.0.2.1])\n\tby mx2.example.org (Postfix) with ESMTP id 4C1",
+     "192.0.2.1", "mail.example.net", "mx2.example.org", ""},
+    {" from mail.example.net (unknown [IPv6:2001:db8::1])\n\t(using TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 "
+     "(256/256 "
+     "bits)\n\t key-exchange X25519)\n\t(No client certificate requested)\n\tby mx2.example.org (Postfix) with ESMTPS",
+     "2001:db8::1", "mail.example.net", "mx2.example.org", ""},
+    {"from [192.0.2.7] (host.example.net [192.0.2.1]) by mx2.example.org (Postfix) with ESMTPSA", "192.0.2.1",
+     "[192.0.2.7]", "mx2.example.org", ""},
+    /* Sendmail */
+    {" from mail.example.net (host.example.net [192.0.2.1] (may be forged))\r\n\tby mx2.example.org (8.17.1/8.17.1) "
+     "with "
+     "ESMTP id 5A; Sat, 21 Nov 2026 18:00:00 GMT",
+     "192.0.2.1", "mail.example.net", "mx2.example.org", ""},
+    {" from mail.example.net ([192.0.2.1])\n\tby mx2.example.org (8.17.1/8.17.1/Debian-2) with ESMTP id 5A",
+     "192.0.2.1", "mail.example.net", "mx2.example.org", ""},
+    {" from mail.example.net (IDENT:alice@host.example.net [192.0.2.1])\n\tby mx2.example.org (8.17.1/8.17.1)",
+     "192.0.2.1", "mail.example.net", "mx2.example.org", ""},
+    {" from mail.example.net ([IPv6:2001:db8:0:0:0:0:0:1])\n\tby mx2.example.org (8.17.1/8.17.1)", "2001:db8::1",
+     "mail.example.net", "mx2.example.org", ""},
+    /* Exchange */
+    {" from A.example.net (192.0.2.1) by EX.example.org (10.0.0.5) with Microsoft SMTP Server (version=TLS1_2,\n "
+     "cipher=TLS_ECDHE) id 15.1.1; Sat",
+     "192.0.2.1", "A.example.net", "EX.example.org", "10.0.0.5"},
+    {" from A.example.net (2001:db8::1) by EX.example.org (2001:db8:5::5) with Microsoft SMTP Server id 15",
+     "2001:db8::1", "A.example.net", "EX.example.org", "2001:db8:5::5"},
+    /* Exim */
+    {" from host.example.net ([192.0.2.1]:4711 helo=mail.example.net)\n\tby mx2.example.org with esmtps (Exim 4.96)",
+     "192.0.2.1", "mail.example.net", "mx2.example.org", ""},
+    /* What a client may say of itself stands there and changes nothing. */
+    {" from [198.51.100.1] (by.mx2.example.org [192.0.2.1]) by mx2.example.org", "192.0.2.1", "[198.51.100.1]",
+     "mx2.example.org", ""},
+    {" from mail.example.net ([192.0.2.1] helo=[198.51.100.1])\n\tby mx2.example.org (Exim)", "192.0.2.1",
+     "[198.51.100.1]", "mx2.example.org", ""},
+};
+
+static void fields_that_servers_write_are_read(void **state)
+{
+	struct arena *arena = arena_new();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(written) / sizeof(written[0]); i++) {
+		struct received received;
+		char buffer[IP_TEXT];
+
+		if (!received_parse(slice_of(written[i].value), arena, &received))
+			fail_msg("not read: %s", written[i].value);
+		assert_slice(ip_print(received.ip, buffer), written[i].ip);
+		assert_slice(received.helo, written[i].helo);
+		assert_slice(received.by, written[i].by);
+		assert_slice(ip_print(received.by_ip, buffer), written[i].by_ip);
+	}
+	arena_free(arena);
+}
+
+static const char *const odd[] = {
+    "",
+    " ",
+    "from",
+    "by mx2.example.org (Postfix, from userid 1000) id 4C1",
+    "(qmail 12345 invoked from network); 21 Nov 2026",
+    "from mail.example.net by mx2.example.org (Postfix)",
+    "from mail.example.net (host.example.net) by mx2.example.org",
+    "from mail.example.net (HELO other) (192.0.2.1) by mx2.example.org",
+    "from mail.example.net (host.example.net [192.0.2.1]) with ESMTP",
+    "from mail.example.net (host.example.net [192.0.2.1]) by",
+    "from mail.example.net (host.example.net [192.0.2.1]) by ; x",
+    "from mail.example.net (host.example.net [192.0.2.1]",
+    "from mail.example.net (host.example.net [192.0.2.1 by mx2.example.org)",
+    "from mail.example.net (host.example.net [192.0.2.999]) by mx2.example.org",
+    "from mail.example.net (host.example.net []) by mx2.example.org",
+    "from mail.example.net (two names [192.0.2.1]) by mx2.example.org",
+    "from mail.example.net (a,b [192.0.2.1]) by mx2.example.org",
+    "from mail.example.net (x (y [198.51.100.1]) [192.0.2.1]) by mx2.example.org",
+    "from (x [198.51.100.1]) (host [192.0.2.1]) by mx2.example.org",
+    "from a\\ b (host [192.0.2.1]) by mx2.example.org",
+    "from mail.example.net ([fe80::1%eth0]) by mx2.example.org",
+    "from mail.ex\xc3\xa4mple.net (host [192.0.2.1]) by mx2.example.org",
+    "from mail.example.net (host [192.0.2.1]) by mx2.\x01.example.org",
+    "from \"(x [198.51.100.1]) by mx2.example.org\" (host [192.0.2.1]) by mx2.example.org",
+};
+
+static void fields_that_no_server_writes_are_not_read(void **state)
+{
+	struct arena *arena = arena_new();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+		struct received received;
+
+		if (received_parse(slice_of(odd[i]), arena, &received))
+			fail_msg("read: %s", odd[i]);
+		assert_int_equal(received.ip.family, 0);
+		assert_int_equal(received.by.n, 0);
+	}
+	arena_free(arena);
+}
+
+#define LONGEST 8192
+
+static void a_field_beyond_the_bound_is_not_read(void **state)
+{
+	static const char begin[] = "from a.example (h [192.0.2.1]) by b.example ";
+	struct arena *arena = arena_new();
+	struct received received;
+	char *text = malloc(LONGEST + 1);
+
+	(void)state;
+	memset(text, 'x', LONGEST + 1);
+	memcpy(text, begin, sizeof(begin) - 1);
+	assert_true(received_parse((struct slice){text, LONGEST}, arena, &received));
+	assert_false(received_parse((struct slice){text, LONGEST + 1}, arena, &received));
+	free(text);
+	arena_free(arena);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(fields_that_servers_write_are_read),
+	    cmocka_unit_test(fields_that_no_server_writes_are_not_read),
+	    cmocka_unit_test(a_field_beyond_the_bound_is_not_read),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
