@@ -167,6 +167,9 @@ class House:
 
     def pyspf(self):
         program = need("pyspf-milter", "pyspf-milter")
+        left = os.path.join(self.run, "pyspf.pid")  # it leaves it behind, and then does not start
+        if os.path.exists(left):
+            os.unlink(left)
         return self.process("pyspf", [program, self.conf("pyspf.conf")])
 
     def opendmarc(self, name):

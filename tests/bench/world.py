@@ -3,8 +3,9 @@
 200 sender domains, each with SPF (by way of an include), a DKIM key and a DMARC policy; from each a message of every size,
 signed with RSA-2048. All of it is made once and kept below DIRECTORY; a change of VERSION makes it anew.
 """
-import json
+import base64
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -16,7 +17,7 @@ sys.path.insert(0, os.path.join(HERE, "../system"))
 
 import space  # noqa: E402
 
-VERSION = 3
+VERSION = 4
 DOMAINS = 200
 FEW = 20  # of the messages that are large
 KEYS = 20
@@ -32,7 +33,6 @@ def domain(i):
 def key_pair():
     from cryptography.hazmat.primitives import serialization as s
     from cryptography.hazmat.primitives.asymmetric import rsa
-    import base64
     key = rsa.generate_private_key(65537, 2048)
     private = key.private_bytes(s.Encoding.PEM, s.PrivateFormat.TraditionalOpenSSL, s.NoEncryption())
     public = key.public_key().public_bytes(s.Encoding.DER, s.PublicFormat.SubjectPublicKeyInfo)
@@ -40,15 +40,24 @@ def key_pair():
 
 
 def message(i, size):
+    """Small ones are text; the body of a large one is an attachment, as it is in most large mail."""
     head = (f"Received: from client.{domain(i)} ([198.51.100.99]) by mail.{domain(i)} with ESMTPSA id x{i};\r\n"
             f"\tSat, 21 Nov 2026 10:00:00 +0000\r\n"
             f"From: Somebody <somebody@{domain(i)}>\r\nTo: User <user0@example.org>\r\n"
             f"Subject: message {i} of {size} bytes\r\nDate: Sat, 21 Nov 2026 10:00:00 +0000\r\n"
             f"Message-ID: <{i}.{size}@{domain(i)}>\r\nMIME-Version: 1.0\r\n"
             f"Content-Type: text/plain; charset=us-ascii\r\nContent-Transfer-Encoding: 7bit\r\n\r\n")
-    line = f"The quick  brown fox jumps over the lazy dog, and {i} times again at dusk \r\n"
+    line = f"The quick brown fox jumps over the lazy dog, and {i} times again at dusk. \r\n"
     room = max(size - len(head) - 700, 100)  # for the signature
-    return (head + (line * (room // len(line) + 1))[: room - 2] + "\r\n").encode()
+    text = min(room, 1500)
+    body = (line * (text // len(line) + 1))[: text - 2] + "\r\n"
+    if room > text:
+        bits = base64.b64encode(random.Random(i).randbytes(57 * ((room - text) // 78))).decode()
+        head = head.replace("text/plain; charset=us-ascii", 'multipart/mixed; boundary="b"')
+        body = (f"--b\r\nContent-Type: text/plain\r\n\r\n{body}--b\r\nContent-Type: application/octet-stream\r\n"
+                "Content-Disposition: attachment; filename=data.bin\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+                + "".join(bits[at:at + 76] + "\r\n" for at in range(0, len(bits), 76)) + "--b--\r\n")
+    return (head + body).encode()
 
 
 class World:
