@@ -106,7 +106,7 @@ static struct value get_helo(struct view *view, struct slice argument)
 static void hint(struct view *view, enum stage stage)
 {
 	if (stage == STAGE_HELO)
-		spf_hint(view->budget, view->session->helo);
+		spf_hint_helo(view->budget, view->session->helo, view->session->client);
 	if (stage == STAGE_MAIL && view->message->sender.domain.n)
 		spf_hint(view->budget, view->message->sender.domain);
 }
