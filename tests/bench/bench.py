@@ -176,7 +176,7 @@ class Bench:
             if name in only:
                 try:
                     parts.PARTS[name](self)
-                except (Missing, RuntimeError, OSError) as error:
+                except (Missing, RuntimeError, OSError, subprocess.SubprocessError) as error:
                     self.skip(name, error)
         with open(os.path.join(self.out, "result.json"), "w") as f:
             json.dump(self.numbers, f, indent=1)

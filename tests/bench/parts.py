@@ -246,6 +246,8 @@ def postfix(bench):
 
 
 def through_postfix(bench, mail_server, subject, number):
+    for socket in subject.sockets if subject else ():
+        os.chmod(socket, 0o666)  # smtpd is another user
     milters = ", ".join("unix:" + socket for socket in subject.sockets) if subject else ""
     server = mail_server.Postfix(os.path.join(bench.space.root, f"postfix{number}"), milters)
     command = ["smtp-source", "-c", "-d", "-s", "4", "-F", bench.world.path("2k-1") + ".lf", "-M", "mail.d001.example",
