@@ -63,6 +63,7 @@ struct resolver_settings {
 	enum dnssec dnssec;
 	int64_t timeout_us;   /* for one answer */
 	size_t cache_entries; /* most answers kept */
+	bool hints_off;       /* dns_hint does nothing: each question is asked when it is waited for */
 };
 
 struct resolver_counters {

@@ -79,6 +79,10 @@ void spf_check(const struct spf_request *, struct dns_budget *, struct arena *, 
 /* Starts the first question of a check (the TXT record of `domain`). */
 void spf_hint(struct dns_budget *, struct slice domain);
 
+/* The same for the name in HELO. Its record mostly says "a", and its check is the last of all: the address is asked
+ * for, too. */
+void spf_hint_helo(struct dns_budget *, struct slice helo, struct ip client);
+
 /* ---- for the owner of a domain ------------------------------------------------------ */
 
 /* One record of the tree of includes and redirects, in the order of a check that no term ends. */

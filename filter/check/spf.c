@@ -238,7 +238,7 @@ static unsigned needs(const struct check_settings *settings)
 static void hint(struct view *view, enum stage stage)
 {
 	if (stage == STAGE_HELO && relay_of(view->settings, view->session->client) == RELAY_NO)
-		spf_hint(view->budget, view->session->helo);
+		spf_hint_helo(view->budget, view->session->helo, view->session->client);
 	if (stage == STAGE_MAIL && view->message->sender.domain.n)
 		spf_hint(view->budget, view->message->sender.domain);
 }

@@ -184,7 +184,8 @@ const struct dns_answer *dns_ask(struct dns_budget *budget, struct slice name, e
 void dns_hint(struct dns_budget *budget, struct slice name, enum dns_type type)
 {
 	struct question question;
-	if (question_make(name, type, resolver_hash_seed(budget->resolver), &question) < 0)
+	if (!resolver_hints(budget->resolver) ||
+	    question_make(name, type, resolver_hash_seed(budget->resolver), &question) < 0)
 		return;
 	resolver_count(budget->resolver, budget->stripe, COUNT_QUESTIONS);
 	if (asked_find(budget, &question) != NULL || budget->asked >= budget->questions)

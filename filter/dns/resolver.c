@@ -24,6 +24,7 @@ struct resolver {
 	atomic_uint next_stripe;
 	uint64_t seed;
 	int64_t timeout_us;
+	bool hints_off;
 	char *name;
 	struct cache *cache;
 	struct flights *flights;
@@ -42,6 +43,16 @@ struct resolver *resolver_new(struct backend *backend, const char *name, int64_t
 	resolver->flights = flights_new();
 	backend->resolver = resolver;
 	return resolver;
+}
+
+void resolver_hints_off(struct resolver *resolver)
+{
+	resolver->hints_off = true;
+}
+
+bool resolver_hints(const struct resolver *resolver)
+{
+	return !resolver->hints_off;
 }
 
 static struct slice source_name(const struct resolver_settings *settings, struct arena *arena)
@@ -67,6 +78,8 @@ struct resolver *resolver_open(const struct resolver_settings *settings, struct 
 	struct resolver *resolver = resolver_new(backend, arena_cstring(arena, source_name(settings, arena)),
 						 settings->timeout_us, settings->cache_entries);
 	arena_free(arena);
+	if (settings->hints_off)
+		resolver_hints_off(resolver);
 	return resolver;
 }
 

@@ -36,6 +36,9 @@ struct backend *unbound_backend(const struct resolver_settings *, struct error *
 
 /* ---- for budgets ---------------------------------------------------------------- */
 
+void resolver_hints_off(struct resolver *);
+bool resolver_hints(const struct resolver *);
+
 #define RESOLVER_STRIPES 16 /* counters stand apart, so that threads do not fight for one line of memory */
 
 enum resolver_count {

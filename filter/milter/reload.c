@@ -18,7 +18,8 @@
 static bool resolver_settings_equal(const struct resolver_settings *a, const struct resolver_settings *b)
 {
 	if (a->source != b->source || a->dnssec != b->dnssec || a->timeout_us != b->timeout_us ||
-	    a->cache_entries != b->cache_entries || a->forward_count != b->forward_count)
+	    a->cache_entries != b->cache_entries || a->hints_off != b->hints_off ||
+	    a->forward_count != b->forward_count)
 		return false;
 	for (size_t i = 0; i < a->forward_count; i++)
 		if (strcmp(a->forward[i], b->forward[i]) != 0)

@@ -1,7 +1,8 @@
 /*
  * setting_resolver.c - whom to ask in the DNS, and how long to wait.
  *
- *	resolver { timeout 3s  dnssec permissive  system | forward ADDRESS[@PORT] ... | recurse  cache N }
+ *	resolver { timeout 3s  dnssec permissive  system | forward ADDRESS[@PORT] ... | recurse  cache N  hints yes | no
+ *}
  */
 #include "setting.h"
 #include "values.h"
@@ -74,6 +75,18 @@ static const struct word *read_cache(struct resolver_reader *reader, const struc
 	return NULL;
 }
 
+static const struct word *read_hints(struct resolver_reader *reader, const struct word *key)
+{
+	if (!key->next)
+		return missing(reader, key);
+	if (slice_equal(key->next->text, SLICE("yes")) || slice_equal(key->next->text, SLICE("no"))) {
+		reader->resolver->hints_off = slice_equal(key->next->text, SLICE("no"));
+		return key->next;
+	}
+	setting_wrong(reader->reader, key->next, "hints is yes or no");
+	return NULL;
+}
+
 static const struct word *choose(struct resolver_reader *reader, const struct word *key, enum dns_source source)
 {
 	if (reader->source) {
@@ -132,8 +145,8 @@ static const struct {
 	const char *name;
 	read_key *read;
 } keys[] = {
-    {"timeout", read_timeout}, {"dnssec", read_dnssec},   {"cache", read_cache},
-    {"system", read_system},   {"forward", read_forward}, {"recurse", read_recurse},
+    {"timeout", read_timeout}, {"dnssec", read_dnssec},   {"cache", read_cache}, {"system", read_system},
+    {"forward", read_forward}, {"recurse", read_recurse}, {"hints", read_hints},
 };
 
 static const struct word *read_one(struct resolver_reader *reader, const struct word *key)

@@ -234,3 +234,10 @@ void spf_hint(struct dns_budget *budget, struct slice domain)
 	if (is_full_domain(domain) && domain.p[0] != '[')
 		dns_hint(budget, domain, DNS_TXT);
 }
+
+void spf_hint_helo(struct dns_budget *budget, struct slice helo, struct ip client)
+{
+	spf_hint(budget, helo);
+	if (is_full_domain(helo) && helo.p[0] != '[')
+		dns_hint(budget, helo, client.family == 4 ? DNS_A : DNS_AAAA);
+}

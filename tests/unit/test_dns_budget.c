@@ -194,6 +194,18 @@ static void a_hinted_answer_is_there_when_it_is_wanted(void **state)
 	bench_close(&bench);
 }
 
+static void hints_that_are_off_ask_nothing_and_count_nothing(void **state)
+{
+	struct bench bench = bench_open(20 * MS, 10);
+	(void)state;
+	resolver_hints_off(bench.resolver);
+	dns_hint(bench.budget, SLICE("a.test"), DNS_TXT);
+	assert_int_equal(bench.fake->started, 0);
+	assert_int_equal(dns_budget_asked(bench.budget), 0);
+	assert_int_equal(ask(&bench, "a.test")->status, DNS_OK);
+	bench_close(&bench);
+}
+
 static void hints_that_nobody_asked_for_do_not_hold_up_the_end(void **state)
 {
 	struct bench bench = bench_open(-1, 10);
@@ -394,6 +406,7 @@ int main(void)
 	    cmocka_unit_test(no_question_waits_beyond_the_deadline),
 	    cmocka_unit_test(what_is_known_is_given_after_the_deadline_too),
 	    cmocka_unit_test(a_hinted_answer_is_there_when_it_is_wanted),
+	    cmocka_unit_test(hints_that_are_off_ask_nothing_and_count_nothing),
 	    cmocka_unit_test(hints_that_nobody_asked_for_do_not_hold_up_the_end),
 	    cmocka_unit_test(an_answer_that_comes_after_its_time_is_kept),
 	    cmocka_unit_test(overdue_hints_are_swept_up_by_new_questions),

@@ -58,6 +58,7 @@ static void what_is_not_set_has_its_default(void **state)
 	assert_int_equal(settings->resolver.dnssec, DNSSEC_PERMISSIVE);
 	assert_int_equal(settings->resolver.timeout_us, 3 * SECOND);
 	assert_int_equal(settings->resolver.cache_entries, 65536);
+	assert_false(settings->resolver.hints_off);
 	policy_release(policy);
 }
 
@@ -71,7 +72,7 @@ static void settings_become_what_they_say(void **state)
 		 "user sekisho\ngroup mail\ncontrol unix:/run/c.sock\nlog file:/var/log/sekisho\n"
 		 "record { facts all }\nmode report\nauthentication-results { spf }\nreceived-spf yes\n"
 		 "drain 2m\n"
-		 "resolver { timeout 500ms dnssec off forward 192.0.2.53 2001:db8::53@5353 cache 1000 }\n");
+		 "resolver { timeout 500ms dnssec off forward 192.0.2.53 2001:db8::53@5353 cache 1000 hints no }\n");
 	const struct settings *settings = policy_settings(policy);
 
 	(void)state;
@@ -100,6 +101,7 @@ static void settings_become_what_they_say(void **state)
 	assert_int_equal(settings->resolver.timeout_us, SECOND / 2);
 	assert_int_equal(settings->resolver.dnssec, DNSSEC_OFF);
 	assert_int_equal(settings->resolver.cache_entries, 1000);
+	assert_true(settings->resolver.hints_off);
 	policy_release(policy);
 }
 
@@ -203,6 +205,8 @@ static void wrong_settings_are_told_with_how_to_write_them(void **state)
 					  " dnssec permissive  system }"},
 	    {"resolver { dnssec maybe }\n",
 	     "t:1:19: dnssec is off, permissive or strict; write resolver { timeout 3s  dnssec permissive  system }"},
+	    {"resolver { hints on }\n",
+	     "t:1:18: hints is yes or no; write resolver { timeout 3s  dnssec permissive  system }"},
 	    {"resolver { system recurse }\n",
 	     "t:1:19: one of system, forward and recurse is enough, and \"system\" was said; "
 	     "write resolver { timeout 3s  dnssec permissive  system }"},

@@ -1,0 +1,219 @@
+"""Measures Sekisho beside what people run today; run.sh starts it in a namespace. What comes out:
+
+    BUILD/bench/result.txt      tables: ratios first, then what they are made of
+    BUILD/bench/result.json     every number
+    BUILD/bench/result.svg      messages per second, and processor time, as a picture
+
+All programs run at the same time and take turns, so that what else the machine does hits all alike: a ratio is of two runs
+of one round, and what is shown is the median of all rounds and how far they lie apart (half of the distance of the quartiles).
+"""
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+
+import picture
+import parts
+from subjects import House, Missing, Subject
+from world import SIZES, Dns, World, space
+
+TARGETS = {  # what must be reached of the first, as often as fast as the second
+    ("2k", "empty, limit"): 0.60, ("60k", "empty, limit"): 0.40, ("1m", "empty, limit"): 0.30,
+    ("2k", "chain of three"): 25, ("60k", "chain of three"): 18, ("1m", "chain of three"): 6,
+    ("2k", "rspamd, authentication"): 2.8, ("60k", "rspamd, authentication"): 4, ("1m", "rspamd, authentication"): 4,
+}
+
+
+class Bench:
+    def __init__(self, arguments):
+        self.quick = arguments.quick
+        self.build = os.path.abspath(arguments.build)
+        self.out = os.path.join(self.build, "bench")
+        os.makedirs(self.out, exist_ok=True)
+        self.text = open(os.path.join(self.out, "result.txt"), "w")
+        self.numbers = {}
+        self.space = space.Space()
+        self.run_dir = os.path.join(self.space.root, "run")
+        os.makedirs(self.run_dir)
+        self.world = World(os.path.join(self.out, "world"))
+        self.house = House(self.build, self.run_dir, os.path.join(self.out, "kept"))
+        self.dns = Dns(self.world, self.run_dir)
+        self.rounds = 3 if self.quick else 9
+        self.seconds = 0.5 if self.quick else 1.5  # of one run
+        self.words = ["spf=pass"]  # what this build of Sekisho says of our messages
+
+    def say(self, line=""):
+        print(line, flush=True)
+        print(line, file=self.text, flush=True)
+
+    def skip(self, what, why):
+        self.say(f"skipped: {what}: {why}")
+
+    def load(self, subject, mails="2k", messages=200, connections=8, words=None, **options):
+        """One run of the load generator; what it found, and the processor time of the subject."""
+        command = [os.path.join(self.build, "tests/bench/load"), "-c", str(connections), "-n", str(messages)]
+        for key, value in options.items():
+            command += ["-" + key, str(value)]
+        for word in subject.words if words is None else words:
+            command += ["-w", word]
+        before = subject.cpu()
+        ran = subprocess.run(command + [self.world.list(mails)] + subject.sockets, capture_output=True, text=True, timeout=300)
+        if ran.returncode != 0:
+            raise RuntimeError(f"{subject.name}: {ran.stderr.strip()}")
+        found = json.loads(ran.stdout)
+        found["cpu"] = 1000 * (subject.cpu() - before) / messages
+        return found
+
+    def start_sekisho(self, *arguments, **options):
+        return self.house.sekisho(*arguments, words=self.words, **options)
+
+    def find_words(self):
+        """A build without DKIM or DMARC is measured without."""
+        subject = self.house.sekisho().ready()
+        sample = self.load(subject, messages=1)["sample"]
+        subject.stop()
+        self.words = [f"{word}=pass" for word in ("spf", "dkim", "dmarc") if f"{word}=pass" in sample]
+        if "spf=pass" not in self.words:
+            raise RuntimeError("Sekisho does not say spf=pass: " + sample)
+
+    def start_all(self):
+        house = self.house
+        makers = [("empty, limit", lambda: house.empty("limit")), ("empty, replies", lambda: house.empty("replies")),
+                  ("sekisho", self.start_sekisho), ("opendkim", lambda: house.alone("opendkim")),
+                  ("pyspf-milter", lambda: house.alone("pyspf-milter")), ("opendmarc", lambda: house.alone("opendmarc")),
+                  ("chain of three", house.chain), ("rspamd, authentication", house.rspamd_auth),
+                  ("rspamd as installed", house.rspamd_full)]
+        started = {}
+        for name, make in makers:  # some take long: they start together
+            try:
+                started[name] = self.chain(started) if name == "chain of three" else make()
+            except (Missing, RuntimeError, OSError) as error:
+                self.skip(name, error)
+        return [subject for subject in started.values() if self.works(subject)]
+
+    def works(self, subject):
+        """Each of our messages comes back with what the subject is there for. (It also warms up.)"""
+        try:
+            found = self.load(subject.ready(), messages=400, connections=4)
+        except (RuntimeError, OSError) as error:
+            self.skip(subject.name, error)
+            return False
+        if found["missing"] or found["accept"] != found["messages"]:
+            self.skip(subject.name, f"does not do its work: {found}")
+            return False
+        self.say(f"{subject.name:24} {found['messages']} messages, each with {' '.join(subject.words)}")
+        return True
+
+    def chain(self, alone):
+        for name in ("pyspf-milter", "opendkim"):
+            if name not in alone:
+                raise Missing(f"{name} is missing")
+        processes = [*alone["pyspf-milter"].processes, *alone["opendkim"].processes, self.house.opendmarc("opendmarc-chain")]
+        return Subject("chain of three", ["spf=pass", "dkim=pass", "dmarc=pass"], processes)
+
+    def rounds_of(self, subjects, mails, **options):
+        """Interleaved runs: {name: [found, ...]}."""
+        size = {}
+        for subject in subjects:  # how many fill the time
+            rate = self.load(subject, mails, messages=40, **options)["rate"]
+            size[subject.name] = int(max(24, min(20000, rate * self.seconds)))
+        found = {subject.name: [] for subject in subjects}
+        for number in range(self.rounds):
+            for subject in subjects if number % 2 == 0 else subjects[::-1]:
+                found[subject.name].append(self.load(subject, mails, messages=size[subject.name], **options))
+        for name, runs in found.items():
+            if any(run["missing"] or run["accept"] != run["messages"] for run in runs):
+                self.say(f"NOTE {name}: not every message came back as it should")
+        return found
+
+    def ratio(self, found, first, second, key="rate"):
+        """Of the runs of each round: median and spread."""
+        ratios = [a[key] / b[key] for a, b in zip(found[first], found[second]) if b[key]]
+        return (statistics.median(ratios), spread(ratios)) if ratios else (0, 0)
+
+    def table(self, mails, found):
+        self.say(f"\n{mails}: sekisho, as often as fast as       |  msg/s  (spread)  CPU ms/msg  p50 us   p90 us   p99 us")
+        for name, runs in found.items():
+            ratio = ""
+            if "sekisho" in found:
+                value, wide = self.ratio(found, "sekisho", name)
+                target = TARGETS.get((mails, name))
+                ratio = f"{value:7.2f} ±{wide:5.2f}"
+                if target:
+                    ratio += f"  ({target}: {'reached' if value >= target else 'NOT reached'})"
+            rates = [run["rate"] for run in runs]
+            rest = "".join(f"{statistics.median(run[key] for run in runs):9.0f}" for key in ("p50", "p90", "p99"))
+            cpu = statistics.median(run["cpu"] for run in runs)
+            self.say(f"{name:24}{ratio:36}|{statistics.median(rates):8.0f} ±{spread(rates):6.0f} {cpu:10.3f}{rest}")
+        if "sekisho" in found and "empty, replies" in found:
+            value, _ = self.ratio(found, "sekisho", "empty, replies", "cpu")
+            self.say(f"processor time of sekisho: {value:.2f} times that of the empty program that replies")
+
+    def side_by_side(self, subjects):
+        for mails in SIZES:
+            found = self.rounds_of(subjects, mails)
+            self.numbers[mails] = found
+            self.table(mails, found)
+
+    def main(self, only):
+        self.find_words()
+        self.say("sekisho says " + " ".join(self.words))
+        subjects = self.start_all() if "main" in only or "memory" in only else []
+        try:
+            if "main" in only:
+                self.side_by_side(subjects)
+            if "memory" in only:
+                parts.memory(self, subjects)
+        finally:
+            for subject in reversed(subjects):
+                try:
+                    subject.stop()
+                except ProcessLookupError:
+                    pass
+        for name in parts.PARTS:
+            if name in only:
+                try:
+                    parts.PARTS[name](self)
+                except (Missing, RuntimeError, OSError, subprocess.SubprocessError) as error:
+                    self.skip(name, error)
+        with open(os.path.join(self.out, "result.json"), "w") as f:
+            json.dump(self.numbers, f, indent=1)
+        if "main" in only:
+            picture.draw(os.path.join(self.out, "result.svg"), self.numbers)
+        self.say(f"\nresult.txt, result.json and result.svg lie in {self.out}")
+
+
+def spread(values):
+    """Half of the distance of the quartiles."""
+    if len(values) < 2:
+        return 0
+    quarters = statistics.quantiles(values, n=4, method="inclusive")
+    return (quarters[2] - quarters[0]) / 2
+
+
+QUICK = ["main", "memory", "cold", "refusal", "logging", "callgrind"]
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="run.sh", description="measures Sekisho beside other milters")
+    everything = ["main", "memory", *parts.PARTS]
+    parser.add_argument("--quick", action="store_true", help="under three minutes: " + ", ".join(QUICK))
+    parser.add_argument("--only", metavar="PART,...", help="of " + ", ".join(everything))
+    parser.add_argument("--build", default="build", help="where sekisho was built (build)")
+    arguments = parser.parse_args()
+    only = arguments.only.split(",") if arguments.only else QUICK if arguments.quick else everything
+    for name in only:
+        if name not in everything:
+            parser.error(f"there is no part {name}: " + ", ".join(everything))
+    bench = Bench(arguments)
+    try:
+        bench.main(only)
+    finally:
+        bench.dns.stop()
+        bench.space.remove()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,298 @@
+"""What is measured beside the great comparison: each part is a function that takes the Bench."""
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import threading
+import time
+
+from subjects import Missing
+from world import Dns
+
+DELAY_MS = 20
+RELOADS = 100
+IDLE = (0, 500, 2000)
+
+
+def median(runs, key):
+    return statistics.median(run[key] for run in runs)
+
+
+def started(make):
+    subject = make()
+    return subject and subject.ready()
+
+
+class Idle:
+    """Sessions that say HELO and nothing more."""
+
+    def __init__(self, bench, subject, count):
+        command = [os.path.join(bench.build, "tests/bench/load"), "-i", str(count), bench.world.list("2k"), *subject.sockets]
+        self.process = count and subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        if count and self.process.stdout.readline().strip() != "ready":
+            raise RuntimeError(f"{count} idle connections cannot be opened")
+
+    def stop(self):
+        if self.process:
+            self.process.stdin.close()
+            self.process.wait(timeout=60)
+            self.process.stdout.close()
+
+
+def memory(bench, subjects):
+    """Resident memory after 64 connections at work, and what idle ones cost."""
+    bench.say("\nmemory: resident MB, threads           | after 64 connections | idle: KB each, threads, msg/s beside them: "
+              + ", ".join(map(str, IDLE)))
+    for subject in subjects:
+        bench.load(subject, messages=600, connections=64)
+        resident, _, threads = subject.memory()
+        line = f"{subject.name:24}{'':15}|{resident:9.1f} MB {threads:4} thr |"
+        if subject.name not in ("empty, limit", "sekisho"):
+            bench.say(line)
+            continue
+        for count in IDLE:
+            before = subject.memory()[0]
+            idle = Idle(bench, subject, count)
+            after, _, threads = subject.memory()
+            rates = [bench.load(subject, messages=1000)["rate"] for _ in range(3)]
+            idle.stop()
+            each = 1024 * (after - before) / count if count else 0
+            line += f"{each:7.1f} KB {threads:3} thr {statistics.median(rates):6.0f}/s"
+        bench.say(line)
+
+
+# ---- cold DNS --------------------------------------------------------------------------------------------
+
+def cold_runs(bench, makers, messages):
+    """Each message is from a domain that was not asked for before: the median time of each program, in ms."""
+    found = {}
+    for name, make in makers:
+        try:
+            subject = started(make)
+        except (Missing, RuntimeError) as error:
+            bench.skip(name, error)
+            continue
+        try:
+            found[name] = bench.load(subject, messages=messages, connections=1, p=1)
+        finally:
+            subject.stop()
+    return found
+
+
+def cold(bench):
+    """The time of one message whose sender nobody knows yet, when each question takes 20 ms."""
+    bench.dns.stop()
+    bench.dns = Dns(bench.world, bench.run_dir, DELAY_MS)
+    try:
+        makers = [("sekisho", bench.start_sekisho)]
+        if hints_can_be_off(bench):
+            makers.append(("sekisho, hints no",
+                           lambda: bench.start_sekisho(settings=f"resolver {{ hints no }}")))
+        makers += [("chain of three", bench.house.chain), ("rspamd, authentication", bench.house.rspamd_auth)]
+        found = cold_runs(bench, makers, 40 if bench.quick else 150)
+    finally:
+        bench.dns.stop()
+        bench.dns = Dns(bench.world, bench.run_dir)
+    bench.numbers["cold"] = found
+    bench.say(f"\ncold DNS, {DELAY_MS} ms for each question    |  p50 ms   p90 ms   | in questions behind each other")
+    for name, run in found.items():
+        bench.say(f"{name:40}|{run['p50'] / 1000:8.1f} {run['p90'] / 1000:8.1f}   |{run['p50'] / 1000 / DELAY_MS:6.1f}")
+
+
+def hints_can_be_off(bench):
+    path = os.path.join(bench.run_dir, "hints.conf")
+    with open(path, "w") as f:
+        f.write("listen inet:8891@127.0.0.1\nresolver { hints no }\n")
+    return subprocess.run([bench.house.program, "check", path], capture_output=True).returncode == 0
+
+
+# ---- variations of one thing ---------------------------------------------------------------------------------
+
+def variants(bench, title, makers, mails="2k", **options):
+    """makers: (name, make, options of load). Started together, measured in turns, ratios to the first."""
+    subjects, own = [], {}
+    for name, make, more in makers:
+        try:
+            subject = started(make)
+        except (Missing, RuntimeError) as error:
+            bench.skip(name, error)
+            continue
+        subject.name, own[name] = name, {**options, **more}
+        subjects.append(subject)
+    found = {subject.name: [] for subject in subjects}
+    try:
+        for subject in subjects:
+            bench.load(subject, **{"mails": mails, "messages": 200, **own[subject.name]})
+        for _ in range(bench.rounds):
+            for subject in subjects:
+                run = bench.load(subject, **{"mails": mails, "messages": 500 if bench.quick else 1500, **own[subject.name]})
+                found[subject.name].append(run)
+    finally:
+        for subject in subjects:
+            subject.stop()
+    bench.numbers[title] = found
+    bench.say(f"\n{title:40}| time of a message, CPU of a message: times the first's |  msg/s  CPU ms/msg")
+    for name, runs in found.items():
+        first = found[subjects[0].name]
+        slower = statistics.median(a["rate"] / b["rate"] for a, b in zip(first, runs))
+        cpu = median(runs, "cpu") / max(median(first, "cpu"), 1e-9)
+        odd = "" if all(run["missing"] == 0 for run in runs) else "  (not every message came back as it should)"
+        bench.say(f"{name:40}|{slower:8.2f} {cpu:8.2f} {'':36}|{median(runs, 'rate'):8.0f} {median(runs, 'cpu'):8.3f}{odd}")
+
+
+def sekisho(bench, name, label, **policy):
+    return lambda: bench.start_sekisho(label, name, **policy)
+
+
+def rules(count):
+    """More rules for the message, none of which is true, each another regular condition."""
+    lines = "".join(f'    add-header X-Rule "{i}"  if sender.domain is "no{i}.example"\n' for i in range(count))
+    return lambda text: re.sub(r"(policy inbound \{.*?on mail \{\n)", lambda m: m.group(1) + lines, text, count=1, flags=re.S)
+
+
+def with_list(bench, count):
+    path = os.path.join(bench.run_dir, f"list-{count}")
+    with open(path, "w") as f:
+        f.writelines(f"a{i}@list{i}.example\n" for i in range(count))
+    policy = lambda text: re.sub(r"(policy inbound \{.*?on mail \{\n)",
+                                 lambda m: m.group(1) + '    add-header X-Listed "yes"  if sender in many\n', text,
+                                 count=1, flags=re.S)
+    return {"settings": f"list many file:{path}", "edit": policy}
+
+
+def growth(bench):
+    """How the cost grows with what a message or a policy has more of."""
+    if "dkim=pass" in bench.words:
+        variants(bench, "signatures", [(f"{n} signature(s)", sekisho(bench, f"s{n}", ""),
+                                        {"mails": "2k" if n == 1 else f"2k-{n}sig"}) for n in (1, 2, 4, 8)])
+    variants(bench, "recipients", [(f"{n} recipient(s)", sekisho(bench, f"r{n}", ""), {"r": n}) for n in (1, 10, 100)])
+    variants(bench, "rules more than in the default policy",
+             [(f"{n} rules", sekisho(bench, f"u{n}", "", edit=rules(n)), {}) for n in (0, 100, 1000)])
+    variants(bench, "entries of a list", [(f"{n} entries", sekisho(bench, f"l{n}", "", **with_list(bench, n)), {})
+                                          for n in (1, 1000, 100000)])
+    variants(bench, "messages per connection",
+             [(f"{n} message(s)", sekisho(bench, f"p{n}", ""), {"p": n}) for n in (1, 10)])
+
+
+def logging(bench):
+    variants(bench, "logging", [(how, sekisho(bench, "log-" + how, "", log=how), {}) for how in ("off", "file", "syslog")])
+
+
+def refusal(bench):
+    """Messages from where SPF says they do not come; those who refuse, do it at MAIL, others at the end."""
+    makers = [("sekisho", bench.start_sekisho, {}),
+              ("pyspf-milter", lambda: bench.house.alone("pyspf-milter"), {}),
+              ("rspamd, authentication (does not refuse)", bench.house.rspamd_auth, {})]
+    variants(bench, "refusal at MAIL", makers, mails="2k-bad", words=[])
+
+
+def reloads(bench):
+    """The same load with and without 100 reloads behind it."""
+    subject = started(bench.start_sekisho)
+    command = [bench.house.program, "reload", "-c", os.path.join(bench.run_dir, "sekisho.conf")]
+    failed = []
+
+    def reload():
+        for _ in range(RELOADS):
+            failed.append(subprocess.run(command, capture_output=True).returncode)
+            time.sleep(0.01)
+
+    try:
+        bench.load(subject, messages=2000)
+        calm = bench.load(subject, messages=6000)
+        before = subject.memory()[0]
+        thread = threading.Thread(target=reload)
+        thread.start()
+        busy = bench.load(subject, messages=6000)
+        thread.join()
+        after = subject.memory()[0]
+    finally:
+        subject.stop()
+    bench.say(f"\n{RELOADS} reloads during the run: {sum(map(bool, failed))} failed; messages that came back otherwise: "
+              f"{busy['missing'] + busy['messages'] - busy['accept']}; {busy['rate'] / calm['rate']:.2f} times as fast as without; "
+              f"p99 {calm['p99'] / 1000:.1f} ms, with reloads {busy['p99'] / 1000:.1f} ms; "
+              f"resident {before:.1f} MB, afterwards {after:.1f} MB")
+    bench.numbers["reloads"] = {"calm": calm, "busy": busy}
+
+
+# ---- a real mail server ----------------------------------------------------------------------------------------
+
+def postfix(bench):
+    """What a user feels: smtp-source through a real Postfix, with and without each milter."""
+    import postfix as mail_server
+    why = mail_server.Postfix.why_not()
+    if why or not shutil.which("smtp-source"):
+        raise Missing(why or "smtp-source is not installed (package postfix)")
+    house = bench.house
+    makers = [("no milter", lambda: None), ("empty, limit", lambda: house.empty("limit")), ("sekisho", bench.start_sekisho),
+              ("opendkim", lambda: house.alone("opendkim")), ("chain of three", house.chain),
+              ("rspamd, authentication", house.rspamd_auth)]
+    # One after the other, as each is a mail server of its own: on a busy machine only great differences count.
+    bench.say("\nthrough a real Postfix                  |  msg/s, median of runs | ms more per message than without")
+    times = {}
+    for number, (name, make) in enumerate(makers):
+        try:
+            subject = started(make)
+        except (Missing, RuntimeError) as error:
+            bench.skip(name, error)
+            continue
+        try:
+            times[name] = through_postfix(bench, mail_server, subject, number)
+        except subprocess.SubprocessError as error:
+            bench.skip(name, f"behind Postfix messages fail: {error}")
+            continue
+        finally:
+            if subject:
+                subject.stop()
+        bench.say(f"{name:40}|{1 / times[name]:8.0f}                 |{1000 * (times[name] - times['no milter']):8.2f}")
+    bench.numbers["postfix"] = times
+
+
+def through_postfix(bench, mail_server, subject, number):
+    for socket in subject.sockets if subject else ():
+        os.chmod(socket, 0o666)  # smtpd is another user
+    milters = ", ".join("unix:" + socket for socket in subject.sockets) if subject else ""
+    server = mail_server.Postfix(os.path.join(bench.space.root, f"postfix{number}"), milters)
+    command = ["smtp-source", "-c", "-d", "-s", "4", "-F", bench.world.path("2k-1") + ".lf", "-M", "mail.d001.example",
+               "-f", "somebody@d001.example", "-t", "user0@example.org"]
+    with open(bench.world.path("2k-1"), "rb") as f:
+        bench.world.write("2k-1.lf", f.read().replace(b"\r\n", b"\n"))
+    messages, runs = 300, []
+    try:
+        for _ in range(1 + (3 if bench.quick else 5)):
+            start = time.monotonic()
+            subprocess.run(command + ["-m", str(messages), mail_server.Postfix.address + ":25"], check=True,
+                           stdout=subprocess.DEVNULL, timeout=120)
+            runs.append((time.monotonic() - start) / messages)
+    finally:
+        server.stop()
+    return statistics.median(runs[1:])
+
+
+# ---- instructions ------------------------------------------------------------------------------------------------
+
+def callgrind(bench):
+    """Instructions of one 2 KB message: a number that does not depend on what else the machine does."""
+    if not shutil.which("valgrind"):
+        raise Missing("valgrind is not installed")
+    counts = {}
+    for messages in (40, 140):
+        out = os.path.join(bench.out, f"callgrind.out.{messages}")
+        command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}"]
+        subject = bench.start_sekisho(prefix=command).ready()
+        try:
+            bench.load(subject, messages=messages, connections=2, mails="2k-one")
+        finally:
+            subject.processes[0].process.terminate()
+            subject.processes[0].process.wait(timeout=60)
+        with open(out) as f:
+            counts[messages] = int(re.search(r"^(?:totals|summary):\s*(\d+)", f.read(), re.M).group(1))
+    each = (counts[140] - counts[40]) / 100
+    bench.numbers["callgrind"] = each
+    bench.say(f"\none 2 KB message, everything known to the resolver: {each:.0f} instructions (callgrind_annotate "
+              f"{bench.out}/callgrind.out.140)")
+
+
+PARTS = {"cold": cold, "refusal": refusal, "logging": logging, "growth": growth, "reloads": reloads, "postfix": postfix,
+         "callgrind": callgrind}

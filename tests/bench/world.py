@@ -1,0 +1,177 @@
+"""What all programs under measure have in common: the messages, the DNS, and the resolver that serves it.
+
+200 sender domains, each with SPF (by way of an include), a DKIM key and a DMARC policy; from each a message of every size,
+signed with RSA-2048. All of it is made once and kept below DIRECTORY; a change of VERSION makes it anew.
+"""
+import base64
+import os
+import random
+import shutil
+import socket
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "../system"))
+
+import space  # noqa: E402
+
+VERSION = 4
+DOMAINS = 200
+FEW = 20  # of the messages that are large
+KEYS = 20
+IP, BAD_IP = space.GOOD, space.BAD
+SIZES = {"2k": 2048, "60k": 61440, "1m": 1 << 20}
+SIGNATURES = (2, 4, 8)
+
+
+def domain(i):
+    return f"d{i:03}.example"
+
+
+def key_pair():
+    from cryptography.hazmat.primitives import serialization as s
+    from cryptography.hazmat.primitives.asymmetric import rsa
+    key = rsa.generate_private_key(65537, 2048)
+    private = key.private_bytes(s.Encoding.PEM, s.PrivateFormat.TraditionalOpenSSL, s.NoEncryption())
+    public = key.public_key().public_bytes(s.Encoding.DER, s.PublicFormat.SubjectPublicKeyInfo)
+    return private, base64.b64encode(public).decode()
+
+
+def message(i, size):
+    """Small ones are text; the body of a large one is an attachment, as it is in most large mail."""
+    head = (f"Received: from client.{domain(i)} ([198.51.100.99]) by mail.{domain(i)} with ESMTPSA id x{i};\r\n"
+            f"\tSat, 21 Nov 2026 10:00:00 +0000\r\n"
+            f"From: Somebody <somebody@{domain(i)}>\r\nTo: User <user0@example.org>\r\n"
+            f"Subject: message {i} of {size} bytes\r\nDate: Sat, 21 Nov 2026 10:00:00 +0000\r\n"
+            f"Message-ID: <{i}.{size}@{domain(i)}>\r\nMIME-Version: 1.0\r\n"
+            f"Content-Type: text/plain; charset=us-ascii\r\nContent-Transfer-Encoding: 7bit\r\n\r\n")
+    line = f"The quick brown fox jumps over the lazy dog, and {i} times again at dusk. \r\n"
+    room = max(size - len(head) - 700, 100)  # for the signature
+    text = min(room, 1500)
+    body = (line * (text // len(line) + 1))[: text - 2] + "\r\n"
+    if room > text:
+        bits = base64.b64encode(random.Random(i).randbytes(57 * ((room - text) // 78))).decode()
+        head = head.replace("text/plain; charset=us-ascii", 'multipart/mixed; boundary="b"')
+        body = (f"--b\r\nContent-Type: text/plain\r\n\r\n{body}--b\r\nContent-Type: application/octet-stream\r\n"
+                "Content-Disposition: attachment; filename=data.bin\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+                + "".join(bits[at:at + 76] + "\r\n" for at in range(0, len(bits), 76)) + "--b--\r\n")
+    return (head + body).encode()
+
+
+class World:
+    def __init__(self, directory):
+        self.d = directory
+        stamp = os.path.join(directory, "stamp")
+        if not os.path.exists(stamp) or open(stamp).read() != str(VERSION):
+            shutil.rmtree(directory, ignore_errors=True)
+            os.makedirs(directory)
+            self.make()
+            with open(stamp, "w") as f:
+                f.write(str(VERSION))
+
+    def list(self, name):
+        return os.path.join(self.d, name + ".list")
+
+    def path(self, name):
+        return os.path.join(self.d, name)
+
+    def write(self, name, data):
+        with open(self.path(name), "wb") as f:
+            f.write(data if isinstance(data, bytes) else data.encode())
+
+    def make(self):
+        import dkim
+        keys = [key_pair() for _ in range(KEYS)]
+        self.write("key.pem", keys[0][0])
+
+        def signed(i, size, count):
+            text = message(i, size)
+            for n in range(count):
+                selector = b"s%d" % n
+                text = dkim.sign(text, selector, domain(i).encode(), keys[i % KEYS][0], canonicalize=(b"relaxed", b"relaxed"),
+                                 include_headers=[b"from", b"to", b"subject", b"date", b"message-id"]) + text
+            return text
+
+        def messages(name, size, count, signatures):
+            lines = []
+            for i in range(count):
+                self.write(f"{name}-{i}", signed(i, size, signatures))
+                lines.append(f"{self.path(name)}-{i} somebody@{domain(i)} {IP} mail.{domain(i)}\n")
+            self.write(name + ".list", "".join(lines))
+
+        for name, size in SIZES.items():
+            messages(name, size, DOMAINS if size < 1 << 19 else FEW, 1)
+        for count in SIGNATURES:
+            messages(f"2k-{count}sig", SIZES["2k"], FEW, count)
+        messages("2k-0sig", SIZES["2k"], FEW, 0)
+        with open(self.list("2k")) as f:
+            self.write("2k-one.list", f.readline())
+        for name in list(SIZES):  # from where SPF says that it does not come
+            with open(self.list(name)) as f:
+                self.write(f"{name}-bad.list", f.read().replace(f" {IP} ", f" {BAD_IP} "))
+        self.zones([public for _, public in keys])
+
+    def zones(self, public):
+        """For unbound as one zone of the root; for dnsd.py without the SOA that it makes itself."""
+        lines = []
+        for i in range(DOMAINS):
+            d, text = domain(i), "v=DKIM1; k=rsa; p=" + public[i % KEYS]
+            txt = " ".join(f'"{text[n:n + 200]}"' for n in range(0, len(text), 200))
+            lines += [f'{d}. 3600 IN TXT "v=spf1 include:_spf.{d} -all"',
+                      f'_spf.{d}. 3600 IN TXT "v=spf1 ip4:{IP} ip4:{space.POSTFIX} -all"',
+                      f"{d}. 3600 IN MX 10 mail.{d}.", f"mail.{d}. 3600 IN A {IP}",
+                      f'mail.{d}. 3600 IN TXT "v=spf1 a -all"',
+                      f'_dmarc.{d}. 3600 IN TXT "v=DMARC1; p=reject; rua=mailto:reports@{d}"']
+            lines += [f"s{n}._domainkey.{d}. 3600 IN TXT {txt}" for n in range(max(SIGNATURES))]
+        lines.append("mx.example.org. 3600 IN A 192.0.2.25")
+        self.write("dnsd.zone", "\n".join(lines) + "\n")
+        root = [". 3600 IN SOA ns. root. 1 3600 600 86400 3600", ". 3600 IN NS ns.", "ns. 3600 IN A 127.0.0.1"]
+        self.write("root.zone", "\n".join(root + lines) + "\n")
+
+
+def wait_for(look, what, seconds=20):
+    end = time.time() + seconds
+    while time.time() < end:
+        if look():
+            return
+        time.sleep(0.05)
+    raise RuntimeError(f"{what}: nothing happens in {seconds} s")
+
+
+def dns_answers():
+    """True when something on port 53 answers a question for an A record."""
+    question = b"\0\1\1\0\0\1\0\0\0\0\0\0\2mx\7example\3org\0\0\1\0\1"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(0.3)
+        try:
+            s.sendto(question, ("127.0.0.1", 53))
+            return len(s.recv(512)) > len(question)
+        except OSError:
+            return False
+
+
+class Dns:
+    """The resolver of all: unbound, or with a delay dnsd.py, which makes each question take that long."""
+
+    def __init__(self, world, run, delay_ms=0):
+        if delay_ms:
+            faults = os.path.join(run, "faults")
+            with open(faults, "w") as f:
+                f.write(f"* ANY slow={delay_ms / 1000}\n")
+            command = [sys.executable, os.path.join(HERE, "../system/dnsd.py"), "--listen", "127.0.0.1@53",
+                       "--faults", faults, "--ttl", "3600", world.path("dnsd.zone")]
+        else:
+            with open(os.path.join(HERE, "peers/unbound.conf")) as f:
+                text = f.read().replace("@DIR@/zone", world.d).replace("@DIR@/run", run).replace("@DIR@", run)
+            conf = os.path.join(run, "unbound.conf")
+            with open(conf, "w") as f:
+                f.write(text)
+            command = ["unbound", "-d", "-c", conf]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=open(os.path.join(run, "dns.err"), "w"))
+        wait_for(dns_answers, "the resolver")
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(timeout=20)
