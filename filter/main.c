@@ -15,11 +15,11 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
-    {"daemon", verb_daemon, "-c FILE", "run behind Postfix or Sendmail, in the foreground"},
+    {"daemon", verb_daemon, "[-c FILE]", "run behind Postfix or Sendmail, in the foreground"},
     {"check", verb_check, "[FILE]", "read a policy file and show everything that is wrong with it"},
     {"explain", verb_explain, "[-c FILE] [--zone FILE] --client IP ... [MESSAGE]",
      "show what the policy says of one message, and why"},
-    {"lookup", verb_lookup, "spf IP SENDER [HELO] | mx DOMAIN | ptr IP | dkim DOMAIN SELECTOR",
+    {"lookup", verb_lookup, "spf IP SENDER [HELO] | dkim DOMAIN SELECTOR | dmarc DOMAIN | mx DOMAIN | ptr IP",
      "ask the DNS as the daemon does"},
     {"verify", verb_verify, "[--zone FILE] MESSAGE ...", "judge the DKIM signatures of messages in files"},
     {"genkey", verb_genkey, "DOMAIN SELECTOR [--type rsa2048|ed25519]", "make a key for DKIM signatures"},
