@@ -113,6 +113,16 @@ static void give_up(struct second *second)
 	second->dkim = NULL;
 }
 
+/* It takes a name with a tab or the like before its colon for another name than we do: a signature would be missing
+ * in its list, a field in what it hashes. No honest mail has that. */
+static bool is_odd(struct slice name)
+{
+	for (size_t i = 0; i < name.n; i++)
+		if ((unsigned char)name.p[i] < ' ')
+			return true;
+	return false;
+}
+
 /* A signature that will not be verified is not shown to it; another that signs such a field is then not its match. */
 static bool is_wanted(const struct second *second, const struct header_field *field)
 {
@@ -131,7 +141,8 @@ static void add_field(struct second *second, const struct header_field *field)
 	if (!second->dkim || !is_wanted(second, field))
 		return;
 	/* Not even a SYNTAX for a bad signature matters: later good ones still verify. */
-	if (text.n > FIELD_MOST || dkim_header(second->dkim, (u_char *)text.p, text.n) > DKIM_STAT_SYNTAX)
+	if (is_odd(field->name) || text.n > FIELD_MOST ||
+	    dkim_header(second->dkim, (u_char *)text.p, text.n) > DKIM_STAT_SYNTAX)
 		give_up(second);
 }
 
@@ -203,6 +214,25 @@ static enum second_word word_of(DKIM_SIGINFO *info)
 	return body == DKIM_SIGBH_MISMATCH ? SECOND_FAIL_BODY : SECOND_FAIL_HEADER;
 }
 
+/* One that it could not read has no names. */
+static bool is_of(DKIM_SIGINFO *info, const struct dkim_signature *seen)
+{
+	const char *domain = (const char *)dkim_sig_getdomain(info);
+	const char *selector = (const char *)dkim_sig_getselector(info);
+
+	return domain && selector && slice_equal_nocase(slice_of(domain), seen->domain) &&
+	       slice_equal_nocase(slice_of(selector), seen->selector);
+}
+
+static int count_shown(const struct second *second)
+{
+	int count = 0;
+
+	for (size_t i = 0; i < second->count; i++)
+		count += second->signatures[i].digest != NULL;
+	return count;
+}
+
 void second_end(struct second *second, const struct key *const *keys, enum second_word *words_r)
 {
 	DKIM_SIGINFO **infos = NULL;
@@ -216,10 +246,13 @@ void second_end(struct second *second, const struct key *const *keys, enum secon
 	if (!second->dkim || second->bare_cr || second->last == '\r')
 		return;
 	dkim_eom(second->dkim, NULL);
-	if (dkim_getsiglist(second->dkim, &infos, &count) != DKIM_STAT_OK)
+	if (dkim_getsiglist(second->dkim, &infos, &count) != DKIM_STAT_OK || count != count_shown(second))
 		return;
-	/* They come in the order of their fields. */
-	for (size_t i = 0; i < second->count && next < count; i++)
-		if (second->signatures[i].digest)
-			words_r[i] = word_of(infos[next++]);
+	/* They come in the order of their fields. The word about one must never count for another. */
+	for (size_t i = 0; i < second->count; i++) {
+		DKIM_SIGINFO *info = second->signatures[i].digest ? infos[next++] : NULL;
+
+		if (info && is_of(info, second->signatures[i].seen))
+			words_r[i] = word_of(info);
+	}
 }

@@ -396,6 +396,34 @@ static void a_key_record_is_bounded(void **state)
 	assert_slice(outcome.best->reason, "the key record is too long");
 }
 
+/* The forged signature names a key that is published; the good one below it is of another domain. */
+static void no_engine_gives_one_signature_the_verdict_of_another(void **state)
+{
+	static const char *const names[] = {
+	    "DKIM-Signature:", "DKIM-Signature :", "DKIM-Signature  :", "DKIM-Signature\t:", "DKIM-Signature \t:"};
+	struct bench *bench = *state;
+	struct slice good = signed_letter(bench, false), forged = slice_head(good, good.n - strlen(LETTER));
+	struct dkim_rules rules = bench_rules();
+	struct error err;
+
+	rules.engine = DKIM_LIBOPENDKIM;
+	rules.library = dkim_library_open(&err);
+	if (!rules.library)
+		skip();
+	forged = replaced(bench, forged, "d=example.org", "d=news.example.org");
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct slice top = replaced(bench, forged, "DKIM-Signature:", names[i]);
+		struct dkim_outcome outcome =
+		    bench_verify_with(bench, &rules, bench->zone,
+				      arena_printf(bench->arena, "%.*s%.*s", SLICE_ARGS(top), SLICE_ARGS(good)));
+
+		assert_int_equal(outcome.count, 2);
+		assert_int_not_equal(outcome.signatures[0].result, DKIM_PASS);
+		assert_int_equal(outcome.signatures[1].result, i < 3 ? DKIM_PASS : DKIM_NEUTRAL);
+	}
+	dkim_library_close(rules.library);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -412,6 +440,7 @@ int main(void)
 	    cmocka_unit_test(a_field_and_its_names_are_bounded),
 	    cmocka_unit_test(keys_have_a_length_and_an_exponent_in_bounds),
 	    cmocka_unit_test(a_key_record_is_bounded),
+	    cmocka_unit_test(no_engine_gives_one_signature_the_verdict_of_another),
 	};
 
 	return cmocka_run_group_tests_name("dkim verify", tests, bench_open, bench_close);
