@@ -77,6 +77,13 @@ static void read_exim_helo(struct slice tail, struct received *received)
 			received->helo = slice_from(word, 5);
 }
 
+/* "(HELO [IP]) (IP)" of qmail and "(helo=x@[IP])" of Exim: what follows is the client's word, and no address of it. */
+static bool is_helo_mark(struct slice before)
+{
+	return slice_equal_nocase(before, SLICE("helo")) || slice_equal_nocase(before, SLICE("ehlo")) ||
+	       slice_find(before, '=') >= 0;
+}
+
 /* "NAME [IP]", "[IP] ...", "user@NAME [IP] (may be forged)", or the address alone. */
 static bool read_client(struct slice comment, struct received *received)
 {
@@ -86,6 +93,8 @@ static bool read_client(struct slice comment, struct received *received)
 	if (open < 0)
 		return ip_parse(comment, &received->ip) == 0;
 	before = slice_trim(slice_head(comment, (size_t)open));
+	if (is_helo_mark(before))
+		return false;
 	if (slice_find_last(before, '@') >= 0)
 		before = slice_from(before, (size_t)slice_find_last(before, '@') + 1);
 	if (before.n > 0 && !is_host(before))
@@ -106,6 +115,9 @@ static bool read_field(struct slice rest, struct received *received)
 	if (!slice_equal_nocase(take_word(&rest), SLICE("from")))
 		return false;
 	received->helo = take_word(&rest);
+	/* Servers write a blank behind it: a comment that touches it is a part of what the client said. */
+	if (rest.p == received->helo.p + received->helo.n)
+		return false;
 	if (!is_host(received->helo) || !take_comment(&rest, &comment) || !read_client(comment, received))
 		return false;
 	while (take_comment(&rest, &comment)) /* of TLS and the like */
