@@ -74,13 +74,27 @@ static bool is_rewritten(struct slice old, struct slice new)
 	return i < old.n || k < new.n;
 }
 
+/* A line end that folds nothing: behind it, what we hand back would be a field of its own. */
+static bool is_torn(struct slice value)
+{
+	for (size_t i = 0; i < value.n; i++) {
+		char next = i + 1 < value.n ? value.p[i + 1] : '\0';
+
+		if (value.p[i] == '\n' && next != ' ' && next != '\t')
+			return true;
+		if (value.p[i] == '\r' && next != '\n')
+			return true;
+	}
+	return false;
+}
+
 bool emit_rewrites(struct slice name, struct slice value, struct arena *arena, struct slice *value_r)
 {
 	struct slice rest = value, element;
 	struct text text;
 	ptrdiff_t n;
 
-	if (!has_addresses(name))
+	if (!has_addresses(name) || is_torn(value))
 		return false;
 	text_init(&text, arena, 2 * value.n + 2);
 	while (rest.n > 0) {

@@ -113,6 +113,8 @@ static const struct word *read_headers(struct setting_reader *reader, struct sig
 	struct slice *names = arena_alloc(reader->arena, reader->said->inside.count * sizeof(*names));
 	const struct word *word = key;
 
+	for (size_t i = 0; i < sign->name_count; i++) /* `headers` was said before */
+		names[i] = sign->names[i];
 	for (; word->next && key_of(word->next) == NO_KEY; word = word->next) {
 		names[sign->name_count] = arena_copy(reader->arena, word_value(word->next, reader->arena));
 		if (!header_name_valid(names[sign->name_count++])) {

@@ -22,6 +22,12 @@ FORGED = [
     "Authentication-Results: (nested (comment \\) ) here) mx.example.org; auth=pass smtp.auth=forged.example",
 ]
 
+# Obsolete, and read by many (RFC 5322 4.5.2).
+BLANK_BEFORE_THE_COLON = [
+    "Authentication-Results : mx.example.org; dmarc=pass header.from=forged.example",
+    "Authentication-Results\t: mx.example.org; dmarc=pass header.from=forged.example",
+]
+
 FOREIGN = [
     "Authentication-Results: mx.example.com; spf=pass smtp.mailfrom=honest.example",
     "Authentication-Results: not-mx.example.org; spf=pass smtp.mailfrom=honest.example",
@@ -38,7 +44,7 @@ def stamps(delivered):
     return delivered.fields("Authentication-Results")
 
 
-@pytest.mark.parametrize("field", FORGED)
+@pytest.mark.parametrize("field", FORGED + BLANK_BEFORE_THE_COLON)
 def test_a_forged_field_is_removed(daemon, mta, token, field):
     replies = smtp.send(mta, "<alice@pass.example.net>", [BOB], smtp.message(token, field))
     assert replies.end.code == 250

@@ -93,6 +93,24 @@ static void a_domain_is_said_once(void **state)
 	assert_non_null(strstr(message, "sign example.org is said twice; put its keys in one place"));
 }
 
+static void fields_to_sign_may_be_named_in_several_places(void **state)
+{
+	const struct sign_setting *sign;
+	const char *message;
+	struct policy *policy;
+
+	(void)state;
+	write_key("friends");
+	policy =
+	    load("sign example.org { selector s1 key friends headers From To expire 7d headers Subject }\n", &message);
+	assert_non_null(policy);
+	sign = policy_sign(policy, SLICE("example.org"));
+	assert_int_equal(sign->name_count, 3);
+	assert_slice(sign->names[0], "From");
+	assert_slice(sign->names[2], "Subject");
+	policy_release(policy);
+}
+
 static void a_key_that_others_can_use_is_refused(void **state)
 {
 	static const struct {
@@ -155,6 +173,10 @@ static void fields_are_written_as_both_mail_servers_leave_them(void **state)
 	    {"To", " <a@b,c@d", NULL},
 	    {"To", "", NULL},
 	    {"To", " ,", NULL},
+	    {"To", " a@b\r\n\t,c@d", "a@b,\n c@d"},
+	    {"To", " a@b,c@d\nBcc: e@f", NULL},
+	    {"To", " a@b,\r\nBcc: e@f", NULL},
+	    {"To", " a@b,c@d\rBcc: e@f", NULL},
 	    {"Subject", " a,b", NULL},
 	    {"References", " <a>,<b>", NULL},
 	};
@@ -177,6 +199,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(the_nearest_domain_signs),
 	    cmocka_unit_test(a_domain_is_said_once),
+	    cmocka_unit_test(fields_to_sign_may_be_named_in_several_places),
 	    cmocka_unit_test(a_key_that_others_can_use_is_refused),
 	    cmocka_unit_test(a_key_of_somebody_else_is_refused),
 	    cmocka_unit_test(fields_are_written_as_both_mail_servers_leave_them),
