@@ -3,20 +3,21 @@
  *
  * For each canonicalisation that somebody wants there is one running hash. What may
  * still vanish is held back as counters, never as bytes: line ends (empty lines at the
- * end of the body do not count), a blank (relaxed: blanks at the end of a line do not
- * count, others become one space), a CR that may belong to a line end.
+ * end of the body do not count), and between chunks a blank (relaxed: blanks at the end of a
+ * line do not count, others become one space) and a CR that may belong to a line end.
+ * A bare LF is taken as a line end, since MTAs make CRLF of it; a bare CR is a byte like others.
  *
  * Speed: nearly all bytes stand for themselves. Blocks without anything odd are found
- * first, by a loop that compilers turn into vector instructions, and go to the hash
- * in one piece; only what is odd is looked at byte by byte. A bare LF is taken as a line end,
- * since MTAs make CRLF of it; a bare CR is a byte like others.
+ * by a loop that compilers turn into vector instructions, and go to the hash in one piece. For a block
+ * with something odd such loops say of each byte whether it stays, and what stays is written without a branch:
+ * no choice of bytes makes a body much slower than others. Only the ends of chunks are looked at byte by byte.
  */
 #include "dkim_private.h"
-#include <endian.h>
 #include <string.h>
 
 #define BLOCK       64
-#define SPACES_MAX  32 /* a longer run is looked at byte by byte, so that none is looked at again and again */
+#define AHEAD       2 /* bytes behind a block decide what its blanks are */
+#define WORD        8
 #define BUFFER      4096
 #define DIRECT      1024 /* from so many bytes on a run goes to the hash without a copy */
 #define DIGESTS_MAX 64   /* of one canonicalisation; verifying and signing want DKIM_SIGNATURES or so */
@@ -27,10 +28,10 @@ struct canon {
 	struct dkim_digest *digests[DIGESTS_MAX]; /* by length */
 	size_t count, next;                       /* next: the first that is not filled */
 	uint64_t length;                          /* bytes so far */
-	uint64_t lines;                           /* line ends held back */
-	bool blank, cr;                           /* held back behind them, in this order */
+	uint64_t lines;                           /* line ends held back, before what is in the buffer */
+	bool blank, cr;                           /* held back behind it, in this order */
 	size_t n;
-	char buffer[BUFFER]; /* on the way to the hash */
+	char buffer[BUFFER]; /* canonical text on the way to the hash */
 };
 
 struct dkim_body {
@@ -114,26 +115,75 @@ static void hash_add(struct dkim_body *body, struct canon *canon, const char *p,
 	canon->length += n;
 }
 
-static void buffer_flush(struct dkim_body *body, struct canon *canon)
+static void lines_let_go(struct dkim_body *body, struct canon *canon)
 {
-	hash_add(body, canon, canon->buffer, canon->n);
+	static const char ends[] = "\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n"
+				   "\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n";
+	const uint64_t most = (sizeof(ends) - 1) / 2;
+
+	while (canon->lines > 0) {
+		uint64_t part = canon->lines < most ? canon->lines : most;
+
+		hash_add(body, canon, ends, 2 * (size_t)part);
+		canon->lines -= part;
+	}
+}
+
+/* Canonical text. The line ends it closes with are held back: they may be the end of the body. */
+static void emit(struct dkim_body *body, struct canon *canon, const char *p, size_t n)
+{
+	size_t sure = n;
+
+	while (sure >= 2 && p[sure - 1] == '\n')
+		sure -= 2;
+	if (sure > 0) {
+		lines_let_go(body, canon);
+		hash_add(body, canon, p, sure);
+	}
+	canon->lines += (n - sure) / 2;
+}
+
+static void buffer_empty(struct dkim_body *body, struct canon *canon)
+{
+	emit(body, canon, canon->buffer, canon->n);
 	canon->n = 0;
 }
 
+/* A CR at the end stays: when an LF follows, emit() must see both. */
+static void buffer_flush(struct dkim_body *body, struct canon *canon)
+{
+	bool cr = canon->n > 0 && canon->buffer[canon->n - 1] == '\r';
+
+	canon->n -= cr;
+	buffer_empty(body, canon);
+	if (cr)
+		canon->buffer[canon->n++] = '\r';
+}
+
+static void buffer_reserve(struct dkim_body *body, struct canon *canon, size_t n)
+{
+	if (n > BUFFER - canon->n)
+		buffer_flush(body, canon);
+}
+
+/* ---- canonicalisation, byte by byte ---------------------------------------------------- */
+
 static void put(struct dkim_body *body, struct canon *canon, char c)
 {
-	if (canon->n == BUFFER)
-		buffer_flush(body, canon);
+	buffer_reserve(body, canon, 1);
 	canon->buffer[canon->n++] = c;
 }
 
-/* What was held back turns out to stand in the middle. */
+static void put_line_end(struct dkim_body *body, struct canon *canon)
+{
+	buffer_reserve(body, canon, 2);
+	canon->buffer[canon->n++] = '\r';
+	canon->buffer[canon->n++] = '\n';
+}
+
+/* What was held back turns out to stand in the middle of a line. */
 static void let_go(struct dkim_body *body, struct canon *canon)
 {
-	for (; canon->lines > 0; canon->lines--) {
-		put(body, canon, '\r');
-		put(body, canon, '\n');
-	}
 	if (canon->blank)
 		put(body, canon, ' ');
 	if (canon->cr)
@@ -141,165 +191,167 @@ static void let_go(struct dkim_body *body, struct canon *canon)
 	canon->blank = canon->cr = false;
 }
 
-/* ---- canonicalisation ---------------------------------------------------------------- */
-
-static bool may_vanish(char c)
+static bool is_blank(const struct canon *canon, char c)
 {
-	return c == '\r' || c == '\n' || c == ' ' || c == '\t';
-}
-
-/* Bytes that stand for themselves; nothing is held back. */
-static void put_run(struct dkim_body *body, struct canon *canon, const char *p, size_t n)
-{
-	if (n > BUFFER - canon->n)
-		buffer_flush(body, canon);
-	if (n >= DIRECT) {
-		buffer_flush(body, canon);
-		hash_add(body, canon, p, n);
-		return;
-	}
-	memcpy(canon->buffer + canon->n, p, n);
-	canon->n += n;
+	return canon->kind == DKIM_RELAXED && (c == ' ' || c == '\t');
 }
 
 static void add_byte(struct dkim_body *body, struct canon *canon, char c)
 {
 	if (c == '\n') {
 		canon->cr = canon->blank = false;
-		canon->lines++;
+		put_line_end(body, canon);
 		return;
 	}
 	if (canon->cr)
 		let_go(body, canon);
 	if (c == '\r') {
 		canon->cr = true;
-	} else if (canon->kind == DKIM_RELAXED && (c == ' ' || c == '\t')) {
+	} else if (is_blank(canon, c)) {
 		canon->blank = true;
 	} else {
-		if (canon->lines > 0 || canon->blank)
-			let_go(body, canon);
+		let_go(body, canon);
 		put(body, canon, c);
 	}
 }
 
-static void add_bytes(struct dkim_body *body, struct canon *canon, const char *p, size_t n)
+/* Nothing is held back any more: the next two bytes say what becomes of it. */
+static const char *settle(struct dkim_body *body, struct canon *canon, const char *p)
 {
-	for (const char *end = p + n; p < end; p++)
-		add_byte(body, canon, *p);
-}
-
-/* Bytes without anything odd. At both ends there may be blanks and line ends that belong to what is odd around them. */
-static void add_plain(struct dkim_body *body, struct canon *canon, const char *p, size_t n)
-{
-	size_t sure;
-
-	for (; n > 0 && may_vanish(*p) && (canon->cr || canon->blank || *p == '\n'); p++, n--)
-		add_byte(body, canon, *p);
-	for (sure = n; sure > 0 && may_vanish(p[sure - 1]);)
-		sure--;
-	if (sure > 0) {
+	if (canon->cr && *p == '\n')
+		add_byte(body, canon, *p++);
+	else if (!canon->cr && (is_blank(canon, *p) || *p == '\n' || (*p == '\r' && p[1] == '\n')))
+		canon->blank = false; /* the next blank stands for it, or the line ends */
+	else
 		let_go(body, canon);
-		put_run(body, canon, p, sure);
-	}
-	add_bytes(body, canon, p + sure, n - sure);
+	return p;
 }
 
-/* As above, and behind the bytes stands something visible: nothing at their end can vanish. */
-static void add_sure(struct dkim_body *body, struct canon *canon, const char *p, size_t n)
-{
-	for (; n > 0 && may_vanish(*p) && (canon->cr || canon->blank || *p == '\n'); p++, n--)
-		add_byte(body, canon, *p);
-	if (n > 0) {
-		let_go(body, canon);
-		put_run(body, canon, p, n);
-	}
-}
+/* ---- by blocks: nothing is held back, but line ends ------------------------------------------ */
 
-/* Relaxed: how many of the spaces at p do not count, when what stands behind them says so at a glance: all but one
- * before something visible, all before a line end with something visible behind it. Else 0. */
-static size_t needless(const char *p, const char *end)
+/* Does every byte stand for itself? What does not: an LF without CR, and when relaxed a tab, and a space before a
+ * blank or a line end. Looks at one byte before the block and one behind. */
+static bool is_plain(enum dkim_canon kind, const char *p)
 {
-	size_t n = 0;
-
-	while (n < SPACES_MAX && end - p > 3 && *p == ' ')
-		n++, p++;
-	if (n == 0 || n == SPACES_MAX || end - p < 3)
-		return 0;
-	if ((unsigned char)p[0] > ' ')
-		return n - 1;
-	return p[0] == '\r' && p[1] == '\n' && (unsigned char)p[2] > ' ' ? n : 0;
-}
-
-/* What is odd in a block, byte by byte: an LF without its CR (the byte before it), and when relaxed a tab, and a space
- * before a blank or a line end. Looks at one byte behind the block. True when nothing is. Compilers make
- * vectors of these loops. */
-static bool find_odd(enum dkim_canon kind, const char *p, unsigned char odd_r[BLOCK])
-{
-	unsigned char any = 0;
+	unsigned char odd = 0;
 
 	if (kind == DKIM_SIMPLE)
 		for (int i = 0; i < BLOCK; i++)
-			odd_r[i] = (unsigned char)((p[i + 1] == '\n') & (p[i] != '\r'));
+			odd |= (unsigned char)((p[i] == '\n') & (p[i - 1] != '\r'));
 	else
 		for (int i = 0; i < BLOCK; i++) {
 			unsigned char c = (unsigned char)p[i], next = (unsigned char)p[i + 1];
 
-			odd_r[i] = (unsigned char)((c == '\t') | ((c == ' ') & (next <= ' ')) |
-						   ((next == '\n') & (c != '\r')));
+			odd |= (unsigned char)((c == '\t') | ((c == ' ') & (next <= ' ')) |
+					       ((c == '\n') & (p[i - 1] != '\r')));
 		}
+	return odd == 0;
+}
+
+/* Of a block: what each byte is, whether it stays, and whether a CR is missing before it. */
+struct marks {
+	char text[BLOCK];
+	unsigned char stays[BLOCK], bare[BLOCK];
+};
+
+static void mark(enum dkim_canon kind, const char *p, struct marks *marks_r)
+{
+	const char relaxed = kind == DKIM_RELAXED;
+
 	for (int i = 0; i < BLOCK; i++)
-		any |= odd_r[i];
-	return any == 0;
-}
+		marks_r->bare[i] = (unsigned char)((p[i] == '\n') & (p[i - 1] != '\r'));
+	for (int i = 0; i < BLOCK; i++) {
+		char blank = (char)(((p[i] == ' ') | (p[i] == '\t')) & relaxed);
 
-/* The same as bits, the first byte's lowest: the multiplication moves eight of them beside each other. */
-static uint64_t odd_bits(const unsigned char odd[BLOCK])
-{
-	uint64_t bits = 0, eight;
-
-	for (int i = 0; i < BLOCK / 8; i++) {
-		memcpy(&eight, odd + 8 * (size_t)i, sizeof(eight));
-		bits |= ((le64toh(eight) * UINT64_C(0x0102040810204080)) >> 56) << (8 * i);
+		marks_r->text[i] = blank ? ' ' : p[i];
+		marks_r->stays[i] =
+		    (unsigned char)(1 ^ (blank & ((p[i + 1] == ' ') | (p[i + 1] == '\t') | (p[i + 1] == '\n') |
+						  ((p[i + 1] == '\r') & (p[i + 2] == '\n')))));
 	}
-	return bits;
 }
 
-/* Adds the bytes from start to the last odd one of the block. Returns what comes next. */
-static const char *add_block(struct dkim_body *body, struct canon *canon, const char *start, const char *block,
-			     uint64_t odd, const char *end)
+/* Eight bytes of the block, by a test only whether they are all plain: then one move is enough. */
+static char *write_word(const struct marks *marks, int at, char *out)
 {
-	for (; odd != 0; odd &= odd - 1) {
-		const char *p = block + __builtin_ctzll(odd);
-		size_t skip;
+	static const unsigned char all[WORD] = {1, 1, 1, 1, 1, 1, 1, 1}, none[WORD];
 
-		if (p < start)
+	if (memcmp(marks->stays + at, all, WORD) == 0 && memcmp(marks->bare + at, none, WORD) == 0) {
+		memcpy(out, marks->text + at, WORD);
+		return out + WORD;
+	}
+	for (int i = at; i < at + WORD; i++) {
+		*out = '\r';
+		out += marks->bare[i];
+		*out = marks->text[i];
+		out += marks->stays[i];
+	}
+	return out;
+}
+
+static void add_odd(struct dkim_body *body, struct canon *canon, const char *p)
+{
+	struct marks marks;
+	char *out;
+
+	mark(canon->kind, p, &marks);
+	/* All may be LF; and each byte is written, also if the next one takes its place. */
+	buffer_reserve(body, canon, 2 * BLOCK);
+	out = canon->buffer + canon->n;
+	for (int at = 0; at < BLOCK; at += WORD)
+		out = write_word(&marks, at, out);
+	canon->n = (size_t)(out - canon->buffer);
+}
+
+static void add_plain(struct dkim_body *body, struct canon *canon, const char *p, size_t n)
+{
+	bool cr;
+
+	if (n > 0 && *p == '\n') { /* its CR is the last byte in the buffer */
+		put(body, canon, *p++);
+		n--;
+	}
+	if (n < DIRECT) {
+		buffer_reserve(body, canon, n);
+		memcpy(canon->buffer + canon->n, p, n);
+		canon->n += n;
+		return;
+	}
+	buffer_empty(body, canon);
+	cr = p[n - 1] == '\r';
+	emit(body, canon, p, n - cr);
+	if (cr)
+		put(body, canon, '\r');
+}
+
+/* There is a byte before p, and nothing is held back but line ends. */
+static const char *add_blocks(struct dkim_body *body, struct canon *canon, const char *p, const char *end)
+{
+	const char *start = p;
+
+	for (; end - p >= BLOCK + AHEAD; p += BLOCK) {
+		if (is_plain(canon->kind, p))
 			continue;
-		skip = canon->kind == DKIM_RELAXED ? needless(p, end) : 0;
-		if (skip > 0) {
-			add_sure(body, canon, start, (size_t)(p - start));
-		} else {
-			add_plain(body, canon, start, (size_t)(p - start));
-			add_byte(body, canon, *p);
-			skip = 1;
-		}
-		start = p + skip;
+		add_plain(body, canon, start, (size_t)(p - start));
+		add_odd(body, canon, p);
+		start = p + BLOCK;
 	}
-	return start;
+	add_plain(body, canon, start, (size_t)(p - start));
+	if (p[-1] == '\r') { /* then it is the last byte in the buffer */
+		canon->n--;
+		canon->cr = true;
+	}
+	return p;
 }
 
 static void canon_add(struct dkim_body *body, struct canon *canon, const char *p, const char *end)
 {
-	unsigned char odd[BLOCK];
-	const char *start = p;
-
-	for (; end - p > BLOCK; p += BLOCK)
-		if (!find_odd(canon->kind, p, odd))
-			start = add_block(body, canon, start, p, odd_bits(odd), end);
-	if (start < p)
-		add_plain(body, canon, start, (size_t)(p - start));
-	else
-		p = start;
-	add_bytes(body, canon, p, (size_t)(end - p));
+	if (end - p > BLOCK + AHEAD) {
+		add_byte(body, canon, *p++); /* from here on there is a byte before each */
+		p = settle(body, canon, p);
+		p = add_blocks(body, canon, p, end);
+	}
+	for (; p < end; p++)
+		add_byte(body, canon, *p);
 }
 
 void dkim_body_add(struct dkim_body *body, struct slice chunk)
@@ -316,7 +368,7 @@ static void canon_end(struct dkim_body *body, struct canon *canon)
 {
 	if (canon->cr)
 		let_go(body, canon);
-	buffer_flush(body, canon);
+	buffer_empty(body, canon);
 	if (canon->length > 0 || canon->kind == DKIM_SIMPLE)
 		hash_add(body, canon, "\r\n", 2);
 	else

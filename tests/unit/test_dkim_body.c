@@ -140,6 +140,70 @@ static void no_chunking_changes_a_digest(void **state)
 	arena_free(arena);
 }
 
+static void assert_as_plain(struct arena *arena, struct slice text, size_t first, size_t chunk)
+{
+	static char out[2 * 20000 + 2];
+
+	for (int kind = 0; kind < 2; kind++) {
+		struct dkim_body *body = dkim_body_new(arena);
+		const struct dkim_digest *digest = dkim_body_want(body, (enum dkim_canon)kind, DKIM_WHOLE);
+
+		dkim_body_add(body, slice_head(text, first));
+		add_in_chunks(body, slice_from(text, first), chunk);
+		assert_digest(digest, out, canonical((enum dkim_canon)kind, text, out));
+	}
+	arena_reset(arena);
+}
+
+static void no_boundary_between_two_chunks_changes_a_digest(void **state)
+{
+	static char room[300];
+	struct arena *arena = arena_new();
+	uint32_t seed = 3;
+
+	(void)state;
+	for (int round = 0; round < 120; round++) {
+		struct slice text = random_body(&seed, room, sizeof(room));
+
+		for (size_t first = 0; first <= text.n; first++)
+			assert_as_plain(arena, text, first, sizeof(room));
+	}
+	arena_free(arena);
+}
+
+/* Stretches of different kinds, some longer than any buffer on the way to the hash. */
+static struct slice random_stretches(uint32_t *seed, char *room, size_t most)
+{
+	static const char *const kinds[] = {"x",   " ",   "\t",       "\r",     "\n",  "\r\n",
+					    " \r", "a  ", "x \t\r\n", "\r\r\n", "ab\n"};
+	static const size_t lengths[] = {3, 80, 1100, 5000};
+	size_t n = 0;
+
+	while (n < most) {
+		const char *kind = kinds[next_random(seed) % (sizeof(kinds) / sizeof(kinds[0]))];
+		size_t end = n + 1 + next_random(seed) % lengths[next_random(seed) % 4];
+
+		for (size_t i = 0; n < most && n < end; i++, n++)
+			room[n] = kind[i % strlen(kind)];
+	}
+	return (struct slice){room, n};
+}
+
+static void no_long_stretch_of_anything_changes_a_digest(void **state)
+{
+	static char room[20000];
+	struct arena *arena = arena_new();
+	uint32_t seed = 5;
+
+	(void)state;
+	for (int round = 0; round < 600; round++) {
+		struct slice text = random_stretches(&seed, room, 1 + next_random(&seed) % sizeof(room));
+
+		assert_as_plain(arena, text, next_random(&seed) % (text.n + 1), 1 + next_random(&seed) % 9000);
+	}
+	arena_free(arena);
+}
+
 static void a_digest_ends_where_its_length_says(void **state)
 {
 	static char room[300], out[2][700];
@@ -236,6 +300,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(bodies_have_their_canonical_form),
 	    cmocka_unit_test(no_chunking_changes_a_digest),
+	    cmocka_unit_test(no_boundary_between_two_chunks_changes_a_digest),
+	    cmocka_unit_test(no_long_stretch_of_anything_changes_a_digest),
 	    cmocka_unit_test(a_digest_ends_where_its_length_says),
 	    cmocka_unit_test(equal_wishes_share_a_digest_and_their_number_is_bounded),
 	    cmocka_unit_test(memory_does_not_grow_with_the_body),
