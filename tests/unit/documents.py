@@ -4,6 +4,7 @@
 That of README, the default one in conf/, and the examples of sekisho.conf(5). The program is $SEKISHO, or
 build/sekisho of the checkout.
 """
+import json
 import os
 import re
 import subprocess
@@ -34,6 +35,27 @@ def examples():
         yield f"sekisho.conf.5, literal block {number + 1}", lists + block.replace("\\e", "\\")
 
 
+# What stands in From, and whether the policy that is shipped takes it when neither SPF nor DMARC knows the domain.
+AUTHORS = [
+    ("Alice <alice@unknown.example>", True),
+    ("alice@unknown.example, bob@unknown.example", True),
+    ("alice@unknown.example, bob@other.example", False),
+    ('"alice@unknown.example":;', False),
+    ('"alice@unknown.example" <x@[192.0.2.1]>', False),
+    ("alice@unknown.example <x@other.example>", False),
+]
+
+
+def wrong_authors():
+    """Those that are not treated so."""
+    command = [PROGRAM, "explain", "-c", os.path.join(CHECKOUT, "conf/sekisho.conf"), "--zone", "/dev/null", "--client",
+               "192.0.2.1", "--sender", "a@unknown.example", "--recipient", "b@example.org", "--json", "-"]
+    for author, taken in AUTHORS:
+        done = subprocess.run(command, input=f"From: {author}\n\nHello.\n", capture_output=True, text=True, timeout=30)
+        if (json.loads(done.stdout)["verdict"] == "accept") != taken:
+            yield f"From: {author}\n{done.stdout}{done.stderr}"
+
+
 def main():
     documents = [("README", readme()), ("conf/sekisho.conf", read("conf/sekisho.conf"))] + list(examples())
     failed = 0
@@ -44,7 +66,10 @@ def main():
             if done.returncode != 0:
                 print(f"FAILED {name}:\n{done.stdout}{done.stderr}")
                 failed += 1
-    print(f"{len(documents) - failed} passed, {failed} failed")
+    for wrong in wrong_authors():
+        print(f"FAILED conf/sekisho.conf:\n{wrong}")
+        failed += 1
+    print(f"{len(documents) + len(AUTHORS) - failed} passed, {failed} failed")
     return 1 if failed else 0
 
 
