@@ -135,6 +135,20 @@ struct slice clock_print(int64_t wall_us, struct arena *); /* "2026-11-21T17:19:
 uint64_t hash_slice(struct slice, uint64_t seed); /* of the bytes */
 uint64_t random_seed(void);                       /* from the system */
 
+/* ---- a spool ------------------------------------------------------------- */
+
+/* Bytes that come in chunks and are read again later, in a file without a name (memory only where no disk takes it).
+ * More than mail servers let in (Postfix 10 MB by default, large providers 25): the sender must not fill our disk. */
+#define SPOOL_MAX (32 * 1024 * 1024)
+
+struct spool;
+struct spool *spool_new(struct arena *); /* never NULL: trouble is kept and told */
+void spool_add(struct spool *, struct slice chunk);
+const char *spool_trouble(const struct spool *); /* NULL: all that was added is there; else why not, static */
+/* All of it in chunks. 0, or -1: spool_trouble says why. */
+int spool_read(struct spool *, void (*take)(void *context, struct slice chunk), void *context);
+void spool_close(struct spool *); /* before its arena does; NULL and more than once are allowed */
+
 /* ---- words --------------------------------------------------------------- */
 
 /* The word of `words` (NULL-terminated) nearest to `wrong`, or NULL when none is

@@ -181,6 +181,9 @@ size_t check_dkim_passes(struct view *, const struct slice **domains_r);
 /* True once SPF was evaluated by both engines and they disagree. */
 bool check_spf_disagrees(struct view *);
 
+/* For the record: on which signature, and how, when DKIM was evaluated by both engines and they disagree; else "". */
+struct slice check_dkim_disagreement(struct view *);
+
 /* The kind of traffic (submission before local before inbound; what a relay brings is inbound); true only once MAIL is
  * known. */
 enum kind kind_of(const struct check_settings *, const struct session *);

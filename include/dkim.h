@@ -164,14 +164,23 @@ struct dkim_signing {
 	enum dkim_canon header_canon, body_canon;
 	const struct slice *names; /* fields that are signed when they are there; NULL: those of RFC 6376 5.4.1 */
 	size_t name_count;
-	int64_t now_s;         /* t= */
-	int64_t lifetime_s;    /* x= lies so far behind t=; 0: none */
-	struct slice identity; /* i=; "" for none */
+	int64_t now_s;                /* t= */
+	int64_t lifetime_s;           /* x= lies so far behind t=; 0: none */
+	struct slice identity;        /* i=; "" for none */
+	enum dkim_engine engine;      /* who signs; with DKIM_COMPARE natively */
+	struct dkim_library *library; /* for another than native */
+	struct spool *spool;          /* likewise: the body as it came */
 };
 
 /* The value of a DKIM-Signature field with its leading space, folded by LF and tab. `body` has ended, and its whole
  * was wanted in body_canon. From is always signed. "" and err when the key cannot sign. */
 struct slice dkim_signature_make(const struct dkim_signing *, struct dkim_fields *, const struct dkim_body *,
 				 struct arena *, struct error *err);
+
+/* DKIM_COMPARE: libopendkim signs the same; does each engine verify the signature of the other? `value` is what
+ * dkim_signature_make gave. err says why they do not, or why that is not known. */
+enum dkim_compared { DKIM_AGREE, DKIM_DISAGREE, DKIM_NOT_COMPARED };
+enum dkim_compared dkim_signature_compare(const struct dkim_signing *, struct dkim_fields *, const struct dkim_body *,
+					  struct slice value, struct arena *, struct error *err);
 
 #endif

@@ -79,7 +79,8 @@ struct counters {
 	_Atomic uint64_t sessions, sessions_open, messages, messages_open;
 	_Atomic uint64_t verdicts[7]; /* none (aborted), accept, reject, defer, discard, quarantine */
 	_Atomic uint64_t recipients_refused;
-	_Atomic uint64_t spf_disagreements; /* messages on which the engines of SPF disagreed */
+	_Atomic uint64_t spf_disagreements;  /* messages on which the engines of SPF disagreed */
+	_Atomic uint64_t dkim_disagreements; /* likewise those of DKIM */
 };
 
 #endif

@@ -178,6 +178,23 @@ static struct value get_second(struct view *view, struct slice argument)
 	return value_absent(TYPE_STRING);
 }
 
+/* Asks for nothing by itself. */
+struct slice check_dkim_disagreement(struct view *view)
+{
+	const struct state *state = view->message_slots[check_number(&check_dkim)];
+
+	for (size_t i = 0; state && i < state->outcome.count; i++) {
+		const struct dkim_signature *signature = &state->outcome.signatures[i];
+
+		if (signature->second)
+			return arena_printf(view->message->arena,
+					    "dkim engines disagree: native %s, libopendkim %s: d=%.*s s=%.*s",
+					    dkim_result_names[signature->result], signature->second,
+					    SLICE_ARGS(signature->domain), SLICE_ARGS(signature->selector));
+	}
+	return SLICE("");
+}
+
 static struct value get_aligned(struct view *view, struct slice argument)
 {
 	const struct dkim_outcome *outcome = &ended(view)->outcome;

@@ -42,6 +42,7 @@ struct slice base64_encode(struct slice bytes, struct arena *);
 void fields_hash(struct dkim_fields *, struct slice names, enum dkim_canon, const struct header_field *skip,
 		 EVP_MD_CTX *);
 unsigned fields_count(const struct dkim_fields *, struct slice name);
+const struct header_field *fields_list(const struct dkim_fields *, size_t *count_r); /* as they were given */
 
 /* The canonical form of one field, without the last CRLF. */
 struct slice field_canonical(struct slice name, struct slice value, enum dkim_canon, struct arena *);
@@ -93,7 +94,21 @@ struct signature {
 void signature_read(struct signature *, const struct dkim_rules *, struct arena *);
 void signature_judge(struct signature *, enum dkim_result, const char *reason); /* the first judgement stays */
 
+/* Judges it only where header or body are not what was signed. `hash` is any context, used anew. */
+void signature_match(struct signature *, struct dkim_fields *, const struct key *, EVP_MD_CTX *hash, struct arena *);
+
 /* d= and s= alone: where the key is. False when they cannot be read. */
 bool signature_key_name(struct slice value, struct arena *, struct slice *name_r);
+
+/* ---- signing ------------------------------------------------------------------------------ */
+
+/* A name of h=: as often as it is there, and perhaps once more. */
+struct signed_name {
+	struct slice name;
+	unsigned count;
+	bool more;
+};
+size_t signing_names(const struct dkim_signing *, const struct dkim_fields *, struct arena *,
+		     const struct signed_name **names_r);
 
 #endif

@@ -89,6 +89,12 @@ unsigned fields_count(const struct dkim_fields *fields, struct slice name)
 	return name_place(fields, arena_lower(fields->arena, name))->count;
 }
 
+const struct header_field *fields_list(const struct dkim_fields *fields, size_t *count_r)
+{
+	*count_r = fields->count;
+	return fields->list;
+}
+
 /* ---- canonical forms ------------------------------------------------------------------ */
 
 /* As it came, but the folding of milters (bare LF) becomes what was on the wire. */

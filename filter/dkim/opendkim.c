@@ -256,3 +256,140 @@ void second_end(struct second *second, const struct key *const *keys, enum secon
 			words_r[i] = word_of(info);
 	}
 }
+
+/* ---- signing ---------------------------------------------------------------------------------------- */
+
+/* For each signed name it goes through all fields. Honest mail has a hundred. */
+#define SIGNED_MOST 1000
+
+/* What differs between two signatures are options of its library; so each has one of its own. */
+static DKIM_LIB *signing_library(const struct dkim_signing *signing, const char **more)
+{
+	uint64_t now = (uint64_t)signing->now_s, lifetime = (uint64_t)signing->lifetime_s;
+	DKIM_LIB *lib = dkim_init(NULL, NULL);
+	bool set = lib && dkim_options(lib, DKIM_OP_SETOPT, DKIM_OPTS_FIXEDTIME, &now, sizeof(now)) == DKIM_STAT_OK &&
+		   dkim_options(lib, DKIM_OP_SETOPT, DKIM_OPTS_OVERSIGNHDRS, more, sizeof(more)) == DKIM_STAT_OK &&
+		   (lifetime == 0 || dkim_options(lib, DKIM_OP_SETOPT, DKIM_OPTS_SIGNATURETTL, &lifetime,
+						  sizeof(lifetime)) == DKIM_STAT_OK);
+
+	if (!set)
+		die("libopendkim does not take its options");
+	return lib;
+}
+
+static bool is_signed(const struct signed_name *names, size_t count, struct slice name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (slice_equal_nocase(names[i].name, name))
+			return true;
+	return false;
+}
+
+/* What it sees it signs. 0, or -1: it does not take them. */
+static int add_signed(struct second *second, struct dkim_fields *fields, const struct signed_name *names, size_t count,
+		      enum dkim_canon canon)
+{
+	size_t field_count, seen = 0;
+	const struct header_field *list = fields_list(fields, &field_count);
+
+	for (size_t i = 0; i < field_count; i++) {
+		struct slice name = slice_trim(list[i].name), text;
+
+		if (!is_signed(names, count, name))
+			continue;
+		text = field_canonical(canon == DKIM_RELAXED ? name : list[i].name, list[i].value, DKIM_SIMPLE,
+				       second->arena);
+		if (++seen > SIGNED_MOST || text.n > FIELD_MOST ||
+		    dkim_header(second->dkim, (u_char *)text.p, text.n) != DKIM_STAT_OK)
+			return -1;
+	}
+	return dkim_eoh(second->dkim) == DKIM_STAT_OK ? 0 : -1;
+}
+
+static void take(void *second, struct slice chunk)
+{
+	second_body(second, chunk);
+}
+
+/* NULL, or why not. */
+static const char *sign_body(struct second *second, struct spool *spool)
+{
+	if (spool_read(spool, take, second))
+		return spool_trouble(spool);
+	if (second->last && second->last != '\n')
+		add(second, "\r\n", 2);
+	if (second->bare_cr || second->last == '\r')
+		return "the body has a bare CR, which it would leave out";
+	if (!second->dkim || dkim_eom(second->dkim, NULL) != DKIM_STAT_OK)
+		return "it cannot sign this message";
+	return NULL;
+}
+
+/* As milters fold: by LF. */
+static struct slice value_of(struct second *second)
+{
+	struct text text;
+	u_char *header;
+	size_t n;
+
+	if (dkim_getsighdr_d(second->dkim, sizeof("DKIM-Signature: ") - 1, &header, &n) != DKIM_STAT_OK)
+		return SLICE("");
+	text_init(&text, second->arena, n + 1);
+	text_add_char(&text, ' ');
+	for (size_t i = 0; i < n; i++)
+		if (header[i] != '\r')
+			text_add_char(&text, (char)header[i]);
+	return text_slice(&text);
+}
+
+static DKIM *signer_new(DKIM_LIB *lib, const struct dkim_signing *signing, struct arena *arena)
+{
+	static const dkim_canon_t canons[] = {[DKIM_SIMPLE] = DKIM_CANON_SIMPLE, [DKIM_RELAXED] = DKIM_CANON_RELAXED};
+	bool rsa = dkim_private_algorithm(signing->key) == DKIM_RSA;
+	char *pem = arena_cstring(arena, dkim_private_pem(signing->key, arena));
+	DKIM_STAT status;
+	DKIM *dkim =
+	    dkim_sign(lib, (const u_char *)MESSAGE_ID, NULL, (dkim_sigkey_t)pem,
+		      (const u_char *)arena_cstring(arena, signing->selector),
+		      (const u_char *)arena_cstring(arena, signing->domain), canons[signing->header_canon],
+		      canons[signing->body_canon], rsa ? DKIM_SIGN_RSASHA256 : DKIM_SIGN_ED25519SHA256, -1, &status);
+
+	OPENSSL_cleanse(pem, strlen(pem));
+	if (dkim && signing->identity.n > 0)
+		dkim_set_signer(dkim, (const u_char *)arena_cstring(arena, signing->identity));
+	return dkim;
+}
+
+static const char **named_once_more(const struct signed_name *names, size_t count, struct arena *arena)
+{
+	const char **more = arena_alloc(arena, (count + 1) * sizeof(*more));
+	size_t n = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (names[i].more)
+			more[n++] = arena_cstring(arena, names[i].name);
+	return more;
+}
+
+struct slice second_sign(const struct dkim_signing *signing, struct dkim_fields *fields, struct arena *arena,
+			 struct error *err)
+{
+	const struct signed_name *names;
+	size_t count = signing_names(signing, fields, arena, &names);
+	DKIM_LIB *lib = signing_library(signing, named_once_more(names, count, arena));
+	struct second second = {.arena = arena, .dkim = signer_new(lib, signing, arena)};
+	const char *trouble = spool_trouble(signing->spool);
+	struct slice value = SLICE("");
+
+	if (!trouble && (!second.dkim || add_signed(&second, fields, names, count, signing->header_canon)))
+		trouble = "it does not take this header";
+	if (!trouble)
+		trouble = sign_body(&second, signing->spool);
+	if (!trouble)
+		value = value_of(&second);
+	if (value.n == 0)
+		error_set(err, "libopendkim: %s", trouble ? trouble : "it gives no signature");
+	release(&second);
+	dkim_close(lib);
+	return value;
+}

@@ -5,6 +5,8 @@
  * the header, does bh= match the body? It never sees a signature that we refused, more of them than
  * are verified, a field that it cannot take, or a key record that a stranger wrote: keys are printed
  * anew from what we read.
+ *
+ * And it can sign, from a body that was kept, since it wants the header first.
  */
 #ifndef SEKISHO_DKIM_SECOND_H
 #define SEKISHO_DKIM_SECOND_H
@@ -21,5 +23,13 @@ struct second *second_begin(struct dkim_library *, const struct headers *, const
 void second_body(struct second *, struct slice chunk); /* as dkim_body_add takes it */
 /* `keys` has one for each signature; NULL where none is wanted. Fills words_r likewise. */
 void second_end(struct second *, const struct key *const *keys, enum second_word *words_r);
+
+/* A signature made by it, over the body that signing->spool kept: the value of the field with its leading space, or ""
+ * and err. It gets the fields that are signed and no other. Nobody has verified it. */
+struct slice second_sign(const struct dkim_signing *, struct dkim_fields *, struct arena *, struct error *err);
+
+/* cross.c: the same, verified natively: what does not match is not handed out. */
+struct slice cross_sign(const struct dkim_signing *, struct dkim_fields *, const struct dkim_body *, struct arena *,
+			struct error *err);
 
 #endif

@@ -8,7 +8,7 @@
  * The field is written with b= empty, hashed as it stands, and b= is added: folding is part of what is
  * signed under simple canonicalisation.
  */
-#include "dkim_private.h"
+#include "second.h"
 #include <openssl/rsa.h>
 #include <string.h>
 
@@ -62,6 +62,48 @@ static bool never_signed(struct slice name)
 		if (slice_equal_nocase(name, slice_of(names[i])))
 			return true;
 	return false;
+}
+
+static struct signed_name *usual_names(const struct dkim_fields *fields, struct arena *arena, size_t *count_r)
+{
+	struct signed_name *names = arena_alloc(arena, sizeof(usual) / sizeof(usual[0]) * sizeof(*names));
+
+	*count_r = sizeof(usual) / sizeof(usual[0]);
+	for (size_t i = 0; i < *count_r; i++) {
+		struct slice name = slice_of(usual[i].name);
+		unsigned count = fields_count(fields, name);
+		bool more = usual[i].more == ONCE_MORE || (usual[i].more == WHEN_THERE && count > 0);
+
+		names[i] = (struct signed_name){name, count, more};
+	}
+	return names;
+}
+
+/* The administrator's choice; From is no choice, and is named once more than it is there. */
+static struct signed_name *chosen_names(const struct dkim_signing *signing, const struct dkim_fields *fields,
+					struct arena *arena, size_t *count_r)
+{
+	struct signed_name *names = arena_alloc(arena, (signing->name_count + 1) * sizeof(*names));
+	size_t n = 0;
+
+	names[n++] = (struct signed_name){SLICE("From"), fields_count(fields, SLICE("from")), true};
+	for (size_t i = 0; i < signing->name_count; i++) {
+		struct slice name = signing->names[i];
+
+		if (!slice_equal_nocase(name, SLICE("From")) && !never_signed(name))
+			names[n++] = (struct signed_name){name, fields_count(fields, name), false};
+	}
+	*count_r = n;
+	return names;
+}
+
+size_t signing_names(const struct dkim_signing *signing, const struct dkim_fields *fields, struct arena *arena,
+		     const struct signed_name **names_r)
+{
+	size_t count;
+
+	*names_r = signing->names ? chosen_names(signing, fields, arena, &count) : usual_names(fields, arena, &count);
+	return count;
 }
 
 /* ---- writing -------------------------------------------------------------------------------- */
@@ -122,32 +164,15 @@ static void write_name(struct writer *writer, struct text *names, struct slice n
 	text_add(names, name);
 }
 
-static void write_usual(struct writer *writer, struct text *names, const struct dkim_fields *fields)
+static void write_names(struct writer *writer, struct text *names, const struct dkim_signing *signing,
+			const struct dkim_fields *fields)
 {
-	for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++) {
-		unsigned count = fields_count(fields, slice_of(usual[i].name));
+	const struct signed_name *list;
+	size_t count = signing_names(signing, fields, writer->text.arena, &list);
 
-		if (usual[i].more == ONCE_MORE || (usual[i].more == WHEN_THERE && count > 0))
-			count++;
-		for (; count > 0; count--)
-			write_name(writer, names, slice_of(usual[i].name));
-	}
-}
-
-/* The administrator's choice; From is no choice, and is named once more than it is there. */
-static void write_chosen(struct writer *writer, struct text *names, const struct dkim_signing *signing,
-			 const struct dkim_fields *fields)
-{
-	for (unsigned count = fields_count(fields, SLICE("from")) + 1; count > 0; count--)
-		write_name(writer, names, SLICE("From"));
-	for (size_t i = 0; i < signing->name_count; i++) {
-		struct slice name = signing->names[i];
-
-		if (slice_equal_nocase(name, SLICE("From")) || never_signed(name))
-			continue;
-		for (unsigned count = fields_count(fields, name); count > 0; count--)
-			write_name(writer, names, name);
-	}
+	for (size_t i = 0; i < count; i++)
+		for (unsigned left = list[i].count + list[i].more; left > 0; left--)
+			write_name(writer, names, list[i].name);
 }
 
 /* All tags but what stands in b=; the names of h= go to `names`. */
@@ -170,10 +195,7 @@ static void write_tags(struct writer *writer, struct text *names, const struct d
 	if (signing->lifetime_s > 0)
 		write_tag(writer, arena_printf(arena, "x=%lld;", (long long)(signing->now_s + signing->lifetime_s)));
 	write_tag(writer, SLICE("h="));
-	if (signing->names)
-		write_chosen(writer, names, signing, fields);
-	else
-		write_usual(writer, names, fields);
+	write_names(writer, names, signing, fields);
 	write_word(writer, SLICE(";"));
 	write_tag(writer, arena_printf(arena, "bh=%.*s;", SLICE_ARGS(bh)));
 	write_tag(writer, SLICE("b="));
@@ -221,21 +243,15 @@ static void header_hash(struct dkim_fields *fields, struct slice names, struct s
 	EVP_MD_CTX_free(hash);
 }
 
-struct slice dkim_signature_make(const struct dkim_signing *signing, struct dkim_fields *fields,
-				 const struct dkim_body *body, struct arena *arena, struct error *err)
+static struct slice sign_natively(const struct dkim_signing *signing, struct dkim_fields *fields,
+				  const struct dkim_digest *digest, struct arena *arena, struct error *err)
 {
-	const struct dkim_digest *digest = body_digest(body, signing->body_canon, DKIM_WHOLE);
 	unsigned char hash[DKIM_SHA256_SIZE], signature[SIGNATURE_MAX];
 	struct writer writer = {.column = sizeof("DKIM-Signature:") - 1};
 	EVP_PKEY *pkey = private_pkey(signing->key);
 	struct text names;
 	size_t n;
 
-	if (!digest || !digest->reached) {
-		error_set(err, "the body was not hashed as the signature for %.*s needs it",
-			  SLICE_ARGS(signing->domain));
-		return SLICE("");
-	}
 	text_init(&writer.text, arena, SIZE_MAX / 4);
 	text_init(&names, arena, SIZE_MAX / 4);
 	write_tags(&writer, &names, signing, fields, digest);
@@ -249,4 +265,19 @@ struct slice dkim_signature_make(const struct dkim_signing *signing, struct dkim
 	}
 	write_base64(&writer, base64_encode((struct slice){(const char *)signature, n}, arena));
 	return text_slice(&writer.text);
+}
+
+struct slice dkim_signature_make(const struct dkim_signing *signing, struct dkim_fields *fields,
+				 const struct dkim_body *body, struct arena *arena, struct error *err)
+{
+	const struct dkim_digest *digest = body_digest(body, signing->body_canon, DKIM_WHOLE);
+
+	if (!digest || !digest->reached) {
+		error_set(err, "the body was not hashed as the signature for %.*s needs it",
+			  SLICE_ARGS(signing->domain));
+		return SLICE("");
+	}
+	if (signing->engine == DKIM_LIBOPENDKIM)
+		return cross_sign(signing, fields, body, arena, err);
+	return sign_natively(signing, fields, digest, arena, err);
 }

@@ -6,8 +6,6 @@
  * keys are asked for, and what is left to judge is judged: each signature by itself.
  */
 #include "second.h"
-#include <openssl/rsa.h>
-#include <string.h>
 
 const char *const dkim_result_names[8] = {"none", "pass", "fail", "policy", "neutral", "temperror", "permerror", NULL};
 const char *const dkim_algorithm_names[3] = {"rsa-sha256", "ed25519-sha256", NULL};
@@ -136,64 +134,6 @@ static void judge_key(struct signature *signature, const struct key *key, const 
 		signature_judge(signature, DKIM_POLICY, "the RSA key is too short");
 }
 
-static void judge_body(struct signature *signature)
-{
-	const struct dkim_digest *digest = signature->digest;
-
-	if (!digest->reached)
-		signature_judge(signature, DKIM_PERMERROR, "l= is longer than the body");
-	else if (memcmp(digest->hash, signature->bh.p, DKIM_SHA256_SIZE) != 0)
-		signature_judge(signature, DKIM_FAIL, "the body was changed");
-}
-
-/* What is signed: the fields that h= names, then the signature's own without b= (RFC 6376 3.7). */
-static void header_hash(struct dkim_verifier *verifier, const struct signature *signature, unsigned char *hash_r)
-{
-	const struct header_field *field = signature->field;
-	struct slice own = value_without(field->value, signature->b_raw, verifier->arena);
-
-	own = field_canonical(field->name, own, signature->header_canon, verifier->arena);
-	EVP_DigestInit_ex(verifier->hash, EVP_sha256(), NULL);
-	fields_hash(verifier->fields, signature->names, signature->header_canon, field, verifier->hash);
-	EVP_DigestUpdate(verifier->hash, own.p, own.n);
-	EVP_DigestFinal_ex(verifier->hash, hash_r, NULL);
-}
-
-static bool verify_rsa(EVP_PKEY *pkey, struct slice b, const unsigned char *hash)
-{
-	EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(pkey, NULL);
-	bool right = context && EVP_PKEY_verify_init(context) == 1 &&
-		     EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PADDING) == 1 &&
-		     EVP_PKEY_CTX_set_signature_md(context, EVP_sha256()) == 1 &&
-		     EVP_PKEY_verify(context, (const unsigned char *)b.p, b.n, hash, DKIM_SHA256_SIZE) == 1;
-
-	EVP_PKEY_CTX_free(context);
-	return right;
-}
-
-/* RFC 8463 3: Ed25519 signs the SHA-256 of the header. */
-static bool verify_ed25519(EVP_PKEY *pkey, struct slice b, const unsigned char *hash)
-{
-	EVP_MD_CTX *context = EVP_MD_CTX_new();
-	bool right = context && EVP_DigestVerifyInit(context, NULL, NULL, NULL, pkey) == 1 &&
-		     EVP_DigestVerify(context, (const unsigned char *)b.p, b.n, hash, DKIM_SHA256_SIZE) == 1;
-
-	EVP_MD_CTX_free(context);
-	return right;
-}
-
-static void judge_header(struct dkim_verifier *verifier, struct signature *signature, const struct key *key)
-{
-	unsigned char hash[DKIM_SHA256_SIZE];
-	bool right;
-
-	header_hash(verifier, signature, hash);
-	right = key->algorithm == DKIM_RSA ? verify_rsa(key->pkey, signature->b, hash)
-					   : verify_ed25519(key->pkey, signature->b, hash);
-	if (!right)
-		signature_judge(signature, DKIM_FAIL, "the signature does not match the header");
-}
-
 static bool length_is_allowed(const struct dkim_rules *rules, struct slice domain)
 {
 	for (size_t i = 0; i < rules->length_domain_count; i++)
@@ -228,13 +168,6 @@ static void judge_coverage(struct dkim_verifier *verifier, struct signature *sig
 	signature_judge(signature, DKIM_PASS, "");
 }
 
-static void judge_natively(struct dkim_verifier *verifier, struct signature *signature, const struct key *key)
-{
-	judge_body(signature);
-	if (signature->seen->result == DKIM_NONE)
-		judge_header(verifier, signature, key);
-}
-
 static void judge_by_word(struct signature *signature, enum second_word word)
 {
 	if (!signature->digest->reached)
@@ -267,7 +200,7 @@ static void judge_match(struct dkim_verifier *verifier, size_t i)
 	if (verifier->rules.engine == DKIM_LIBOPENDKIM)
 		judge_by_word(signature, verifier->words[i]);
 	else
-		judge_natively(verifier, signature, verifier->keys[i]);
+		signature_match(signature, verifier->fields, verifier->keys[i], verifier->hash, verifier->arena);
 	if (verifier->rules.engine == DKIM_COMPARE)
 		compare(signature, verifier->words[i]);
 	if (signature->seen->result == DKIM_NONE)

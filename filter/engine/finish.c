@@ -148,12 +148,28 @@ static void record_decision(struct gate *gate, enum verdict verdict)
 	}
 }
 
+/* Two engines that say different things of one message are worth a look. */
+static void count_disagreements(struct gate *gate)
+{
+	static const struct position engine; /* no rule */
+	struct counters *counters = gate->engine->counters;
+	struct slice dkim = check_dkim_disagreement(&gate->view);
+
+	if (check_spf_disagrees(&gate->view)) /* the fact is then among those that are recorded */
+		counters->spf_disagreements++;
+	if (dkim.n)
+		decision_note(&gate->decision, NOTE_LOG, dkim, engine);
+	if (dkim.n || gate->signing_disagrees)
+		counters->dkim_disagreements++;
+}
+
 void message_finish(struct gate *gate, enum verdict verdict)
 {
 	struct record *record = &gate->record;
 	struct counters *counters = gate->engine->counters;
 
 	gate->open = false;
+	spool_close(gate->spool); /* the session may stay for long */
 	*record = (struct record){
 	    .time_us = gate->began_wall_us,
 	    .queue_id = gate->message.queue_id,
@@ -162,8 +178,7 @@ void message_finish(struct gate *gate, enum verdict verdict)
 	record_session(gate);
 	record_recipients(gate);
 	record_decision(gate, verdict);
-	if (check_spf_disagrees(&gate->view)) /* the fact is then among those that are recorded */
-		counters->spf_disagreements++;
+	count_disagreements(gate);
 	record_facts(gate);
 	record_notes(gate);
 	record->dns_us = dns_budget_waited_us(gate->budget);

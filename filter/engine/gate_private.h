@@ -39,11 +39,13 @@ struct gate {
 	struct decision decision;
 	struct outcome outcome; /* of the message: the rule that accepts or ends it */
 	enum stage decided_at, quarantined_at;
-	bool accepted;    /* outcome says ACCEPT */
-	bool ended_early; /* outcome says DISCARD before the end */
-	bool open;        /* between MAIL and the record */
-	bool used;        /* a message was here since the arena was reset */
-	bool body_began;  /* the header is complete, and the sinks were asked for */
+	bool accepted;          /* outcome says ACCEPT */
+	bool ended_early;       /* outcome says DISCARD before the end */
+	bool open;              /* between MAIL and the record */
+	bool used;              /* a message was here since the arena was reset */
+	bool body_began;        /* the header is complete, and the sinks were asked for */
+	struct spool *spool;    /* the body for the second engine of DKIM; NULL: nobody wants it */
+	bool signing_disagrees; /* the engines of DKIM refuse each other's signatures */
 	struct rcpt_outcome *rcpts;
 	size_t rcpt_count, rcpt_room;
 	struct reply bound_reply; /* for a bound that was crossed */
@@ -61,7 +63,9 @@ void message_begin(struct gate *, struct slice sender, bool smtputf8);
 /* changes.c: what must be done to the header, once the message is let through. */
 void changes_make(struct gate *);
 
-/* sign.c: the values of the DKIM-Signature fields for a header as it will be sent; how many. What was done, or why
+/* sign.c: before the body; a rule may want to sign. */
+void sign_prepare(struct gate *);
+/* The values of the DKIM-Signature fields for a header as it will be sent; how many. What was done, or why
  * nothing, is noted for the rule. */
 size_t sign_message(struct gate *, struct position rule, const struct header_field *, size_t count,
 		    struct slice values_r[SIGN_KEYS_MAX]);

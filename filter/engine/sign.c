@@ -2,7 +2,8 @@
  * sign.c - signing a message that leaves (RFC 6376 5), after all edits.
  *
  * The author domain says whose keys sign; with several keys there are several signatures. Relaxed canonical
- * forms, since MTAs fold anew and touch blanks. The body was hashed as it came.
+ * forms, since MTAs fold anew and touch blanks. The body was hashed as it came; libopendkim, which wants
+ * the header first, gets it from a spool.
  */
 #include "gate_private.h"
 
@@ -22,6 +23,56 @@ static struct slice signing_domain(const struct header_field *fields, size_t cou
 	return author_domain(&headers, arena);
 }
 
+static void keep(void *spool, struct slice chunk)
+{
+	spool_add(spool, chunk);
+}
+
+void sign_prepare(struct gate *gate)
+{
+	dkim_body_want(view_body(&gate->view), DKIM_RELAXED, DKIM_WHOLE);
+	if (gate->settings->check.dkim.engine == DKIM_NATIVE)
+		return;
+	gate->spool = spool_new(gate->message.arena);
+	view_sink(&gate->view, keep, gate->spool);
+}
+
+/* dkim { engine compare } */
+static void compare(struct gate *gate, struct position rule, const struct dkim_signing *signing,
+		    struct dkim_fields *fields, struct slice value)
+{
+	struct arena *arena = gate->message.arena;
+	struct error err = {""};
+	enum dkim_compared compared = dkim_signature_compare(signing, fields, gate->view.body, value, arena, &err);
+
+	if (compared == DKIM_AGREE)
+		return;
+	gate->signing_disagrees |= compared == DKIM_DISAGREE;
+	note(gate, rule,
+	     arena_printf(arena, "%s: d=%.*s s=%.*s: %s",
+			  compared == DKIM_DISAGREE ? "dkim engines disagree on signing" : "signing was not compared",
+			  SLICE_ARGS(signing->domain), SLICE_ARGS(signing->selector), err.text));
+}
+
+/* "" when it cannot; what was done is noted. */
+static struct slice sign_with(struct gate *gate, struct position rule, const struct dkim_signing *signing,
+			      struct dkim_fields *fields)
+{
+	struct arena *arena = gate->message.arena;
+	struct error err;
+	struct slice value = dkim_signature_make(signing, fields, gate->view.body, arena, &err);
+
+	if (value.n == 0) {
+		note(gate, rule, arena_printf(arena, "not signed: %s", err.text));
+		return value;
+	}
+	note(gate, rule,
+	     arena_printf(arena, "signed: d=%.*s s=%.*s", SLICE_ARGS(signing->domain), SLICE_ARGS(signing->selector)));
+	if (signing->engine == DKIM_COMPARE)
+		compare(gate, rule, signing, fields, value);
+	return value;
+}
+
 size_t sign_message(struct gate *gate, struct position rule, const struct header_field *fields, size_t count,
 		    struct slice values_r[SIGN_KEYS_MAX])
 {
@@ -29,7 +80,6 @@ size_t sign_message(struct gate *gate, struct position rule, const struct header
 	struct slice domain = signing_domain(fields, count, arena);
 	const struct sign_setting *sign = policy_sign(gate->engine->policy, domain);
 	struct dkim_fields *prepared;
-	struct error err;
 	size_t made = 0;
 
 	if (!sign) {
@@ -51,15 +101,12 @@ size_t sign_message(struct gate *gate, struct position rule, const struct header
 		    .name_count = sign->name_count,
 		    .now_s = clock_wall_us() / 1000000,
 		    .lifetime_s = sign->lifetime_s,
+		    .engine = gate->settings->check.dkim.engine,
+		    .library = gate->settings->check.dkim.library,
+		    .spool = gate->spool,
 		};
 
-		values_r[made] = dkim_signature_make(&signing, prepared, gate->view.body, arena, &err);
-		if (values_r[made].n > 0)
-			note(gate, rule,
-			     arena_printf(arena, "signed: d=%.*s s=%.*s", SLICE_ARGS(signing.domain),
-					  SLICE_ARGS(signing.selector)));
-		else
-			note(gate, rule, arena_printf(arena, "not signed: %s", err.text));
+		values_r[made] = sign_with(gate, rule, &signing, prepared);
 		made += values_r[made].n > 0;
 	}
 	return made;

@@ -180,7 +180,7 @@ static void body_begin(struct gate *gate)
 	gate->body_began = true;
 	gate->view.stage = STAGE_MESSAGE;
 	if (policy_signs(gate->engine->policy, gate->view.kind))
-		dkim_body_want(view_body(&gate->view), DKIM_RELAXED, DKIM_WHOLE);
+		sign_prepare(gate);
 	for (unsigned i = 0; checks[i]; i++)
 		if (checks[i]->header && is_read(gate, checks[i]))
 			checks[i]->header(&gate->view);

@@ -1,0 +1,85 @@
+/*
+ * spool.c - bytes that are kept for later outside of memory: a file without a name, which is gone
+ * with its last descriptor, however the process ends. Bounded; the first trouble stays, and what
+ * comes behind it is dropped.
+ */
+#include "base.h"
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define DIRECTORY "/var/tmp" /* on disk everywhere (FHS 5.15); /tmp often is memory */
+#define CHUNK     (64 * 1024)
+
+struct spool {
+	struct arena *arena;
+	int fd; /* -1: closed */
+	size_t n;
+	const char *trouble;
+};
+
+void spool_close(struct spool *spool)
+{
+	if (!spool || spool->fd < 0)
+		return;
+	close(spool->fd);
+	spool->fd = -1;
+	spool->trouble = "the body is no longer kept";
+}
+
+static void release(void *spool)
+{
+	spool_close(spool);
+}
+
+struct spool *spool_new(struct arena *arena)
+{
+	struct spool *spool = arena_alloc(arena, sizeof(*spool));
+
+	spool->arena = arena;
+	spool->fd = open(DIRECTORY, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (spool->fd < 0)
+		spool->fd = memfd_create("sekisho", MFD_CLOEXEC);
+	if (spool->fd < 0)
+		spool->trouble = "no file can be made to keep the body in";
+	arena_own(arena, spool, release);
+	return spool;
+}
+
+void spool_add(struct spool *spool, struct slice chunk)
+{
+	if (!spool->trouble && chunk.n > SPOOL_MAX - spool->n)
+		spool->trouble = "the body is larger than is kept (32 MB)";
+	while (!spool->trouble && chunk.n > 0) {
+		ssize_t written = pwrite(spool->fd, chunk.p, chunk.n, (off_t)spool->n);
+
+		if (written <= 0) {
+			spool->trouble = "the body cannot be kept: writing to " DIRECTORY " fails";
+			return;
+		}
+		spool->n += (size_t)written;
+		chunk = slice_from(chunk, (size_t)written);
+	}
+}
+
+const char *spool_trouble(const struct spool *spool)
+{
+	return spool->trouble;
+}
+
+int spool_read(struct spool *spool, void (*take)(void *context, struct slice chunk), void *context)
+{
+	char *buffer = arena_alloc(spool->arena, CHUNK);
+
+	for (size_t at = 0; !spool->trouble && at < spool->n;) {
+		ssize_t n = pread(spool->fd, buffer, CHUNK, (off_t)at);
+
+		if (n <= 0) {
+			spool->trouble = "the body that was kept cannot be read";
+			break;
+		}
+		take(context, (struct slice){buffer, (size_t)n});
+		at += (size_t)n;
+	}
+	return spool->trouble ? -1 : 0;
+}

@@ -1,0 +1,69 @@
+/*
+ * match.c - are header and body what was signed (RFC 6376 3.7)? Two hashes and the key's own operation.
+ */
+#include "dkim_private.h"
+#include <openssl/rsa.h>
+#include <string.h>
+
+static void judge_body(struct signature *signature)
+{
+	const struct dkim_digest *digest = signature->digest;
+
+	if (!digest->reached)
+		signature_judge(signature, DKIM_PERMERROR, "l= is longer than the body");
+	else if (memcmp(digest->hash, signature->bh.p, DKIM_SHA256_SIZE) != 0)
+		signature_judge(signature, DKIM_FAIL, "the body was changed");
+}
+
+/* What is signed: the fields that h= names, then the signature's own without b=. */
+static void header_hash(const struct signature *signature, struct dkim_fields *fields, EVP_MD_CTX *hash,
+			struct arena *arena, unsigned char *hash_r)
+{
+	const struct header_field *field = signature->field;
+	struct slice own = value_without(field->value, signature->b_raw, arena);
+
+	own = field_canonical(field->name, own, signature->header_canon, arena);
+	EVP_DigestInit_ex(hash, EVP_sha256(), NULL);
+	fields_hash(fields, signature->names, signature->header_canon, field, hash);
+	EVP_DigestUpdate(hash, own.p, own.n);
+	EVP_DigestFinal_ex(hash, hash_r, NULL);
+}
+
+static bool verify_rsa(EVP_PKEY *pkey, struct slice b, const unsigned char *hash)
+{
+	EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(pkey, NULL);
+	bool right = context && EVP_PKEY_verify_init(context) == 1 &&
+		     EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PADDING) == 1 &&
+		     EVP_PKEY_CTX_set_signature_md(context, EVP_sha256()) == 1 &&
+		     EVP_PKEY_verify(context, (const unsigned char *)b.p, b.n, hash, DKIM_SHA256_SIZE) == 1;
+
+	EVP_PKEY_CTX_free(context);
+	return right;
+}
+
+/* RFC 8463 3: Ed25519 signs the SHA-256 of the header. */
+static bool verify_ed25519(EVP_PKEY *pkey, struct slice b, const unsigned char *hash)
+{
+	EVP_MD_CTX *context = EVP_MD_CTX_new();
+	bool right = context && EVP_DigestVerifyInit(context, NULL, NULL, NULL, pkey) == 1 &&
+		     EVP_DigestVerify(context, (const unsigned char *)b.p, b.n, hash, DKIM_SHA256_SIZE) == 1;
+
+	EVP_MD_CTX_free(context);
+	return right;
+}
+
+void signature_match(struct signature *signature, struct dkim_fields *fields, const struct key *key, EVP_MD_CTX *hash,
+		     struct arena *arena)
+{
+	unsigned char digest[DKIM_SHA256_SIZE];
+	bool right;
+
+	judge_body(signature);
+	if (signature->seen->result != DKIM_NONE)
+		return;
+	header_hash(signature, fields, hash, arena, digest);
+	right = key->algorithm == DKIM_RSA ? verify_rsa(key->pkey, signature->b, digest)
+					   : verify_ed25519(key->pkey, signature->b, digest);
+	if (!right)
+		signature_judge(signature, DKIM_FAIL, "the signature does not match the header");
+}
