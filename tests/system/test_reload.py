@@ -183,3 +183,62 @@ def test_a_large_list_is_quick(nameserver, directory):
                 assert m.mail("<stranger@pass.example.net>").what == "continue"
                 m.abort()
             assert time.monotonic() - started < 5
+
+
+SIGNING = """
+sign signer.example.org {{ selector {selector} key {directory}/key.pem }}
+policy inbound {{ on message {{ sign }} }}
+"""
+
+
+def make_key(directory, selector):
+    """A new key in the same file; the line of a zone that publishes it."""
+    path = directory + "/key.pem"
+    if os.path.exists(path):
+        os.unlink(path)
+    done = sekisho.run("genkey", "signer.example.org", selector, "--type", "ed25519", "--out", path)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def signs_with(session, directory, record):
+    """True when the next message of the session is signed so that this published key verifies it."""
+    fields = [("From", " alice@signer.example.org"), ("Subject", " hello")]
+    assert session.message("<alice@signer.example.org>", headers=fields).what == "continue"
+    value, = [edit[3] for edit in session.edits() if edit[2] == "DKIM-Signature"]
+    header = "".join(f"{name}:{text}\n" for name, text in [("DKIM-Signature", value)] + fields)
+    with open(directory + "/message", "w") as f:
+        f.write(header + "\nHello.\n")
+    with open(directory + "/zone", "w") as f:
+        f.write(record)
+    done = sekisho.run("verify", "--zone", directory + "/zone", directory + "/message")
+    assert "d=signer.example.org" in done.stdout, done.stdout + done.stderr
+    return done.returncode == 0
+
+
+@pytest.mark.parametrize("engine", ["native", "libopendkim"])
+@pytest.mark.parametrize("selector", ["one", "two"])
+def test_a_changed_key_signs_for_new_sessions_and_old_ones_keep_theirs(directory, nameserver, engine, selector):
+    socket = directory + "/socket"
+    settings = f"dkim {{ engine {engine} }}\n"
+    old = make_key(directory, "one")
+    if engine != "native" and sekisho.run("verify", "--engine", engine, "--zone", os.devnull, os.devnull).returncode > 1:
+        pytest.skip("built without libopendkim")
+    with sekisho.Daemon(directory, SIGNING.format(directory=directory, selector="one"), listen="unix:" + socket,
+                        settings=settings) as daemon, miltc.Milter(socket) as before:
+        before.greet()
+        assert signs_with(before, directory, old)
+        new = make_key(directory, selector)
+        daemon.configure(SIGNING.format(directory=directory, selector=selector))
+        with miltc.Milter(socket) as unread:
+            unread.greet()
+            assert signs_with(unread, directory, old), "a key counts from the reload on"
+            unread.quit()
+        code, said = daemon.reload()
+        assert code == 0, said
+        with miltc.Milter(socket) as after:
+            after.greet()
+            assert signs_with(after, directory, new) and not signs_with(after, directory, old)
+            after.quit()
+        assert signs_with(before, directory, old) and not signs_with(before, directory, new)
+        before.quit()
