@@ -58,22 +58,6 @@ static struct slice refused_natively(struct made *made, const struct dkim_signin
 	return made->seen.reason;
 }
 
-struct slice cross_sign(const struct dkim_signing *signing, struct dkim_fields *fields, const struct dkim_body *body,
-			struct arena *arena, struct error *err)
-{
-	struct slice value = second_sign(signing, fields, arena, err), why;
-	struct made made;
-
-	if (value.n == 0)
-		return value;
-	made_read(&made, signing, fields, body, value, arena);
-	why = refused_natively(&made, signing, fields, arena);
-	if (why.n == 0)
-		return value;
-	error_set(err, "what libopendkim signed does not verify: %.*s", SLICE_ARGS(why));
-	return SLICE("");
-}
-
 static void take(void *second, struct slice chunk)
 {
 	second_body(second, chunk);
@@ -92,27 +76,94 @@ static enum second_word word_of(struct made *made, const struct dkim_signing *si
 	return word;
 }
 
+static bool is_rsa(const struct dkim_signing *signing)
+{
+	return dkim_private_algorithm(signing->key) == DKIM_RSA;
+}
+
+static void say_word(struct error *err, enum second_word word, const struct dkim_signing *signing)
+{
+	const char *trouble = spool_trouble(signing->spool);
+
+	if (word == SECOND_UNABLE)
+		error_set(err, "libopendkim cannot verify our signature: %s",
+			  trouble ? trouble : "header or body are not for it, as with a bare CR");
+	else
+		error_set(err, "libopendkim refuses what native signed");
+}
+
+/* libopendkim never frees an Ed25519 key that it has signed with: some 500 bytes a message, the secret among
+ * them. So it only has to accept what we made. */
+static struct slice cross_sign_ed25519(const struct dkim_signing *signing, struct dkim_fields *fields,
+				       const struct dkim_body *body, struct arena *arena, struct error *err)
+{
+	struct dkim_signing native = *signing;
+	struct slice value;
+	enum second_word word;
+	struct made made;
+
+	native.engine = DKIM_NATIVE;
+	value = dkim_signature_make(&native, fields, body, arena, err);
+	if (value.n == 0)
+		return value;
+	made_read(&made, signing, fields, body, value, arena);
+	word = word_of(&made, signing, arena);
+	if (word == SECOND_PASS)
+		return value;
+	say_word(err, word, signing);
+	return SLICE("");
+}
+
+struct slice cross_sign(const struct dkim_signing *signing, struct dkim_fields *fields, const struct dkim_body *body,
+			struct arena *arena, struct error *err)
+{
+	struct slice value, why;
+	struct made made;
+
+	if (!is_rsa(signing))
+		return cross_sign_ed25519(signing, fields, body, arena, err);
+	value = second_sign(signing, fields, arena, err);
+	if (value.n == 0)
+		return value;
+	made_read(&made, signing, fields, body, value, arena);
+	why = refused_natively(&made, signing, fields, arena);
+	if (why.n == 0)
+		return value;
+	error_set(err, "what libopendkim signed does not verify: %.*s", SLICE_ARGS(why));
+	return SLICE("");
+}
+
+/* What it signs must be right for us. */
+static enum dkim_compared compare_theirs(const struct dkim_signing *signing, struct dkim_fields *fields,
+					 const struct dkim_body *body, struct arena *arena, struct error *err)
+{
+	struct slice value = second_sign(signing, fields, arena, err), why;
+	struct made made;
+
+	if (value.n == 0)
+		return DKIM_NOT_COMPARED;
+	made_read(&made, signing, fields, body, value, arena);
+	why = refused_natively(&made, signing, fields, arena);
+	if (why.n == 0)
+		return DKIM_AGREE;
+	error_set(err, "native refuses what libopendkim signed: %.*s", SLICE_ARGS(why));
+	return DKIM_DISAGREE;
+}
+
 enum dkim_compared dkim_signature_compare(const struct dkim_signing *signing, struct dkim_fields *fields,
 					  const struct dkim_body *body, struct slice value, struct arena *arena,
 					  struct error *err)
 {
-	struct slice theirs = second_sign(signing, fields, arena, err), why;
+	enum dkim_compared theirs = is_rsa(signing) ? compare_theirs(signing, fields, body, arena, err) : DKIM_AGREE;
 	enum second_word word;
 	struct made made;
 
-	if (theirs.n == 0)
-		return DKIM_NOT_COMPARED;
-	made_read(&made, signing, fields, body, theirs, arena);
-	why = refused_natively(&made, signing, fields, arena);
-	if (why.n > 0) {
-		error_set(err, "native refuses what libopendkim signed: %.*s", SLICE_ARGS(why));
-		return DKIM_DISAGREE;
-	}
+	if (theirs != DKIM_AGREE)
+		return theirs;
 	made_read(&made, signing, fields, body, value, arena);
 	word = word_of(&made, signing, arena);
 	if (word == SECOND_PASS)
 		return DKIM_AGREE;
-	error_set(err, word == SECOND_UNABLE ? "libopendkim cannot verify our signature"
-					     : "libopendkim refuses what native signed");
+	say_word(err, word, signing);
 	return word == SECOND_UNABLE ? DKIM_NOT_COMPARED : DKIM_DISAGREE;
 }

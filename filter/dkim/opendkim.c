@@ -345,14 +345,12 @@ static struct slice value_of(struct second *second)
 static DKIM *signer_new(DKIM_LIB *lib, const struct dkim_signing *signing, struct arena *arena)
 {
 	static const dkim_canon_t canons[] = {[DKIM_SIMPLE] = DKIM_CANON_SIMPLE, [DKIM_RELAXED] = DKIM_CANON_RELAXED};
-	bool rsa = dkim_private_algorithm(signing->key) == DKIM_RSA;
 	char *pem = arena_cstring(arena, dkim_private_pem(signing->key, arena));
 	DKIM_STAT status;
-	DKIM *dkim =
-	    dkim_sign(lib, (const u_char *)MESSAGE_ID, NULL, (dkim_sigkey_t)pem,
-		      (const u_char *)arena_cstring(arena, signing->selector),
-		      (const u_char *)arena_cstring(arena, signing->domain), canons[signing->header_canon],
-		      canons[signing->body_canon], rsa ? DKIM_SIGN_RSASHA256 : DKIM_SIGN_ED25519SHA256, -1, &status);
+	DKIM *dkim = dkim_sign(lib, (const u_char *)MESSAGE_ID, NULL, (dkim_sigkey_t)pem,
+			       (const u_char *)arena_cstring(arena, signing->selector),
+			       (const u_char *)arena_cstring(arena, signing->domain), canons[signing->header_canon],
+			       canons[signing->body_canon], DKIM_SIGN_RSASHA256, -1, &status);
 
 	OPENSSL_cleanse(pem, strlen(pem));
 	if (dkim && signing->identity.n > 0)

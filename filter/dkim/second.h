@@ -25,10 +25,10 @@ void second_body(struct second *, struct slice chunk); /* as dkim_body_add takes
 void second_end(struct second *, const struct key *const *keys, enum second_word *words_r);
 
 /* A signature made by it, over the body that signing->spool kept: the value of the field with its leading space, or ""
- * and err. It gets the fields that are signed and no other. Nobody has verified it. */
+ * and err. It gets the fields that are signed and no other. Nobody has verified it. For RSA keys alone: others leak. */
 struct slice second_sign(const struct dkim_signing *, struct dkim_fields *, struct arena *, struct error *err);
 
-/* cross.c: the same, verified natively: what does not match is not handed out. */
+/* cross.c: made by one engine, accepted by the other: what does not match is not handed out. */
 struct slice cross_sign(const struct dkim_signing *, struct dkim_fields *, const struct dkim_body *, struct arena *,
 			struct error *err);
 
