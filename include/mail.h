@@ -136,6 +136,35 @@ bool authres_empty(const struct authres *); /* no clause was opened yet */
  * quoted so that none can forge a clause. */
 struct slice authres_print(struct authres *);
 
+#define AUTHRES_BYTES_MAX      65536 /* of a value that is parsed; honest ones have a few hundred */
+#define AUTHRES_CLAUSES_MAX    100   /* of a field; a message with that many signatures is no mail of anybody */
+#define AUTHRES_PROPERTIES_MAX 50    /* of a clause; the most talkative servers write ten */
+
+struct authres_property {
+	struct slice type, property; /* "smtp", "mailfrom"; lower case */
+	struct slice value;          /* as meant, without quotes; of "a b"@example.org the local part keeps them */
+};
+
+struct authres_clause {
+	struct slice method, result; /* lower case; also those that nobody registered */
+	uint64_t version;            /* of the method; 1 when none is written */
+	struct slice reason;         /* without quotes; "" without one */
+	struct authres_property *properties;
+	size_t property_count;
+};
+
+struct authres_parsed {
+	struct slice id;  /* lower case, without quotes */
+	uint64_t version; /* of the field; 1 when none is written, and all else is for readers to come */
+	struct authres_clause *clauses;
+	size_t clause_count; /* 0: "none" */
+};
+
+/* Reads the value of an Authentication-Results field as RFC 8601 2.2 says, all of it, comments left out. False, and
+ * nothing in *parsed_r, for what is not of that grammar or crosses a bound above. Who wrote it is for the caller to
+ * ask. Texts live in the arena, or in `value`. */
+bool authres_parse(struct slice value, struct arena *, struct authres_parsed *parsed_r);
+
 /* The authserv-id that the value of an Authentication-Results field claims,
  * lower case, comments, folding, quotes and version taken off (RFC 8601 2.2).
  * False when none can be read: such a field proves nothing to nobody. */

@@ -6,10 +6,11 @@
  * few of them read it as the RFC does. A field that any of them could take for
  * ours must go (RFC 8601 5). So there are two readers here.
  *
- * The strict one gives the authserv-id. When the field is plain (it begins with
- * the id, a simple word; what follows is as the RFC wants it; no control bytes
- * anywhere) all readers agree with it, and nothing else is looked at: our name
- * in a comment or a property of another host's field is no forgery.
+ * The strict one (authres_parse.c) gives the authserv-id. When the field is
+ * plain (it begins with the id, a simple word; what follows is as the RFC wants
+ * it; no control bytes anywhere) all readers agree with it, and nothing else is
+ * looked at: our name in a comment or a property of another host's field is no
+ * forgery.
  *
  * Of all other fields nobody can say how they are read: a comment may be seen
  * to end at its first or at its last parenthesis, quotes may hide it or not,
@@ -19,7 +20,7 @@
  *
  * All this is linear in the length of the value.
  */
-#include "mail.h"
+#include "authres_private.h"
 
 #include <string.h>
 
@@ -53,102 +54,6 @@ static bool is_word(char c)
 }
 
 /* ---- the strict reader ------------------------------------------------------------ */
-
-/* RFC 5322 3.2.2: behind blanks and nested comments; false when a comment does not end. */
-static bool skip_cfws(struct slice *rest)
-{
-	size_t depth = 0, i = 0;
-
-	for (; i < rest->n; i++) {
-		char c = rest->p[i];
-
-		if (c == '(')
-			depth++;
-		else if (depth > 0 && c == ')')
-			depth--;
-		else if (depth > 0 && c == '\\')
-			i++;
-		else if (depth == 0 && !is_fws(c))
-			break;
-	}
-	*rest = slice_from(*rest, i);
-	return depth == 0;
-}
-
-/* RFC 2045 5.1 token; RFC 8616 lets it hold UTF-8. */
-static bool is_token(char c)
-{
-	return is_eight_bit(c) || (c > ' ' && c != 0x7f && !strchr("()<>@,;:\\\"/[]?=", c));
-}
-
-static struct slice take_token(struct slice *rest)
-{
-	size_t n = 0;
-	struct slice token;
-
-	while (n < rest->n && is_token(rest->p[n]))
-		n++;
-	token = slice_head(*rest, n);
-	*rest = slice_from(*rest, n);
-	return token;
-}
-
-/* RFC 5322 3.2.4: what is meant by a quoted string, line ends left out; false when it does not end. */
-static bool take_quoted(struct slice *rest, struct arena *arena, struct slice *meant_r)
-{
-	char *meant = arena_alloc(arena, rest->n);
-	size_t n = 0, i = 1;
-
-	for (; i < rest->n && rest->p[i] != '"'; i++) {
-		if (rest->p[i] == '\\' && i + 1 < rest->n)
-			i++;
-		else if (rest->p[i] == '\r' || rest->p[i] == '\n')
-			continue;
-		meant[n++] = rest->p[i];
-	}
-	*meant_r = (struct slice){meant, n};
-	if (i >= rest->n)
-		return false;
-	*rest = slice_from(*rest, i + 1);
-	return true;
-}
-
-static bool is_number(struct slice text)
-{
-	uint64_t number;
-
-	return slice_number(text, UINT64_MAX, &number) == 0;
-}
-
-/* The id and what stands behind it and the version: nothing, or a semicolon and the rest. */
-static bool read_id(struct slice value, struct arena *arena, struct slice *id_r, struct slice *rest_r)
-{
-	struct slice rest = value, id;
-
-	if (!skip_cfws(&rest) || rest.n == 0)
-		return false;
-	if (rest.p[0] != '"')
-		id = take_token(&rest);
-	else if (!take_quoted(&rest, arena, &id))
-		return false;
-	if (id.n == 0 || !skip_cfws(&rest))
-		return false;
-	if (rest.n > 0 && rest.p[0] != ';' && (!is_number(take_token(&rest)) || !skip_cfws(&rest)))
-		return false;
-	*id_r = id;
-	*rest_r = rest;
-	return rest.n == 0 || rest.p[0] == ';';
-}
-
-bool authres_id(struct slice value, struct arena *arena, struct slice *id_r)
-{
-	struct slice id, rest;
-
-	if (!read_id(value, arena, &id, &rest))
-		return false;
-	*id_r = arena_lower(arena, id);
-	return true;
-}
 
 /* True when no reader can err about the id: see above. */
 static bool is_plain(struct slice value, struct slice id)
@@ -353,13 +258,14 @@ static bool is_authentication_results(struct slice name)
 bool authres_is_forged(const struct header_field *field, struct slice id, struct arena *arena)
 {
 	struct slice claimed, rest, ours;
+	uint64_t version;
 
 	if (!is_authentication_results(field->name))
 		return false;
 	ours = id_normalise(id, arena);
 	if (ours.n == 0)
 		return false;
-	if (!read_id(field->value, arena, &claimed, &rest))
+	if (!authres_read_id(field->value, arena, &claimed, &version, &rest))
 		return could_be_taken_for(field->value, ours, arena);
 	if (slice_equal(id_normalise(claimed, arena), ours))
 		return true;

@@ -1,12 +1,14 @@
 /*
  * fuzz_authres.c - any bytes as an Authentication-Results field that comes in,
- * and as the values of one that goes out.
+ * and as the values of one that goes out. What was parsed and is printed again
+ * parses to the same.
  */
 #include "fuzz.h"
 #include "mail.h"
 
 #define OUR_ID       SLICE("mx.example.org")
 #define LINE_LONGEST 998 /* RFC 5322 2.1.1 */
+#define PRINTED_MAX  400 /* longer values are cut when they are printed */
 
 static bool forged(struct slice value, struct arena *arena)
 {
@@ -41,11 +43,72 @@ static void check_lines(struct slice printed)
 	}
 }
 
+/* Printable ASCII that is not cut comes back as it was put in; all else comes back as something. */
+static void check_value(struct slice found, struct slice expected)
+{
+	for (size_t i = 0; i < expected.n; i++)
+		if (expected.p[i] < ' ' || expected.p[i] > '~')
+			return;
+	must(expected.n > PRINTED_MAX || slice_equal(found, expected));
+}
+
+static void check_same(const struct authres_clause *found, const struct authres_clause *expected)
+{
+	must(slice_equal(found->method, expected->method) && slice_equal(found->result, expected->result));
+	must(found->property_count == expected->property_count);
+	check_value(found->reason, expected->reason);
+	for (size_t i = 0; i < found->property_count; i++) {
+		must(slice_equal(found->properties[i].type, expected->properties[i].type));
+		must(slice_equal(found->properties[i].property, expected->properties[i].property));
+		check_value(found->properties[i].value, expected->properties[i].value);
+	}
+}
+
+static struct slice print_again(const struct authres_parsed *parsed, struct arena *arena)
+{
+	struct authres *authres = authres_new(arena, parsed->id);
+
+	for (size_t i = 0; i < parsed->clause_count; i++) {
+		const struct authres_clause *clause = &parsed->clauses[i];
+
+		authres_method(authres, clause->method, clause->result);
+		if (clause->reason.n > 0)
+			authres_reason(authres, clause->reason);
+		for (size_t j = 0; j < clause->property_count; j++)
+			authres_property(authres, clause->properties[j].type, clause->properties[j].property,
+					 clause->properties[j].value);
+	}
+	return authres_print(authres);
+}
+
+static void check_parsed(struct slice value, struct arena *arena)
+{
+	struct authres_parsed parsed, again;
+	struct slice id;
+
+	if (!authres_parse(value, arena, &parsed)) {
+		must(!parsed.clauses && parsed.clause_count == 0 && parsed.id.n == 0);
+		return;
+	}
+	must(authres_id(value, arena, &id) && slice_equal(id, parsed.id));
+	must(parsed.clause_count <= AUTHRES_CLAUSES_MAX);
+	value = print_again(&parsed, arena);
+	if (value.n > AUTHRES_BYTES_MAX)
+		return;
+	must(authres_parse(value, arena, &again) && again.clause_count == parsed.clause_count);
+	check_value(again.id, parsed.id);
+	for (size_t i = 0; i < again.clause_count; i++)
+		check_same(&again.clauses[i], &parsed.clauses[i]);
+}
+
 /* The pieces between NUL bytes are a comment, a reason and values. */
 static void check_outgoing(struct slice pieces, struct arena *arena)
 {
 	struct authres *authres = authres_new(arena, OUR_ID);
+	struct authres_property properties[8];
+	struct authres_clause expected = {SLICE("spf"), SLICE("pass"), 1, SLICE(""), properties, 0};
 	struct slice piece, printed, id;
+	struct authres_parsed parsed;
 	unsigned count = 0;
 
 	authres_method(authres, SLICE("spf"), SLICE("pass"));
@@ -53,14 +116,19 @@ static void check_outgoing(struct slice pieces, struct arena *arena)
 		if (count == 0)
 			authres_comment(authres, piece);
 		else if (count == 1)
-			authres_reason(authres, piece);
+			authres_reason(authres, expected.reason = piece);
 		else
 			authres_property(authres, SLICE("smtp"), SLICE("helo"), piece);
+		if (count > 1)
+			properties[expected.property_count++] =
+			    (struct authres_property){SLICE("smtp"), SLICE("helo"), piece};
 		count++;
 	}
 	printed = authres_print(authres);
 	check_lines(printed);
 	must(authres_id(printed, arena, &id) && slice_equal(id, OUR_ID));
+	must(authres_parse(printed, arena, &parsed) && slice_equal(parsed.id, OUR_ID) && parsed.clause_count == 1);
+	check_same(&parsed.clauses[0], &expected);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -69,6 +137,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct slice text = {(const char *)data, size};
 
 	check_incoming(text, arena);
+	check_parsed(text, arena);
+	check_parsed(arena_printf(arena, "mx.example.org; spf=pass %.*s", SLICE_ARGS(text)), arena);
 	check_outgoing(text, arena);
 	arena_free(arena);
 	return 0;
