@@ -144,6 +144,13 @@ static struct slice value_print(struct arena *arena, struct slice value)
 	return value;
 }
 
+/* RFC 8601 2.2 authserv-id: unlike the value of a property it is no mailbox. */
+static struct slice id_print(struct arena *arena, struct slice id)
+{
+	id = clean(arena, id, VALUE_MAX);
+	return is_token(id) ? id : quoted(arena, id);
+}
+
 /* Names of methods, results and properties are ours; this makes sure of it. */
 static struct slice keyword(struct arena *arena, struct slice word)
 {
@@ -173,7 +180,7 @@ struct authres *authres_new(struct arena *arena, struct slice id)
 	struct authres *authres = arena_alloc(arena, sizeof(*authres));
 
 	authres->arena = arena;
-	authres->id = value_print(arena, id);
+	authres->id = id_print(arena, id);
 	return authres;
 }
 
