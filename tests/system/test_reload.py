@@ -1,4 +1,5 @@
 """A new policy is taken while mail flows; a bad one changes nothing; lists keep what they had."""
+import json
 import os
 import signal
 import time
@@ -241,4 +242,6 @@ def test_a_changed_key_signs_for_new_sessions_and_old_ones_keep_theirs(directory
             assert signs_with(after, directory, new) and not signs_with(after, directory, old)
             after.quit()
         assert signs_with(before, directory, old) and not signs_with(before, directory, new)
+        done = sekisho.run("status", "--json", "-c", daemon.file)
+        assert json.loads(done.stdout)["dkim"] == {"disagreements": 0}, done.stdout
         before.quit()
