@@ -124,15 +124,19 @@ static int answer_refused(const struct request *request, const json_t *answer)
 	return VERB_NO;
 }
 
+/* From the arguments to the daemon's answer; NULL and the exit code when there is none. */
+static json_t *request_run(int argc, char **argv, struct request *request_r, int *code_r)
+{
+	*code_r = arguments_read(argc, argv, request_r);
+	return *code_r >= 0 ? NULL : control_request(request_r, code_r);
+}
+
 int verb_reload(int argc, char **argv)
 {
 	struct request request;
-	int code = arguments_read(argc, argv, &request);
-	json_t *answer;
+	int code;
+	json_t *answer = request_run(argc, argv, &request, &code);
 
-	if (code >= 0)
-		return code;
-	answer = control_request(&request, &code);
 	if (!answer)
 		return code;
 	code = VERB_OK;
@@ -189,17 +193,15 @@ static void status_print(json_t *status)
 	if (json_object_get(resolver, "warning"))
 		printf("%-10s %s\n", "warning", text_of(resolver, "warning"));
 	status_print_numbers("spf", json_object_get(status, "spf"));
+	status_print_numbers("dkim", json_object_get(status, "dkim"));
 }
 
 int verb_status(int argc, char **argv)
 {
 	struct request request;
-	int code = arguments_read(argc, argv, &request);
-	json_t *answer;
+	int code;
+	json_t *answer = request_run(argc, argv, &request, &code);
 
-	if (code >= 0)
-		return code;
-	answer = control_request(&request, &code);
 	if (!answer)
 		return code;
 	if (!json_is_true(json_object_get(answer, "ok"))) {

@@ -174,10 +174,6 @@ struct slice value_print(const struct value *, struct arena *);
 /* The value of a Received-SPF field (RFC 7208 9.1) for the message; "" when SPF does not concern it. */
 struct slice check_received_spf(struct view *);
 
-/* The domains (d=) of all DKIM signatures that pass, each once, lower case and A-labels; at the end of the message.
- * They live as long as it does. */
-size_t check_dkim_passes(struct view *, const struct slice **domains_r);
-
 /* True once SPF was evaluated by both engines and they disagree. */
 bool check_spf_disagrees(struct view *);
 

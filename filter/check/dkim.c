@@ -104,14 +104,6 @@ static const struct state *ended(struct view *view)
 	return state;
 }
 
-size_t check_dkim_passes(struct view *view, const struct slice **domains_r)
-{
-	const struct state *state = ended(view);
-
-	*domains_r = state->passes;
-	return state->pass_count;
-}
-
 const struct dkim_outcome *check_dkim_outcome(struct view *view)
 {
 	return &ended(view)->outcome;

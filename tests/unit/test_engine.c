@@ -241,9 +241,24 @@ static void what_a_trace_shows_lives_as_long_as_the_message(void **state)
 	engine_release(engine);
 }
 
+/* Memos, slots and the record have room for so many, and no more. */
+static void all_facts_and_checks_have_room(void **state)
+{
+	unsigned facts = 0, count = 0;
+
+	(void)state;
+	while (fact_at(facts))
+		facts++;
+	while (checks[count])
+		count++;
+	assert_in_range(facts, 1, FACT_MAX);
+	assert_in_range(count, 1, CHECK_MAX);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(all_facts_and_checks_have_room),
 	    cmocka_unit_test(a_header_field_of_a_megabyte_is_refused_at_the_end),
 	    cmocka_unit_test(more_header_fields_than_the_bound_are_refused_at_the_end),
 	    cmocka_unit_test(recipients_beyond_the_bound_are_deferred),
