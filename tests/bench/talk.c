@@ -1,225 +1,22 @@
 /* talk.c - talk.h says what it is for. */
-#include "talk.h"
+#include "link.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#define BUFFER     4096  /* what Postfix collects for a local socket */
-#define CHUNK      65535 /* the protocol's largest piece of a body */
-#define PACKET_MAX (1 << 20)
-#define ACTIONS    0x1ff
-#define STEPS      0x1fffff
-
-/* What a milter may leave out, and what it may leave unanswered (libmilter/mfdef.h). */
-enum {
-	NO_CONNECT = 0x1,
-	NO_HELO = 0x2,
-	NO_MAIL = 0x4,
-	NO_RCPT = 0x8,
-	NO_BODY = 0x10,
-	NO_HEADERS = 0x20,
-	NO_EOH = 0x40,
-	MUTE_HEADER = 0x80,
-	NO_DATA = 0x200,
-	MUTE_CONNECT = 0x1000,
-	MUTE_HELO = 0x2000,
-	MUTE_MAIL = 0x4000,
-	MUTE_RCPT = 0x8000,
-	MUTE_DATA = 0x10000,
-	MUTE_EOH = 0x40000,
-	MUTE_BODY = 0x80000,
-	LEADING_SPACE = 0x100000,
-};
-
-struct link {
-	int fd;
-	uint32_t steps;
-	bool accepted;         /* the rest of this message is not for it */
-	bool accepted_session; /* nor the rest of the session */
-	char buffer[BUFFER];
-	size_t used;
-	unsigned char *reply;
-	size_t reply_size;
-};
+#define CHUNK 65535 /* the protocol's largest piece of a body */
 
 struct talk {
-	struct link links[LINKS_MAX];
 	unsigned count;
-	struct field top[ADDED_MAX], bottom[ADDED_MAX];
 	unsigned top_count, bottom_count;
+	struct field top[ADDED_MAX], bottom[ADDED_MAX];
+	struct link links[];
 };
 
-void fail(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	fputs("load: ", stderr);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-	exit(1);
-}
-
-/* ---- packets ------------------------------------------------------------------------------ */
-
-static void write_all(struct link *link, const char *p, size_t n)
-{
-	while (n > 0) {
-		ssize_t done = write(link->fd, p, n);
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0)
-			fail("the milter went away (%s)", strerror(errno));
-		p += done;
-		n -= (size_t)done;
-	}
-}
-
-static void flush(struct link *link)
-{
-	write_all(link, link->buffer, link->used);
-	link->used = 0;
-}
-
-static void put(struct link *link, const void *p, size_t n)
-{
-	if (link->used + n > BUFFER)
-		flush(link);
-	if (n > BUFFER) {
-		write_all(link, p, n);
-		return;
-	}
-	memcpy(link->buffer + link->used, p, n);
-	link->used += n;
-}
-
-static void packet_begin(struct link *link, char command, size_t n)
-{
-	uint32_t size = htonl((uint32_t)n + 1);
-
-	put(link, &size, 4);
-	put(link, &command, 1);
-}
-
-static void packet(struct link *link, char command, const void *p, size_t n)
-{
-	packet_begin(link, command, n);
-	put(link, p, n);
-}
-
-static void packet_pair(struct link *link, char command, const char *first, const char *second)
-{
-	size_t a = strlen(first) + 1, b = strlen(second) + 1;
-
-	packet_begin(link, command, a + b);
-	put(link, first, a);
-	put(link, second, b);
-}
-
-static void macros(struct link *link, char step, const char *text, size_t n)
-{
-	packet_begin(link, 'D', n + 1);
-	put(link, &step, 1);
-	put(link, text, n);
-}
-
-static void read_all(struct link *link, void *p_, size_t n)
-{
-	char *p = p_;
-
-	while (n > 0) {
-		ssize_t done = read(link->fd, p, n);
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0)
-			fail("the milter closed the connection");
-		p += done;
-		n -= (size_t)done;
-	}
-}
-
-/* The next answer's letter; what belongs to it lies in link->reply, with a NUL behind. */
-static char reply_read(struct link *link)
-{
-	unsigned char head[5];
-	uint32_t size;
-
-	flush(link);
-	read_all(link, head, sizeof(head));
-	memcpy(&size, head, 4);
-	size = ntohl(size);
-	if (size == 0 || size > PACKET_MAX)
-		fail("a reply of %u bytes", size);
-	link->reply_size = size - 1;
-	link->reply = realloc(link->reply, size);
-	read_all(link, link->reply, size - 1);
-	link->reply[size - 1] = '\0';
-	return (char)head[4];
-}
-
 /* ---- a session ------------------------------------------------------------------------------- */
-
-static int connect_to(const char *path)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (strlen(path) >= sizeof(address.sun_path))
-		fail("%s: the name of the socket is too long", path);
-	strcpy(address.sun_path, path);
-	while (connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
-		if (errno != EAGAIN) /* a full queue of connections */
-			fail("%s: %s", path, strerror(errno));
-		usleep(200);
-	}
-	return fd;
-}
-
-static void negotiate(struct link *link)
-{
-	uint32_t offer[3] = {htonl(6), htonl(ACTIONS), htonl(STEPS)}, answer[3];
-
-	packet(link, 'O', offer, sizeof(offer));
-	if (reply_read(link) != 'O' || link->reply_size < sizeof(answer))
-		fail("the milter does not negotiate");
-	memcpy(answer, link->reply, sizeof(answer));
-	link->steps = ntohl(answer[2]);
-}
-
-/* The verdict of a step that has been sent, or OUTCOME_ACCEPT when it has none. */
-static enum outcome verdict(struct link *link, uint32_t mute)
-{
-	if (link->steps & mute)
-		return OUTCOME_ACCEPT;
-	switch (reply_read(link)) {
-	case 'a':
-		link->accepted = true;
-		return OUTCOME_ACCEPT;
-	case 'r':
-		return OUTCOME_REJECT;
-	case 'y':
-		return link->reply[0] == '4' ? OUTCOME_DEFER : OUTCOME_REJECT;
-	case 't':
-		return OUTCOME_DEFER;
-	case 'd':
-		return OUTCOME_DISCARD;
-	default:
-		return OUTCOME_ACCEPT;
-	}
-}
-
-#define CONNECT_MACROS                                                                                                 \
-	"j\0mx.example.org\0{daemon_name}\0mx.example.org\0{daemon_addr}\0"                                            \
-	"192.0.2.25\0{daemon_port}\0"                                                                                  \
-	"25\0v\0Postfix 3.7.11"
 
 static void connect_step(struct link *link, const struct mail *mail)
 {
@@ -229,37 +26,38 @@ static void connect_step(struct link *link, const struct mail *mail)
 
 	if (n + strlen(mail->ip) + 4 > sizeof(text))
 		fail("the name of a client is too long");
-	macros(link, 'C', CONNECT_MACROS, sizeof(CONNECT_MACROS));
+	link_macros(link, CONNECT);
+	if (link->steps & NO_CONNECT)
+		return;
 	memcpy(text, mail->helo, n);
 	text[n++] = strchr(mail->ip, ':') ? '6' : '4';
 	memcpy(text + n, &port, 2);
 	n += 2;
 	strcpy(text + n, mail->ip);
-	packet(link, 'C', text, n + strlen(mail->ip) + 1);
-	verdict(link, MUTE_CONNECT);
+	link_packet(link, 'C', text, n + strlen(mail->ip) + 1);
+	link_verdict(link, MUTE_CONNECT);
 	link->accepted_session = link->accepted;
 }
 
 struct talk *talk_open(char **sockets, unsigned count, const struct mail *mail)
 {
-	struct talk *talk = calloc(1, sizeof(*talk));
+	struct talk *talk = malloc(sizeof(*talk) + count * sizeof(talk->links[0]));
 
-	if (count > LINKS_MAX)
-		fail("more than %d milters", LINKS_MAX);
 	talk->count = count;
-	for (unsigned i = 0; i < count; i++) {
-		talk->links[i].fd = connect_to(sockets[i]);
-		negotiate(&talk->links[i]);
-	}
+	talk->top_count = talk->bottom_count = 0;
 	for (unsigned i = 0; i < count; i++)
-		if (!(talk->links[i].steps & NO_CONNECT))
-			connect_step(&talk->links[i], mail);
+		link_open(&talk->links[i], sockets[i]);
+	for (unsigned i = 0; i < count; i++)
+		connect_step(&talk->links[i], mail);
 	for (unsigned i = 0; i < count; i++) {
 		struct link *link = &talk->links[i];
-		if (link->accepted_session || (link->steps & NO_HELO))
+		if (link->accepted_session)
 			continue;
-		packet(link, 'H', mail->helo, strlen(mail->helo) + 1);
-		verdict(link, MUTE_HELO);
+		link_macros(link, HELO);
+		if (link->steps & NO_HELO)
+			continue;
+		link_packet(link, 'H', mail->helo, strlen(mail->helo) + 1);
+		link_verdict(link, MUTE_HELO);
 	}
 	return talk;
 }
@@ -273,14 +71,18 @@ static void added_clear(struct talk *talk)
 	talk->top_count = talk->bottom_count = 0;
 }
 
+/* Postfix says so behind every message, also behind one that was taken, and once more before it goes. */
+static void abort_all(struct talk *talk)
+{
+	for (unsigned i = 0; i < talk->count; i++)
+		link_packet(&talk->links[i], 'A', "", 0);
+}
+
 void talk_close(struct talk *talk)
 {
-	for (unsigned i = 0; i < talk->count; i++) {
-		packet(&talk->links[i], 'Q', "", 0);
-		flush(&talk->links[i]);
-		close(talk->links[i].fd);
-		free(talk->links[i].reply);
-	}
+	abort_all(talk);
+	for (unsigned i = 0; i < talk->count; i++)
+		link_close(&talk->links[i]);
 	added_clear(talk);
 	free(talk);
 }
@@ -288,25 +90,22 @@ void talk_close(struct talk *talk)
 /* ---- the envelope ------------------------------------------------------------------------------ */
 
 /* One step to each milter in turn, until one refuses. */
-static enum outcome step_all(struct talk *talk, char command, const char *argument, uint32_t unwanted, uint32_t mute,
-			     const char *macro, size_t macro_size)
+static enum outcome step_all(struct talk *talk, enum step step, const char *argument, uint32_t unwanted, uint32_t mute)
 {
 	for (unsigned i = 0; i < talk->count; i++) {
 		struct link *link = &talk->links[i];
-		if (link->accepted || (link->steps & unwanted))
+		if (link->accepted)
 			continue;
-		if (macro_size > 0)
-			macros(link, command, macro, macro_size);
-		packet(link, command, argument, argument[0] ? strlen(argument) + 1 : 0);
-		enum outcome outcome = verdict(link, mute);
+		link_macros(link, step);
+		if (link->steps & unwanted)
+			continue;
+		link_packet(link, link_step(step), argument, argument[0] ? strlen(argument) + 1 : 0);
+		enum outcome outcome = link_verdict(link, mute);
 		if (outcome != OUTCOME_ACCEPT)
 			return outcome;
 	}
 	return OUTCOME_ACCEPT;
 }
-
-#define STEP(talk, command, argument, unwanted, mute, macro)                                                           \
-	step_all(talk, command, argument, unwanted, mute, macro, sizeof(macro))
 
 static enum outcome envelope(struct talk *talk, const struct mail *mail, unsigned recipients, unsigned pause_us)
 {
@@ -314,19 +113,17 @@ static enum outcome envelope(struct talk *talk, const struct mail *mail, unsigne
 	enum outcome outcome;
 
 	snprintf(text, sizeof(text), "<%s>", mail->sender);
-	outcome = STEP(talk, 'M', text, NO_MAIL, MUTE_MAIL, "{mail_host}\0example.org\0{mail_mailer}\0smtp");
+	outcome = step_all(talk, MAIL, text, NO_MAIL, MUTE_MAIL);
 	for (unsigned i = 0; i < recipients && outcome == OUTCOME_ACCEPT; i++) {
 		if (pause_us > 0)
 			usleep(pause_us);
 		snprintf(text, sizeof(text), "<user%u@example.org>", i);
-		outcome = STEP(talk, 'R', text, NO_RCPT, MUTE_RCPT, "{rcpt_host}\0example.org\0{rcpt_mailer}\0local");
+		outcome = step_all(talk, RCPT, text, NO_RCPT, MUTE_RCPT);
 	}
 	if (pause_us > 0)
 		usleep(pause_us);
 	if (outcome == OUTCOME_ACCEPT)
-		outcome = STEP(talk, 'T', "", NO_DATA, MUTE_DATA,
-			       "i\0"
-			       "4Zq1Bn0sX0z9tQ");
+		outcome = step_all(talk, DATA, "", NO_DATA, MUTE_DATA);
 	return outcome;
 }
 
@@ -338,8 +135,9 @@ static enum outcome header_send(struct link *link, const struct field *field)
 
 	if (!(link->steps & LEADING_SPACE) && value[0] == ' ')
 		value++;
-	packet_pair(link, 'L', field->name, value);
-	return verdict(link, MUTE_HEADER);
+	link_macros(link, HEADER);
+	link_packet_pair(link, 'L', field->name, value);
+	return link_verdict(link, MUTE_HEADER);
 }
 
 static enum outcome headers_send(struct talk *talk, struct link *link, const struct mail *mail)
@@ -355,14 +153,24 @@ static enum outcome headers_send(struct talk *talk, struct link *link, const str
 	return outcome;
 }
 
+static enum outcome header_end(struct link *link)
+{
+	link_macros(link, EOH);
+	if (link->steps & NO_EOH)
+		return OUTCOME_ACCEPT;
+	link_packet(link, 'N', "", 0);
+	return link_verdict(link, MUTE_EOH);
+}
+
 static enum outcome body_send(struct link *link, const struct mail *mail)
 {
 	for (size_t at = 0; at < mail->body_size; at += CHUNK) {
 		size_t n = mail->body_size - at < CHUNK ? mail->body_size - at : CHUNK;
-		packet(link, 'B', mail->body + at, n);
+		link_macros(link, BODY);
+		link_packet(link, 'B', mail->body + at, n);
 		if (link->steps & MUTE_BODY)
 			continue;
-		switch (reply_read(link)) {
+		switch (link_reply(link)) {
 		case 's':
 			return OUTCOME_ACCEPT;
 		case 'a':
@@ -405,7 +213,7 @@ static enum outcome end_read(struct talk *talk, struct link *link)
 	bool space = link->steps & LEADING_SPACE;
 
 	for (;;) {
-		switch (reply_read(link)) {
+		switch (link_reply(link)) {
 		case 'h':
 			added(talk->bottom, &talk->bottom_count, link->reply, link->reply_size, space);
 			break;
@@ -431,29 +239,19 @@ static enum outcome end_read(struct talk *talk, struct link *link)
 
 static enum outcome content(struct talk *talk, struct link *link, const struct mail *mail)
 {
-	static const char id[] = "i\0"
-				 "4Zq1Bn0sX0z9tQ";
 	enum outcome outcome = OUTCOME_ACCEPT;
 
 	if (!(link->steps & NO_HEADERS))
 		outcome = headers_send(talk, link, mail);
-	if (outcome == OUTCOME_ACCEPT && !link->accepted && !(link->steps & NO_EOH)) {
-		packet(link, 'N', "", 0);
-		outcome = verdict(link, MUTE_EOH);
-	}
+	if (outcome == OUTCOME_ACCEPT && !link->accepted)
+		outcome = header_end(link);
 	if (outcome == OUTCOME_ACCEPT && !link->accepted && !(link->steps & NO_BODY))
 		outcome = body_send(link, mail);
 	if (outcome != OUTCOME_ACCEPT || link->accepted)
 		return outcome;
-	macros(link, 'E', id, sizeof(id));
-	packet(link, 'E', "", 0);
+	link_macros(link, END);
+	link_packet(link, 'E', "", 0);
 	return end_read(talk, link);
-}
-
-static void abort_all(struct talk *talk)
-{
-	for (unsigned i = 0; i < talk->count; i++)
-		packet(&talk->links[i], 'A', "", 0);
 }
 
 enum outcome talk_mail(struct talk *talk, const struct mail *mail, unsigned recipients, unsigned pause_us)
@@ -467,8 +265,7 @@ enum outcome talk_mail(struct talk *talk, const struct mail *mail, unsigned reci
 	for (unsigned i = 0; i < talk->count && outcome == OUTCOME_ACCEPT; i++)
 		if (!talk->links[i].accepted)
 			outcome = content(talk, &talk->links[i], mail);
-	if (outcome != OUTCOME_ACCEPT)
-		abort_all(talk);
+	abort_all(talk);
 	return outcome;
 }
 

@@ -13,7 +13,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LINKS_MAX  8
 #define FIELDS_MAX 256
 #define ADDED_MAX  32
 
