@@ -60,13 +60,22 @@ struct arena *arena_new(void);
 void arena_free(struct arena *);         /* NULL is allowed */
 void arena_reset(struct arena *);        /* empty again; keeps one block for the next message */
 size_t arena_used(const struct arena *); /* bytes handed out since the last reset */
+/* About n bytes will be wanted until the next reset: they come in one block instead of ever bigger ones. */
+void arena_expect(struct arena *, size_t n);
 
 void *arena_alloc(struct arena *, size_t n); /* aligned for any type, zeroed; never NULL */
+void *arena_raw(struct arena *, size_t n);   /* the same, not zeroed: for what is written over at once */
 /* release(what) is called when the arena is reset or freed, the latest first: for what a C library allocated. */
 void arena_own(struct arena *, void *what, void (*release)(void *));
 struct slice arena_copy(struct arena *, struct slice);
 char *arena_cstring(struct arena *, struct slice);      /* NUL-terminated; a NUL inside ends it early for C */
 struct slice arena_lower(struct arena *, struct slice); /* ASCII letters in lower case */
+/* Slices, one behind the other: arena_join(arena, SLICE("d="), domain). On the path of every message, where printf
+ * costs more than all else that a text needs. */
+#define arena_join(arena, ...)                                                                                         \
+	arena_join_parts((arena), (const struct slice[]){__VA_ARGS__},                                                 \
+			 sizeof((const struct slice[]){__VA_ARGS__}) / sizeof(struct slice))
+struct slice arena_join_parts(struct arena *, const struct slice *parts, size_t count);
 struct slice arena_printf(struct arena *, const char *format, ...) __attribute__((format(printf, 2, 3), nonnull));
 
 void *xmalloc(size_t n);             /* zeroed; ends the process when there is no memory */
@@ -85,6 +94,7 @@ struct text {
 void text_init(struct text *, struct arena *, size_t limit);
 void text_add(struct text *, struct slice);
 void text_add_char(struct text *, char);
+void text_add_number(struct text *, uint64_t number, unsigned digits); /* decimal, with zeros up to so many digits */
 void text_printf(struct text *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 struct slice text_slice(const struct text *); /* valid until the next addition */
 
@@ -128,9 +138,10 @@ bool ip_net_contains(const struct ip_net *, struct ip); /* families differ: fals
 
 /* ---- time and chance ----------------------------------------------------- */
 
-int64_t clock_us(void);                                    /* monotonic, microseconds */
-int64_t clock_wall_us(void);                               /* since 1970, microseconds */
-struct slice clock_print(int64_t wall_us, struct arena *); /* "2026-11-21T17:19:40.123Z" (RFC 3339) */
+int64_t clock_us(void);      /* monotonic, microseconds */
+int64_t clock_wall_us(void); /* since 1970, microseconds */
+struct slice clock_print(int64_t wall_us,
+			 struct arena *); /* "2026-11-21T17:19:40.123Z" (RFC 3339); "" outside of its years */
 
 uint64_t hash_slice(struct slice, uint64_t seed); /* of the bytes */
 uint64_t random_seed(void);                       /* from the system */

@@ -3,9 +3,11 @@
  *
  * An arena is a list of blocks. Pieces are cut off the newest ordinary block;
  * when it is used up, the next is twice as big, from ARENA_FIRST (an idle
- * session must cost little) up to ARENA_BLOCK. A piece too big for that gets a
- * block of its own, and the ordinary block stays in use. Reset keeps the first
- * block alone, so that one huge message is not paid for ever after.
+ * session must cost little) up to ARENA_BLOCK, or as big as arena_expect said.
+ * A piece too big for that gets a block of its own, and the ordinary block stays
+ * in use. The first block comes with the first piece: an arena that nobody uses
+ * costs next to nothing. Reset keeps the first block alone, so that one huge
+ * message is not paid for ever after.
  *
  * Under AddressSanitizer what is not handed out is poisoned and pieces stand
  * apart, so that an overrun inside a block is seen as one of malloc'ed memory is.
@@ -55,9 +57,10 @@ struct ward {
 };
 
 struct arena {
-	struct block *blocks; /* ordinary ones, the newest first */
+	struct block *blocks; /* ordinary ones, the newest first; NULL before the first piece */
 	struct block *own;    /* those of one big piece each */
 	struct ward *wards;   /* the newest first */
+	size_t next;          /* size of the next ordinary block */
 	size_t used;
 };
 
@@ -84,8 +87,24 @@ struct arena *arena_new(void)
 {
 	struct arena *arena = xmalloc(sizeof(*arena));
 
-	arena->blocks = block_new(ARENA_FIRST, NULL);
+	arena->next = ARENA_FIRST;
 	return arena;
+}
+
+void arena_expect(struct arena *arena, size_t n)
+{
+	if (arena->next < n)
+		arena->next = n < ARENA_BLOCK ? n : ARENA_BLOCK;
+}
+
+static void blocks_free(struct block *block)
+{
+	while (block) {
+		struct block *older = block->next;
+
+		block_free(block);
+		block = older;
+	}
 }
 
 void arena_reset(struct arena *arena)
@@ -94,22 +113,18 @@ void arena_reset(struct arena *arena)
 
 	for (; arena->wards; arena->wards = arena->wards->next)
 		arena->wards->release(arena->wards->what);
-	while (first->next) {
+	while (first && first->next) {
 		struct block *older = first->next;
 
 		block_free(first);
 		first = older;
 	}
-	while (arena->own) {
-		struct block *older = arena->own->next;
-
-		block_free(arena->own);
-		arena->own = older;
+	blocks_free(arena->own);
+	if (first) {
+		first->used = 0;
+		ASAN_POISON_MEMORY_REGION(first->bytes, first->size);
 	}
-	first->used = 0;
-	ASAN_POISON_MEMORY_REGION(first->bytes, first->size);
-	arena->blocks = first;
-	arena->used = 0;
+	*arena = (struct arena){.blocks = first, .next = first ? 2 * ARENA_FIRST : ARENA_FIRST};
 }
 
 void arena_free(struct arena *arena)
@@ -117,7 +132,7 @@ void arena_free(struct arena *arena)
 	if (!arena)
 		return;
 	arena_reset(arena);
-	block_free(arena->blocks);
+	blocks_free(arena->blocks);
 	free(arena);
 }
 
@@ -126,40 +141,52 @@ size_t arena_used(const struct arena *arena)
 	return arena->used;
 }
 
-/* The block that has `room` bytes left, `room` being a multiple of ALIGNMENT. */
-static struct block *block_for(struct arena *arena, size_t room)
+/* How much a piece of n bytes takes of a block. */
+static size_t room_for(size_t n)
 {
-	size_t size;
+	return (n + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT + ARENA_GAP;
+}
 
-	if (arena->blocks->size - arena->blocks->used >= room)
-		return arena->blocks;
+static size_t room_left(const struct arena *arena)
+{
+	return arena->blocks ? arena->blocks->size - arena->blocks->used : 0;
+}
+
+/* A new block for a piece that the newest has no room for. */
+static struct block *block_add(struct arena *arena, size_t room)
+{
 	if (room >= ARENA_OWN) {
 		arena->own = block_new(room, arena->own);
 		return arena->own;
 	}
-	size = arena->blocks->size * 2 < ARENA_BLOCK ? arena->blocks->size * 2 : ARENA_BLOCK;
-	while (size < room)
-		size *= 2;
-	arena->blocks = block_new(size, arena->blocks);
+	while (arena->next < room)
+		arena->next *= 2;
+	arena->blocks = block_new(arena->next, arena->blocks);
+	arena->next = arena->next * 2 < ARENA_BLOCK ? arena->next * 2 : ARENA_BLOCK;
 	return arena->blocks;
 }
 
-void *arena_alloc(struct arena *arena, size_t n)
+void *arena_raw(struct arena *arena, size_t n)
 {
+	struct block *block = arena->blocks;
 	size_t room;
-	struct block *block;
 	char *piece;
 
 	if (n > SIZE_MAX / 2)
 		die("out of memory: %zu bytes wanted", n);
-	room = (n + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT + ARENA_GAP;
-	block = block_for(arena, room);
+	room = room_for(n);
+	if (!block || block->size - block->used < room)
+		block = block_add(arena, room);
 	piece = block->bytes + block->used;
 	block->used += room;
 	arena->used += room;
 	ASAN_UNPOISON_MEMORY_REGION(piece, n);
-	memset(piece, 0, n);
 	return piece;
+}
+
+void *arena_alloc(struct arena *arena, size_t n)
+{
+	return memset(arena_raw(arena, n), 0, n);
 }
 
 void arena_own(struct arena *arena, void *what, void (*release)(void *))
@@ -172,21 +199,32 @@ void arena_own(struct arena *arena, void *what, void (*release)(void *))
 
 struct slice arena_copy(struct arena *arena, struct slice text)
 {
-	char *copy;
-
 	if (text.n == 0)
 		return SLICE("");
-	copy = arena_alloc(arena, text.n);
-	memcpy(copy, text.p, text.n);
-	return (struct slice){copy, text.n};
+	return (struct slice){memcpy(arena_raw(arena, text.n), text.p, text.n), text.n};
+}
+
+struct slice arena_join_parts(struct arena *arena, const struct slice *parts, size_t count)
+{
+	size_t n = 0;
+	char *text, *end;
+
+	for (size_t i = 0; i < count; i++)
+		n += parts[i].n;
+	text = end = arena_raw(arena, n);
+	for (size_t i = 0; i < count; i++)
+		if (parts[i].n > 0)
+			end = mempcpy(end, parts[i].p, parts[i].n);
+	return (struct slice){text, n};
 }
 
 char *arena_cstring(struct arena *arena, struct slice text)
 {
-	char *copy = arena_alloc(arena, text.n + 1);
+	char *copy = arena_raw(arena, text.n + 1);
 
 	if (text.n > 0)
 		memcpy(copy, text.p, text.n);
+	copy[text.n] = '\0';
 	return copy;
 }
 
@@ -196,24 +234,30 @@ struct slice arena_lower(struct arena *arena, struct slice text)
 
 	if (text.n == 0)
 		return SLICE("");
-	copy = arena_alloc(arena, text.n);
+	copy = arena_raw(arena, text.n);
 	for (size_t i = 0; i < text.n; i++)
 		copy[i] = text.p[i] >= 'A' && text.p[i] <= 'Z' ? (char)(text.p[i] | 0x20) : text.p[i];
 	return (struct slice){copy, text.n};
 }
 
+/* Most texts fit what is left of the block: they are printed there at once, and again only when they do not. */
 struct slice arena_printf(struct arena *arena, const char *format, ...)
 {
+	size_t left = room_left(arena) > ARENA_GAP ? room_left(arena) - ARENA_GAP : 0;
+	char *text = left > 0 ? arena->blocks->bytes + arena->blocks->used : NULL;
 	va_list arguments;
 	int n;
-	char *text;
 
+	ASAN_UNPOISON_MEMORY_REGION(text, left);
 	va_start(arguments, format);
-	n = vsnprintf(NULL, 0, format, arguments);
+	n = vsnprintf(text, left, format, arguments);
 	va_end(arguments);
+	ASAN_POISON_MEMORY_REGION(text, left);
 	if (n < 0)
 		die("a text cannot be formatted, or is over 2 GB");
-	text = arena_alloc(arena, (size_t)n + 1);
+	text = arena_raw(arena, (size_t)n + 1);
+	if ((size_t)n < left) /* it is the piece that was printed to */
+		return (struct slice){text, (size_t)n};
 	va_start(arguments, format);
 	vsnprintf(text, (size_t)n + 1, format, arguments);
 	va_end(arguments);

@@ -31,16 +31,32 @@ int64_t clock_wall_us(void)
 	return read_clock(CLOCK_REALTIME);
 }
 
+/* Every record has one: written number by number, which costs a tenth of a printf with six of them. */
 struct slice clock_print(int64_t wall_us, struct arena *arena)
 {
 	int64_t part = (wall_us % MICRO + MICRO) % MICRO; /* also before 1970 */
 	time_t seconds = (time_t)((wall_us - part) / MICRO);
+	struct text text;
 	struct tm tm;
 
-	if (!gmtime_r(&seconds, &tm))
+	if (!gmtime_r(&seconds, &tm) || tm.tm_year < -1900 || tm.tm_year > 9999 - 1900) /* RFC 3339 has four digits */
 		return SLICE("");
-	return arena_printf(arena, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
-			    tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(part / 1000));
+	text_init(&text, arena, sizeof("2026-11-21T17:19:40.123Z"));
+	text_add_number(&text, (uint64_t)tm.tm_year + 1900, 4);
+	text_add_char(&text, '-');
+	text_add_number(&text, (uint64_t)tm.tm_mon + 1, 2);
+	text_add_char(&text, '-');
+	text_add_number(&text, (uint64_t)tm.tm_mday, 2);
+	text_add_char(&text, 'T');
+	text_add_number(&text, (uint64_t)tm.tm_hour, 2);
+	text_add_char(&text, ':');
+	text_add_number(&text, (uint64_t)tm.tm_min, 2);
+	text_add_char(&text, ':');
+	text_add_number(&text, (uint64_t)tm.tm_sec, 2);
+	text_add_char(&text, '.');
+	text_add_number(&text, (uint64_t)part / 1000, 3);
+	text_add_char(&text, 'Z');
+	return text_slice(&text);
 }
 
 uint64_t hash_slice(struct slice text, uint64_t seed)

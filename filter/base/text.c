@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define TEXT_FIRST 64
+#define DIGITS_MAX 20 /* of 2^64 - 1 */
 
 void text_init(struct text *text, struct arena *arena, size_t limit)
 {
@@ -27,7 +28,7 @@ static void text_reserve(struct text *text, size_t more)
 		return;
 	while (room < wanted)
 		room *= 2;
-	p = arena_alloc(text->arena, room);
+	p = arena_raw(text->arena, room);
 	if (text->n > 0)
 		memcpy(p, text->p, text->n);
 	text->p = p;
@@ -52,14 +53,27 @@ void text_add_char(struct text *text, char c)
 	text_add(text, (struct slice){&c, 1});
 }
 
+void text_add_number(struct text *text, uint64_t number, unsigned digits)
+{
+	char buffer[DIGITS_MAX];
+	size_t start = DIGITS_MAX;
+
+	do {
+		buffer[--start] = (char)('0' + number % 10);
+		number /= 10;
+	} while (number > 0 || (start > 0 && DIGITS_MAX - start < digits));
+	text_add(text, (struct slice){buffer + start, DIGITS_MAX - start});
+}
+
+/* Printed at once into the room there is; again only when it does not suffice. */
 void text_printf(struct text *text, const char *format, ...)
 {
 	va_list arguments;
-	size_t n, left = text->limit - text->n;
+	size_t n, left = text->limit - text->n, room = text->room - text->n;
 	int length;
 
 	va_start(arguments, format);
-	length = vsnprintf(NULL, 0, format, arguments);
+	length = vsnprintf(text->p ? text->p + text->n : NULL, room, format, arguments);
 	va_end(arguments);
 	if (length < 0)
 		die("a text cannot be formatted, or is over 2 GB");
@@ -68,10 +82,12 @@ void text_printf(struct text *text, const char *format, ...)
 		text->cut = true;
 		n = left;
 	}
-	text_reserve(text, n);
-	va_start(arguments, format);
-	vsnprintf(text->p + text->n, n + 1, format, arguments);
-	va_end(arguments);
+	if (n >= room) {
+		text_reserve(text, n);
+		va_start(arguments, format);
+		vsnprintf(text->p + text->n, n + 1, format, arguments);
+		va_end(arguments);
+	}
 	text->n += n;
 }
 

@@ -54,6 +54,72 @@ static void use_is_counted_until_the_reset(void **state)
 	arena_free(NULL);
 }
 
+static void raw_pieces_are_aligned_and_their_own(void **state)
+{
+	struct arena *arena = *state;
+	unsigned char *pieces[400];
+
+	for (size_t i = 0; i < 400; i++) {
+		pieces[i] = memset(arena_raw(arena, i), (int)(i & 0xff), i);
+		assert_int_equal((uintptr_t)pieces[i] % _Alignof(max_align_t), 0);
+	}
+	for (size_t i = 0; i < 400; i++)
+		for (size_t j = 0; j < i; j++)
+			assert_int_equal(pieces[i][j], i & 0xff);
+	arena_reset(arena);
+	for (size_t i = 0; i < 400; i++) { /* the same memory again, written over as it is */
+		const unsigned char *piece = arena_alloc(arena, i);
+
+		for (size_t j = 0; j < i; j++)
+			assert_int_equal(piece[j], 0);
+	}
+}
+
+/* One block: pieces side by side. Two mallocs could lie so only by chance, and not eight times. */
+static void what_is_expected_comes_in_one_block(void **state)
+{
+	struct arena *arena = *state;
+	char *pieces[8];
+
+	for (int round = 0; round < 2; round++) {
+		arena_alloc(arena, 1500);
+		arena_expect(arena, sizeof(pieces) / sizeof(pieces[0]) * 4096 + 1024);
+		for (size_t i = 0; i < 8; i++)
+			pieces[i] = arena_raw(arena, 4096);
+		for (size_t i = 1; i < 8; i++)
+			assert_in_range(pieces[i] - pieces[i - 1], 4096, 4096 + 64);
+		arena_reset(arena);
+	}
+	arena_expect(arena, SIZE_MAX); /* a wish, not an allocation */
+	arena_alloc(arena, 100);
+}
+
+/* Texts that fit what is left of a block, and those that just do not, whatever that is. */
+static void a_printed_text_is_whole_wherever_it_falls(void **state)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz";
+
+	for (int n = 0; n < 300; n++) {
+		struct slice text = arena_printf(*state, "%.*s|%0*d", n % 27, letters, n + 1, n % 10);
+		char *behind = memset(arena_raw(*state, 32), '#', 32);
+
+		assert_int_equal(text.n, n % 27 + 1 + n + 1);
+		assert_memory_equal(text.p, letters, n % 27);
+		assert_int_equal(text.p[n % 27], '|');
+		assert_int_equal(text.p[text.n - 1], '0' + n % 10);
+		assert_int_equal(text.p[text.n], '\0');
+		assert_int_equal(behind[0], '#');
+	}
+}
+
+static void joined_texts_stand_one_behind_the_other(void **state)
+{
+	struct slice none = {NULL, 0};
+
+	assert_slice(arena_join(*state, SLICE("a"), none, SLICE("bc"), SLICE(" "), SLICE("d")), "abc d");
+	assert_slice(arena_join(*state, none), "");
+}
+
 static void a_copy_outlives_what_it_was_made_of(void **state)
 {
 	char text[] = "Some Text";
@@ -115,6 +181,21 @@ static void count(void *counter)
 	*(*place)++ = 1;
 }
 
+static void numbers_are_written_with_the_zeros_that_are_asked_for(void **state)
+{
+	struct text text;
+
+	text_init(&text, *state, 33);
+	text_add_number(&text, 0, 1);
+	text_add_number(&text, 7, 3);
+	text_add_number(&text, 1234, 2);
+	text_add_number(&text, UINT64_MAX, 1);
+	assert_slice(text_slice(&text), "0007123418446744073709551615");
+	text_add_number(&text, 5, 1000); /* no more zeros than the longest number has digits */
+	assert_slice(text_slice(&text), "000712341844674407370955161500000");
+	assert_true(text.cut);
+}
+
 static void what_an_arena_owns_is_let_go_once_when_it_is_emptied(void **state)
 {
 	int released[4] = {0}, *next = released;
@@ -156,9 +237,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(every_piece_is_zeroed_aligned_and_its_own),
+	    TEST(raw_pieces_are_aligned_and_their_own),
+	    TEST(what_is_expected_comes_in_one_block),
+	    TEST(a_printed_text_is_whole_wherever_it_falls),
+	    TEST(joined_texts_stand_one_behind_the_other),
 	    TEST(use_is_counted_until_the_reset),
 	    TEST(a_copy_outlives_what_it_was_made_of),
 	    TEST(text_grows_to_its_limit_and_says_what_was_cut),
+	    TEST(numbers_are_written_with_the_zeros_that_are_asked_for),
 	    TEST(what_an_arena_owns_is_let_go_once_when_it_is_emptied),
 	    TEST(an_error_is_cut_rather_than_overrun),
 	    TEST(no_memory_ends_the_process_with_70),

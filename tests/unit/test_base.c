@@ -17,6 +17,9 @@ static void time_is_printed_as_rfc_3339_says(void **state)
 	assert_slice(clock_print(1795281580123999, arena), "2026-11-21T17:19:40.123Z");
 	assert_slice(clock_print(951782400000000, arena), "2000-02-29T00:00:00.000Z");
 	assert_slice(clock_print(-1, arena), "1969-12-31T23:59:59.999Z");
+	assert_slice(clock_print(253402300799999999, arena), "9999-12-31T23:59:59.999Z");
+	assert_slice(clock_print(253402300800000000, arena), "");
+	assert_slice(clock_print(INT64_MIN, arena), "");
 	arena_free(arena);
 }
 
