@@ -35,7 +35,7 @@ int64_t clock_wall_us(void)
 struct slice clock_print(int64_t wall_us, struct arena *arena)
 {
 	int64_t part = (wall_us % MICRO + MICRO) % MICRO; /* also before 1970 */
-	time_t seconds = (time_t)((wall_us - part) / MICRO);
+	time_t seconds = (time_t)(wall_us / MICRO - (wall_us % MICRO < 0));
 	struct text text;
 	struct tm tm;
 
