@@ -15,8 +15,9 @@
 #define ACTIONS    0x1ff
 #define STEPS      0x1fffff
 
-#define ASKED 7 /* the steps whose macros a milter may name: libmilter's SMFIM_, the first of ours in the same order   \
-		 */
+#define ASKED                                                                                                          \
+	7 /* the steps whose macros a milter may name: libmilter's SMFIM_, the first of ours in the same order         \
+	   */
 
 /* Postfix 3.7 sends macros before each step, each header field and each piece of the body, also when there are none,
  * and before a step that the milter does not want. */
@@ -238,25 +239,40 @@ static void negotiate(struct link *link)
 	macros_asked(link, sizeof(answer));
 }
 
-enum outcome link_verdict(struct link *link, uint32_t mute)
+enum outcome link_outcome(struct link *link, char letter)
 {
-	if (link->steps & mute)
-		return OUTCOME_ACCEPT;
-	switch (link_reply(link)) {
+	switch (letter) {
 	case 'a':
 		link->accepted = true;
 		return OUTCOME_ACCEPT;
+	case 's':
+		link->skipped = true;
+		return OUTCOME_ACCEPT;
+	case 'c':
+		return OUTCOME_ACCEPT;
+	case 'd':
+		return OUTCOME_DISCARD;
 	case 'r':
 		return OUTCOME_REJECT;
 	case 'y':
 		return link->reply[0] == '4' ? OUTCOME_DEFER : OUTCOME_REJECT;
 	case 't':
+	case '4':
 		return OUTCOME_DEFER;
-	case 'd':
-		return OUTCOME_DISCARD;
 	default:
-		return OUTCOME_ACCEPT;
+		fail("the milter answers with 0x%02x, which says nothing here", (unsigned char)letter);
 	}
+}
+
+enum outcome link_verdict(struct link *link, uint32_t mute)
+{
+	char letter;
+
+	if (link->steps & mute)
+		return OUTCOME_ACCEPT;
+	while ((letter = link_reply(link)) == 'p') /* it asks for patience */
+		;
+	return link_outcome(link, letter);
 }
 
 void link_open(struct link *link, const char *path)

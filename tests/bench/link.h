@@ -43,6 +43,7 @@ struct link {
 	uint32_t steps;
 	bool accepted;         /* the rest of this message is not for it */
 	bool accepted_session; /* nor the rest of the session */
+	bool skipped;          /* it has seen enough of the body */
 	struct macros macros[STEP_COUNT];
 	size_t used;
 	unsigned char *reply;
@@ -62,6 +63,8 @@ char link_step(enum step);                  /* its letter */
 
 /* The next answer's letter; what belongs to it lies in link->reply, with a NUL behind. */
 char link_reply(struct link *);
+/* What an answer says that ends a step or the message; one that says nothing of it ends the process. */
+enum outcome link_outcome(struct link *, char letter);
 /* The verdict of a step that has been sent, or OUTCOME_ACCEPT when it has none. */
 enum outcome link_verdict(struct link *, uint32_t mute);
 

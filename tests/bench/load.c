@@ -5,10 +5,10 @@
  *     load -i CONNECTIONS LIST SOCKET       opens them, says "ready", holds them until its input ends
  *
  * LIST has a line for each message: FILE SENDER CLIENT-IP HELO. They are sent in turn. Several sockets are several
- * milters behind each other. Each WORD has to stand in some field that was added to each accepted message. The result
- * is one line of JSON: messages, seconds, rate, p50 p90 p99 in microseconds (a message with its share of the
- * connection), accept reject defer discard, missing (messages in which some word was missing), sample (a field with the
- * first word).
+ * milters behind each other. Each WORD has to stand in some field that was added to each accepted message, or be the
+ * name of one. The result is one line of JSON: messages, seconds, rate, p50 p90 p99 in microseconds (a message with its
+ * share of the connection), accept reject defer discard, missing (messages in which some word was missing), sample (a
+ * field with the first word, as it was added) and its message's file.
  */
 #include "talk.h"
 
@@ -20,9 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define WORDS_MAX  8
-#define MAILS_MAX  4096
-#define SAMPLE_MAX 1024
+#define WORDS_MAX 8
+#define MAILS_MAX 4096
 
 struct plan {
 	unsigned connections, messages, per_connection, recipients, pause_us, idle;
@@ -35,7 +34,8 @@ struct plan {
 	int64_t *times;
 	atomic_uint next;
 	atomic_uint outcomes[OUTCOME_COUNT], missing;
-	char sample[SAMPLE_MAX];
+	char *sample; /* "Name: value" */
+	const char *sample_file;
 	atomic_flag sampled;
 };
 
@@ -107,6 +107,7 @@ static void mails_read(struct plan *plan, const char *list)
 		mail->sender = strdup(sender);
 		mail->ip = strdup(ip);
 		mail->helo = strdup(helo);
+		mail->file = strdup(path);
 		mail_read(mail, file_text(path), path);
 	}
 	fclose(file);
@@ -116,16 +117,19 @@ static void mails_read(struct plan *plan, const char *list)
 
 /* ---- the work -------------------------------------------------------------------------------- */
 
-static void look(struct plan *plan, struct talk *talk)
+static void look(struct plan *plan, struct talk *talk, const struct mail *mail)
 {
 	for (unsigned i = 0; i < plan->word_count; i++) {
-		const char *field = talk_added(talk, plan->words[i]);
+		const struct field *field = talk_added(talk, plan->words[i]);
 		if (!field) {
 			plan->missing++;
 			return;
 		}
-		if (i == 0 && !atomic_flag_test_and_set(&plan->sampled))
-			snprintf(plan->sample, SAMPLE_MAX, "%s", field);
+		if (i > 0 || atomic_flag_test_and_set(&plan->sampled))
+			continue;
+		plan->sample_file = mail->file;
+		if (asprintf(&plan->sample, "%s:%s", field->name, field->value) < 0)
+			fail("no memory");
 	}
 }
 
@@ -145,7 +149,7 @@ static void *connection(void *plan_)
 		plan->times[number] = now_ns() - start;
 		plan->outcomes[outcome]++;
 		if (outcome == OUTCOME_ACCEPT)
-			look(plan, talk);
+			look(plan, talk, mail);
 		if (++on_this == plan->per_connection) {
 			talk_close(talk);
 			talk = NULL;
@@ -168,6 +172,16 @@ static double percentile(const struct plan *plan, unsigned percent)
 	return (double)plan->times[(size_t)plan->messages * percent / 100] / 1000.0;
 }
 
+/* A string of JSON, without its quotes. */
+static void show_text(const char *text)
+{
+	for (const char *p = text ? text : ""; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == '"' || *p == '\\')
+			printf("\\u%04x", (unsigned char)*p);
+		else
+			putchar(*p);
+}
+
 static void show(struct plan *plan, double seconds)
 {
 	qsort(plan->times, plan->messages, sizeof(*plan->times), by_size);
@@ -178,8 +192,9 @@ static void show(struct plan *plan, double seconds)
 	printf("\"accept\": %u, \"reject\": %u, \"defer\": %u, \"discard\": %u, \"missing\": %u, \"sample\": \"",
 	       plan->outcomes[OUTCOME_ACCEPT], plan->outcomes[OUTCOME_REJECT], plan->outcomes[OUTCOME_DEFER],
 	       plan->outcomes[OUTCOME_DISCARD], plan->missing);
-	for (const char *p = plan->sample; *p; p++)
-		putchar((unsigned char)*p < ' ' || *p == '"' || *p == '\\' ? ' ' : *p);
+	show_text(plan->sample);
+	printf("\", \"file\": \"");
+	show_text(plan->sample_file);
 	puts("\"}");
 }
 

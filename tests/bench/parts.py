@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 
+from signing import signing
 from subjects import Missing
 from world import Dns
 
@@ -294,5 +295,5 @@ def callgrind(bench):
               f"{bench.out}/callgrind.out.140)")
 
 
-PARTS = {"cold": cold, "refusal": refusal, "logging": logging, "growth": growth, "reloads": reloads, "postfix": postfix,
+PARTS = {"sign": signing, "cold": cold, "refusal": refusal, "logging": logging, "growth": growth, "reloads": reloads, "postfix": postfix,
          "callgrind": callgrind}

@@ -117,10 +117,12 @@ class House:
         self.build, self.run, self.keep = build, run, keep
         self.program = os.path.join(build, "sekisho")
 
-    def conf(self, name):
+    def conf(self, name, keys="", kind=""):
+        """A peer's configuration; KEYS is where keys to sign with lie, KIND of which kind they are."""
         with open(os.path.join(HERE, "peers", name)) as f:
             text = f.read().replace("@DIR@/run", self.run).replace("@DIR@", self.run)
-        path = os.path.join(self.run, name)
+        text = text.replace("@KEYS@", keys).replace("@KIND@", kind)
+        path = os.path.join(self.run, kind + name)
         with open(path, "w") as f:
             f.write(text)
         return path
@@ -165,6 +167,10 @@ class House:
         program = need("opendkim", "opendkim")
         return self.process("opendkim", [program, "-f", "-x", self.conf("opendkim.conf")])
 
+    def opendkim_signing(self, kind, keys):
+        program = need("opendkim", "opendkim")
+        return self.process("opendkim-" + kind, [program, "-f", "-x", self.conf("opendkim-sign.conf", keys, kind)])
+
     def pyspf(self):
         program = need("pyspf-milter", "pyspf-milter")
         left = os.path.join(self.run, "pyspf.pid")  # it leaves it behind, and then does not start
@@ -198,18 +204,25 @@ class House:
         os.makedirs(kept, exist_ok=True)
         return [f"--var=DBDIR={kept}", f"--var=LOGDIR={self.run}", f"--var=RUNDIR={self.run}"]
 
-    def rspamd_auth(self):
+    def rspamd_small(self, name, directory, plugins, **conf):
+        """With these plugins alone."""
         program = need("rspamd", "rspamd")
-        plugins = os.path.join(self.run, "conf/plugins")
-        os.makedirs(plugins, exist_ok=True)
-        for name in ("arc", "dmarc", "milter_headers", "spf"):
-            link = os.path.join(plugins, name + ".lua")
+        links = os.path.join(self.run, "conf", directory)
+        os.makedirs(links, exist_ok=True)
+        for plugin in plugins:
+            link = os.path.join(links, plugin + ".lua")
             if not os.path.exists(link):
-                os.symlink(f"/usr/share/rspamd/plugins/{name}.lua", link)
-        command = [program, "-f", "-i", "-c", self.conf("rspamd-auth.conf"),
-                   *self.rspamd_directories("rspamd-auth")]
-        process = self.process("rspamd-auth", command, patience=self.RSPAMD_PATIENCE)
-        return Subject("rspamd, authentication", self.RSPAMD_WORDS, [process])
+                os.symlink(f"/usr/share/rspamd/plugins/{plugin}.lua", link)
+        command = [program, "-f", "-i", "-c", self.conf(name + ".conf", **conf), *self.rspamd_directories(name)]
+        return self.process(name, command, patience=self.RSPAMD_PATIENCE)
+
+    def rspamd_auth(self):
+        plugins = ("arc", "dmarc", "milter_headers", "spf")
+        return Subject("rspamd, authentication", self.RSPAMD_WORDS, [self.rspamd_small("rspamd-auth", "plugins", plugins)])
+
+    def rspamd_signing(self, keys):
+        process = self.rspamd_small("rspamd-sign", "sign-plugins", ("dkim_signing",), keys=keys)
+        return Subject("rspamd, signing", [], [process])
 
     def rspamd_full(self):
         """Debian's own configuration; told only where to listen and to show its results."""

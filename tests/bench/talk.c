@@ -164,30 +164,18 @@ static enum outcome header_end(struct link *link)
 
 static enum outcome body_send(struct link *link, const struct mail *mail)
 {
-	for (size_t at = 0; at < mail->body_size; at += CHUNK) {
+	enum outcome outcome = OUTCOME_ACCEPT;
+
+	link->skipped = false;
+	for (size_t at = 0; at < mail->body_size && outcome == OUTCOME_ACCEPT; at += CHUNK) {
 		size_t n = mail->body_size - at < CHUNK ? mail->body_size - at : CHUNK;
 		link_macros(link, BODY);
 		link_packet(link, 'B', mail->body + at, n);
-		if (link->steps & MUTE_BODY)
-			continue;
-		switch (link_reply(link)) {
-		case 's':
-			return OUTCOME_ACCEPT;
-		case 'a':
-			link->accepted = true;
-			return OUTCOME_ACCEPT;
-		case 'r':
-			return OUTCOME_REJECT;
-		case 't':
-		case 'y':
-			return OUTCOME_DEFER;
-		case 'd':
-			return OUTCOME_DISCARD;
-		default:
+		outcome = link_verdict(link, MUTE_BODY);
+		if (link->accepted || link->skipped)
 			break;
-		}
 	}
-	return OUTCOME_ACCEPT;
+	return outcome;
 }
 
 /* Keeps a field that the milter adds: name NUL value NUL. */
@@ -207,33 +195,21 @@ static void added(struct field *fields, unsigned *count, const unsigned char *p,
 	fields[(*count)++].value = copy + name;
 }
 
+#define OTHER_CHANGES "+2-belmpq" /* of recipients, sender, body or fields; and progress */
+
 /* The answers to the end of the message: changes, then the verdict. */
 static enum outcome end_read(struct talk *talk, struct link *link)
 {
 	bool space = link->steps & LEADING_SPACE;
 
 	for (;;) {
-		switch (link_reply(link)) {
-		case 'h':
+		char letter = link_reply(link);
+		if (letter == 'h')
 			added(talk->bottom, &talk->bottom_count, link->reply, link->reply_size, space);
-			break;
-		case 'i':
+		else if (letter == 'i' && link->reply_size > 4)
 			added(talk->top, &talk->top_count, link->reply + 4, link->reply_size - 4, space);
-			break;
-		case 'a':
-		case 'c':
-			return OUTCOME_ACCEPT;
-		case 'd':
-			return OUTCOME_DISCARD;
-		case 'r':
-			return OUTCOME_REJECT;
-		case 't':
-			return OUTCOME_DEFER;
-		case 'y':
-			return link->reply[0] == '4' ? OUTCOME_DEFER : OUTCOME_REJECT;
-		default: /* other changes, progress */
-			break;
-		}
+		else if (!letter || !strchr(OTHER_CHANGES, letter))
+			return link_outcome(link, letter);
 	}
 }
 
@@ -269,16 +245,16 @@ enum outcome talk_mail(struct talk *talk, const struct mail *mail, unsigned reci
 	return outcome;
 }
 
-static const char *field_with(const struct field *fields, unsigned count, const char *word)
+static const struct field *field_with(const struct field *fields, unsigned count, const char *word)
 {
 	for (unsigned i = 0; i < count; i++)
-		if (strstr(fields[i].value, word))
-			return fields[i].value;
+		if (strstr(fields[i].value, word) || strcmp(fields[i].name, word) == 0)
+			return &fields[i];
 	return NULL;
 }
 
-const char *talk_added(const struct talk *talk, const char *word)
+const struct field *talk_added(const struct talk *talk, const char *word)
 {
-	const char *found = field_with(talk->top, talk->top_count, word);
+	const struct field *found = field_with(talk->top, talk->top_count, word);
 	return found ? found : field_with(talk->bottom, talk->bottom_count, word);
 }

@@ -21,7 +21,7 @@ struct field {
 };
 
 struct mail {
-	char *sender, *ip, *helo;
+	char *file, *sender, *ip, *helo;
 	struct field fields[FIELDS_MAX];
 	unsigned field_count;
 	char *body;
@@ -42,7 +42,8 @@ void talk_close(struct talk *talk);
 /* One message; pause_us is what the client takes between its commands. */
 enum outcome talk_mail(struct talk *talk, const struct mail *mail, unsigned recipients, unsigned pause_us);
 
-/* A field that some milter added to the last message and that has the word in it; NULL when there is none. */
-const char *talk_added(const struct talk *talk, const char *word);
+/* A field that some milter added to the last message and that has the word in its value, or has it for a name; NULL
+ * when there is none. */
+const struct field *talk_added(const struct talk *talk, const char *word);
 
 #endif

@@ -1,7 +1,8 @@
 """What all programs under measure have in common: the messages, the DNS, and the resolver that serves it.
 
 200 sender domains, each with SPF (by way of an include), a DKIM key and a DMARC policy; from each a message of every size,
-signed with RSA-2048. All of it is made once and kept below DIRECTORY; a change of VERSION makes it anew.
+signed with RSA-2048. And unsigned messages of our own users, of one domain for each kind of key to sign with. All of it is
+made once and kept below DIRECTORY; a change of VERSION makes it anew.
 """
 import base64
 import os
@@ -17,35 +18,55 @@ sys.path.insert(0, os.path.join(HERE, "../system"))
 
 import space  # noqa: E402
 
-VERSION = 4
+VERSION = 5
 DOMAINS = 200
 FEW = 20  # of the messages that are large
 KEYS = 20
 IP, BAD_IP = space.GOOD, space.BAD
 SIZES = {"2k": 2048, "60k": 61440, "1m": 1 << 20}
 SIGNATURES = (2, 4, 8)
+OWN_IP = "127.0.0.1"  # of whom every program believes that its mail is to be signed
+OWN_KEYS = ("rsa", "ed25519")  # of KEY.example.org, selector KEY
 
 
 def domain(i):
     return f"d{i:03}.example"
 
 
-def key_pair():
+def key_pair(kind="rsa"):
+    """PEM of the private key, and the record that publishes the other."""
     from cryptography.hazmat.primitives import serialization as s
-    from cryptography.hazmat.primitives.asymmetric import rsa
-    key = rsa.generate_private_key(65537, 2048)
-    private = key.private_bytes(s.Encoding.PEM, s.PrivateFormat.TraditionalOpenSSL, s.NoEncryption())
-    public = key.public_key().public_bytes(s.Encoding.DER, s.PublicFormat.SubjectPublicKeyInfo)
-    return private, base64.b64encode(public).decode()
+    from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+    if kind == "rsa":
+        key = rsa.generate_private_key(65537, 2048)
+        public = key.public_key().public_bytes(s.Encoding.DER, s.PublicFormat.SubjectPublicKeyInfo)
+    else:
+        key = ed25519.Ed25519PrivateKey.generate()
+        public = key.public_key().public_bytes(s.Encoding.Raw, s.PublicFormat.Raw)
+    private = key.private_bytes(s.Encoding.PEM, s.PrivateFormat.PKCS8, s.NoEncryption())
+    return private, f"v=DKIM1; k={kind}; p=" + base64.b64encode(public).decode()
 
 
-def message(i, size):
+def seed(pem):
+    """The 32 bytes of an Ed25519 key, as rspamd wants them."""
+    from cryptography.hazmat.primitives import serialization as s
+    key = s.load_pem_private_key(pem, None)
+    return base64.b64encode(key.private_bytes(s.Encoding.Raw, s.PrivateFormat.Raw, s.NoEncryption()))
+
+
+def strings(text):
+    """As zone files have a long TXT record."""
+    return " ".join(f'"{text[n:n + 200]}"' for n in range(0, len(text), 200))
+
+
+def message(i, size, at=None):
     """Small ones are text; the body of a large one is an attachment, as it is in most large mail."""
-    head = (f"Received: from client.{domain(i)} ([198.51.100.99]) by mail.{domain(i)} with ESMTPSA id x{i};\r\n"
+    at = at or domain(i)
+    head = (f"Received: from client.{at} ([198.51.100.99]) by mail.{at} with ESMTPSA id x{i};\r\n"
             f"\tSat, 21 Nov 2026 10:00:00 +0000\r\n"
-            f"From: Somebody <somebody@{domain(i)}>\r\nTo: User <user0@example.org>\r\n"
+            f"From: Somebody <somebody@{at}>\r\nTo: User <user0@example.org>\r\n"
             f"Subject: message {i} of {size} bytes\r\nDate: Sat, 21 Nov 2026 10:00:00 +0000\r\n"
-            f"Message-ID: <{i}.{size}@{domain(i)}>\r\nMIME-Version: 1.0\r\n"
+            f"Message-ID: <{i}.{size}@{at}>\r\nMIME-Version: 1.0\r\n"
             f"Content-Type: text/plain; charset=us-ascii\r\nContent-Transfer-Encoding: 7bit\r\n\r\n")
     line = f"The quick brown fox jumps over the lazy dog, and {i} times again at dusk. \r\n"
     room = max(size - len(head) - 700, 100)  # for the signature
@@ -84,7 +105,6 @@ class World:
     def make(self):
         import dkim
         keys = [key_pair() for _ in range(KEYS)]
-        self.write("key.pem", keys[0][0])
 
         def signed(i, size, count):
             text = message(i, size)
@@ -111,14 +131,28 @@ class World:
         for name in list(SIZES):  # from where SPF says that it does not come
             with open(self.list(name)) as f:
                 self.write(f"{name}-bad.list", f.read().replace(f" {IP} ", f" {BAD_IP} "))
-        self.zones([public for _, public in keys])
+        self.zones([record for _, record in keys], self.own())
 
-    def zones(self, public):
-        """For unbound as one zone of the root; for dnsd.py without the SOA that it makes itself."""
+    def own(self):
+        """Keys, and messages that nobody has signed; the zone lines of the keys."""
         lines = []
+        for kind in OWN_KEYS:
+            private, record = key_pair(kind)
+            self.write(kind + ".pem", private)
+            os.chmod(self.path(kind + ".pem"), 0o600)
+            lines.append(f"{kind}._domainkey.{kind}.example.org. 3600 IN TXT {strings(record)}")
+            for name, size in SIZES.items():
+                for i in range(FEW):
+                    self.write(f"{kind}-{name}-{i}", message(i, size, kind + ".example.org"))
+                self.write(f"{kind}-{name}.list", "".join(
+                    f"{self.path(kind)}-{name}-{i} somebody@{kind}.example.org {OWN_IP} localhost\n" for i in range(FEW)))
+        self.write("ed25519.seed", seed(private))
+        return lines
+
+    def zones(self, records, lines):
+        """For unbound as one zone of the root; for dnsd.py without the SOA that it makes itself."""
         for i in range(DOMAINS):
-            d, text = domain(i), "v=DKIM1; k=rsa; p=" + public[i % KEYS]
-            txt = " ".join(f'"{text[n:n + 200]}"' for n in range(0, len(text), 200))
+            d, txt = domain(i), strings(records[i % KEYS])
             lines += [f'{d}. 3600 IN TXT "v=spf1 include:_spf.{d} -all"',
                       f'_spf.{d}. 3600 IN TXT "v=spf1 ip4:{IP} ip4:{space.POSTFIX} -all"',
                       f"{d}. 3600 IN MX 10 mail.{d}.", f"mail.{d}. 3600 IN A {IP}",
