@@ -109,7 +109,7 @@ static void conn_tls(struct conn *conn)
 	gate_tls(conn->gate, macro_read(conn->ctx, "{tls_version}"), macro_read(conn->ctx, "{cipher}"));
 }
 
-/* Sendmail has a queue id at MAIL, Postfix at the second RCPT or at DATA. */
+/* Sendmail has a queue id at MAIL, Postfix at the second RCPT or behind the last. */
 static void conn_queue_id(struct conn *conn)
 {
 	struct slice id;
@@ -273,6 +273,7 @@ static sfsistat on_header(SMFICTX *ctx, char *name, char *value)
 
 	if (!conn)
 		return SMFIS_TEMPFAIL;
+	conn_queue_id(conn);
 	if (conn_listens(conn))
 		conn_header(conn, slice_of(name), slice_of(value));
 	return conn_answer(conn, SMFIP_NR_HDR, GATE_CONTINUE);
@@ -282,7 +283,20 @@ static sfsistat on_eoh(SMFICTX *ctx)
 {
 	struct conn *conn = conn_enter(ctx);
 
-	return conn ? conn_answer(conn, SMFIP_NR_EOH, GATE_CONTINUE) : SMFIS_TEMPFAIL;
+	if (!conn)
+		return SMFIS_TEMPFAIL;
+	conn_queue_id(conn);
+	return conn_answer(conn, SMFIP_NR_EOH, GATE_CONTINUE);
+}
+
+/* The protocol lets an MTA send the last piece together with the end of the message. libmilter 8.17 then calls us for
+ * the piece first, and takes "no reply" for the answer to the end: the MTA would wait for ever. At that stage, and at
+ * no other, progress can be told, and that is how we know. */
+static sfsistat body_reply(struct conn *conn)
+{
+	if ((conn->terms.steps & SMFIP_NR_BODY) && smfi_progress(conn->ctx) == MI_SUCCESS)
+		return conn_leave(SMFIS_CONTINUE);
+	return conn_answer(conn, SMFIP_NR_BODY, GATE_CONTINUE);
 }
 
 static sfsistat on_body(SMFICTX *ctx, unsigned char *chunk, size_t n)
@@ -293,9 +307,7 @@ static sfsistat on_body(SMFICTX *ctx, unsigned char *chunk, size_t n)
 		return SMFIS_TEMPFAIL;
 	if (conn_listens(conn))
 		gate_body(conn->gate, (struct slice){(const char *)chunk, n});
-	if (conn->terms.skip_body)
-		return conn_leave(SMFIS_SKIP);
-	return conn_answer(conn, SMFIP_NR_BODY, GATE_CONTINUE);
+	return conn->terms.skip_body ? conn_leave(SMFIS_SKIP) : body_reply(conn);
 }
 
 /* ---- the end of the message --------------------------------------------------------------------- */

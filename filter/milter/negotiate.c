@@ -17,22 +17,22 @@
 /* Connect, HELO, DATA, header and its end have no verdicts. */
 #define STEPS_MUTE (SMFIP_NR_CONN | SMFIP_NR_HELO | SMFIP_NR_DATA | SMFIP_NR_HDR | SMFIP_NR_EOH)
 
-/* The end of the header stays although nothing happens there: without it libmilter 8.17 sees no way from DATA to the
+/* At DATA nothing is new but the queue id, and an MTA that leaves out DATA still tells that one before the header. The
+ * end of the header stays although nothing else happens there: without it libmilter 8.17 sees no way from DATA to the
  * end of a message that has no header fields, and never answers. */
-#define STEPS_UNWANTED SMFIP_NOUNKNOWN
+#define STEPS_UNWANTED (SMFIP_NODATA | SMFIP_NOUNKNOWN)
 
-/* The body: not at all, or up to its first chunk, or whole. It keeps its reply, which costs one round trip for
- * 64 KB: when the last chunk comes with the end of the message, as the protocol allows, libmilter 8.17 takes a
- * callback that gives no reply for the answer to the end, and the MTA waits for ever. */
+/* The body: not at all, or up to its first chunk, or whole. Whole, it has no reply: a reply for each 64 KB would make
+ * the MTA wait for us, and us for the MTA. */
 static unsigned long steps_of_body(struct wishes wishes, unsigned long offered, bool *skip_r)
 {
 	*skip_r = false;
 	if (wishes.body)
-		return 0;
+		return SMFIP_NR_BODY;
 	if (offered & SMFIP_NOBODY)
 		return SMFIP_NOBODY | SMFIP_NR_BODY;
 	*skip_r = (offered & SMFIP_SKIP) != 0;
-	return *skip_r ? SMFIP_SKIP : 0;
+	return *skip_r ? SMFIP_SKIP : SMFIP_NR_BODY;
 }
 
 struct terms negotiate_terms(struct wishes wishes, unsigned long offered_actions, unsigned long offered_steps)

@@ -82,7 +82,7 @@ class Milter:
         return body[:1], body[1:]
 
     def answer(self):
-        """The next final answer; edits before it go to self.changes."""
+        """The next final answer; edits before it go to self.changes, progress is passed over."""
         while True:
             code, data = self.read()
             if code == b"p":
@@ -150,9 +150,10 @@ class Milter:
     def body(self, chunk):
         return self.say("body", octets(chunk))
 
-    def end(self):
+    def end(self, last_chunk=b""):
+        """The protocol allows it to bring the last piece of the body."""
         self.changes = []
-        return self.say("end")
+        return self.say("end", last_chunk)
 
     def abort(self):
         self.packet(b"A")

@@ -1,10 +1,13 @@
 """DKIM through both mail servers: what is signed arrives intact, for every verifier; what arrives is judged."""
 import os
+import re
 import subprocess
 
 import pytest
 
+import miltc
 import sekisho
+import signer
 import smtp
 
 SETTINGS = """
@@ -193,6 +196,35 @@ def test_a_changed_body_fails(daemon, mta, token, module_directory, keys, dns):
     dns.zone(*[line.replace(". IN TXT", " TXT") for line in keys])
     stamp = stamp_of(mta, token, signed(module_directory, token).replace(b"Hello.", b"Hullo."))
     assert "dkim=fail" in stamp and 'reason="the body was changed"' in stamp
+
+
+@pytest.mark.parametrize("protocol", [miltc.ALL_PROTOCOL, 0x7F], ids=["no reply", "replies"])
+@pytest.mark.parametrize("pieces", [0, 1, 3])
+def test_the_last_piece_of_a_body_may_come_with_its_end(daemon, dns, token, pieces, protocol):
+    """libmilter would not answer at all when the callback for the piece says that it does not reply."""
+    key = signer.Key()
+    dns.zone(key.record("s1", f"{token}.example.net"))
+    text = key.sign(smtp.message(token, sender=f"alice@{token}.example.net", body="piece\r\n" * 4), "s1", f"{token}.example.net")
+    head, body = text.split(b"\r\n\r\n", 1)
+    with miltc.Milter() as m:
+        m.negotiate(protocol=protocol)
+        m.connect("mail.example.net", "203.0.113.5")
+        m.helo("mail.example.net")
+        m.mail(f"<alice@{token}.example.net>")
+        m.rcpt("<bob@example.org>")
+        m.macros("data", i=token)
+        m.data()
+        for field in re.split(rb"\r\n(?![ \t])", head):
+            name, value = field.split(b":", 1)
+            m.header(name, value if protocol & miltc.LEADING_SPACE else value.removeprefix(b" "))
+        m.eoh()
+        for number in range(pieces):
+            m.body(body[number * 7:number * 7 + 7])
+        assert m.end(body[pieces * 7:]).what == "continue"
+        result, = (edit[3] for edit in m.edits() if edit[2] == "X-Dkim")
+        assert result.strip() == f"pass {token}.example.net"
+    record, = (r for r in daemon.records() if r.get("queue-id") == token)
+    assert record["verdict"] == "accept"
 
 
 def test_a_name_server_that_fails_is_a_temperror(daemon, mta, token, module_directory, dns):

@@ -386,7 +386,7 @@ def test_the_negotiation_follows_from_the_policy(daemon):
         _, actions, protocol, macros = m.negotiate()
     assert protocol & miltc.LEADING_SPACE, "leading spaces are kept"
     assert not protocol & (miltc.NO_COMMAND["header"] | miltc.NO_REPLY["mail"] | miltc.NO_REPLY["rcpt"])
-    for command in ("connect", "helo", "header"):
+    for command in ("connect", "helo", "header", "body"):
         assert protocol & miltc.NO_REPLY[command], command
     assert {"{auth_authen}", "{auth_type}"} <= set(macros["mail"])
     assert {"{daemon_name}", "{daemon_port}"} <= set(macros["connect"])
