@@ -49,6 +49,9 @@ bool slice_word(struct slice *rest, struct slice *word_r);
 /* Decimal digits only, no sign, at most `max`; 0, or -1. */
 int slice_number(struct slice text, uint64_t max, uint64_t *number_r);
 
+#define NUMBER_TEXT 20                                               /* room for the longest printed number */
+struct slice number_print(int64_t number, char buffer[NUMBER_TEXT]); /* decimal; the slice lives in buffer */
+
 /* Length in bytes of the UTF-8 character (RFC 3629) that the text begins with; 0: it begins with none. */
 size_t slice_utf8(struct slice text);
 
@@ -97,6 +100,8 @@ void text_add_char(struct text *, char);
 void text_add_number(struct text *, uint64_t number, unsigned digits); /* decimal, with zeros up to so many digits */
 void text_printf(struct text *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 struct slice text_slice(const struct text *); /* valid until the next addition */
+char *text_cstring(struct text *);            /* NUL-terminated; likewise. The NUL is beyond the limit */
+void text_reserve(struct text *, size_t n);   /* room for n more bytes and a NUL: p + n may be written by hand */
 
 /* ---- errors -------------------------------------------------------------- */
 

@@ -8,7 +8,6 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -99,38 +98,58 @@ static size_t longest_zeros(const unsigned *groups, size_t *length_r)
 	return best;
 }
 
+/* Digits without leading zeros; where they end. */
+static char *put_number(char *p, unsigned number, unsigned base)
+{
+	if (number >= base)
+		p = put_number(p, number / base, base);
+	*p = "0123456789abcdef"[number % base];
+	return p + 1;
+}
+
+static char *print_4(const uint8_t *bytes, char *p)
+{
+	for (size_t i = 0; i < 4; i++) {
+		if (i > 0)
+			*p++ = '.';
+		p = put_number(p, bytes[i], 10);
+	}
+	return p;
+}
+
 /* The C libraries do not agree with RFC 5952 nor with each other (::1.2.3.4), hence our own. */
-static struct slice print_6(const uint8_t *bytes, char buffer[IP_TEXT])
+static char *print_6(const uint8_t *bytes, char *p)
 {
 	unsigned groups[GROUPS];
-	size_t zeros, length, n = 0;
+	size_t zeros, length;
 
 	for (size_t i = 0; i < GROUPS; i++)
 		groups[i] = (unsigned)bytes[2 * i] << 8 | bytes[2 * i + 1];
 	zeros = longest_zeros(groups, &length);
 	for (size_t i = 0; i < GROUPS; i++) {
 		if (length > 0 && i == zeros) {
-			n += (size_t)snprintf(buffer + n, IP_TEXT - n, "::");
+			*p++ = ':';
+			*p++ = ':';
 			i += length - 1;
 			continue;
 		}
-		n += (size_t)snprintf(buffer + n, IP_TEXT - n, "%s%x",
-				      i == 0 || (length > 0 && i == zeros + length) ? "" : ":", groups[i]);
+		if (i > 0 && !(length > 0 && i == zeros + length))
+			*p++ = ':';
+		p = put_number(p, groups[i], 16);
 	}
-	return (struct slice){buffer, n};
+	return p;
 }
 
 struct slice ip_print(struct ip ip, char buffer[IP_TEXT])
 {
-	int n;
+	char *end = buffer;
 
 	if (ip.family == 6)
-		return print_6(ip.bytes, buffer);
-	buffer[0] = '\0';
-	if (ip.family != 4)
-		return (struct slice){buffer, 0};
-	n = snprintf(buffer, IP_TEXT, "%u.%u.%u.%u", ip.bytes[0], ip.bytes[1], ip.bytes[2], ip.bytes[3]);
-	return (struct slice){buffer, (size_t)n};
+		end = print_6(ip.bytes, buffer);
+	if (ip.family == 4)
+		end = print_4(ip.bytes, buffer);
+	*end = '\0';
+	return (struct slice){buffer, (size_t)(end - buffer)};
 }
 
 bool ip_equal(struct ip a, struct ip b)

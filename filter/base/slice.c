@@ -1,5 +1,5 @@
 /*
- * slice.c - text as a pointer and a length: comparing, cutting, reading numbers.
+ * slice.c - text as a pointer and a length: comparing, cutting, reading and printing numbers.
  *
  * No function here allocates, and none reads a byte behind the length. An empty
  * slice may have a NULL pointer, which the functions of the C library must not
@@ -134,6 +134,19 @@ int slice_number(struct slice text, uint64_t max, uint64_t *number_r)
 	}
 	*number_r = number;
 	return 0;
+}
+
+struct slice number_print(int64_t number, char buffer[NUMBER_TEXT])
+{
+	uint64_t rest = number < 0 ? -(uint64_t)number : (uint64_t)number; /* INT64_MIN has no positive twin */
+	char *p = buffer + NUMBER_TEXT;
+
+	do
+		*--p = (char)('0' + rest % 10);
+	while (rest /= 10);
+	if (number < 0)
+		*--p = '-';
+	return (struct slice){p, (size_t)(buffer + NUMBER_TEXT - p)};
 }
 
 size_t slice_utf8(struct slice text)

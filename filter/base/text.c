@@ -18,8 +18,8 @@ void text_init(struct text *text, struct arena *arena, size_t limit)
 	*text = (struct text){.arena = arena, .limit = limit};
 }
 
-/* Makes room for `more` bytes and one behind them (vsnprintf ends with a NUL). */
-static void text_reserve(struct text *text, size_t more)
+/* The byte behind is for a NUL (vsnprintf ends with one). */
+void text_reserve(struct text *text, size_t more)
 {
 	size_t wanted = text->n + more + 1, room = text->room > 0 ? text->room : TEXT_FIRST;
 	char *p;
@@ -94,6 +94,13 @@ void text_printf(struct text *text, const char *format, ...)
 struct slice text_slice(const struct text *text)
 {
 	return (struct slice){text->p ? text->p : "", text->n};
+}
+
+char *text_cstring(struct text *text)
+{
+	text_reserve(text, 0);
+	text->p[text->n] = '\0';
+	return text->p;
 }
 
 void error_set(struct error *err, const char *format, ...)

@@ -135,6 +135,24 @@ static void a_copy_outlives_what_it_was_made_of(void **state)
 	assert_slice(arena_printf(*state, "%d %s", 7, "seals"), "7 seals");
 }
 
+static void a_text_as_c_has_it_ends_behind_its_limit(void **state)
+{
+	struct text text;
+
+	text_init(&text, *state, 64);
+	assert_string_equal(text_cstring(&text), "");
+	for (int i = 0; i < 64; i++)
+		text_add_char(&text, 'x'); /* the room is used up */
+	assert_int_equal(strlen(text_cstring(&text)), 64);
+	assert_int_equal(text_slice(&text).n, 64);
+	text_init(&text, *state, 1000);
+	text_add(&text, SLICE("ab"));
+	text_reserve(&text, 500);
+	memset(text.p + text.n, 'c', 500);
+	text.n += 500;
+	assert_int_equal(strspn(text_cstring(&text) + 2, "c"), 500);
+}
+
 static void text_grows_to_its_limit_and_says_what_was_cut(void **state)
 {
 	struct text text;
@@ -243,6 +261,7 @@ int main(void)
 	    TEST(joined_texts_stand_one_behind_the_other),
 	    TEST(use_is_counted_until_the_reset),
 	    TEST(a_copy_outlives_what_it_was_made_of),
+	    TEST(a_text_as_c_has_it_ends_behind_its_limit),
 	    TEST(text_grows_to_its_limit_and_says_what_was_cut),
 	    TEST(numbers_are_written_with_the_zeros_that_are_asked_for),
 	    TEST(what_an_arena_owns_is_let_go_once_when_it_is_emptied),

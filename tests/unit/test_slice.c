@@ -127,6 +127,26 @@ static void numbers_are_digits_up_to_the_maximum(void **state)
 	}
 }
 
+static void a_number_is_printed_as_it_is_written(void **state)
+{
+	static const struct {
+		int64_t number;
+		const char *text;
+	} cases[] = {{0, "0"},
+		     {7, "7"},
+		     {-7, "-7"},
+		     {1795281580, "1795281580"},
+		     {INT64_MAX, "9223372036854775807"},
+		     {INT64_MIN, "-9223372036854775808"}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char buffer[NUMBER_TEXT];
+
+		assert_slice(number_print(cases[i].number, buffer), cases[i].text);
+	}
+}
+
 static void only_what_is_utf8_has_a_length(void **state)
 {
 	static const struct {
@@ -165,6 +185,7 @@ int main(void)
 	    cmocka_unit_test(a_cut_gives_every_part_the_last_empty_one_too),
 	    cmocka_unit_test(words_stand_between_any_blanks),
 	    cmocka_unit_test(numbers_are_digits_up_to_the_maximum),
+	    cmocka_unit_test(a_number_is_printed_as_it_is_written),
 	    cmocka_unit_test(only_what_is_utf8_has_a_length),
 	};
 
