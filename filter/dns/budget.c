@@ -8,17 +8,19 @@
  */
 #include "resolver.h"
 
-#define BUCKETS 64
+#define BUCKETS 32 /* a message asks some ten questions, the worst DNS_BUDGET_QUESTIONS */
 
 struct asked {
 	struct asked *in_bucket; /* the next of its bucket */
+	struct asked *before;    /* the one asked before it, of all */
 	uint64_t hash;
-	struct question *question; /* while the answer is on its way */
-	struct answer *answer;     /* NULL: on its way */
-	struct flight *flight;     /* of a hint */
+	struct question *question;      /* NULL: the answer knows it */
+	const struct dns_answer *given; /* NULL: on its way */
+	struct answer *held;            /* what was given, when it came from the resolver */
+	struct flight *flight;          /* of a hint */
 };
 
-/* A parsed form that could not stay with its answer, because another parser's is there. */
+/* A parsed form that could not stay with its answer, because another parser's is there or it is everybody's. */
 struct spare {
 	struct spare *next;
 	const struct dns_answer *answer;
@@ -26,7 +28,7 @@ struct spare {
 	void *made;
 };
 
-/* Answers that a budget gives by itself. */
+/* Answers that budgets give by themselves. */
 enum own { OWN_NO_NAME, OWN_BUDGET, OWN_TIMEOUT, OWN_BUSY, OWNS };
 
 static const struct dns_answer own_answers[OWNS] = {
@@ -42,8 +44,8 @@ struct dns_budget {
 	unsigned stripe;
 	unsigned questions, asked, stale;
 	int64_t until_us, waited_us;
-	struct answer own[OWNS];
 	struct spare *spares;
+	struct asked *latest;
 	struct asked *buckets[BUCKETS];
 };
 
@@ -55,17 +57,7 @@ struct dns_budget *dns_budget_open(struct resolver *resolver, struct arena *aren
 	budget->stripe = resolver_stripe(resolver);
 	budget->questions = questions;
 	budget->until_us = INT64_MAX;
-	for (int i = 0; i < OWNS; i++) {
-		budget->own[i].given = own_answers[i];
-		atomic_init(&budget->own[i].form, NULL);
-	}
 	return budget;
-}
-
-/* Only what came from the resolver is counted; it knows its question. */
-static bool answer_is_own(const struct answer *answer)
-{
-	return answer->name == NULL;
 }
 
 void dns_budget_close(struct dns_budget *budget)
@@ -74,14 +66,10 @@ void dns_budget_close(struct dns_budget *budget)
 		return;
 	for (struct spare *spare = budget->spares; spare != NULL; spare = spare->next)
 		spare->parser->free(spare->made);
-	for (int i = 0; i < BUCKETS; i++)
-		for (struct asked *asked = budget->buckets[i]; asked != NULL; asked = asked->in_bucket) {
-			if (asked->answer != NULL && !answer_is_own(asked->answer))
-				answer_release(asked->answer);
-			resolver_leave(budget->resolver, asked->flight);
-		}
-	for (int i = 0; i < OWNS; i++)
-		answer_form_free(&budget->own[i]);
+	for (struct asked *asked = budget->latest; asked != NULL; asked = asked->before) {
+		answer_release(asked->held);
+		resolver_leave(budget->resolver, asked->flight);
+	}
 	resolver_release(budget->resolver);
 }
 
@@ -96,11 +84,9 @@ static bool asked_is(const struct asked *asked, const struct question *question)
 {
 	if (asked->hash != question->hash)
 		return false;
-	if (asked->answer != NULL && asked->question == NULL)
-		return answer_is_for(asked->answer, question);
-	return asked->question->type == question->type &&
-	       slice_equal((struct slice){(const char *)asked->question->name.wire, asked->question->name.n},
-			   (struct slice){(const char *)question->name.wire, question->name.n});
+	if (asked->question == NULL)
+		return answer_is_for(asked->held, question);
+	return question_equal(asked->question, question);
 }
 
 static struct asked *asked_find(struct dns_budget *budget, const struct question *question)
@@ -118,6 +104,8 @@ static struct asked *asked_new(struct dns_budget *budget, uint64_t hash)
 	asked->hash = hash;
 	asked->in_bucket = *bucket;
 	*bucket = asked;
+	asked->before = budget->latest;
+	budget->latest = asked;
 	budget->asked++;
 	return asked;
 }
@@ -129,19 +117,31 @@ static void question_keep(struct dns_budget *budget, struct asked *asked, const 
 	*asked->question = *question;
 }
 
-static const struct dns_answer *asked_answer(struct dns_budget *budget, struct asked *asked, struct answer *answer)
+static const struct dns_answer *asked_answer(struct dns_budget *budget, struct asked *asked,
+					     const struct dns_answer *given)
 {
-	asked->answer = answer;
-	if (answer->given.status == DNS_TEMPFAIL) {
+	asked->given = given;
+	if (given->status == DNS_TEMPFAIL) {
 		resolver_count(budget->resolver, budget->stripe, COUNT_TEMPFAILS);
-		if (slice_equal(slice_of(answer->given.why), SLICE("timeout")))
+		if (slice_equal(slice_of(given->why), SLICE("timeout")))
 			resolver_count(budget->resolver, budget->stripe, COUNT_TIMEOUTS);
 	}
-	if (answer->given.stale) {
+	if (given->stale) {
 		budget->stale++;
 		resolver_count(budget->resolver, budget->stripe, COUNT_STALE);
 	}
-	return &answer->given;
+	return given;
+}
+
+static const struct dns_answer *asked_own(struct dns_budget *budget, struct asked *asked, enum own own)
+{
+	return asked_answer(budget, asked, &own_answers[own]);
+}
+
+static const struct dns_answer *asked_held(struct dns_budget *budget, struct asked *asked, struct answer *answer)
+{
+	asked->held = answer;
+	return asked_answer(budget, asked, &answer->given);
 }
 
 /* The answer to a question that the cache cannot answer. */
@@ -149,36 +149,43 @@ static const struct dns_answer *asked_wait(struct dns_budget *budget, struct ask
 {
 	int64_t start = clock_us();
 	if (asked->flight == NULL && start >= budget->until_us)
-		return asked_answer(budget, asked, &budget->own[OWN_TIMEOUT]);
+		return asked_own(budget, asked, OWN_TIMEOUT);
 	if (asked->flight == NULL)
 		asked->flight = resolver_send(budget->resolver, asked->question, budget->stripe);
 	if (asked->flight == NULL)
-		return asked_answer(budget, asked, &budget->own[OWN_BUSY]);
+		return asked_own(budget, asked, OWN_BUSY);
 
 	struct answer *answer = resolver_await(budget->resolver, asked->flight, budget->until_us);
 	budget->waited_us += clock_us() - start;
-	return asked_answer(budget, asked, answer != NULL ? answer : &budget->own[OWN_TIMEOUT]);
+	return answer != NULL ? asked_held(budget, asked, answer) : asked_own(budget, asked, OWN_TIMEOUT);
+}
+
+/* A question that is new to this budget: its answer when the cache has it, else without one. */
+static struct asked *asked_begin(struct dns_budget *budget, const struct question *question)
+{
+	struct asked *asked = asked_new(budget, question->hash);
+	struct answer *known = resolver_known(budget->resolver, question, budget->stripe);
+
+	if (known != NULL)
+		asked_held(budget, asked, known);
+	else
+		question_keep(budget, asked, question);
+	return asked;
 }
 
 const struct dns_answer *dns_ask(struct dns_budget *budget, struct slice name, enum dns_type type)
 {
 	struct question question;
 	if (question_make(name, type, resolver_hash_seed(budget->resolver), &question) < 0)
-		return &budget->own[OWN_NO_NAME].given;
+		return &own_answers[OWN_NO_NAME];
 	resolver_count(budget->resolver, budget->stripe, COUNT_QUESTIONS);
 
 	struct asked *asked = asked_find(budget, &question);
-	if (asked != NULL)
-		return asked->answer != NULL ? &asked->answer->given : asked_wait(budget, asked);
-	if (budget->asked >= budget->questions)
-		return &budget->own[OWN_BUDGET].given;
-
-	asked = asked_new(budget, question.hash);
-	struct answer *known = resolver_known(budget->resolver, &question, budget->stripe);
-	if (known != NULL)
-		return asked_answer(budget, asked, known);
-	question_keep(budget, asked, &question);
-	return asked_wait(budget, asked);
+	if (asked == NULL && budget->asked >= budget->questions)
+		return &own_answers[OWN_BUDGET];
+	if (asked == NULL)
+		asked = asked_begin(budget, &question);
+	return asked->given != NULL ? asked->given : asked_wait(budget, asked);
 }
 
 void dns_hint(struct dns_budget *budget, struct slice name, enum dns_type type)
@@ -191,22 +198,25 @@ void dns_hint(struct dns_budget *budget, struct slice name, enum dns_type type)
 	if (asked_find(budget, &question) != NULL || budget->asked >= budget->questions)
 		return;
 
-	struct asked *asked = asked_new(budget, question.hash);
-	struct answer *known = resolver_known(budget->resolver, &question, budget->stripe);
-	if (known != NULL) {
-		asked_answer(budget, asked, known);
-		return;
-	}
-	question_keep(budget, asked, &question);
-	asked->flight = resolver_send(budget->resolver, &question, budget->stripe);
+	struct asked *asked = asked_begin(budget, &question);
+	if (asked->given == NULL)
+		asked->flight = resolver_send(budget->resolver, asked->question, budget->stripe);
 }
 
 /* ---- the parsed form --------------------------------------------------------------------- */
 
+static bool is_own(const struct dns_answer *given)
+{
+	for (int i = 0; i < OWNS; i++)
+		if (given == &own_answers[i])
+			return true;
+	return false;
+}
+
 const void *dns_parsed(struct dns_budget *budget, const struct dns_answer *given, const struct dns_parser *parser)
 {
-	/* Every answer that a budget gives is the first member of one of ours. */
-	const void *made = answer_form((struct answer *)given, parser);
+	/* Every answer that came from the resolver is the first member of one of ours. */
+	const void *made = is_own(given) ? NULL : answer_form((struct answer *)given, parser);
 	if (made != NULL)
 		return made;
 	for (struct spare *spare = budget->spares; spare != NULL; spare = spare->next)

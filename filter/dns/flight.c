@@ -40,13 +40,6 @@ static struct flight **bucket_of(struct flights *flights, const struct question 
 	return &flights->buckets[question->hash % FLIGHT_BUCKETS];
 }
 
-static bool question_equal(const struct question *a, const struct question *b)
-{
-	return a->hash == b->hash && a->type == b->type &&
-	       slice_equal((struct slice){(const char *)a->name.wire, a->name.n},
-			   (struct slice){(const char *)b->name.wire, b->name.n});
-}
-
 static struct flight *flight_new(struct flights *flights, const struct question *question, int64_t overdue_us)
 {
 	struct flight *flight = xmalloc(sizeof *flight);

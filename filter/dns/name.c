@@ -32,13 +32,35 @@ size_t escape_read(struct slice text, uint8_t *byte_r)
 	return 4;
 }
 
-int name_parse(struct slice text, struct name *name_r)
+/* A name without escapes: its bytes are those of the text, and a length takes the place of each dot. */
+static int plain_parse(struct slice text, struct name *name_r)
+{
+	size_t at = 0; /* where a length goes; the label follows it in the text from the same place */
+
+	if (text.n > NAME_WIRE_MAX - 1)
+		return -1;
+	if (text.n > 0)
+		memcpy(name_r->wire + 1, text.p, text.n);
+	while (at < text.n) {
+		const char *label = text.p + at, *dot = memchr(label, '.', text.n - at);
+		size_t length = dot != NULL ? (size_t)(dot - label) : text.n - at;
+		if (length == 0 || length > NAME_LABEL_MAX)
+			return -1;
+		name_r->wire[at] = (uint8_t)length;
+		at += length + 1;
+	}
+	if (at > NAME_WIRE_MAX - 1)
+		return -1;
+	name_r->wire[at] = 0;
+	name_r->n = at + 1;
+	return 0;
+}
+
+static int escaped_parse(struct slice text, struct name *name_r)
 {
 	uint8_t *wire = name_r->wire;
 	size_t label = 0, n = 1; /* where the label's length goes, where its next byte goes */
 
-	if (text.n == 1 && text.p[0] == '.')
-		text.n = 0;
 	for (size_t i = 0; i < text.n;) {
 		uint8_t byte = (uint8_t)text.p[i];
 		size_t used = 1;
@@ -68,6 +90,13 @@ int name_parse(struct slice text, struct name *name_r)
 	wire[label] = 0;
 	name_r->n = label + 1;
 	return 0;
+}
+
+int name_parse(struct slice text, struct name *name_r)
+{
+	if (text.n == 1 && text.p[0] == '.')
+		text.n = 0;
+	return slice_find(text, '\\') < 0 ? plain_parse(text, name_r) : escaped_parse(text, name_r);
 }
 
 int name_read(struct slice wire, struct name *name_r)
@@ -117,9 +146,11 @@ struct slice name_print(const struct name *name, char buffer[NAME_TEXT_MAX])
 
 void name_lower(struct name *name)
 {
-	/* A length is under 64 and so never a letter. */
-	for (size_t i = 0; i < name->n; i++)
-		name->wire[i] |= (uint8_t)((uint8_t)(name->wire[i] - 'A') < 26) << 5;
+	/* A length is under 64 and so never a letter. By pieces of a fixed size, what stands behind the name too: each
+	 * is then one instruction or two. */
+	for (size_t at = 0; at < name->n; at += NAME_PIECE)
+		for (size_t i = at; i < at + NAME_PIECE; i++)
+			name->wire[i] |= (uint8_t)((uint8_t)(name->wire[i] - 'A') < 26) << 5;
 }
 
 int question_make(struct slice name, enum dns_type type, uint64_t seed, struct question *question_r)
@@ -131,4 +162,11 @@ int question_make(struct slice name, enum dns_type type, uint64_t seed, struct q
 	question_r->hash =
 	    hash_slice((struct slice){(const char *)question_r->name.wire, question_r->name.n}, seed + type);
 	return 0;
+}
+
+bool question_equal(const struct question *a, const struct question *b)
+{
+	return a->hash == b->hash && a->type == b->type &&
+	       slice_equal((struct slice){(const char *)a->name.wire, a->name.n},
+			   (struct slice){(const char *)b->name.wire, b->name.n});
 }

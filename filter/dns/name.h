@@ -13,11 +13,12 @@
 
 #define NAME_WIRE_MAX  255                     /* RFC 1035 2.3.4 */
 #define NAME_LABEL_MAX 63                      /* the same */
+#define NAME_PIECE     16                      /* bytes that a processor handles at once */
 #define NAME_TEXT_MAX  (4 * NAME_WIRE_MAX + 1) /* every byte as \DDD, and a NUL */
 
 struct name {
 	size_t n; /* with the zero byte at the end */
-	uint8_t wire[NAME_WIRE_MAX];
+	uint8_t wire[(NAME_WIRE_MAX + NAME_PIECE - 1) / NAME_PIECE * NAME_PIECE];
 };
 
 /* "" and "." are the root. A byte that is not escaped stands for itself, whatever it is. 0, or -1: it is no name. */
@@ -43,5 +44,6 @@ struct question {
 
 /* 0, or -1: it is no name. */
 int question_make(struct slice name, enum dns_type, uint64_t seed, struct question *question_r);
+bool question_equal(const struct question *, const struct question *);
 
 #endif
