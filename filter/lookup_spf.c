@@ -216,6 +216,7 @@ int lookup_spf(struct lookup *lookup)
 	    .helo = lookup->count > 2 ? slice_of(lookup->operands[2]) : SLICE(""),
 	    .receiver = lookup->receiver,
 	    .now_us = clock_wall_us(),
+	    .trace = true,
 	};
 	struct spf_outcome outcome;
 	struct spf_survey survey;

@@ -35,6 +35,7 @@ struct spf_request {
 	struct slice receiver; /* our own name, for %{r} */
 	int64_t now_us;        /* clock_wall_us, for %{t} */
 	bool identity_helo;    /* the identity is the HELO name: what Received-SPF says of it */
+	bool trace;            /* tell the steps: for a person, they cost more than the check */
 };
 
 enum spf_step_result {
@@ -57,7 +58,8 @@ struct spf_step {
 	struct slice note; /* "2 addresses", "temporary DNS failure", ...; may be "" */
 };
 
-/* All texts live in the arena given to spf_check. Those of steps are as they came: any bytes. */
+/* All texts live in the arena given to spf_check; those of steps also in the answers of the budget, and they are as
+ * they came: any bytes. */
 struct spf_outcome {
 	enum spf_result result;
 	struct slice domain;      /* the domain that was asked about */
@@ -69,7 +71,7 @@ struct spf_outcome {
 	bool secure;   /* DNSSEC proved the record of the domain and every other answer that counted */
 	bool compared; /* SPF_ENGINE_COMPARE: other_result is what libspf2 says */
 	enum spf_result other_result;
-	const struct spf_step *steps;
+	const struct spf_step *steps; /* when they were asked for */
 	size_t step_count;
 };
 

@@ -63,11 +63,9 @@ enum spf_result spf_record_fetch(struct spf_run *run, struct spf_frame *frame)
 	if (record->state == SPF_RECORD_NONE)
 		return record_unusable(run, frame, SPF_NONE, SLICE(""), SLICE("it has no SPF record"));
 	frame->record = record;
-	frame->text = arena_copy(run->arena, record->text);
 	frame->shown = false;
 	if (record->state == SPF_RECORD_WRONG)
-		return record_unusable(run, frame, SPF_PERMERROR, spf_frame_word(frame, record->wrong),
-				       slice_of(record->why));
+		return record_unusable(run, frame, SPF_PERMERROR, record->wrong, slice_of(record->why));
 	return SPF_PASS;
 }
 
@@ -83,7 +81,7 @@ static bool terms_evaluate(struct spf_run *run, struct spf_frame *frame, struct 
 		case SPF_NO_NAME:
 			break;
 		case SPF_MATCH:
-			match->term = spf_frame_word(frame, record->terms[i].text);
+			match->term = record->terms[i].text;
 			match->domain = frame->domain;
 			match->explanation = record->explanation.count ? &record->explanation : NULL;
 			*result_r = record->terms[i].result;
@@ -102,7 +100,7 @@ static bool terms_evaluate(struct spf_run *run, struct spf_frame *frame, struct 
 /* RFC 7208 6.1. True: the frame stands for the target now. False: it cannot be followed, a permerror. */
 static bool redirect_follow(struct spf_run *run, struct spf_frame *frame)
 {
-	struct slice word = spf_frame_word(frame, frame->record->redirect_text);
+	struct slice word = frame->record->redirect_text;
 	struct slice target = SLICE(""), why = SLICE("more than 10 terms ask the DNS");
 	bool counted = spf_count_lookup(run);
 	bool follow = counted && spf_target(run, frame, &frame->record->redirect, &target, &why) == SPF_MATCH;
@@ -198,7 +196,7 @@ static void check_by(enum spf_engine engine, const struct spf_request *request, 
 	*outcome_r = (struct spf_outcome){
 	    .result = result,
 	    .domain = run.identity.n ? run.identity : arena_copy(arena, slice_head(request->domain, SPF_NAME_MAX)),
-	    .mechanism = match.term,
+	    .mechanism = arena_copy(arena, match.term),
 	    .secure = !run.insecure,
 	    .explanation = result == SPF_FAIL ? spf_explain(&run, &match) : SLICE(""),
 	    .reason = run.reason,

@@ -99,8 +99,7 @@ static enum spf_matched term_open(struct walk *walk, struct walked *walked, unsi
 {
 	const struct spf_record *record = walked->frame.record;
 	bool redirect = number == SPF_ALIAS_REDIRECT;
-	struct slice word =
-	    spf_frame_word(&walked->frame, redirect ? record->redirect_text : record->terms[number].text);
+	struct slice word = redirect ? record->redirect_text : record->terms[number].text;
 	struct slice why = SLICE("");
 	enum spf_matched found;
 	struct spf_step *step;
@@ -133,7 +132,7 @@ static const struct dns_answer *term_ask(struct walk *walk, struct walked *walke
 {
 	const struct dns_answer *answer = spf_ask(walk->run, name, type);
 	const struct spf_term *term = &walked->frame.record->terms[walked->reached];
-	struct slice word = spf_frame_word(&walked->frame, term->text);
+	struct slice word = term->text;
 
 	step_of(walk, walked)->note = spf_note_answer(answer, walk->run->arena);
 	if (answer->status == DNS_OK)
@@ -224,7 +223,8 @@ static void answer_mx(struct walk *walk, struct walked *walked, unsigned frame, 
 		return;
 	if (answer->count > SPF_MX_MAX) {
 		reply->herrno = TRY_AGAIN;
-		end_check(walk, walked, step_of(walk, walked)->term, SLICE("there are more than 10 MX hosts"));
+		end_check(walk, walked, walked->frame.record->terms[walked->reached].text,
+			  SLICE("there are more than 10 MX hosts"));
 		return;
 	}
 	walk->hosts = answer;
@@ -245,8 +245,7 @@ static void answer_term(struct walk *walk, const struct spf_alias *alias, SPF_dn
 		return;
 	}
 	if (alias->reached) {
-		remember(walk, walked, alias->term,
-			 spf_frame_word(&walked->frame, walked->frame.record->terms[alias->term].text));
+		remember(walk, walked, alias->term, walked->frame.record->terms[alias->term].text);
 		return;
 	}
 	if (term_open(walk, walked, alias->term, &target) != SPF_MATCH) {
@@ -438,7 +437,7 @@ static enum spf_result result_of(struct walk *walk, SPF_response_t *response, st
 	if (walk->ended)
 		return walk->result;
 	if (SPF_response_reason(response) == SPF_REASON_MECH && walked->reached_any) {
-		match->term = spf_frame_word(&walked->frame, record->terms[walked->reached].text);
+		match->term = record->terms[walked->reached].text;
 		match->domain = walked->frame.domain;
 		match->explanation = record->explanation.count ? &record->explanation : NULL;
 		step_of(walk, walked)->result = SPF_STEP_MATCH;

@@ -73,6 +73,12 @@ static enum dns_type address_type(const struct attempt *at)
 	return at->run->request->client.family == 4 ? DNS_A : DNS_AAAA;
 }
 
+/* The addresses that were found are for the trace alone. */
+static struct slice note_found(const struct attempt *at, const struct dns_answer *answer)
+{
+	return at->run->request->trace ? spf_note_answer(answer, at->run->arena) : SLICE("");
+}
+
 static bool has_client(const struct attempt *at, const struct dns_answer *answer)
 {
 	struct ip client = at->run->request->client;
@@ -106,7 +112,7 @@ static enum spf_matched match_a(struct attempt *at)
 		result = ask(at, at->target, address_type(at), &answer);
 	if (result != SPF_MATCH)
 		return result;
-	at->note = spf_note_answer(answer, at->run->arena);
+	at->note = note_found(at, answer);
 	return has_client(at, answer) ? SPF_MATCH : SPF_NO_MATCH;
 }
 
@@ -119,8 +125,16 @@ static enum spf_matched match_exists(struct attempt *at)
 	if (result == SPF_MATCH)
 		result = ask(at, at->target, DNS_A, &answer);
 	if (result == SPF_MATCH)
-		at->note = spf_note_answer(answer, at->run->arena);
+		at->note = note_found(at, answer);
 	return result;
+}
+
+static void note_host(struct text *note, struct slice host, const struct dns_answer *answer, struct arena *arena)
+{
+	text_add(note, note->n ? SLICE(", ") : SLICE(""));
+	text_add(note, host);
+	text_add(note, answer->status == DNS_OK ? SLICE(" ") : SLICE(": "));
+	text_add(note, spf_note_answer(answer, arena));
 }
 
 /* One MX host. RFC 7208 5.4: no address is no match; only trouble ends the check. */
@@ -131,10 +145,8 @@ static enum spf_matched match_host(struct attempt *at, struct slice host, struct
 	if (host.n == 0) /* RFC 7505: the root is no host */
 		return SPF_NO_MATCH;
 	answer = spf_ask(at->run, host, address_type(at));
-	text_add(note, note->n ? SLICE(", ") : SLICE(""));
-	text_add(note, host);
-	text_add(note, answer->status == DNS_OK ? SLICE(" ") : SLICE(": "));
-	text_add(note, spf_note_answer(answer, at->run->arena));
+	if (at->run->request->trace || answer->status == DNS_TEMPFAIL)
+		note_host(note, host, answer, at->run->arena);
 	if (answer->status == DNS_TEMPFAIL)
 		return SPF_TEMPORARY;
 	return has_client(at, answer) ? SPF_MATCH : SPF_NO_MATCH;
@@ -231,7 +243,7 @@ static enum spf_matched match_include(struct attempt *at)
 
 	if (result != SPF_MATCH)
 		return result;
-	step = spf_step_add(at->run, at->frame, spf_frame_word(at->frame, at->term->text));
+	step = spf_step_add(at->run, at->frame, at->term->text);
 	step->result = SPF_STEP_ENTER;
 	step->target = at->target;
 	step->lookup = at->lookup;
@@ -254,7 +266,7 @@ enum spf_matched spf_mechanism_match(struct spf_run *run, struct spf_frame *fram
 	    [SPF_PERMANENT] = SPF_STEP_ERROR,
 	};
 	struct attempt at = {.run = run, .frame = frame, .term = term, .target = SLICE(""), .note = SLICE("")};
-	struct slice word = spf_frame_word(frame, term->text);
+	struct slice word = term->text;
 	enum spf_matched matched = matchers[term->mechanism](&at);
 	struct spf_step *step = spf_step_add(run, frame, word);
 

@@ -106,7 +106,7 @@ const char *spf_term_parse(struct slice word, struct spf_record *, struct spf_pa
 
 /* What decided: RFC 7208 6.2 asks for the exp of the record whose term matched. */
 struct spf_match {
-	struct slice term;                    /* as written, in the arena; "" when none matched */
+	struct slice term;                    /* as written, in the answer; "" when none matched */
 	struct slice domain;                  /* whose record it stands in */
 	const struct spf_string *explanation; /* or NULL */
 };
@@ -125,14 +125,13 @@ struct spf_run {
 	struct slice reason;
 	struct spf_step *steps;
 	size_t step_count, step_room;
-	struct spf_step spare; /* where steps beyond SPF_STEPS_MAX go */
+	struct spf_step spare; /* where steps go that nobody asked for, and those beyond SPF_STEPS_MAX */
 };
 
 /* One record at work. */
 struct spf_frame {
 	const struct spf_record *record;
 	struct slice domain; /* whose record it is: %{d} */
-	struct slice text;   /* the record, in the arena */
 	unsigned depth;
 	bool shown; /* a step has its text */
 };
@@ -190,11 +189,8 @@ bool spf_name_is_in(struct slice name, struct slice domain); /* the same or belo
 /* explain.c (RFC 7208 6.2): "" when the domain has nothing fit to say. */
 struct slice spf_explain(struct spf_run *, const struct spf_match *);
 
-/* trace.c: a new step, never NULL, valid until the next; what is put into it lives in the arena. */
+/* trace.c: a new step, never NULL, valid until the next; what is put into it lives in the arena or in an answer. */
 struct spf_step *spf_step_add(struct spf_run *, struct spf_frame *, struct slice term);
-
-/* A word of the frame's record as a slice of its copy in the arena. */
-struct slice spf_frame_word(const struct spf_frame *, struct slice word);
 
 /* Keeps why the check ends so; the first call counts, for it is the innermost. */
 void spf_reason(struct spf_run *, const struct spf_frame *, struct slice term, struct slice why);

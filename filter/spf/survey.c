@@ -202,7 +202,7 @@ static void visit_term(struct surveyor *surveyor, const struct place *place, con
 static void visit_record(struct surveyor *surveyor, const struct place *place, const struct spf_record *record,
 			 struct spf_surveyed *entry)
 {
-	struct spf_frame frame = {.record = record, .domain = place->domain, .text = record->text};
+	struct spf_frame frame = {.record = record, .domain = place->domain};
 	struct slice target, why;
 
 	if (record->term_count)

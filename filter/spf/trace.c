@@ -15,7 +15,7 @@ struct spf_step *spf_step_add(struct spf_run *run, struct spf_frame *frame, stru
 {
 	struct spf_step *step;
 
-	if (run->step_count == SPF_STEPS_MAX)
+	if (!run->request->trace || run->step_count == SPF_STEPS_MAX)
 		return &run->spare;
 	if (run->step_count == run->step_room) {
 		size_t room = run->step_room ? run->step_room * 2 : STEPS_FIRST;
@@ -30,18 +30,11 @@ struct spf_step *spf_step_add(struct spf_run *run, struct spf_frame *frame, stru
 	*step = (struct spf_step){
 	    .depth = frame->depth,
 	    .domain = frame->domain,
-	    .record = frame->shown ? SLICE("") : frame->text,
+	    .record = frame->shown || !frame->record ? SLICE("") : frame->record->text,
 	    .term = term,
 	};
 	frame->shown = true;
 	return step;
-}
-
-struct slice spf_frame_word(const struct spf_frame *frame, struct slice word)
-{
-	if (word.n == 0)
-		return SLICE("");
-	return (struct slice){frame->text.p + (word.p - frame->record->text.p), word.n};
 }
 
 static void add_printable(struct text *out, struct slice text)

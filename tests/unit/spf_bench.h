@@ -51,6 +51,7 @@ static inline struct spf_request request_for(const char *client, const char *sen
 	    .domain = slice_of(at + 1),
 	    .receiver = SLICE("mx.receiver.example"),
 	    .now_us = 1234567890 * (int64_t)1000000,
+	    .trace = true,
 	};
 
 	ip_parse(slice_of(client), &request.client);

@@ -282,6 +282,29 @@ static void the_trace_shows_each_term_with_what_came_of_it(void **state)
 	bench_close(&bench);
 }
 
+static void without_a_trace_all_else_is_said_the_same(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(results); i++) {
+		struct spf_request request = request_for(results[i].client, results[i].sender, "h");
+		const struct spf_outcome *said;
+		struct bench bench;
+
+		bench_open(&bench, slice_of(zone), DNS_BUDGET_QUESTIONS);
+		request.trace = false;
+		spf_check(&request, bench.budget, bench.arena, &bench.outcome);
+		said = &bench.outcome;
+		if (strcmp(spf_result_names[said->result], results[i].result) != 0)
+			print_error("%s %s\n", results[i].client, results[i].sender);
+		assert_string_equal(spf_result_names[said->result], results[i].result);
+		assert_string_equal(text_of(&bench, said->reason), results[i].reason);
+		assert_string_equal(text_of(&bench, said->mechanism), results[i].mechanism);
+		assert_string_equal(text_of(&bench, said->explanation), results[i].explanation);
+		assert_int_equal(said->step_count, 0);
+		bench_close(&bench);
+	}
+}
+
 static void what_is_said_of_a_hostile_record_is_printable(void **state)
 {
 	static const char text[] = "x.example TXT \"v=spf1 a:\\027[31m\\000\\255 -all\"\n";
@@ -320,6 +343,7 @@ int main(void)
 	    cmocka_unit_test(an_explanation_is_cut_to_fit_a_reply),
 	    cmocka_unit_test(a_missing_explanation_costs_no_lookup_and_changes_no_result),
 	    cmocka_unit_test(the_trace_shows_each_term_with_what_came_of_it),
+	    cmocka_unit_test(without_a_trace_all_else_is_said_the_same),
 	    cmocka_unit_test(what_is_said_of_a_hostile_record_is_printable),
 	    cmocka_unit_test(a_hint_asks_for_the_record_only_where_there_can_be_one),
 	};
