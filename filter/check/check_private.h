@@ -11,8 +11,10 @@
 extern const struct check check_client, check_ptr, check_envelope, check_mx, check_auth, check_tls, check_header,
     check_spf, check_from, check_dkim, check_dmarc;
 
-/* The author of the message, read once. */
+/* The author of the message, read once, when all of the header is there. */
 const struct authors *check_authors(struct view *);
+/* While the header arrives: what its first From says, NULL before that came. */
+const struct authors *check_first_authors(struct view *);
 
 /* What SPF says of MAIL FROM, or of HELO for the null sender. */
 const struct spf_outcome *check_spf_outcome(struct view *);

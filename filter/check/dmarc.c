@@ -26,14 +26,16 @@ static struct state *state_of(struct view *view)
 /* The first From alone: with a second one there is no author to judge. */
 static void field(struct view *view, const struct header_field *arrived)
 {
-	struct authors authors;
+	struct state *state = state_of(view);
+	const struct authors *authors;
 
-	if (!author_is_field(arrived->name) || state_of(view)->hinted)
+	(void)arrived;
+	if (state->hinted)
 		return;
-	state_of(view)->hinted = true;
-	author_read(arrived->value, view->message->arena, &authors);
-	for (size_t i = 0; i < authors.domain_count && i < DMARC_AUTHORS_MAX; i++)
-		dmarc_hint(view->budget, authors.domains[i], view->settings->dmarc_discovery);
+	authors = check_first_authors(view);
+	state->hinted = authors != NULL;
+	for (size_t i = 0; authors && i < authors->domain_count && i < DMARC_AUTHORS_MAX; i++)
+		dmarc_hint(view->budget, authors->domains[i], view->settings->dmarc_discovery);
 }
 
 static struct dmarc_identifier spf_identifier(struct view *view)

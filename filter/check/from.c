@@ -7,17 +7,54 @@
  */
 #include "check_private.h"
 
-const struct authors *check_authors(struct view *view)
+struct state {
+	struct authors authors; /* of the first From field, until all of the header is read */
+	struct slice first;     /* its value */
+	size_t seen, froms;     /* fields that have arrived */
+	bool complete;
+};
+
+static struct state *state_of(struct view *view)
 {
 	void **slot = &view->message_slots[check_number(&check_from)];
 
-	if (!*slot) {
-		struct authors *authors = arena_alloc(view->message->arena, sizeof(*authors));
-
-		author_find(&view->message->headers, view->message->arena, authors);
-		*slot = authors;
-	}
+	if (!*slot)
+		*slot = arena_alloc(view->message->arena, sizeof(struct state));
 	return *slot;
+}
+
+/* The first From is read at once, for those who ask the DNS early; nearly always it is the only one. */
+static void field(struct view *view, const struct header_field *arrived)
+{
+	struct state *state = state_of(view);
+
+	state->seen++;
+	if (!author_is_field(arrived->name) || state->froms++ > 0)
+		return;
+	state->first = arrived->value;
+	author_read(state->first, view->message->arena, &state->authors);
+}
+
+const struct authors *check_first_authors(struct view *view)
+{
+	const struct state *state = state_of(view);
+
+	return state->froms > 0 ? &state->authors : NULL;
+}
+
+const struct authors *check_authors(struct view *view)
+{
+	const struct headers *headers = &view->message->headers;
+	struct state *state = state_of(view);
+
+	if (state->complete)
+		return &state->authors;
+	state->complete = true;
+	if (state->froms == 1 && state->seen == headers->count)
+		state->authors.field = header_unfold(state->first, view->message->arena);
+	else
+		author_find(headers, view->message->arena, &state->authors);
+	return &state->authors;
 }
 
 static struct value get_from(struct view *view, struct slice argument)
@@ -84,4 +121,4 @@ static const struct fact facts[] = {
     {NULL},
 };
 
-const struct check check_from = {"from", facts, NULL, NULL};
+const struct check check_from = {.name = "from", .facts = facts, .field = field};

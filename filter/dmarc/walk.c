@@ -88,14 +88,12 @@ static size_t count_labels(struct slice domain)
 	return labels;
 }
 
-/* What is asked after `name`; "" at the top. */
-static struct slice next_name(struct slice name)
+/* What is asked after `name`, which has so many labels; "" at the top. */
+static struct slice next_name(struct slice name, size_t *labels)
 {
-	size_t labels = count_labels(name);
-
 	do {
 		name = domain_parent(name);
-	} while (--labels > LABELS_CUT);
+	} while (--*labels > LABELS_CUT);
 	return name;
 }
 
@@ -143,6 +141,7 @@ const struct dmarc_step *dmarc_walk_policy(const struct dmarc_walk *walk)
 static void walk_tree(struct dns_budget *budget, struct dmarc_walk *walk)
 {
 	struct slice name = walk->domain;
+	size_t labels = count_labels(name);
 
 	while (name.n > 0 && walk->count < DMARC_QUERIES_MAX) {
 		struct dmarc_step *step = &walk->steps[walk->count++];
@@ -151,7 +150,7 @@ static void walk_tree(struct dns_budget *budget, struct dmarc_walk *walk)
 		walk->failed = step->status == DNS_TEMPFAIL;
 		if (walk->failed || (step->record && step->record->psd != DMARC_PSD_U))
 			break;
-		name = next_name(name);
+		name = next_name(name, &labels);
 	}
 	walk->org = walk->failed ? SLICE("") : organization(walk);
 }
@@ -179,6 +178,7 @@ void dmarc_walk(struct slice domain, enum dmarc_discovery discovery, struct dns_
 void dmarc_hint(struct dns_budget *budget, struct slice domain, enum dmarc_discovery discovery)
 {
 	char buffer[MAIL_DOMAIN_MAX];
+	size_t labels = count_labels(domain);
 
 	for (unsigned asked = 0; domain.n > 0 && asked < DMARC_QUERIES_MAX; asked++) {
 		struct slice name = question(domain, buffer);
@@ -187,6 +187,6 @@ void dmarc_hint(struct dns_budget *budget, struct slice domain, enum dmarc_disco
 			dns_hint(budget, name, DNS_TXT);
 		if (discovery == DMARC_PSL && asked > 0)
 			return;
-		domain = discovery == DMARC_PSL ? dmarc_psl_org(domain) : next_name(domain);
+		domain = discovery == DMARC_PSL ? dmarc_psl_org(domain) : next_name(domain, &labels);
 	}
 }

@@ -227,15 +227,21 @@ void spf_check(const struct spf_request *request, struct dns_budget *budget, str
 	outcome_r->other_result = other.result;
 }
 
+static bool will_be_asked(struct slice domain)
+{
+	return is_full_domain(domain) && domain.p[0] != '[';
+}
+
 void spf_hint(struct dns_budget *budget, struct slice domain)
 {
-	if (is_full_domain(domain) && domain.p[0] != '[')
+	if (will_be_asked(domain))
 		dns_hint(budget, domain, DNS_TXT);
 }
 
 void spf_hint_helo(struct dns_budget *budget, struct slice helo, struct ip client)
 {
-	spf_hint(budget, helo);
-	if (is_full_domain(helo) && helo.p[0] != '[')
-		dns_hint(budget, helo, client.family == 4 ? DNS_A : DNS_AAAA);
+	if (!will_be_asked(helo))
+		return;
+	dns_hint(budget, helo, DNS_TXT);
+	dns_hint(budget, helo, client.family == 4 ? DNS_A : DNS_AAAA);
 }

@@ -35,12 +35,12 @@ static bool is_ascii(struct slice text)
 	return true;
 }
 
+/* Those that cost little, once for a check. */
 static void values_prepare(struct spf_run *run)
 {
 	const struct spf_request *request = run->request;
 	/* RFC 7208 4.3: no local part is "postmaster". */
 	struct slice local = request->local.n ? request->local : SLICE("postmaster");
-	char buffer[IP_TEXT];
 	struct text sender;
 
 	if (run->values_ready)
@@ -57,11 +57,27 @@ static void values_prepare(struct spf_run *run)
 	value_set(run, 'v', request->client.family == 4 ? SLICE("in-addr") : SLICE("ip6"));
 	value_set(run, 'h', request->helo);
 	value_set(run, 'r', request->receiver.n ? request->receiver : SLICE("unknown"));
-	value_set(run, 't', arena_printf(run->arena, "%" PRId64, request->now_us / 1000000));
-	value_set(run, 'c', arena_copy(run->arena, ip_print(request->client, buffer)));
-	value_set(run, 'i', run->values.of['c' - 'a']);
-	if (request->client.family == 6)
+}
+
+/* The string needs a value that is not there yet. */
+static bool wants(const struct spf_run *run, const struct spf_string *string, char letter)
+{
+	return spf_string_uses(string, letter) && run->values.of[letter - 'a'].n == 0;
+}
+
+static void values_print(struct spf_run *run, const struct spf_string *string)
+{
+	const struct spf_request *request = run->request;
+	char buffer[IP_TEXT];
+
+	if (wants(run, string, 't'))
+		value_set(run, 't', arena_printf(run->arena, "%" PRId64, request->now_us / 1000000));
+	if (wants(run, string, 'c'))
+		value_set(run, 'c', arena_copy(run->arena, ip_print(request->client, buffer)));
+	if (wants(run, string, 'i') && request->client.family == 6)
 		value_set(run, 'i', nibbles(request->client, run->arena));
+	else if (wants(run, string, 'i'))
+		value_set(run, 'i', arena_copy(run->arena, ip_print(request->client, buffer)));
 }
 
 /* 2: the domain itself, 1: below it, 0: elsewhere. */
@@ -95,6 +111,7 @@ enum spf_matched spf_values_fill(struct spf_run *run, struct slice domain, const
 	if (string->letters == 0)
 		return SPF_MATCH;
 	values_prepare(run);
+	values_print(run, string);
 	value_set(run, 'd', domain);
 	if (!spf_string_uses(string, 'p'))
 		return SPF_MATCH;
