@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* ---- slices -------------------------------------------------------------- */
 
@@ -28,15 +29,34 @@ struct slice {
 #define SLICE(literal) ((struct slice){"" literal, sizeof(literal) - 1})
 #define SLICE_ARGS(s)  (int)(s).n, (s).p ? (s).p : "" /* for "%.*s"; the slice is under 2 GB */
 
-struct slice slice_of(const char *text); /* of a C string; NULL gives the empty slice */
-bool slice_equal(struct slice a, struct slice b);
+static inline struct slice slice_of(const char *text) /* of a C string; NULL gives the empty slice */
+{
+	return (struct slice){text, text ? strlen(text) : 0};
+}
+
+/* Here in full, since readers ask them for every byte, and a call would cost more than the work. */
+static inline struct slice slice_from(struct slice text, size_t start) /* the rest from start; empty when beyond */
+{
+	if (start > text.n)
+		start = text.n;
+	return text.n > 0 ? (struct slice){text.p + start, text.n - start} : text;
+}
+
+static inline struct slice slice_head(struct slice text, size_t n) /* at most the first n bytes */
+{
+	return (struct slice){text.p, n < text.n ? n : text.n};
+}
+
+static inline bool slice_equal(struct slice a, struct slice b)
+{
+	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
 bool slice_equal_nocase(struct slice a, struct slice b); /* ASCII letters only */
 bool slice_starts_nocase(struct slice text, struct slice prefix);
 bool slice_ends_nocase(struct slice text, struct slice suffix);
-struct slice slice_trim(struct slice text);               /* without space, tab, CR, LF at both ends */
-struct slice slice_from(struct slice text, size_t start); /* the rest from start; empty when beyond */
-struct slice slice_head(struct slice text, size_t n);     /* at most the first n bytes */
-ptrdiff_t slice_find(struct slice text, char c);          /* index of the first c, or -1 */
+struct slice slice_trim(struct slice text);      /* without space, tab, CR, LF at both ends */
+ptrdiff_t slice_find(struct slice text, char c); /* index of the first c, or -1 */
 ptrdiff_t slice_find_last(struct slice text, char c);
 
 /* Takes the text before the first `separator` off `*rest`. False when *rest is

@@ -118,8 +118,8 @@ struct check {
 
 extern const struct check *const checks[]; /* NULL-terminated */
 
-#define FACT_MAX  128 /* facts of all checks; a test counts them */
-#define CHECK_MAX 32  /* checks; likewise */
+#define FACT_MAX  96 /* facts of all checks; a test counts them */
+#define CHECK_MAX 32 /* checks; likewise */
 
 /* Remembered values of one scope, each in the arena of that scope; NULL: not asked for yet. */
 struct fact_memo {

@@ -19,22 +19,12 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-struct slice slice_of(const char *text)
-{
-	return (struct slice){text, text ? strlen(text) : 0};
-}
-
-bool slice_equal(struct slice a, struct slice b)
-{
-	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
-}
-
 bool slice_equal_nocase(struct slice a, struct slice b)
 {
 	if (a.n != b.n)
 		return false;
 	for (size_t i = 0; i < a.n; i++)
-		if (lower(a.p[i]) != lower(b.p[i]))
+		if (a.p[i] != b.p[i] && lower(a.p[i]) != lower(b.p[i]))
 			return false;
 	return true;
 }
@@ -58,20 +48,6 @@ struct slice slice_trim(struct slice text)
 	while (text.n > 0 && is_blank(text.p[text.n - 1]))
 		text.n--;
 	return text;
-}
-
-struct slice slice_from(struct slice text, size_t start)
-{
-	if (text.n == 0)
-		return text;
-	if (start > text.n)
-		start = text.n;
-	return (struct slice){text.p + start, text.n - start};
-}
-
-struct slice slice_head(struct slice text, size_t n)
-{
-	return (struct slice){text.p, n < text.n ? n : text.n};
 }
 
 ptrdiff_t slice_find(struct slice text, char c)
@@ -155,16 +131,18 @@ size_t slice_utf8(struct slice text)
 	static const struct {
 		uint8_t first, last, length, low, high;
 	} forms[] = {
-	    {0x00, 0x7f, 1, 0x00, 0x00}, {0xc2, 0xdf, 2, 0x80, 0xbf}, {0xe0, 0xe0, 3, 0xa0, 0xbf},
-	    {0xe1, 0xec, 3, 0x80, 0xbf}, {0xed, 0xed, 3, 0x80, 0x9f}, {0xee, 0xef, 3, 0x80, 0xbf},
-	    {0xf0, 0xf0, 4, 0x90, 0xbf}, {0xf1, 0xf3, 4, 0x80, 0xbf}, {0xf4, 0xf4, 4, 0x80, 0x8f},
+	    {0xc2, 0xdf, 2, 0x80, 0xbf}, {0xe0, 0xe0, 3, 0xa0, 0xbf}, {0xe1, 0xec, 3, 0x80, 0xbf},
+	    {0xed, 0xed, 3, 0x80, 0x9f}, {0xee, 0xef, 3, 0x80, 0xbf}, {0xf0, 0xf0, 4, 0x90, 0xbf},
+	    {0xf1, 0xf3, 4, 0x80, 0xbf}, {0xf4, 0xf4, 4, 0x80, 0x8f},
 	};
 	const uint8_t *p = (const uint8_t *)text.p;
 
+	if (text.n > 0 && p[0] < 0x80)
+		return 1;
 	for (size_t i = 0; text.n > 0 && i < sizeof(forms) / sizeof(forms[0]); i++) {
 		if (p[0] < forms[i].first || p[0] > forms[i].last)
 			continue;
-		if (text.n < forms[i].length || (forms[i].length > 1 && (p[1] < forms[i].low || p[1] > forms[i].high)))
+		if (text.n < forms[i].length || p[1] < forms[i].low || p[1] > forms[i].high)
 			return 0;
 		for (size_t j = 2; j < forms[i].length; j++)
 			if ((p[j] & 0xc0) != 0x80)

@@ -43,14 +43,21 @@ void text_add(struct text *text, struct slice addition)
 	}
 	if (addition.n == 0)
 		return;
-	text_reserve(text, addition.n);
+	if (addition.n >= text->room - text->n)
+		text_reserve(text, addition.n);
 	memcpy(text->p + text->n, addition.p, addition.n);
 	text->n += addition.n;
 }
 
 void text_add_char(struct text *text, char c)
 {
-	text_add(text, (struct slice){&c, 1});
+	if (text->n == text->limit) {
+		text->cut = true;
+		return;
+	}
+	if (text->room - text->n <= 1)
+		text_reserve(text, 1);
+	text->p[text->n++] = c;
 }
 
 void text_add_number(struct text *text, uint64_t number, unsigned digits)

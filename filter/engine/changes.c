@@ -33,7 +33,7 @@ struct plan {
 
 static struct slice spaced(struct arena *arena, struct slice value)
 {
-	return arena_printf(arena, " %.*s", SLICE_ARGS(value));
+	return arena_join(arena, SLICE(" "), value);
 }
 
 /* Blanks before the colon are obsolete, and readers pass over them (RFC 5322 4.5.2): no sender escapes a rule so. */
@@ -120,7 +120,7 @@ static struct slice prefixed(struct arena *arena, struct slice prefix, struct sl
 	old = kept(is_blank_at(old, 0) ? slice_from(old, 1) : old, arena);
 	if (!slice_equal(safe, words))
 		blank = true; /* an encoded word ends at a blank (RFC 2047 5) */
-	return arena_printf(arena, " %.*s%s%.*s", SLICE_ARGS(safe), blank ? " " : "", SLICE_ARGS(old));
+	return arena_join(arena, SLICE(" "), safe, blank ? SLICE(" ") : SLICE(""), old);
 }
 
 static void plan_prefix_subject(struct plan *plan, struct slice prefix)
@@ -225,7 +225,7 @@ static void plan_emittable(struct plan *plan)
 static struct header_field *plan_result(const struct plan *plan, size_t *count_r)
 {
 	struct header_field *fields =
-	    arena_alloc(plan->arena, (plan->new_count + plan->headers->count + 1) * sizeof(*fields));
+	    arena_raw(plan->arena, (plan->new_count + plan->headers->count + 1) * sizeof(*fields));
 	size_t count = 0;
 
 	for (size_t i = 0; i < plan->new_count; i++)
@@ -282,7 +282,7 @@ static struct change *write_news(struct change *change, const struct plan_new *n
 static void write_down(struct gate *gate, const struct plan *plan)
 {
 	size_t room = plan->headers->count + plan->new_count + plan->own_count;
-	struct change *change = arena_alloc(plan->arena, (room + 1) * sizeof(*change));
+	struct change *change = arena_raw(plan->arena, (room + 1) * sizeof(*change));
 
 	gate->changes = change;
 	for (size_t i = plan->headers->count; i-- > 0;) {
@@ -306,7 +306,7 @@ void changes_make(struct gate *gate)
 	struct plan plan = {.arena = arena, .headers = &gate->message.headers};
 
 	plan.fields = arena_alloc(arena, (plan.headers->count + 1) * sizeof(*plan.fields));
-	plan.news = arena_alloc(arena, (decision->edit_count + 1) * sizeof(*plan.news));
+	plan.news = arena_raw(arena, (decision->edit_count + 1) * sizeof(*plan.news));
 	if (gate->settings->authres_checks) {
 		plan_delete_forged(&plan, gate->settings->check.authserv_id);
 		plan_authres(gate, &plan);

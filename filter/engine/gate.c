@@ -10,6 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What a short message needs in all: taken at MAIL, not before, since most sessions that are open at any time are idle.
+ */
+#define MESSAGE_BYTES (32 * 1024)
+
 static void view_init(struct gate *gate)
 {
 	gate->view = (struct view){
@@ -20,7 +24,6 @@ static void view_init(struct gate *gate)
 	    .budget = gate->budget,
 	    .connection_memo = &gate->connection_memo,
 	    .message_memo = &gate->message_memo,
-	    .recipient_memo = &gate->recipient_memo,
 	    .argument_memo = &gate->argument_memo,
 	    .connection_slots = gate->connection_slots,
 	    .message_slots = gate->message_slots,
@@ -47,6 +50,7 @@ static void message_clear(struct gate *gate)
 	gate->accepted = gate->ended_early = gate->open = gate->used = gate->recorded = gate->body_began = false;
 	gate->rcpts = NULL;
 	gate->rcpt_count = gate->rcpt_room = 0;
+	gate->recipients_reply = NULL;
 	gate->changes = NULL;
 	gate->change_count = 0;
 	gate->spent_us = 0;
@@ -164,6 +168,7 @@ void message_begin(struct gate *gate, struct slice sender, bool smtputf8)
 	gate_abort(gate);
 	if (gate->used)
 		message_clear(gate);
+	arena_expect(gate->message.arena, MESSAGE_BYTES);
 	gate->used = gate->open = true;
 	gate->began_wall_us = clock_wall_us();
 	gate->message.sender = address_parse_path(sender, gate->message.arena);

@@ -31,7 +31,7 @@ struct gate {
 
 	/* the message; all of it begins anew at MAIL */
 	struct message message;
-	struct fact_memo message_memo, recipient_memo;
+	struct fact_memo message_memo;
 	struct argument_memo argument_memo;
 	void *message_slots[CHECK_MAX];
 	struct dns_budget *budget;
@@ -48,7 +48,7 @@ struct gate {
 	bool signing_disagrees; /* the engines of DKIM refuse each other's signatures */
 	struct rcpt_outcome *rcpts;
 	size_t rcpt_count, rcpt_room;
-	struct reply bound_reply; /* for a bound that was crossed */
+	struct reply *recipients_reply; /* when there were too many */
 	const struct reply *reply;
 	struct change *changes;
 	size_t change_count;

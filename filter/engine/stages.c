@@ -71,6 +71,8 @@ enum gate_answer gate_mail(struct gate *gate, struct slice sender, bool smtputf8
 	return gate->ended_early ? GATE_CONTINUE : refuse(gate);
 }
 
+#define RCPTS_FIRST 2 /* most messages have one recipient; the room is doubled for more */
+
 /* A refusal of our own, for a bound. */
 static struct reply bound_reply(unsigned code, struct slice enhanced, struct slice text)
 {
@@ -79,11 +81,21 @@ static struct reply bound_reply(unsigned code, struct slice enhanced, struct sli
 	return reply;
 }
 
+/* Said once to each recipient too many, kept once. */
+static const struct reply *too_many_recipients(struct gate *gate)
+{
+	if (!gate->recipients_reply) {
+		gate->recipients_reply = arena_raw(gate->message.arena, sizeof(*gate->recipients_reply));
+		*gate->recipients_reply = bound_reply(452, SLICE("4.5.3"), SLICE("Too many recipients"));
+	}
+	return gate->recipients_reply;
+}
+
 static struct rcpt_outcome *rcpt_add(struct gate *gate, struct slice address)
 {
 	if (gate->rcpt_count == gate->rcpt_room) {
-		size_t room = gate->rcpt_room ? gate->rcpt_room * 2 : 8;
-		struct rcpt_outcome *rcpts = arena_alloc(gate->message.arena, room * sizeof(*rcpts));
+		size_t room = gate->rcpt_room ? gate->rcpt_room * 2 : RCPTS_FIRST;
+		struct rcpt_outcome *rcpts = arena_raw(gate->message.arena, room * sizeof(*rcpts));
 
 		if (gate->rcpt_count)
 			memcpy(rcpts, gate->rcpts, gate->rcpt_count * sizeof(*rcpts));
@@ -97,8 +109,8 @@ static struct rcpt_outcome *rcpt_add(struct gate *gate, struct slice address)
 static void recipient_keep(struct message *message, const struct recipient *recipient)
 {
 	if (message->recipient_count == message->recipient_room) {
-		size_t room = message->recipient_room ? message->recipient_room * 2 : 8;
-		struct recipient *recipients = arena_alloc(message->arena, room * sizeof(*recipients));
+		size_t room = message->recipient_room ? message->recipient_room * 2 : RCPTS_FIRST;
+		struct recipient *recipients = arena_raw(message->arena, room * sizeof(*recipients));
 
 		if (message->recipient_count)
 			memcpy(recipients, message->recipients, message->recipient_count * sizeof(*recipients));
@@ -110,8 +122,12 @@ static void recipient_keep(struct message *message, const struct recipient *reci
 
 static void run_rcpt(struct gate *gate, struct recipient *recipient, struct outcome *outcome_r)
 {
+	struct fact_memo *memo = gate->view.recipient_memo;
+
+	if (!memo)
+		memo = gate->view.recipient_memo = arena_raw(gate->message.arena, sizeof(*memo));
+	memset(memo, 0, sizeof(*memo));
 	gate->view.recipient = recipient;
-	memset(&gate->recipient_memo, 0, sizeof(gate->recipient_memo));
 	run_policy(gate, STAGE_RCPT, outcome_r);
 	gate->view.recipient = NULL;
 }
@@ -125,8 +141,7 @@ enum gate_answer gate_rcpt(struct gate *gate, struct slice argument)
 	if (!gate->open)
 		return GATE_CONTINUE;
 	if (gate->rcpt_count >= ENGINE_RECIPIENTS_MAX) {
-		gate->bound_reply = bound_reply(452, SLICE("4.5.3"), SLICE("Too many recipients"));
-		gate->reply = &gate->bound_reply;
+		gate->reply = too_many_recipients(gate);
 		return GATE_REFUSE;
 	}
 	recipient.address = address_parse_path(argument, gate->message.arena);

@@ -378,7 +378,7 @@ void author_read(struct slice value, struct arena *arena, struct authors *author
 {
 	struct reader reader = {.rest = value, .arena = arena, .authors = authors_r};
 
-	*authors_r = (struct authors){.domains = arena_alloc(arena, AUTHORS_MAX * sizeof(struct slice))};
+	*authors_r = (struct authors){.domains = arena_raw(arena, AUTHORS_MAX * sizeof(struct slice))};
 	if (value.n > FROM_BYTES_MAX)
 		wrong(&reader, "it is too long");
 	else if (!is_clean(value))

@@ -9,6 +9,9 @@
  * printed as a quoted string, control bytes and bytes that are no UTF-8 as
  * question marks. Comments are only for people: what could end or open anything
  * there is replaced, so that not even a reader who knows no quoted pairs errs.
+ *
+ * Nearly every value is a domain or a word and is printed as it stands: one look
+ * at its bytes in a table says so, and only others are gone through in earnest.
  */
 #include "mail.h"
 
@@ -43,22 +46,62 @@ struct authres {
 	struct clause *first, *last;
 };
 
-/* RFC 2045 5.1 token */
-static bool is_token(struct slice text)
+/* What a byte may be part of. */
+enum {
+	SHOWN = 1,   /* printable ASCII and space */
+	TOKEN = 2,   /* RFC 2045 5.1 token */
+	ATOM = 4,    /* RFC 5322 3.2.3 dot-atom-text, without looking where the dots are */
+	KEYWORD = 8, /* names of methods, results and properties: RFC 5321 Keyword, with _ and / */
+};
+
+#define IN_ATOM  (SHOWN | ATOM)
+#define IN_TOKEN (IN_ATOM | TOKEN)
+#define IN_WORD  (IN_TOKEN | KEYWORD)
+
+static const unsigned char bytes[256] = {
+    [' '] = SHOWN,
+    ['!'] = IN_TOKEN,
+    ['"'] = SHOWN,
+    ['#' ... '\''] = IN_TOKEN,
+    ['(' ... ')'] = SHOWN,
+    ['*' ... '+'] = IN_TOKEN,
+    [','] = SHOWN,
+    ['-'] = IN_WORD,
+    ['.'] = IN_TOKEN,
+    ['/'] = IN_ATOM | KEYWORD,
+    ['0' ... '9'] = IN_WORD,
+    [':' ... '<'] = SHOWN,
+    ['='] = IN_ATOM,
+    ['>'] = SHOWN,
+    ['?'] = IN_ATOM,
+    ['@'] = SHOWN,
+    ['A' ... 'Z'] = IN_WORD,
+    ['[' ... ']'] = SHOWN,
+    ['^'] = IN_TOKEN,
+    ['_'] = IN_WORD,
+    ['`'] = IN_TOKEN,
+    ['a' ... 'z'] = IN_WORD,
+    ['{' ... '~'] = IN_TOKEN,
+};
+
+/* What all bytes of the text may be part of. */
+static unsigned all_bytes(struct slice text)
 {
+	unsigned all = IN_WORD;
+
 	for (size_t i = 0; i < text.n; i++)
-		if (text.p[i] <= ' ' || text.p[i] > '~' || strchr("()<>@,;:\\\"/[]?=", text.p[i]))
-			return false;
-	return text.n > 0;
+		all &= bytes[(unsigned char)text.p[i]];
+	return all;
 }
 
-/* RFC 5322 3.2.3 dot-atom-text, without looking where the dots are */
+static bool is_token(struct slice text)
+{
+	return text.n > 0 && (all_bytes(text) & TOKEN);
+}
+
 static bool is_dot_atom(struct slice text)
 {
-	for (size_t i = 0; i < text.n; i++)
-		if (text.p[i] <= ' ' || text.p[i] > '~' || strchr("()<>@,;:\\\"[]", text.p[i]))
-			return false;
-	return true;
+	return all_bytes(text) & ATOM;
 }
 
 /* RFC 8601 2.2 pvalue: [[local-part] "@"] domain-name */
@@ -93,13 +136,16 @@ static bool is_control(struct slice character)
 	return c < 0x20 || c == 0x7f || (character.n == 2 && c == 0xc2 && (unsigned char)character.p[1] < 0xa0);
 }
 
-/* Without control bytes, in UTF-8, at most `max` bytes; what was cut ends with dots. */
+/* Without control bytes, in UTF-8, at most `max` bytes; what was cut ends with dots. The text itself when it is so
+ * already. */
 static struct slice clean(struct arena *arena, struct slice text, size_t max)
 {
 	static const struct slice dots = SLICE("...");
 	struct text out;
 	size_t i = 0;
 
+	if (text.n <= max && (all_bytes(text) & SHOWN))
+		return text;
 	text_init(&out, arena, max + dots.n);
 	while (i < text.n) {
 		struct slice character = slice_head(slice_from(text, i), slice_utf8(slice_from(text, i)));
@@ -139,9 +185,9 @@ static struct slice value_print(struct arena *arena, struct slice value)
 	if (value.n > VALUE_MAX && at >= 0 && value.n - (size_t)at <= MAIL_DOMAIN_MAX + 1)
 		value = slice_from(value, (size_t)at);
 	value = clean(arena, value, VALUE_MAX);
-	if (has_encoded_word(value) || !(is_token(value) || is_plain_mailbox(value)))
-		return quoted(arena, value);
-	return value;
+	if (is_token(value) || (is_plain_mailbox(value) && !has_encoded_word(value)))
+		return value;
+	return quoted(arena, value);
 }
 
 /* RFC 8601 2.2 authserv-id: unlike the value of a property it is no mailbox. */
@@ -154,15 +200,13 @@ static struct slice id_print(struct arena *arena, struct slice id)
 /* Names of methods, results and properties are ours; this makes sure of it. */
 static struct slice keyword(struct arena *arena, struct slice word)
 {
-	char *p = arena_alloc(arena, word.n);
+	char *p;
 
-	for (size_t i = 0; i < word.n; i++) {
-		char c = word.p[i];
-		bool safe = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-			    c == '_' || c == '/';
-
-		p[i] = safe ? c : '-';
-	}
+	if (all_bytes(word) & KEYWORD)
+		return word;
+	p = arena_raw(arena, word.n);
+	for (size_t i = 0; i < word.n; i++)
+		p[i] = bytes[(unsigned char)word.p[i]] & KEYWORD ? word.p[i] : '-';
 	return (struct slice){p, word.n};
 }
 
@@ -180,7 +224,7 @@ struct authres *authres_new(struct arena *arena, struct slice id)
 	struct authres *authres = arena_alloc(arena, sizeof(*authres));
 
 	authres->arena = arena;
-	authres->id = id_print(arena, id);
+	authres->id = arena_copy(arena, id_print(arena, id));
 	return authres;
 }
 
@@ -194,7 +238,7 @@ void authres_method(struct authres *authres, struct slice method, struct slice r
 	struct clause *clause = arena_alloc(authres->arena, sizeof(*clause));
 	struct slice name = keyword(authres->arena, method), word = keyword(authres->arena, result);
 
-	clause->result = arena_printf(authres->arena, "%.*s=%.*s", SLICE_ARGS(name), SLICE_ARGS(word));
+	clause->result = arena_join(authres->arena, name, SLICE("="), word);
 	clause->comments.end = &clause->comments.first;
 	clause->reasons.end = &clause->reasons.first;
 	clause->properties.end = &clause->properties.first;
@@ -210,8 +254,7 @@ void authres_reason(struct authres *authres, struct slice reason)
 	struct slice text = quoted(authres->arena, clean(authres->arena, reason, NOTE_MAX));
 
 	if (authres->last && !authres->last->reasons.first) /* RFC 8601 2.2: one of a clause */
-		items_add(authres, &authres->last->reasons,
-			  arena_printf(authres->arena, "reason=%.*s", SLICE_ARGS(text)));
+		items_add(authres, &authres->last->reasons, arena_join(authres->arena, SLICE("reason="), text));
 }
 
 /* Each word is an item, so that a long comment can be folded. */
@@ -219,7 +262,7 @@ void authres_comment(struct authres *authres, struct slice comment)
 {
 	static const char dangerous[] = "()\\\";", harmless[] = "[]/',";
 	struct slice rest = clean(authres->arena, slice_trim(comment), NOTE_MAX), word;
-	char *p = arena_alloc(authres->arena, rest.n + 2);
+	char *p = arena_raw(authres->arena, rest.n + 2);
 	size_t n = 0;
 
 	if (!authres->last || rest.n == 0)
@@ -246,8 +289,7 @@ void authres_property(struct authres *authres, struct slice type, struct slice p
 
 	if (authres->last)
 		items_add(authres, &authres->last->properties,
-			  arena_printf(authres->arena, "%.*s.%.*s=%.*s", SLICE_ARGS(class), SLICE_ARGS(name),
-				       SLICE_ARGS(text)));
+			  arena_join(authres->arena, class, SLICE("."), name, SLICE("="), text));
 }
 
 /* Returns the column behind the last item. */

@@ -34,7 +34,7 @@ struct slice header_unfold(struct slice value, struct arena *arena)
 	size_t n = 0;
 
 	value = slice_trim(value);
-	line = arena_alloc(arena, value.n);
+	line = arena_raw(arena, value.n);
 	for (size_t i = 0; i < value.n; i++) {
 		char c = value.p[i];
 
@@ -56,7 +56,7 @@ struct slice header_unfold(struct slice value, struct arena *arena)
 /* Without blanks at the ends; control bytes become spaces, and what is no UTF-8 question marks. */
 static struct slice clean(struct slice value, struct arena *arena)
 {
-	char *text = arena_alloc(arena, value.n);
+	char *text = arena_raw(arena, value.n);
 	size_t n = 0, i = 0;
 
 	while (i < value.n) {

@@ -147,7 +147,7 @@ static bool contains(struct slice text, struct slice id, enum eight_bit eight_bi
  * `naive`: comments do not nest, and backslashes and quotes mean nothing. */
 static struct slice without_comments(struct slice text, bool naive, struct arena *arena)
 {
-	char *kept = arena_alloc(arena, text.n);
+	char *kept = arena_raw(arena, text.n);
 	size_t n = 0, depth = 0;
 	bool in_quotes = false;
 

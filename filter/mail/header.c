@@ -72,7 +72,7 @@ static void fields_grow(struct headers *headers)
 	struct header_field *old = headers->fields;
 
 	headers->room = headers->room > 0 ? headers->room * 2 : FIELDS_FIRST;
-	headers->fields = arena_alloc(headers->arena, headers->room * sizeof(*headers->fields));
+	headers->fields = arena_raw(headers->arena, headers->room * sizeof(*headers->fields));
 	if (headers->count > 0)
 		memcpy(headers->fields, old, headers->count * sizeof(*old));
 }

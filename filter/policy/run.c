@@ -89,10 +89,13 @@ void policy_run(const struct policy *policy, enum kind kind, enum stage stage, s
 		struct decision *decision, const struct tracer *tracer, struct outcome *outcome_r)
 {
 	const struct rules *rules = &policy->rules[kind][stage];
-	struct run run = {.policy = policy, .view = view, .decision = decision, .arena = arena_new()};
+	struct run run = {.policy = policy, .view = view, .decision = decision};
 	bool ended = false;
 
 	*outcome_r = (struct outcome){.verdict = VERDICT_NONE};
+	if (rules->count == 0)
+		return;
+	run.arena = arena_new();
 	for (size_t i = 0; i < rules->count && !ended; i++) {
 		const struct rule *rule = &rules->rules[i];
 
