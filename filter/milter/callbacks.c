@@ -290,13 +290,14 @@ static sfsistat on_eoh(SMFICTX *ctx)
 }
 
 /* The protocol lets an MTA send the last piece together with the end of the message. libmilter 8.17 then calls us for
- * the piece first, and takes "no reply" for the answer to the end: the MTA would wait for ever. At that stage, and at
- * no other, progress can be told, and that is how we know. */
-static sfsistat body_reply(struct conn *conn)
+ * the piece first, and takes "no reply" for the answer to the end: the MTA would wait for ever. It tells nobody at
+ * which step it is, but a change can be asked for at the end and nowhere else: so we delete a field that is not there.
+ */
+static bool is_end(struct conn *conn)
 {
-	if ((conn->terms.steps & SMFIP_NR_BODY) && smfi_progress(conn->ctx) == MI_SUCCESS)
-		return conn_leave(SMFIS_CONTINUE);
-	return conn_answer(conn, SMFIP_NR_BODY, GATE_CONTINUE);
+	static char name[] = "X-Sekisho-No-Field";
+
+	return smfi_chgheader(conn->ctx, name, 1, NULL) == MI_SUCCESS;
 }
 
 static sfsistat on_body(SMFICTX *ctx, unsigned char *chunk, size_t n)
@@ -307,7 +308,11 @@ static sfsistat on_body(SMFICTX *ctx, unsigned char *chunk, size_t n)
 		return SMFIS_TEMPFAIL;
 	if (conn_listens(conn))
 		gate_body(conn->gate, (struct slice){(const char *)chunk, n});
-	return conn->terms.skip_body ? conn_leave(SMFIS_SKIP) : body_reply(conn);
+	if (conn->terms.skip_body)
+		return conn_leave(SMFIS_SKIP);
+	if ((conn->terms.steps & SMFIP_NR_BODY) && is_end(conn))
+		return conn_leave(SMFIS_CONTINUE);
+	return conn_answer(conn, SMFIP_NR_BODY, GATE_CONTINUE);
 }
 
 /* ---- the end of the message --------------------------------------------------------------------- */

@@ -23,16 +23,18 @@
 #define STEPS_UNWANTED (SMFIP_NODATA | SMFIP_NOUNKNOWN)
 
 /* The body: not at all, or up to its first chunk, or whole. Whole, it has no reply: a reply for each 64 KB would make
- * the MTA wait for us, and us for the MTA. */
-static unsigned long steps_of_body(struct wishes wishes, unsigned long offered, bool *skip_r)
+ * the MTA wait for us, and us for the MTA. (callbacks.c needs the change of fields to do without.) */
+static unsigned long steps_of_body(struct wishes wishes, const struct terms *terms, unsigned long offered, bool *skip_r)
 {
+	const unsigned long mute = terms->actions & SMFIF_CHGHDRS ? SMFIP_NR_BODY : 0;
+
 	*skip_r = false;
 	if (wishes.body)
-		return SMFIP_NR_BODY;
+		return mute;
 	if (offered & SMFIP_NOBODY)
 		return SMFIP_NOBODY | SMFIP_NR_BODY;
 	*skip_r = (offered & SMFIP_SKIP) != 0;
-	return *skip_r ? SMFIP_SKIP : SMFIP_NR_BODY;
+	return *skip_r ? SMFIP_SKIP : mute;
 }
 
 struct terms negotiate_terms(struct wishes wishes, unsigned long offered_actions, unsigned long offered_steps)
@@ -40,7 +42,7 @@ struct terms negotiate_terms(struct wishes wishes, unsigned long offered_actions
 	struct terms terms = {.actions = ACTIONS_WANTED & offered_actions};
 
 	terms.steps = STEPS_MUTE | STEPS_UNWANTED | SMFIP_HDR_LEADSPC;
-	terms.steps |= steps_of_body(wishes, offered_steps, &terms.skip_body);
+	terms.steps |= steps_of_body(wishes, &terms, offered_steps, &terms.skip_body);
 	if (!wishes.reply_mail)
 		terms.steps |= SMFIP_NR_MAIL;
 	if (!wishes.reply_rcpt)

@@ -81,14 +81,15 @@ class Milter:
             raise Closed
         return body[:1], body[1:]
 
-    def answer(self):
-        """The next final answer; edits before it go to self.changes, progress is passed over."""
+    def answer(self, command="end"):
+        """The next final answer; edits before it, which only the end of a message may have, go to self.changes."""
         while True:
             code, data = self.read()
-            if code == b"p":
-                continue
             if code in CODES:
                 return Answer(CODES[code], data.rstrip(b"\0").decode("utf-8", "replace"))
+            assert command == "end", f"{code} in answer to {command}"
+            if code == b"p":
+                continue
             self.changes.append((code.decode("latin-1"), data))
 
     def say(self, command, data=b""):
@@ -97,7 +98,7 @@ class Milter:
         self.packet(COMMANDS[command], data)
         if self.protocol & NO_REPLY.get(command, 0):
             return None
-        return self.answer()
+        return self.answer(command)
 
     # ---- the conversation
 

@@ -50,6 +50,8 @@ static void a_body_that_nobody_reads_is_not_sent(void **state)
 	assert_false(terms.steps & (SMFIP_NOBODY | SMFIP_SKIP));
 	assert_true(terms.steps & SMFIP_NR_BODY);
 	assert_false(terms.skip_body);
+	terms = negotiate_terms((struct wishes){.body = true}, EVERYTHING & ~SMFIF_CHGHDRS, EVERY_STEP);
+	assert_false(terms.steps & SMFIP_NR_BODY); /* see negotiate.c */
 }
 
 static void an_mta_that_must_send_the_body_is_told_to_stop(void **state)
