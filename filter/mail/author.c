@@ -48,6 +48,8 @@ static bool is_blank(char c)
  * shown, and address_parse_path wants UTF-8 where it matters. */
 static bool is_atom(char c)
 {
+	if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))
+		return true;
 	return (unsigned char)c > ' ' && c != 0x7f && !strchr("()<>[]:;@\\,.\"", c);
 }
 

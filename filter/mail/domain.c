@@ -18,34 +18,45 @@
  * each letter takes at least one byte there and at most four here. */
 #define DOMAIN_UTF8_MAX (4 * MAIL_DOMAIN_MAX)
 
-static bool is_letter_or_digit(char c)
+static bool is_digit(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z');
+	return c >= '0' && c <= '9';
+}
+
+static bool is_letter(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
 /* RFC 5321 4.1.2 sub-domain; the underscore is no letter there, but names with it are in use. */
-static bool label_is_valid(struct slice label)
+static bool is_of_label(char c, bool at_an_end)
 {
-	if (label.n == 0 || label.n > LABEL_MAX || label.p[0] == '-' || label.p[label.n - 1] == '-')
-		return false;
-	for (size_t i = 0; i < label.n; i++)
-		if (!is_letter_or_digit(label.p[i]) && label.p[i] != '-' && label.p[i] != '_')
-			return false;
-	return true;
+	return is_letter(c) || is_digit(c) || c == '_' || (c == '-' && !at_an_end);
 }
 
-/* RFC 1123 2.1: an IPv4 address looks like a host name and is none. */
+static bool has_labels(struct slice domain)
+{
+	size_t length = 0; /* of the label so far */
+
+	for (size_t i = 0; i < domain.n; i++) {
+		bool last = i + 1 == domain.n || domain.p[i + 1] == '.';
+
+		if (domain.p[i] == '.' && length > 0)
+			length = 0;
+		else if (!is_of_label(domain.p[i], length == 0 || last) || ++length > LABEL_MAX)
+			return false;
+	}
+	return length > 0;
+}
+
+/* RFC 1123 2.1: an IPv4 address looks like a host name and is none. It ends with a digit, as few names do. */
 static bool is_host_name(struct slice domain)
 {
-	struct slice rest = domain, label;
 	struct ip ip;
 
-	if (domain.n == 0 || domain.n > MAIL_DOMAIN_MAX || ip_parse(domain, &ip) == 0)
+	if (domain.n > MAIL_DOMAIN_MAX || !has_labels(domain))
 		return false;
-	while (slice_cut(&rest, '.', &label))
-		if (!label_is_valid(label))
-			return false;
-	return true;
+	return !is_digit(domain.p[domain.n - 1]) || ip_parse(domain, &ip) < 0;
 }
 
 static struct slice without_last_dot(struct slice domain)
@@ -78,10 +89,12 @@ static struct slice to_a_labels(struct slice domain, struct arena *arena)
 
 struct slice domain_normalise(struct slice domain, struct arena *arena, bool *valid_r)
 {
-	struct slice lower = without_last_dot(arena_lower(arena, domain)), labels = lower;
+	struct slice lower = without_last_dot(arena_lower(arena, domain)), labels;
 
-	if (!is_ascii(lower))
-		labels = to_a_labels(lower, arena);
+	*valid_r = is_host_name(lower);
+	if (*valid_r || is_ascii(lower))
+		return lower;
+	labels = to_a_labels(lower, arena);
 	*valid_r = is_host_name(labels);
 	return *valid_r ? labels : lower;
 }

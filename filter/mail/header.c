@@ -77,6 +77,19 @@ static void fields_grow(struct headers *headers)
 		memcpy(headers->fields, old, headers->count * sizeof(*old));
 }
 
+/* One piece of memory for both. */
+static void field_copy(struct headers *headers, struct header_field *field, struct slice name, struct slice value)
+{
+	char *copy = arena_raw(headers->arena, name.n + value.n);
+
+	if (name.n > 0)
+		memcpy(copy, name.p, name.n);
+	if (value.n > 0)
+		memcpy(copy + name.n, value.p, value.n);
+	field->name = (struct slice){copy, name.n};
+	field->value = (struct slice){copy + name.n, value.n};
+}
+
 void headers_init(struct headers *headers, struct arena *arena)
 {
 	*headers = (struct headers){.arena = arena};
@@ -98,8 +111,7 @@ void headers_add(struct headers *headers, struct slice name, struct slice value)
 	if (2 * (headers->name_count + 1) > headers->name_room)
 		names_grow(headers);
 	field = &headers->fields[headers->count++];
-	field->name = arena_copy(headers->arena, name);
-	field->value = arena_copy(headers->arena, value);
+	field_copy(headers, field, name, value);
 	headers->bytes += name.n + value.n;
 
 	hash = name_hash(name, seed_of(headers));

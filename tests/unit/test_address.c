@@ -68,6 +68,8 @@ static void a_path_is_read_as_mtas_mean_it(void **state)
 	    {"alice", "alice", "alice", ""},
 	    {"<alice@localhost>", "alice@localhost", "alice", "localhost"},
 	    {"<alice@host_1.example>", "alice@host_1.example", "alice", "host_1.example"},
+	    {"<alice@A--b.192.0.2.1.x1>", "alice@A--b.192.0.2.1.x1", "alice", "a--b.192.0.2.1.x1"},
+	    {"<alice@192.0.2.256>", "alice@192.0.2.256", "alice", "192.0.2.256"},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -109,6 +111,9 @@ static void what_is_no_address_is_kept_and_not_valid(void **state)
 	    {"<alice@example..org>", "alice@example..org", "example..org"},
 	    {"<alice@-example.org>", "alice@-example.org", "-example.org"},
 	    {"<alice@example.org->", "alice@example.org-", "example.org-"},
+	    {"<alice@host-.example.org>", "alice@host-.example.org", "host-.example.org"},
+	    {"<alice@host.-example.org>", "alice@host.-example.org", "host.-example.org"},
+	    {"<alice@example.org..>", "alice@example.org..", "example.org."},
 	    {"<alice@192.0.2.1>", "alice@192.0.2.1", "192.0.2.1"},
 	    {"<alice@[192.0.2]>", "alice@[192.0.2]", "[192.0.2]"},
 	    {"<alice@[192.0.2.1>", "alice@[192.0.2.1", "[192.0.2.1"},
