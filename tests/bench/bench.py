@@ -14,8 +14,9 @@ import statistics
 import subprocess
 import sys
 
-import picture
 import parts
+import picture
+from figures import spread
 from subjects import House, Missing, Subject
 from world import SIZES, Dns, World, space
 
@@ -78,25 +79,50 @@ class Bench:
         if "spf=pass" not in self.words:
             raise RuntimeError("Sekisho does not say spf=pass: " + sample)
 
-    def start_all(self):
-        house = self.house
-        makers = [("empty, limit", lambda: house.empty("limit")), ("empty, replies", lambda: house.empty("replies")),
-                  ("sekisho", self.start_sekisho), ("opendkim", lambda: house.alone("opendkim")),
-                  ("pyspf-milter", lambda: house.alone("pyspf-milter")), ("opendmarc", lambda: house.alone("opendmarc")),
-                  ("chain of three", house.chain), ("rspamd, authentication", house.rspamd_auth),
-                  ("rspamd as installed", house.rspamd_full)]
-        started = {}
-        for name, make in makers:  # some take long: they start together
+    def start(self, makers):
+        """Of (name, make) those that come up: {name: subject}. They start together, since some take long."""
+        started, ready = {}, {}
+        for name, make in makers:
             try:
-                started[name] = self.chain(started) if name == "chain of three" else make()
+                started[name] = make()
             except (Missing, RuntimeError, OSError) as error:
                 self.skip(name, error)
+        for name, subject in started.items():
+            try:
+                ready[name] = subject.ready()
+            except (RuntimeError, OSError) as error:
+                self.skip(name, error)
+        return ready
+
+    def three(self):
+        """Makers of the three programs that most people run, and of the chain of the same processes."""
+        alone = {}
+
+        def one(name):
+            alone[name] = self.house.alone(name)
+            return alone[name]
+
+        def chain():
+            lacking = [name for name in ("pyspf-milter", "opendkim") if name not in alone]
+            if lacking:
+                raise Missing(f"without {' and '.join(lacking)}")
+            processes = [*alone["pyspf-milter"].processes, *alone["opendkim"].processes, self.house.opendmarc("opendmarc-chain")]
+            return Subject("chain of three", ["spf=pass", "dkim=pass", "dmarc=pass"], processes)
+
+        names = ("opendkim", "pyspf-milter", "opendmarc")
+        return [*((name, lambda name=name: one(name)) for name in names), ("chain of three", chain)]
+
+    def start_all(self):
+        house = self.house
+        started = self.start([("empty, limit", lambda: house.empty("limit")), ("empty, replies", lambda: house.empty("replies")),
+                              ("sekisho", self.start_sekisho), *self.three(), ("rspamd, authentication", house.rspamd_auth),
+                              ("rspamd as installed", house.rspamd_full)])
         return [subject for subject in started.values() if self.works(subject)]
 
     def works(self, subject):
         """Each of our messages comes back with what the subject is there for. (It also warms up.)"""
         try:
-            found = self.load(subject.ready(), messages=400, connections=4)
+            found = self.load(subject, messages=400, connections=4)
         except (RuntimeError, OSError) as error:
             self.skip(subject.name, error)
             return False
@@ -105,13 +131,6 @@ class Bench:
             return False
         self.say(f"{subject.name:24} {found['messages']} messages, each with {' '.join(subject.words)}")
         return True
-
-    def chain(self, alone):
-        for name in ("pyspf-milter", "opendkim"):
-            if name not in alone:
-                raise Missing(f"{name} is missing")
-        processes = [*alone["pyspf-milter"].processes, *alone["opendkim"].processes, self.house.opendmarc("opendmarc-chain")]
-        return Subject("chain of three", ["spf=pass", "dkim=pass", "dmarc=pass"], processes)
 
     def rounds_of(self, subjects, mails, **options):
         """Interleaved runs: {name: [found, ...]}."""
@@ -183,14 +202,6 @@ class Bench:
         if "main" in only:
             picture.draw(os.path.join(self.out, "result.svg"), self.numbers)
         self.say(f"\nresult.txt, result.json and result.svg lie in {self.out}")
-
-
-def spread(values):
-    """Half of the distance of the quartiles."""
-    if len(values) < 2:
-        return 0
-    quarters = statistics.quantiles(values, n=4, method="inclusive")
-    return (quarters[2] - quarters[0]) / 2
 
 
 QUICK = ["main", "memory", "cold", "refusal", "logging", "callgrind"]

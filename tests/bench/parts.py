@@ -7,17 +7,15 @@ import subprocess
 import threading
 import time
 
+from behind import through_postfix
+from figures import median
 from signing import signing
 from subjects import Missing
-from world import Dns
+from world import SIZES, Dns
 
 DELAY_MS = 20
 RELOADS = 100
 IDLE = (0, 500, 2000)
-
-
-def median(runs, key):
-    return statistics.median(run[key] for run in runs)
 
 
 def started(make):
@@ -112,14 +110,10 @@ def hints_can_be_off(bench):
 
 def variants(bench, title, makers, mails="2k", **options):
     """makers: (name, make, options of load). Started together, measured in turns, ratios to the first."""
-    subjects, own = [], {}
-    for name, make, more in makers:
-        try:
-            subject = started(make)
-        except (Missing, RuntimeError) as error:
-            bench.skip(name, error)
-            continue
-        subject.name, own[name] = name, {**options, **more}
+    own = {name: {**options, **more} for name, _, more in makers}
+    subjects = []
+    for name, subject in bench.start([(name, make) for name, make, _ in makers]).items():
+        subject.name = name
         subjects.append(subject)
     found = {subject.name: [] for subject in subjects}
     try:
@@ -162,8 +156,31 @@ def with_list(bench, count):
     return {"settings": f"list many file:{path}", "edit": policy}
 
 
+def sizes(bench):
+    """What a KB more costs: one message after the other, so that the time is that of one message."""
+    subjects = list(bench.start([("empty, limit", lambda: bench.house.empty("limit")), ("sekisho", bench.start_sekisho)]).values())
+    try:
+        found = {mails: bench.rounds_of(subjects, mails, connections=1) for mails in SIZES}
+    finally:
+        for subject in subjects:
+            subject.stop()
+    bench.numbers["message size"] = found
+    bench.say(f"\n{'message size':40}| p50 us of a message alone, CPU us | each KB more since the size above: us, CPU us")
+    for subject in subjects:
+        before = None
+        for mails, size in SIZES.items():
+            runs = found[mails][subject.name]
+            here = (size / 1024, median(runs, "p50"), 1000 * median(runs, "cpu"))
+            line = f"{subject.name + ', ' + mails:40}|{here[1]:9.0f} {here[2]:9.0f}               |"
+            if before:
+                line += "".join(f"{(here[n] - before[n]) / (here[0] - before[0]):8.3f}" for n in (1, 2))
+            bench.say(line)
+            before = here
+
+
 def growth(bench):
     """How the cost grows with what a message or a policy has more of."""
+    sizes(bench)
     if "dkim=pass" in bench.words:
         variants(bench, "signatures", [(f"{n} signature(s)", sekisho(bench, f"s{n}", ""),
                                         {"mails": "2k" if n == 1 else f"2k-{n}sig"}) for n in (1, 2, 4, 8)])
@@ -217,60 +234,6 @@ def reloads(bench):
     bench.numbers["reloads"] = {"calm": calm, "busy": busy}
 
 
-# ---- a real mail server ----------------------------------------------------------------------------------------
-
-def postfix(bench):
-    """What a user feels: smtp-source through a real Postfix, with and without each milter."""
-    import postfix as mail_server
-    why = mail_server.Postfix.why_not()
-    if why or not shutil.which("smtp-source"):
-        raise Missing(why or "smtp-source is not installed (package postfix)")
-    house = bench.house
-    makers = [("no milter", lambda: None), ("empty, limit", lambda: house.empty("limit")), ("sekisho", bench.start_sekisho),
-              ("opendkim", lambda: house.alone("opendkim")), ("chain of three", house.chain),
-              ("rspamd, authentication", house.rspamd_auth)]
-    # One after the other, as each is a mail server of its own: on a busy machine only great differences count.
-    bench.say("\nthrough a real Postfix                  |  msg/s, median of runs | ms more per message than without")
-    times = {}
-    for number, (name, make) in enumerate(makers):
-        try:
-            subject = started(make)
-        except (Missing, RuntimeError) as error:
-            bench.skip(name, error)
-            continue
-        try:
-            times[name] = through_postfix(bench, mail_server, subject, number)
-        except subprocess.SubprocessError as error:
-            bench.skip(name, f"behind Postfix messages fail: {error}")
-            continue
-        finally:
-            if subject:
-                subject.stop()
-        bench.say(f"{name:40}|{1 / times[name]:8.0f}                 |{1000 * (times[name] - times['no milter']):8.2f}")
-    bench.numbers["postfix"] = times
-
-
-def through_postfix(bench, mail_server, subject, number):
-    for socket in subject.sockets if subject else ():
-        os.chmod(socket, 0o666)  # smtpd is another user
-    milters = ", ".join("unix:" + socket for socket in subject.sockets) if subject else ""
-    server = mail_server.Postfix(os.path.join(bench.space.root, f"postfix{number}"), milters)
-    command = ["smtp-source", "-c", "-d", "-s", "4", "-F", bench.world.path("2k-1") + ".lf", "-M", "mail.d001.example",
-               "-f", "somebody@d001.example", "-t", "user0@example.org"]
-    with open(bench.world.path("2k-1"), "rb") as f:
-        bench.world.write("2k-1.lf", f.read().replace(b"\r\n", b"\n"))
-    messages, runs = 300, []
-    try:
-        for _ in range(1 + (3 if bench.quick else 5)):
-            start = time.monotonic()
-            subprocess.run(command + ["-m", str(messages), mail_server.Postfix.address + ":25"], check=True,
-                           stdout=subprocess.DEVNULL, timeout=120)
-            runs.append((time.monotonic() - start) / messages)
-    finally:
-        server.stop()
-    return statistics.median(runs[1:])
-
-
 # ---- instructions ------------------------------------------------------------------------------------------------
 
 def callgrind(bench):
@@ -295,5 +258,5 @@ def callgrind(bench):
               f"{bench.out}/callgrind.out.140)")
 
 
-PARTS = {"sign": signing, "cold": cold, "refusal": refusal, "logging": logging, "growth": growth, "reloads": reloads, "postfix": postfix,
+PARTS = {"sign": signing, "cold": cold, "refusal": refusal, "logging": logging, "growth": growth, "reloads": reloads, "postfix": through_postfix,
          "callgrind": callgrind}

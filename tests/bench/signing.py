@@ -56,17 +56,11 @@ def signs(bench, subject, kind):
 
 def start(bench):
     """(subject, kinds of keys that it is to sign with), of those that can be started."""
-    house = bench.house
     makers = [("sekisho", OWN_KEYS, lambda: sekisho(bench)),
-              *((f"opendkim, {kind}", (kind,), lambda kind=kind: opendkim(bench, kind)) for kind in OWN_KEYS),
-              ("rspamd, signing", OWN_KEYS, lambda: house.rspamd_signing(bench.world.d))]
-    started = []
-    for name, kinds, make in makers:
-        try:
-            started.append((make().ready(), kinds))
-        except (Missing, RuntimeError) as error:
-            bench.skip(name, error)
-    return started
+              *((f"opendkim, {NAMES[kind]}", (kind,), lambda kind=kind: opendkim(bench, kind)) for kind in OWN_KEYS),
+              ("rspamd, signing", OWN_KEYS, lambda: bench.house.rspamd_signing(bench.world.d))]
+    started = bench.start([(name, make) for name, _, make in makers])
+    return [(started[name], kinds) for name, kinds, _ in makers if name in started]
 
 
 def signing(bench):

@@ -1,0 +1,14 @@
+"""What is made of the runs of one program."""
+import statistics
+
+
+def median(runs, key):
+    return statistics.median(run[key] for run in runs)
+
+
+def spread(values):
+    """Half of the distance of the quartiles."""
+    if len(values) < 2:
+        return 0
+    quarters = statistics.quantiles(values, n=4, method="inclusive")
+    return (quarters[2] - quarters[0]) / 2
