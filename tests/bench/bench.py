@@ -16,7 +16,7 @@ import sys
 
 import parts
 import picture
-from figures import spread
+from figures import ratio, spread
 from subjects import House, Missing, Subject
 from world import SIZES, Dns, World, space
 
@@ -120,9 +120,10 @@ class Bench:
         return [subject for subject in started.values() if self.works(subject)]
 
     def works(self, subject):
-        """Each of our messages comes back with what the subject is there for. (It also warms up.)"""
+        """Each of our messages comes back with what the subject is there for, once it is warm."""
         try:
-            found = self.load(subject, messages=400, connections=4)
+            self.load(subject, messages=200, connections=4)
+            found = self.load(subject, messages=200, connections=4)
         except (RuntimeError, OSError) as error:
             self.skip(subject.name, error)
             return False
@@ -147,27 +148,22 @@ class Bench:
                 self.say(f"NOTE {name}: not every message came back as it should")
         return found
 
-    def ratio(self, found, first, second, key="rate"):
-        """Of the runs of each round: median and spread."""
-        ratios = [a[key] / b[key] for a, b in zip(found[first], found[second]) if b[key]]
-        return (statistics.median(ratios), spread(ratios)) if ratios else (0, 0)
-
     def table(self, mails, found):
         self.say(f"\n{mails}: sekisho, as often as fast as       |  msg/s  (spread)  CPU ms/msg  p50 us   p90 us   p99 us")
         for name, runs in found.items():
-            ratio = ""
+            shown = ""
             if "sekisho" in found:
-                value, wide = self.ratio(found, "sekisho", name)
+                value, wide = ratio(found["sekisho"], runs)
                 target = TARGETS.get((mails, name))
-                ratio = f"{value:7.2f} ±{wide:5.2f}"
+                shown = f"{value:7.2f} ±{wide:5.2f}"
                 if target:
-                    ratio += f"  ({target}: {'reached' if value >= target else 'NOT reached'})"
+                    shown += f"  ({target}: {'reached' if value >= target else 'NOT reached'})"
             rates = [run["rate"] for run in runs]
             rest = "".join(f"{statistics.median(run[key] for run in runs):9.0f}" for key in ("p50", "p90", "p99"))
             cpu = statistics.median(run["cpu"] for run in runs)
-            self.say(f"{name:24}{ratio:36}|{statistics.median(rates):8.0f} ±{spread(rates):6.0f} {cpu:10.3f}{rest}")
+            self.say(f"{name:24}{shown:36}|{statistics.median(rates):8.0f} ±{spread(rates):6.0f} {cpu:10.3f}{rest}")
         if "sekisho" in found and "empty, replies" in found:
-            value, _ = self.ratio(found, "sekisho", "empty, replies", "cpu")
+            value, _ = ratio(found["sekisho"], found["empty, replies"], "cpu")
             self.say(f"processor time of sekisho: {value:.2f} times that of the empty program that replies")
 
     def side_by_side(self, subjects):
@@ -200,11 +196,11 @@ class Bench:
         with open(os.path.join(self.out, "result.json"), "w") as f:
             json.dump(self.numbers, f, indent=1)
         if "main" in only:
-            picture.draw(os.path.join(self.out, "result.svg"), self.numbers)
+            picture.draw(os.path.join(self.out, "result.svg"), self.numbers, TARGETS)
         self.say(f"\nresult.txt, result.json and result.svg lie in {self.out}")
 
 
-QUICK = ["main", "memory", "cold", "refusal", "logging", "callgrind"]
+QUICK = ["main", "memory", "sign", "cold", "refusal", "logging", "callgrind"]
 
 
 def main():

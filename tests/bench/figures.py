@@ -12,3 +12,9 @@ def spread(values):
         return 0
     quarters = statistics.quantiles(values, n=4, method="inclusive")
     return (quarters[2] - quarters[0]) / 2
+
+
+def ratio(first, second, key="rate"):
+    """Of the runs of each round: median and spread."""
+    ratios = [a[key] / b[key] for a, b in zip(first, second) if b[key]]
+    return (statistics.median(ratios), spread(ratios)) if ratios else (0, 0)

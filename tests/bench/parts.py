@@ -1,7 +1,6 @@
 """What is measured beside the great comparison: each part is a function that takes the Bench."""
 import os
 import re
-import shutil
 import statistics
 import subprocess
 import threading
@@ -9,6 +8,7 @@ import time
 
 from behind import through_postfix
 from figures import median
+from instructions import callgrind
 from signing import signing
 from subjects import Missing
 from world import SIZES, Dns
@@ -87,7 +87,7 @@ def cold(bench):
         makers = [("sekisho", bench.start_sekisho)]
         if hints_can_be_off(bench):
             makers.append(("sekisho, hints no",
-                           lambda: bench.start_sekisho(settings=f"resolver {{ hints no }}")))
+                           lambda: bench.start_sekisho(settings="resolver { hints no }")))
         makers += [("chain of three", bench.house.chain), ("rspamd, authentication", bench.house.rspamd_auth)]
         found = cold_runs(bench, makers, 40 if bench.quick else 150)
     finally:
@@ -232,30 +232,6 @@ def reloads(bench):
               f"p99 {calm['p99'] / 1000:.1f} ms, with reloads {busy['p99'] / 1000:.1f} ms; "
               f"resident {before:.1f} MB, afterwards {after:.1f} MB")
     bench.numbers["reloads"] = {"calm": calm, "busy": busy}
-
-
-# ---- instructions ------------------------------------------------------------------------------------------------
-
-def callgrind(bench):
-    """Instructions of one 2 KB message: a number that does not depend on what else the machine does."""
-    if not shutil.which("valgrind"):
-        raise Missing("valgrind is not installed")
-    counts = {}
-    for messages in (40, 140):
-        out = os.path.join(bench.out, f"callgrind.out.{messages}")
-        command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}"]
-        subject = bench.start_sekisho(prefix=command).ready()
-        try:
-            bench.load(subject, messages=messages, connections=2, mails="2k-one")
-        finally:
-            subject.processes[0].process.terminate()
-            subject.processes[0].process.wait(timeout=60)
-        with open(out) as f:
-            counts[messages] = int(re.search(r"^(?:totals|summary):\s*(\d+)", f.read(), re.M).group(1))
-    each = (counts[140] - counts[40]) / 100
-    bench.numbers["callgrind"] = each
-    bench.say(f"\none 2 KB message, everything known to the resolver: {each:.0f} instructions (callgrind_annotate "
-              f"{bench.out}/callgrind.out.140)")
 
 
 PARTS = {"sign": signing, "cold": cold, "refusal": refusal, "logging": logging, "growth": growth, "reloads": reloads, "postfix": through_postfix,

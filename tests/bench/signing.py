@@ -3,6 +3,8 @@ RSA-2048 and with Ed25519; all sign relaxed/relaxed, for a client on this host.
 
 Debian's opendkim names Ed25519 among what it can sign with; whether it does is asked of dkimpy, which verifies a message of each.
 """
+import importlib.util
+
 from subjects import Missing, Subject
 from world import OWN_KEYS, SIZES
 
@@ -25,11 +27,10 @@ def words(kind):
 
 def verifies(found):
     """True when the message that came back as a sample is what its signature says; asks the zone for the key."""
-    try:
-        import dkim
-        import nacl  # noqa: F401 (dkimpy would say that Ed25519 is wrong)
-    except ImportError as error:
-        raise Missing(f"nobody verifies: {error} (packages python3-dkim, python3-nacl)") from error
+    for module in ("dkim", "nacl"):  # without the latter dkimpy believes that Ed25519 is wrong
+        if not importlib.util.find_spec(module):
+            raise Missing(f"nobody verifies: {module} is missing (packages python3-dkim, python3-nacl)")
+    import dkim
     with open(found["file"], "rb") as f:
         text = found["sample"].replace("\n", "\r\n").encode() + b"\r\n" + f.read()
     try:
