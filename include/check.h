@@ -106,8 +106,10 @@ struct check_settings {
 };
 
 struct check {
+	unsigned number; /* its place in checks[] */
 	const char *name;
-	const struct fact *facts;                                  /* ends with a fact without a name */
+	const struct fact *facts;
+	unsigned fact_count;
 	void (*hint)(struct view *, enum stage);                   /* start DNS early; never blocks; may be NULL */
 	void (*authres)(struct view *, struct authres *);          /* its clauses, or none; may be NULL */
 	void (*field)(struct view *, const struct header_field *); /* one has arrived: start DNS early; may be NULL */
@@ -163,7 +165,12 @@ const struct fact *fact_find(struct slice name);
 unsigned fact_number(const struct fact *);           /* 0..FACT_MAX-1, stable in one run */
 const struct fact *fact_at(unsigned number);         /* NULL behind the last */
 const struct check *fact_check(const struct fact *); /* whose it is */
-unsigned check_number(const struct check *);         /* its place in checks[] */
+
+/* Inline: slots are found by it, many times for one message. */
+static inline unsigned check_number(const struct check *check)
+{
+	return check->number;
+}
 
 /* The value, computed at most once per scope. Before its stage it is absent. */
 struct value fact_get(struct view *, const struct fact *, struct slice argument);

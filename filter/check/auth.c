@@ -40,7 +40,6 @@ static const struct fact facts[] = {
     {"auth", TYPE_BOOL, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_auth, "the client has authenticated"},
     {"auth.user", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_user, "its login name"},
     {"auth.method", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_method, "the SASL mechanism"},
-    {NULL},
 };
 
-const struct check check_auth = {"auth", facts, NULL, authres};
+const struct check check_auth = {.number = CHECK_AUTH, .name = "auth", FACTS(facts), .authres = authres};

@@ -8,6 +8,23 @@
 #include "check.h"
 #include "spf.h"
 
+/* Their places in checks[]. One reads only what stands before it. */
+enum {
+	CHECK_CLIENT,
+	CHECK_PTR,
+	CHECK_ENVELOPE,
+	CHECK_MX,
+	CHECK_AUTH,
+	CHECK_TLS,
+	CHECK_HEADER,
+	CHECK_FROM,
+	CHECK_SPF,
+	CHECK_DKIM,
+	CHECK_DMARC
+};
+
+#define FACTS(table) .facts = (table), .fact_count = sizeof(table) / sizeof((table)[0])
+
 extern const struct check check_client, check_ptr, check_envelope, check_mx, check_auth, check_tls, check_header,
     check_spf, check_from, check_dkim, check_dmarc;
 

@@ -123,16 +123,14 @@ static const struct fact facts[] = {
      "the message is submitted by a user"},
     {"local", TYPE_BOOL, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_local,
      "the message comes from this host or a trusted network"},
-    {NULL},
 };
 
-const struct check check_client = {"client", facts, NULL, NULL};
+const struct check check_client = {.number = CHECK_CLIENT, .name = "client", FACTS(facts)};
 
 /* A check of its own, so that only policies that read it ask the DNS. */
 static const struct fact ptr_facts[] = {
     {"client.ptr", TYPE_DOMAIN, false, SCOPE_CONNECTION, STAGE_CONNECT, 0, NULL, get_ptr,
      "its forward-confirmed name in the DNS"},
-    {NULL},
 };
 
-const struct check check_ptr = {"ptr", ptr_facts, hint, NULL};
+const struct check check_ptr = {.number = CHECK_PTR, .name = "ptr", FACTS(ptr_facts), .hint = hint};

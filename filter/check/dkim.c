@@ -261,7 +261,7 @@ static const struct fact facts[] = {
      "a signature of the author domain passes"},
     {"dkim.testing", TYPE_BOOL, false, SCOPE_MESSAGE, STAGE_MESSAGE, NEEDS, NULL, get_testing,
      "the key of the best signature is being tested (t=y)"},
-    {NULL},
 };
 
-const struct check check_dkim = {.name = "dkim", .facts = facts, .authres = authres, .field = field, .header = header};
+const struct check check_dkim = {
+    .number = CHECK_DKIM, .name = "dkim", FACTS(facts), .authres = authres, .field = field, .header = header};

@@ -153,9 +153,9 @@ static const struct fact facts[] = {
     {"dmarc.aligned", TYPE_RESULT, false, SCOPE_MESSAGE, STAGE_MESSAGE, NEEDS, dmarc_aligned_names, get_aligned,
      "what passed for a domain that aligns"},
     {"dmarc.record", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_MESSAGE, NEEDS, NULL, get_record, "the record"},
-    {NULL},
 };
 
 static const struct check *const reads[] = {&check_from, &check_spf, &check_dkim, NULL};
 
-const struct check check_dmarc = {.name = "dmarc", .facts = facts, .authres = authres, .field = field, .reads = reads};
+const struct check check_dmarc = {
+    .number = CHECK_DMARC, .name = "dmarc", FACTS(facts), .authres = authres, .field = field, .reads = reads};

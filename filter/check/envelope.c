@@ -72,16 +72,14 @@ static const struct fact facts[] = {
      "the MTA's name of the message"},
     {"size", TYPE_NUMBER, false, SCOPE_MESSAGE, STAGE_MESSAGE, NEED_HEADERS | NEED_BODY, NULL, get_size,
      "bytes of header and body"},
-    {NULL},
 };
 
-const struct check check_envelope = {"envelope", facts, NULL, NULL};
+const struct check check_envelope = {.number = CHECK_ENVELOPE, .name = "envelope", FACTS(facts)};
 
 /* A check of its own, so that only policies that read it make the question. */
 static const struct fact mx_facts[] = {
     {"sender.domain.mx", TYPE_RESULT, false, SCOPE_MESSAGE, STAGE_MAIL, 0, dns_mx_names, get_mx,
      "whether mail can be sent back to the sender's domain"},
-    {NULL},
 };
 
-const struct check check_mx = {"mx", mx_facts, hint, NULL};
+const struct check check_mx = {.number = CHECK_MX, .name = "mx", FACTS(mx_facts), .hint = hint};

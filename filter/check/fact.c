@@ -87,7 +87,7 @@ struct value fact_get(struct view *view, const struct fact *fact, struct slice a
 
 struct slice value_print(const struct value *value, struct arena *arena)
 {
-	char buffer[IP_TEXT];
+	char ip[IP_TEXT], number[NUMBER_TEXT];
 
 	if (value->state != VALUE_SET)
 		return SLICE("");
@@ -95,11 +95,11 @@ struct slice value_print(const struct value *value, struct arena *arena)
 	case TYPE_BOOL:
 		return value->boolean ? SLICE("yes") : SLICE("no");
 	case TYPE_NUMBER:
-		return arena_printf(arena, "%lld", (long long)value->number);
+		return arena_copy(arena, number_print(value->number, number));
 	case TYPE_ADDRESS:
 		return value->address.text;
 	case TYPE_IP:
-		return arena_copy(arena, ip_print(value->ip, buffer));
+		return arena_copy(arena, ip_print(value->ip, ip));
 	case TYPE_STRING:
 	case TYPE_DOMAIN:
 	case TYPE_RESULT:

@@ -118,7 +118,6 @@ static const struct fact facts[] = {
      "how many author domains there are; 0 when From is not valid"},
     {"from.valid", TYPE_BOOL, false, SCOPE_MESSAGE, STAGE_MESSAGE, NEED_HEADERS, NULL, get_valid,
      "there is one From field, and all of it could be read"},
-    {NULL},
 };
 
-const struct check check_from = {.name = "from", .facts = facts, .field = field};
+const struct check check_from = {.number = CHECK_FROM, .name = "from", FACTS(facts), .field = field};

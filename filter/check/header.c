@@ -24,7 +24,6 @@ static const struct fact facts[] = {
      "the first header field of that name"},
     {"header.count", TYPE_NUMBER, true, SCOPE_MESSAGE, STAGE_MESSAGE, NEED_HEADERS, NULL, get_count,
      "how many header fields of that name there are"},
-    {NULL},
 };
 
-const struct check check_header = {"header", facts, NULL, NULL};
+const struct check check_header = {.number = CHECK_HEADER, .name = "header", FACTS(facts)};

@@ -314,7 +314,7 @@ static const struct fact facts[] = {
      "DNSSEC proved every answer that its result rests on"},
     {"spf.disagreement", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_disagreement,
      "with spf { engine compare }: what the two engines say where they differ"},
-    {NULL},
 };
 
-const struct check check_spf = {.name = "spf", .facts = facts, .needs = needs, .hint = hint, .authres = authres};
+const struct check check_spf = {
+    .number = CHECK_SPF, .name = "spf", FACTS(facts), .needs = needs, .hint = hint, .authres = authres};

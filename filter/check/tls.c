@@ -25,7 +25,6 @@ static const struct fact facts[] = {
     {"tls", TYPE_BOOL, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_tls, "the connection is encrypted"},
     {"tls.version", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_version, "such as TLSv1.3"},
     {"tls.cipher", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_cipher, "the cipher suite"},
-    {NULL},
 };
 
-const struct check check_tls = {"tls", facts, NULL, NULL};
+const struct check check_tls = {.number = CHECK_TLS, .name = "tls", FACTS(facts)};

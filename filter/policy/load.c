@@ -117,8 +117,8 @@ static void add_readers(struct policy *policy)
 
 		for (unsigned kind = 0; kind < KIND_COUNT; kind++)
 			policy->uses[kind][i] |= reads;
-		for (const struct fact *fact = checks[i]->facts; reads && fact->name; fact++)
-			policy->needs |= fact->needs;
+		for (unsigned j = 0; reads && j < checks[i]->fact_count; j++)
+			policy->needs |= checks[i]->facts[j].needs;
 	}
 }
 

@@ -255,10 +255,30 @@ static void all_facts_and_checks_have_room(void **state)
 	assert_in_range(count, 1, CHECK_MAX);
 }
 
+static void facts_and_checks_are_numbered_as_they_stand(void **state)
+{
+	unsigned number = 0;
+
+	(void)state;
+	for (unsigned i = 0; checks[i]; i++) {
+		assert_int_equal(check_number(checks[i]), i);
+		for (unsigned j = 0; j < checks[i]->fact_count; j++, number++) {
+			const struct fact *fact = &checks[i]->facts[j];
+
+			assert_ptr_equal(fact_at(number), fact);
+			assert_int_equal(fact_number(fact), number);
+			assert_ptr_equal(fact_check(fact), checks[i]);
+			assert_ptr_equal(fact_find(slice_of(fact->name)), fact);
+		}
+	}
+	assert_null(fact_at(number));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(all_facts_and_checks_have_room),
+	    cmocka_unit_test(facts_and_checks_are_numbered_as_they_stand),
 	    cmocka_unit_test(a_header_field_of_a_megabyte_is_refused_at_the_end),
 	    cmocka_unit_test(more_header_fields_than_the_bound_are_refused_at_the_end),
 	    cmocka_unit_test(recipients_beyond_the_bound_are_deferred),
