@@ -49,15 +49,12 @@ struct record {
 	unsigned dns_questions, dns_stale;
 };
 
-/* One JSON object. NUL and bytes that are not UTF-8 are shown as \xNN text, texts are cut at 512 bytes. */
-json_t *record_json(const struct record *);
-json_t *record_facts_json(const struct record *); /* its facts alone, by name */
+/* The record as one line of JSON in at most `limit` bytes (RECORD_SYSLOG_MAX or more): NUL-terminated, in the arena.
+ * NUL and bytes that are not UTF-8 are shown as \xNN text, texts are cut at 512 bytes, names of recipients at 100. What
+ * is too long loses facts first, then notes, then recipients ("truncated": true), then the tails of texts. */
+char *record_line(const struct record *, size_t limit, struct arena *);
 
-/* The line of a record in at most `limit` bytes, valid JSON at every length: facts are
- * left out first, then notes, then recipients ("truncated": true), then texts are cut. free() it. */
-char *record_line(const struct record *, size_t limit);
-
-/* Text of unknown origin as a JSON string. */
+/* Text of unknown origin as a JSON string, for what is no record; bytes that are not UTF-8 are shown likewise. */
 json_t *json_text(struct slice);
 
 /* ---- where records go ------------------------------------------------------------ */
@@ -68,8 +65,9 @@ struct report;
 struct report *report_open(enum report_target, const char *file,
 			   struct error *err); /* NULL and err when the file cannot be written */
 void report_close(struct report *);
-int report_reopen(struct report *, struct error *err);      /* after log rotation */
-void report_record(struct report *, const struct record *); /* any thread; never blocks on anything but the write */
+int report_reopen(struct report *, struct error *err); /* after log rotation */
+/* Any thread; never blocks on anything but the write. The line is made in the arena. */
+void report_record(struct report *, const struct record *, struct arena *);
 void report_line(struct report *, const char *level, const char *format, ...)
     __attribute__((format(printf, 3, 4))); /* what the daemon itself has to say, as JSON too */
 

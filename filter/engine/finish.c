@@ -5,11 +5,15 @@
 #include "gate_private.h"
 #include <string.h>
 
+#define REPLY_TEXT_MAX ((size_t)REPLY_LINES_MAX * (REPLY_LINE_MAX + 32)) /* each with its code and enhanced code */
+
 struct slice position_print(struct position position, struct arena *arena)
 {
+	char line[NUMBER_TEXT];
+
 	if (!position.file)
 		return SLICE("");
-	return arena_printf(arena, "%s:%u", position.file, position.line);
+	return arena_join(arena, slice_of(position.file), SLICE(":"), number_print(position.line, line));
 }
 
 struct slice reply_print(const struct reply *reply, struct arena *arena)
@@ -18,12 +22,16 @@ struct slice reply_print(const struct reply *reply, struct arena *arena)
 
 	if (!reply->code)
 		return SLICE("");
-	text_init(&text, arena, (size_t)REPLY_LINES_MAX * (REPLY_LINE_MAX + 32));
+	text_init(&text, arena, REPLY_TEXT_MAX);
 	for (size_t i = 0; i < reply->line_count; i++) {
 		bool last = i + 1 == reply->line_count;
 
-		text_printf(&text, "%u%c%.*s%s%.*s%s", reply->code, last ? ' ' : '-', SLICE_ARGS(reply->enhanced),
-			    reply->enhanced.n ? " " : "", SLICE_ARGS(reply->lines[i]), last ? "" : "\n");
+		text_add_number(&text, reply->code, 3);
+		text_add_char(&text, last ? ' ' : '-');
+		text_add(&text, reply->enhanced);
+		text_add(&text, reply->enhanced.n > 0 ? SLICE(" ") : SLICE(""));
+		text_add(&text, reply->lines[i]);
+		text_add(&text, last ? SLICE("") : SLICE("\n"));
 	}
 	return text_slice(&text);
 }
@@ -48,34 +56,48 @@ static void record_value(struct record_fact *fact, struct slice name, const stru
 	}
 }
 
-/* Facts that somebody asked for; with record { facts all } every fact that can be had. Those
- * of a recipient are in the list of recipients. */
+/* The value of a fact that somebody asked for, or NULL; with record { facts all } it is asked for. Those of a
+ * recipient are in the list of recipients. */
+static const struct value *known_value(struct gate *gate, const struct fact *fact, unsigned number)
+{
+	const struct fact_memo *memo = fact->scope == SCOPE_CONNECTION ? &gate->connection_memo : &gate->message_memo;
+
+	if (fact->scope == SCOPE_RECIPIENT || fact->argument)
+		return NULL;
+	if (!memo->values[number] && gate->settings->record_all_facts)
+		fact_get(&gate->view, fact, SLICE(""));
+	return memo->values[number];
+}
+
+/* header("Subject") */
+static struct slice name_with_argument(const struct argument_value *known, struct arena *arena)
+{
+	return arena_join(arena, slice_of(known->fact->name), SLICE("(\""), known->argument, SLICE("\")"));
+}
+
 static void record_facts(struct gate *gate)
 {
 	struct arena *arena = gate->message.arena;
-	struct record *record = &gate->record;
-	struct record_fact *facts = arena_alloc(arena, (FACT_MAX + ARGUMENT_MAX) * sizeof(*facts));
-	const struct fact *fact;
+	const struct argument_memo *with_argument = &gate->argument_memo;
+	const struct fact *facts[FACT_MAX];
+	const struct value *values[FACT_MAX];
+	struct record_fact *fact;
+	unsigned number = 0;
+	size_t count = 0;
 
-	record->facts = facts;
-	record->fact_count = 0;
-	for (unsigned number = 0; (fact = fact_at(number)) != NULL; number++) {
-		const struct fact_memo *memo =
-		    fact->scope == SCOPE_CONNECTION ? &gate->connection_memo : &gate->message_memo;
-
-		if (fact->scope == SCOPE_RECIPIENT || fact->argument)
-			continue;
-		if (!memo->values[number] && gate->settings->record_all_facts)
-			fact_get(&gate->view, fact, SLICE(""));
-		if (memo->values[number])
-			record_value(&facts[record->fact_count++], slice_of(fact->name), memo->values[number], arena);
-	}
-	for (size_t i = 0; i < gate->argument_memo.count; i++) {
-		const struct argument_value *known = &gate->argument_memo.values[i];
-		struct slice name = arena_printf(arena, "%s(\"%.*s\")", known->fact->name, SLICE_ARGS(known->argument));
-
-		record_value(&facts[record->fact_count++], name, &known->value, arena);
-	}
+	for (unsigned i = 0; checks[i]; i++)
+		for (unsigned j = 0; j < checks[i]->fact_count; j++, number++) {
+			facts[count] = &checks[i]->facts[j];
+			values[count] = known_value(gate, facts[count], number);
+			count += values[count] ? 1 : 0;
+		}
+	gate->record.facts = fact = arena_raw(arena, (count + with_argument->count) * sizeof(*fact));
+	gate->record.fact_count = count + with_argument->count;
+	for (size_t i = 0; i < count; i++)
+		record_value(fact++, slice_of(facts[i]->name), values[i], arena);
+	for (size_t i = 0; i < with_argument->count; i++)
+		record_value(fact++, name_with_argument(&with_argument->values[i], arena),
+			     &with_argument->values[i].value, arena);
 }
 
 static void record_recipients(struct gate *gate)
@@ -103,7 +125,7 @@ static void record_notes(struct gate *gate)
 	    [NOTE_LOG] = "log", [NOTE_WOULD] = "would", [NOTE_UNKNOWN] = "unknown", [NOTE_OVERRIDE] = "override"};
 	struct arena *arena = gate->message.arena;
 	const struct decision *decision = &gate->decision;
-	struct record_note *notes = arena_alloc(arena, (decision->note_count + 1) * sizeof(*notes));
+	struct record_note *notes = arena_raw(arena, (decision->note_count + 1) * sizeof(*notes));
 
 	for (size_t i = 0; i < decision->note_count; i++)
 		notes[i] = (struct record_note){
@@ -188,5 +210,5 @@ void message_finish(struct gate *gate, enum verdict verdict)
 	gate->recorded = true;
 	counters->verdicts[verdict]++;
 	counters->messages_open--;
-	report_record(gate->engine->report, record);
+	report_record(gate->engine->report, record, gate->message.arena);
 }

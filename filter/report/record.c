@@ -1,24 +1,26 @@
 /*
- * record.c - the record of a message as one JSON object and as one line.
+ * record.c - the record of a message as one line of JSON.
  *
  * Everything in it may come from a stranger: texts are cut, bytes that are not
  * UTF-8 are written as \xNN, and a line never passes its limit. What is left out
  * first is what is worth least: facts, notes, recipients, the tails of texts.
+ *
+ * The line is written as it goes, and left as soon as the limit is reached: what
+ * a hostile message costs follows from the limit, not from the message.
  */
+#include "json_writer.h"
 #include "report.h"
-#include <stdlib.h>
-#include <string.h>
 
 #define TEXT_MAX       512 /* of one text in a record; a Subject may be a megabyte */
 #define RECIPIENTS_MAX 100 /* listed by name; all are counted */
 
-/* How much of a record is shown. */
+/* How much of a record is shown. Its head (all before the facts) is shown alike when `recipients` and `text` are. */
 struct amount {
 	bool facts, notes;
 	size_t recipients, text;
 };
 
-/* From all to what fits under any limit: eight texts of 16 bytes, six characters each at worst. */
+/* From all to what fits under any limit: eleven texts of 16 bytes, six characters each at worst. */
 static const struct amount amounts[] = {
     {true, true, RECIPIENTS_MAX, TEXT_MAX},
     {false, true, RECIPIENTS_MAX, TEXT_MAX},
@@ -27,180 +29,153 @@ static const struct amount amounts[] = {
     {false, false, 1, 64},
     {false, false, 0, 16},
 };
-
-/* NUL and each byte that is not ASCII become \xNN: four characters at most for one. */
-static json_t *json_escaped(struct slice text)
-{
-	char *out = xmalloc(text.n * 4 + 1);
-	size_t n = 0;
-	json_t *json;
-
-	for (size_t i = 0; i < text.n; i++) {
-		unsigned char c = (unsigned char)text.p[i];
-		if (c != 0 && c < 0x80) {
-			out[n++] = (char)c;
-		} else {
-			static const char digits[] = "0123456789abcdef";
-			memcpy(out + n, (char[]){'\\', 'x', digits[c >> 4], digits[c & 15]}, 4);
-			n += 4;
-		}
-	}
-	json = json_stringn(out, n);
-	free(out);
-	return json;
-}
-
-json_t *json_text(struct slice text)
-{
-	/* A NUL is legal JSON, and breaks most of what reads logs. */
-	bool plain = !text.n || !memchr(text.p, '\0', text.n);
-	json_t *json = plain ? json_stringn(text.p ? text.p : "", text.n) : NULL;
-
-	return json ? json : json_escaped(text);
-}
+#define AMOUNT_COUNT (sizeof(amounts) / sizeof(amounts[0]))
 
 /* Cut before a character, not inside one. */
-static json_t *json_cut(struct slice text, size_t limit)
+static struct slice cut(struct slice text, size_t limit)
 {
 	if (text.n <= limit)
-		return json_text(text);
+		return text;
 	while (limit > 0 && ((unsigned char)text.p[limit] & 0xc0) == 0x80)
 		limit--;
-	return json_text(slice_head(text, limit));
+	return slice_head(text, limit);
 }
 
-static void set_text(json_t *object, const char *name, struct slice text, size_t limit)
+/* An empty text is null. */
+static void add_or_null(struct json_writer *writer, struct slice name, struct slice text, size_t limit)
 {
-	json_object_set_new(object, name, json_cut(text, limit));
+	if (text.n > 0)
+		writer_text(writer, name, cut(text, limit));
+	else
+		writer_word(writer, name, SLICE("null"));
 }
 
-/* As set_text; an empty text is null. */
-static void set_or_null(json_t *object, const char *name, struct slice text, size_t limit)
+static void add_recipients(struct json_writer *writer, const struct record *record, const struct amount *amount)
 {
-	json_object_set_new(object, name, text.n ? json_cut(text, limit) : json_null());
-}
+	size_t shown = record->recipient_count < amount->recipients ? record->recipient_count : amount->recipients;
+	bool refused = false;
 
-static json_t *fact_json(const struct record_fact *fact, size_t limit)
-{
-	switch (fact->form) {
-	case RECORD_NUMBER:
-		return json_integer(fact->number);
-	case RECORD_BOOL:
-		return json_boolean(fact->number != 0);
-	case RECORD_NULL:
-		return json_null();
-	case RECORD_TEXT:
-		break;
+	writer_open(writer, SLICE("recipients"), '[');
+	for (size_t i = 0; i < shown && !writer->full; i++) {
+		writer_text(writer, SLICE(""), cut(record->recipients[i].address, amount->text));
+		refused |= record->recipients[i].reply.n > 0;
 	}
-	return json_cut(fact->text, limit);
-}
-
-json_t *record_facts_json(const struct record *record)
-{
-	json_t *facts = json_object();
-
-	for (size_t i = 0; i < record->fact_count; i++) {
-		char name[128];
-		const struct record_fact *fact = &record->facts[i];
-
-		snprintf(name, sizeof(name), "%.*s", SLICE_ARGS(fact->name));
-		json_object_set_new(facts, name, fact_json(fact, TEXT_MAX));
-	}
-	return facts;
-}
-
-static json_t *notes_json(const struct record *record, size_t limit)
-{
-	json_t *notes = json_array();
-
-	for (size_t i = 0; i < record->note_count; i++) {
-		json_t *note = json_object();
-		set_text(note, "kind", record->notes[i].kind, limit);
-		set_text(note, "rule", record->notes[i].rule, limit);
-		set_text(note, "text", record->notes[i].text, limit);
-		json_array_append_new(notes, note);
-	}
-	return notes;
-}
-
-static void add_recipients(json_t *object, const struct record *record, const struct amount *amount)
-{
-	json_t *all = json_array(), *refused = json_array();
-
-	for (size_t i = 0; i < record->recipient_count && i < amount->recipients; i++) {
+	writer_close(writer, ']');
+	if (refused)
+		writer_open(writer, SLICE("refused"), '[');
+	for (size_t i = 0; refused && i < shown && !writer->full; i++) {
 		const struct record_recipient *recipient = &record->recipients[i];
 
-		json_array_append_new(all, json_cut(recipient->address, amount->text));
-		if (!recipient->reply.n)
+		if (recipient->reply.n == 0)
 			continue;
-		json_t *one = json_object();
-		set_text(one, "recipient", recipient->address, amount->text);
-		set_text(one, "verdict", recipient->verdict, amount->text);
-		set_text(one, "reply", recipient->reply, amount->text);
-		set_text(one, "rule", recipient->rule, amount->text);
-		json_array_append_new(refused, one);
+		writer_open(writer, SLICE(""), '{');
+		writer_text(writer, SLICE("recipient"), cut(recipient->address, amount->text));
+		writer_text(writer, SLICE("verdict"), cut(recipient->verdict, amount->text));
+		writer_text(writer, SLICE("reply"), cut(recipient->reply, amount->text));
+		writer_text(writer, SLICE("rule"), cut(recipient->rule, amount->text));
+		writer_close(writer, '}');
 	}
-	json_object_set_new(object, "recipients", all);
-	if (json_array_size(refused))
-		json_object_set(object, "refused", refused);
-	json_decref(refused);
+	if (refused)
+		writer_close(writer, ']');
 	if (record->recipient_count > amount->recipients)
-		json_object_set_new(object, "recipient-count", json_integer((json_int_t)record->recipient_count));
+		writer_number(writer, SLICE("recipient-count"), (int64_t)record->recipient_count);
 }
 
-static json_t *build(const struct record *record, const struct amount *amount)
+static void add_head(struct json_writer *writer, const struct record *record, const struct amount *amount)
 {
-	json_t *object = json_object();
-	struct arena *arena = arena_new();
-
-	json_object_set_new(object, "v", json_integer(RECORD_VERSION));
-	set_text(object, "time", clock_print(record->time_us, arena), TEXT_MAX);
-	set_text(object, "verdict", record->verdict, amount->text);
-	set_or_null(object, "rule", record->rule, amount->text);
-	set_or_null(object, "reply", record->reply, amount->text);
-	set_or_null(object, "stage", record->stage, amount->text);
-	if (record->quarantine.n)
-		set_text(object, "quarantine", record->quarantine, amount->text);
-	set_text(object, "kind", record->kind, amount->text);
-	set_or_null(object, "queue-id", record->queue_id, amount->text);
-	set_or_null(object, "client", record->client, amount->text);
-	set_or_null(object, "client.name", record->client_name, amount->text);
-	set_or_null(object, "helo", record->helo, amount->text);
-	set_text(object, "sender", record->sender, amount->text);
-	add_recipients(object, record, amount);
-	if (amount->facts)
-		json_object_set_new(object, "facts", record_facts_json(record));
-	if (amount->notes && record->note_count)
-		json_object_set_new(object, "notes", notes_json(record, amount->text));
-	json_object_set_new(object, "dns-us", json_integer(record->dns_us));
-	json_object_set_new(object, "dns-questions", json_integer(record->dns_questions));
-	if (record->dns_stale)
-		json_object_set_new(object, "dns-stale", json_integer(record->dns_stale));
-	json_object_set_new(object, "total-us", json_integer(record->total_us));
-	arena_free(arena);
-	return object;
+	writer_open(writer, SLICE(""), '{');
+	writer_number(writer, SLICE("v"), RECORD_VERSION);
+	writer_text(writer, SLICE("time"), clock_print(record->time_us, writer->text.arena));
+	writer_text(writer, SLICE("verdict"), cut(record->verdict, amount->text));
+	add_or_null(writer, SLICE("rule"), record->rule, amount->text);
+	add_or_null(writer, SLICE("reply"), record->reply, amount->text);
+	add_or_null(writer, SLICE("stage"), record->stage, amount->text);
+	if (record->quarantine.n > 0)
+		writer_text(writer, SLICE("quarantine"), cut(record->quarantine, amount->text));
+	writer_text(writer, SLICE("kind"), cut(record->kind, amount->text));
+	add_or_null(writer, SLICE("queue-id"), record->queue_id, amount->text);
+	add_or_null(writer, SLICE("client"), record->client, amount->text);
+	add_or_null(writer, SLICE("client.name"), record->client_name, amount->text);
+	add_or_null(writer, SLICE("helo"), record->helo, amount->text);
+	writer_text(writer, SLICE("sender"), cut(record->sender, amount->text));
+	add_recipients(writer, record, amount);
 }
 
-json_t *record_json(const struct record *record)
+static void add_facts(struct json_writer *writer, const struct record *record, const struct amount *amount)
 {
-	return build(record, &amounts[0]);
-}
+	writer_open(writer, SLICE("facts"), '{');
+	for (size_t i = 0; i < record->fact_count && !writer->full; i++) {
+		const struct record_fact *fact = &record->facts[i];
 
-char *record_line(const struct record *record, size_t limit)
-{
-	const size_t count = sizeof(amounts) / sizeof(amounts[0]);
-
-	for (size_t i = 0; i < count; i++) {
-		json_t *object = build(record, &amounts[i]);
-		if (i > 0)
-			json_object_set_new(object, "truncated", json_true());
-		char *line = json_dumps(object, JSON_COMPACT);
-		json_decref(object);
-		if (!line)
-			die("no memory for a record");
-		if (strlen(line) <= limit || i + 1 == count)
-			return line;
-		free(line);
+		switch (fact->form) {
+		case RECORD_NUMBER:
+			writer_number(writer, fact->name, fact->number);
+			break;
+		case RECORD_BOOL:
+			writer_word(writer, fact->name, fact->number ? SLICE("true") : SLICE("false"));
+			break;
+		case RECORD_NULL:
+			writer_word(writer, fact->name, SLICE("null"));
+			break;
+		case RECORD_TEXT:
+			writer_text(writer, fact->name, cut(fact->text, amount->text));
+		}
 	}
-	return NULL; /* not reached: the last amount is always returned */
+	writer_close(writer, '}');
+}
+
+static void add_notes(struct json_writer *writer, const struct record *record, const struct amount *amount)
+{
+	writer_open(writer, SLICE("notes"), '[');
+	for (size_t i = 0; i < record->note_count && !writer->full; i++) {
+		writer_open(writer, SLICE(""), '{');
+		writer_text(writer, SLICE("kind"), cut(record->notes[i].kind, amount->text));
+		writer_text(writer, SLICE("rule"), cut(record->notes[i].rule, amount->text));
+		writer_text(writer, SLICE("text"), cut(record->notes[i].text, amount->text));
+		writer_close(writer, '}');
+	}
+	writer_close(writer, ']');
+}
+
+static void add_rest(struct json_writer *writer, const struct record *record, const struct amount *amount)
+{
+	if (amount->facts)
+		add_facts(writer, record, amount);
+	if (amount->notes && record->note_count > 0)
+		add_notes(writer, record, amount);
+	writer_number(writer, SLICE("dns-us"), record->dns_us);
+	writer_number(writer, SLICE("dns-questions"), record->dns_questions);
+	if (record->dns_stale > 0)
+		writer_number(writer, SLICE("dns-stale"), record->dns_stale);
+	writer_number(writer, SLICE("total-us"), record->total_us);
+	if (amount != &amounts[0])
+		writer_word(writer, SLICE("truncated"), SLICE("true"));
+	writer_close(writer, '}');
+}
+
+static bool heads_equal(const struct amount *a, const struct amount *b)
+{
+	return a->recipients == b->recipients && a->text == b->text;
+}
+
+char *record_line(const struct record *record, size_t limit, struct arena *arena)
+{
+	struct json_writer writer;
+	size_t head = 0; /* its length; 0: it did not fit */
+
+	writer_begin(&writer, arena, limit);
+	for (size_t i = 0; i < AMOUNT_COUNT; i++) {
+		if (i == 0 || !heads_equal(&amounts[i], &amounts[i - 1])) {
+			writer_rewind(&writer, 0);
+			add_head(&writer, record, &amounts[i]);
+			head = writer.full ? 0 : writer.text.n;
+		}
+		if (head == 0)
+			continue;
+		writer_rewind(&writer, head);
+		add_rest(&writer, record, &amounts[i]);
+		if (!writer.full)
+			return text_cstring(&writer.text);
+	}
+	die("a record does not fit in %zu bytes", limit);
 }

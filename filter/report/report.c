@@ -94,15 +94,14 @@ static void write_line(struct report *report, int priority, char *line)
 	pthread_rwlock_unlock(&report->lock);
 }
 
-void report_record(struct report *report, const struct record *record)
+void report_record(struct report *report, const struct record *record, struct arena *arena)
 {
-	char *line;
+	size_t limit;
 
 	if (!report || report->target == REPORT_OFF)
 		return;
-	line = record_line(record, report->target == REPORT_SYSLOG ? RECORD_SYSLOG_MAX : RECORD_LINE_MAX);
-	write_line(report, LOG_INFO, line);
-	free(line);
+	limit = report->target == REPORT_SYSLOG ? RECORD_SYSLOG_MAX : RECORD_LINE_MAX;
+	write_line(report, LOG_INFO, record_line(record, limit, arena));
 }
 
 static int priority_of(const char *level)

@@ -53,7 +53,7 @@ void expect_record(struct play *play, struct slice rest)
 		fail(play, "there is no record yet");
 		return;
 	}
-	json_t *json = record_json(record);
+	json_t *json = json_loads(record_line(record, RECORD_LINE_MAX, play->arena), 0, NULL);
 	while (slice_word(&rest, &word)) {
 		ptrdiff_t equal = slice_find(word, '=');
 		if (equal < 1) {

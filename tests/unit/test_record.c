@@ -1,11 +1,7 @@
 /*
  * test_record.c - a record is valid JSON under every limit, whatever is in it.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "assert_slice.h"
 #include "report.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +21,18 @@ static json_t *parse(const char *line)
 static const char *text_of(json_t *object, const char *key)
 {
 	return json_string_value(json_object_get(object, key));
+}
+
+static int set_up(void **state)
+{
+	*state = arena_new();
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	arena_free(*state);
+	return 0;
 }
 
 static struct record simple(void)
@@ -56,12 +64,11 @@ static void a_record_says_who_what_and_why(void **state)
 	};
 	struct record record = simple();
 
-	(void)state;
 	record.facts = facts;
 	record.fact_count = 4;
 	record.recipients = recipients;
 	record.recipient_count = 2;
-	char *line = record_line(&record, RECORD_LINE_MAX);
+	char *line = record_line(&record, RECORD_LINE_MAX, *state);
 	json_t *json = parse(line), *read = json_object_get(json, "facts");
 	assert_int_equal(json_integer_value(json_object_get(json, "v")), RECORD_VERSION);
 	assert_string_equal(text_of(json, "time"), "2026-11-21T17:39:40.123Z");
@@ -80,22 +87,153 @@ static void a_record_says_who_what_and_why(void **state)
 	assert_string_equal(text_of(json_array_get(refused, 0), "recipient"), "eve@example.org");
 	assert_null(json_object_get(json, "truncated"));
 	json_decref(json);
-	free(line);
+}
+
+/* Readers of logs have learned this form: names, their order, no blanks. */
+static void a_record_has_one_form_to_the_byte(void **state)
+{
+	static const struct record_recipient recipients[] = {
+	    {.address = SLICE("bob@example.org")},
+	    {SLICE("eve@example.org"), SLICE("reject"), SLICE("550-5.1.1 no\n550 5.1.1 never"), SLICE("f:3")},
+	};
+	static const struct record_fact facts[] = {
+	    {SLICE("spf"), RECORD_TEXT, SLICE("fail"), 0},
+	    {SLICE("header(\"Subject\")"), RECORD_TEXT, SLICE("\xc3\xa4 \"a\\b\"\t"), 0},
+	    {SLICE("size"), RECORD_NUMBER, SLICE(""), -12345},
+	    {SLICE("tls"), RECORD_BOOL, SLICE(""), 1},
+	    {SLICE("auth"), RECORD_BOOL, SLICE(""), 0},
+	    {SLICE("auth.user"), RECORD_NULL, SLICE(""), 0},
+	};
+	static const struct record_note notes[] = {
+	    {SLICE("log"), SLICE("f:4"), SLICE("seen")},
+	    {SLICE("would"), SLICE(""), SLICE("")},
+	};
+	const struct {
+		struct record record;
+		const char *line;
+	} cases[] = {
+	    {{0},
+	     "{\"v\":1,\"time\":\"1970-01-01T00:00:00.000Z\",\"verdict\":\"\",\"rule\":null,\"reply\":null,\"stage\":"
+	     "null,"
+	     "\"kind\":\"\",\"queue-id\":null,\"client\":null,\"client.name\":null,\"helo\":null,\"sender\":\"\","
+	     "\"recipients\":[],\"facts\":{},\"dns-us\":0,\"dns-questions\":0,\"total-us\":0}"},
+	    {{.time_us = 1795282780123000,
+	      .queue_id = SLICE("4Zq1"),
+	      .client = SLICE("2001:db8::1"),
+	      .client_name = SLICE("mx.example.net"),
+	      .helo = SLICE("mx"),
+	      .kind = SLICE("inbound"),
+	      .sender = SLICE("a@example.net"),
+	      .recipients = recipients,
+	      .recipient_count = 2,
+	      .verdict = SLICE("quarantine"),
+	      .stage = SLICE("message"),
+	      .rule = SLICE("sekisho.conf:12"),
+	      .reply = SLICE("550 5.7.1 no"),
+	      .quarantine = SLICE("looks odd"),
+	      .facts = facts,
+	      .fact_count = 6,
+	      .notes = notes,
+	      .note_count = 2,
+	      .dns_us = 17,
+	      .total_us = 42,
+	      .dns_questions = 3,
+	      .dns_stale = 1},
+	     "{\"v\":1,\"time\":\"2026-11-21T17:39:40.123Z\",\"verdict\":\"quarantine\",\"rule\":\"sekisho.conf:12\","
+	     "\"reply\":\"550 5.7.1 no\",\"stage\":\"message\",\"quarantine\":\"looks odd\",\"kind\":\"inbound\","
+	     "\"queue-id\":\"4Zq1\",\"client\":\"2001:db8::1\",\"client.name\":\"mx.example.net\",\"helo\":\"mx\","
+	     "\"sender\":\"a@example.net\",\"recipients\":[\"bob@example.org\",\"eve@example.org\"],"
+	     "\"refused\":[{\"recipient\":\"eve@example.org\",\"verdict\":\"reject\","
+	     "\"reply\":\"550-5.1.1 no\\n550 5.1.1 never\",\"rule\":\"f:3\"}],"
+	     "\"facts\":{\"spf\":\"fail\",\"header(\\\"Subject\\\")\":\"\xc3\xa4 \\\"a\\\\b\\\"\\t\",\"size\":-12345,"
+	     "\"tls\":true,\"auth\":false,\"auth.user\":null},"
+	     "\"notes\":[{\"kind\":\"log\",\"rule\":\"f:4\",\"text\":\"seen\"},"
+	     "{\"kind\":\"would\",\"rule\":\"\",\"text\":\"\"}],"
+	     "\"dns-us\":17,\"dns-questions\":3,\"dns-stale\":1,\"total-us\":42}"},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char *line = record_line(&cases[i].record, RECORD_LINE_MAX, *state);
+
+		assert_string_equal(line, cases[i].line);
+		json_decref(parse(line));
+	}
+}
+
+/* The sender as the line has it, with its quotes. */
+static struct slice sender_written(struct slice sender, struct arena *arena)
+{
+	static const char before[] = "\"sender\":";
+	struct record record = {.sender = sender};
+	char *line = record_line(&record, RECORD_LINE_MAX, arena);
+	char *start = strstr(line, before) + strlen(before);
+
+	return (struct slice){start, (size_t)(strstr(start, ",\"recipients\":") - start)};
+}
+
+static void only_what_json_wants_escaped_is_escaped(void **state)
+{
+	static const struct {
+		struct slice text;
+		const char *written;
+	} cases[] = {
+	    {SLICE("a/'\x7f<>&"), "\"a/'\x7f<>&\""},
+	    {SLICE("\"\\"), "\"\\\"\\\\\""},
+	    {SLICE("\b\t\n\f\r"), "\"\\b\\t\\n\\f\\r\""},
+	    {SLICE("\x01\x0b\x1b\x1f"), "\"\\u0001\\u000B\\u001B\\u001F\""},
+	    {SLICE("\xc3\xa4\xe2\x80\xa8\xf4\x8f\xbf\xbf"), "\"\xc3\xa4\xe2\x80\xa8\xf4\x8f\xbf\xbf\""},
+	    {SLICE("\0"), "\"\\\\x00\""},
+	    {SLICE("\xc3\xa4\0\n"), "\"\\\\xc3\\\\xa4\\\\x00\\n\""},
+	    {SLICE("caf\xe9"), "\"caf\\\\xe9\""},
+	    {SLICE("\xc0\xaf"), "\"\\\\xc0\\\\xaf\""},                       /* longer than need be */
+	    {SLICE("\xed\xa0\x80"), "\"\\\\xed\\\\xa0\\\\x80\""},            /* half of a pair of UTF-16 */
+	    {SLICE("\xf4\x90\x80\x80"), "\"\\\\xf4\\\\x90\\\\x80\\\\x80\""}, /* beyond Unicode */
+	    {SLICE("\xc3\xa4\xe2\x82"), "\"\\\\xc3\\\\xa4\\\\xe2\\\\x82\""}, /* ends within a character */
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_slice(sender_written(cases[i].text, *state), cases[i].written);
+}
+
+static void every_two_bytes_are_written_as_jansson_writes_them(void **state)
+{
+	for (unsigned i = 0; i < 0x10000; i++) {
+		struct slice text = {(char[]){(char)(i >> 8), (char)i}, 2};
+		json_t *json = json_text(text);
+		char *expected = json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY);
+
+		assert_slice(sender_written(text, *state), expected);
+		free(expected);
+		json_decref(json);
+		if (i % 256 == 0)
+			arena_reset(*state);
+	}
+}
+
+static void a_text_is_cut_before_a_character(void **state)
+{
+	char text[514];
+
+	memset(text, 'x', sizeof(text));
+	memcpy(text + 511, "\xc3\xa4", 2); /* its second byte is the 513th */
+	assert_int_equal(sender_written((struct slice){text, 513}, *state).n, 511 + 2);
+	memcpy(text + 510, "\xc3\xa4x", 3);
+	assert_int_equal(sender_written((struct slice){text, 513}, *state).n, 512 + 2);
+	memset(text, '\x80', sizeof(text)); /* nowhere does one begin */
+	assert_int_equal(sender_written((struct slice){text, 513}, *state).n, 2);
 }
 
 static void bytes_that_are_not_utf8_are_shown(void **state)
 {
 	struct record record = simple();
 
-	(void)state;
 	record.sender = SLICE("caf\xe9@example.net");
 	record.helo = SLICE("a\x01\nb\0c");
-	char *line = record_line(&record, RECORD_LINE_MAX);
+	char *line = record_line(&record, RECORD_LINE_MAX, *state);
 	assert_null(strchr(line, '\n'));
 	json_t *json = parse(line);
 	assert_string_equal(text_of(json, "sender"), "caf\\xe9@example.net");
 	json_decref(json);
-	free(line);
 }
 
 /* Texts of control bytes grow six times in JSON; the record must still fit. */
@@ -108,7 +246,6 @@ static void a_line_never_passes_its_limit(void **state)
 	struct record_note notes[200];
 	struct record_fact facts[50];
 
-	(void)state;
 	memset(noise, 1, sizeof(noise));
 	for (size_t i = 0; i < 5000; i++)
 		recipients[i] = (struct record_recipient){bad, SLICE("reject"), bad, bad};
@@ -125,13 +262,12 @@ static void a_line_never_passes_its_limit(void **state)
 	record.facts = facts;
 	record.fact_count = 50;
 	for (size_t limit = RECORD_SYSLOG_MAX; limit <= RECORD_LINE_MAX; limit += 997) {
-		char *line = record_line(&record, limit);
+		char *line = record_line(&record, limit, *state);
 		assert_true(strlen(line) <= limit);
 		json_t *json = parse(line);
 		assert_true(json_is_true(json_object_get(json, "truncated")));
 		assert_int_equal(json_integer_value(json_object_get(json, "recipient-count")), 5000);
 		json_decref(json);
-		free(line);
 	}
 	free(recipients);
 }
@@ -142,7 +278,6 @@ static void facts_go_first_when_room_is_short(void **state)
 	struct record record = simple();
 	struct record_fact facts[10];
 
-	(void)state;
 	memset(long_text, 'x', sizeof(long_text));
 	for (size_t i = 0; i < 10; i++) {
 		static const char *const names[] = {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j"};
@@ -150,12 +285,103 @@ static void facts_go_first_when_room_is_short(void **state)
 	}
 	record.facts = facts;
 	record.fact_count = 10;
-	char *line = record_line(&record, RECORD_SYSLOG_MAX);
+	char *line = record_line(&record, RECORD_SYSLOG_MAX, *state);
 	json_t *json = parse(line);
 	assert_null(json_object_get(json, "facts"));
 	assert_string_equal(text_of(json, "reply"), "550 5.7.1 no");
 	json_decref(json);
-	free(line);
+}
+
+static void a_line_of_just_the_limit_is_whole(void **state)
+{
+	struct record record = simple();
+	struct record_fact fact = {SLICE("f"), RECORD_TEXT, {NULL, 0}, 0};
+	size_t room;
+
+	record.facts = &fact;
+	record.fact_count = 1;
+	fact.text = (struct slice){arena_alloc(*state, 512), 512};
+	memset((char *)fact.text.p, 'f', 512);
+	record.helo = record.client_name = record.queue_id = fact.text;
+	fact.text.n = 0;
+	room = RECORD_SYSLOG_MAX - strlen(record_line(&record, RECORD_SYSLOG_MAX, *state));
+	assert_in_range(room, 1, 511);
+	for (fact.text.n = room; fact.text.n <= room + 1; fact.text.n++) {
+		char *line = record_line(&record, RECORD_SYSLOG_MAX, *state);
+
+		assert_true(fact.text.n > room || strlen(line) == RECORD_SYSLOG_MAX);
+		assert_true((fact.text.n > room) == (strstr(line, "\"truncated\":true") != NULL));
+		json_decref(parse(line));
+	}
+}
+
+/* What is shown of a record grows with the limit, in this order. */
+static void what_is_worth_least_is_left_out_first(void **state)
+{
+	static char long_text[600];
+	struct record record = simple();
+	struct record_recipient recipients[200];
+	struct record_fact fact = {SLICE("f"), RECORD_TEXT, {long_text, 512}, 0};
+	struct record_note notes[10];
+	const struct {
+		size_t limit, recipients, sender;
+		bool notes, facts, truncated;
+	} cases[] = {
+	    {2000, 0, 16, false, false, true},    {4000, 1, 64, false, false, true},
+	    {26000, 5, 512, false, false, true},  {78000, 100, 512, false, false, true},
+	    {82000, 100, 512, true, false, true}, {86000, 100, 512, true, true, false},
+	};
+
+	memset(long_text, 1, sizeof(long_text)); /* six times as long when written */
+	for (size_t i = 0; i < 200; i++)
+		recipients[i] = (struct record_recipient){.address = {long_text, 90}};
+	for (size_t i = 0; i < 10; i++)
+		notes[i] = (struct record_note){SLICE("log"), SLICE("f:1"), {long_text, 80}};
+	record.recipients = recipients;
+	record.recipient_count = 200;
+	record.sender = record.helo = record.client_name = (struct slice){long_text, 600};
+	record.queue_id = record.reply = record.rule = record.stage = record.sender;
+	record.facts = &fact;
+	record.fact_count = 1;
+	record.notes = notes;
+	record.note_count = 10;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char *line = record_line(&record, cases[i].limit, *state);
+		json_t *json = parse(line);
+
+		assert_true(strlen(line) <= cases[i].limit);
+		assert_int_equal(json_array_size(json_object_get(json, "recipients")), cases[i].recipients);
+		assert_int_equal(json_string_length(json_object_get(json, "sender")), cases[i].sender);
+		assert_true(cases[i].notes == (json_object_get(json, "notes") != NULL));
+		assert_true(cases[i].facts == (json_object_get(json, "facts") != NULL));
+		assert_true(cases[i].truncated == json_is_true(json_object_get(json, "truncated")));
+		json_decref(json);
+	}
+}
+
+/* All that a hostile message brings together; the line costs what its limit allows. */
+static void a_hostile_record_takes_no_more_memory_than_its_line(void **state)
+{
+	size_t size = 1024 * 1024, before;
+	char *megabyte = malloc(size);
+	struct record record = simple();
+	struct record_recipient *recipients = calloc(1000, sizeof(*recipients));
+	struct record_fact fact = {SLICE("header(\"Subject\")"), RECORD_TEXT, {megabyte, size}, 0};
+
+	memset(megabyte, '\xff', size);
+	for (size_t i = 0; i < 1000; i++)
+		recipients[i] =
+		    (struct record_recipient){{megabyte, size}, SLICE("reject"), {megabyte, size}, SLICE("f:1")};
+	record.sender = record.helo = record.client_name = fact.text;
+	record.recipients = recipients;
+	record.recipient_count = 1000;
+	record.facts = &fact;
+	record.fact_count = 1;
+	before = arena_used(*state);
+	json_decref(parse(record_line(&record, RECORD_LINE_MAX, *state)));
+	assert_in_range(arena_used(*state) - before, 1, 4 * RECORD_LINE_MAX);
+	free(recipients);
+	free(megabyte);
 }
 
 static void a_file_that_cannot_be_written_is_an_error(void **state)
@@ -175,9 +401,8 @@ static void a_line_in_a_file_is_one_json_object(void **state)
 	struct record record = simple();
 	struct report *report = report_open(REPORT_FILE, path, &err);
 
-	(void)state;
 	assert_non_null(report);
-	report_record(report, &record);
+	report_record(report, &record, *state);
 	report_line(report, "warning", "the file %s\nis gone", "x");
 	assert_int_equal(report_reopen(report, &err), 0);
 	report_close(report);
@@ -195,15 +420,18 @@ static void a_line_in_a_file_is_one_json_object(void **state)
 	unlink(path);
 }
 
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(a_record_says_who_what_and_why),
-	    cmocka_unit_test(bytes_that_are_not_utf8_are_shown),
-	    cmocka_unit_test(a_line_never_passes_its_limit),
-	    cmocka_unit_test(facts_go_first_when_room_is_short),
-	    cmocka_unit_test(a_file_that_cannot_be_written_is_an_error),
-	    cmocka_unit_test(a_line_in_a_file_is_one_json_object),
+	    TEST(a_record_says_who_what_and_why),          TEST(a_record_has_one_form_to_the_byte),
+	    TEST(only_what_json_wants_escaped_is_escaped), TEST(every_two_bytes_are_written_as_jansson_writes_them),
+	    TEST(a_text_is_cut_before_a_character),        TEST(bytes_that_are_not_utf8_are_shown),
+	    TEST(a_line_never_passes_its_limit),           TEST(a_line_of_just_the_limit_is_whole),
+	    TEST(what_is_worth_least_is_left_out_first),   TEST(a_hostile_record_takes_no_more_memory_than_its_line),
+	    TEST(facts_go_first_when_room_is_short),       TEST(a_file_that_cannot_be_written_is_an_error),
+	    TEST(a_line_in_a_file_is_one_json_object),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
