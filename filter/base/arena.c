@@ -38,7 +38,7 @@
 #define ARENA_GAP 0
 #endif
 
-#define ARENA_FIRST 2048              /* with the arena and malloc's own bytes well under a page */
+#define ARENA_FIRST 992               /* with its head 1 KB: up to there malloc keeps pieces at hand for each thread */
 #define ARENA_BLOCK (64 * 1024)       /* malloc's share of the cost is then too small to measure */
 #define ARENA_OWN   (ARENA_BLOCK / 4) /* a piece from this size on would waste too much of a block */
 #define ALIGNMENT   _Alignof(max_align_t)
@@ -85,9 +85,11 @@ static void block_free(struct block *block)
 
 struct arena *arena_new(void)
 {
-	struct arena *arena = xmalloc(sizeof(*arena));
+	struct arena *arena = malloc(sizeof(*arena));
 
-	arena->next = ARENA_FIRST;
+	if (!arena)
+		die("out of memory: %zu bytes wanted", sizeof(*arena));
+	*arena = (struct arena){.next = ARENA_FIRST};
 	return arena;
 }
 

@@ -88,7 +88,7 @@ static struct slice describe(struct run *run, const struct rule *rule)
 {
 	struct text text;
 
-	text_init(&text, run->arena, WOULD_MAX);
+	text_init(&text, run_arena(run), WOULD_MAX);
 	text_add(&text, slice_of(rule->action->name));
 	if (rule->code)
 		text_printf(&text, " %u %.*s", rule->code, SLICE_ARGS(rule->enhanced));
@@ -147,7 +147,7 @@ static struct slice note_text(struct run *run, const struct rule *rule)
 
 	if (rule->name.n == 0)
 		return text;
-	return arena_printf(run->arena, "%.*s: %.*s", SLICE_ARGS(rule->name), SLICE_ARGS(text));
+	return arena_printf(run_arena(run), "%.*s: %.*s", SLICE_ARGS(rule->name), SLICE_ARGS(text));
 }
 
 bool rule_act(struct run *run, const struct rule *rule, bool only_would, struct outcome *outcome_r,

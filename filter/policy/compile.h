@@ -146,7 +146,7 @@ struct run {
 	const struct policy *policy;
 	struct view *view;
 	struct decision *decision; /* what is kept is copied into its arena: every recipient runs the rules again */
-	struct arena *arena;       /* of this run alone */
+	struct arena *scratch;     /* of this run alone: run_arena() */
 	struct seen *seen;         /* of the rule at hand; NULL without a tracer */
 	size_t seen_count;
 };
@@ -157,6 +157,9 @@ struct judgement {
 	const char *why;
 	const struct list *list; /* the list that failed */
 };
+
+/* For texts that nobody reads after the run. Most runs make none, and have no arena. */
+struct arena *run_arena(struct run *);
 
 struct judgement condition_judge(struct run *, const struct node *);
 struct value run_read(struct run *, const struct reading *);

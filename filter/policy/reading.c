@@ -95,7 +95,7 @@ struct value run_read(struct run *run, const struct reading *reading)
 		if (slice_equal(run->seen[i].fact, reading->shown))
 			return value;
 	}
-	shown = arena_copy(run->decision->arena, slice_head(value_print(&value, run->arena), SEEN_TEXT_MAX));
+	shown = arena_copy(run->decision->arena, slice_head(value_print(&value, run_arena(run)), SEEN_TEXT_MAX));
 	run->seen[run->seen_count++] = (struct seen){reading->shown, shown};
 	return value;
 }

@@ -13,6 +13,13 @@
 #define UNKNOWN_ENHANCED SLICE("4.3.0")
 #define UNKNOWN_TEXT     SLICE("Temporary failure of a list, try again later")
 
+struct arena *run_arena(struct run *run)
+{
+	if (!run->scratch)
+		run->scratch = arena_new();
+	return run->scratch;
+}
+
 /* Is the rule still asked once the message (or the recipient) is accepted? */
 static bool is_edit_or_note(const struct rule *rule)
 {
@@ -38,17 +45,17 @@ static bool act_on_unknown(struct run *run, const struct rule *rule, const struc
 
 	*effect_r = "no effect";
 	if (judged->list)
-		why = arena_printf(run->arena, "list %s: %s; %s", judged->list->name, judged->why, then);
+		why = arena_printf(run_arena(run), "list %s: %s; %s", judged->list->name, judged->why, then);
 	else
-		why = arena_printf(run->arena, "%s; %s", judged->why, then);
+		why = arena_printf(run_arena(run), "%s; %s", judged->why, then);
 	decision_note(run->decision, NOTE_UNKNOWN, why, rule->where);
 	if (!defers)
 		return false;
 	if (only_would) {
 		*effect_r = "would";
 		decision_note(run->decision, NOTE_WOULD,
-			      arena_printf(run->arena, "defer %d %.*s %.*s", UNKNOWN_CODE, SLICE_ARGS(UNKNOWN_ENHANCED),
-					   SLICE_ARGS(UNKNOWN_TEXT)),
+			      arena_printf(run_arena(run), "defer %d %.*s %.*s", UNKNOWN_CODE,
+					   SLICE_ARGS(UNKNOWN_ENHANCED), SLICE_ARGS(UNKNOWN_TEXT)),
 			      rule->where);
 		return false;
 	}
@@ -93,9 +100,6 @@ void policy_run(const struct policy *policy, enum kind kind, enum stage stage, s
 	bool ended = false;
 
 	*outcome_r = (struct outcome){.verdict = VERDICT_NONE};
-	if (rules->count == 0)
-		return;
-	run.arena = arena_new();
 	for (size_t i = 0; i < rules->count && !ended; i++) {
 		const struct rule *rule = &rules->rules[i];
 
@@ -104,8 +108,8 @@ void policy_run(const struct policy *policy, enum kind kind, enum stage stage, s
 		if (accepted && !is_edit_or_note(rule))
 			continue;
 		ended = try_rule(&run, rule, accepted, tracer, outcome_r);
-		if (arena_used(run.arena) > SCRATCH_MAX)
-			arena_reset(run.arena);
+		if (run.scratch && arena_used(run.scratch) > SCRATCH_MAX)
+			arena_reset(run.scratch);
 	}
-	arena_free(run.arena);
+	arena_free(run.scratch);
 }

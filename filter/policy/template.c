@@ -191,19 +191,19 @@ struct slice template_expand(struct run *run, const struct template *template, e
 {
 	struct text text;
 
-	text_init(&text, run->arena, uses[use].limit);
+	text_init(&text, run_arena(run), uses[use].limit);
 	for (size_t i = 0; i < template->count; i++) {
 		struct slice piece = template->parts[i].text;
 		struct value value;
 
 		if (template->parts[i].reading.fact) {
 			value = run_read(run, &template->parts[i].reading);
-			piece = value_print(&value, run->arena);
+			piece = value_print(&value, run_arena(run));
 		}
 		for (size_t k = 0; k < piece.n && !text.cut; k++)
 			uses[use].add(&text, piece.p[k]);
 	}
 	if (use == FOR_HEADER)
-		return header_safe(text_slice(&text), name_length, run->arena);
+		return header_safe(text_slice(&text), name_length, run_arena(run));
 	return text_slice(&text);
 }
