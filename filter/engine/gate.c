@@ -12,7 +12,7 @@
 
 /* What a short message needs in all: taken at MAIL, not before, since most sessions that are open at any time are idle.
  */
-#define MESSAGE_BYTES (32 * 1024)
+#define MESSAGE_BYTES (40 * 1024)
 
 static void view_init(struct gate *gate)
 {
