@@ -1,8 +1,8 @@
 """What a user feels: the same messages through a real Postfix, with and without each milter.
 
-One Postfix with a port for each milter, so that they take turns like all others. Each message has a connection of its own:
-pyspf-milter (spf-engine 3.0.4) numbers the messages of a connection by chance, of 100000 numbers, and when one comes twice it ends the message
-with a ValueError, which Postfix sees as a temporary failure.
+One Postfix with a port for each milter, so that they take turns like all others. Each message has a connection of its
+own: pyspf-milter (spf-engine 3.0.4) draws a number of 100000 for each message of a connection, and when one comes twice
+it ends the message with a ValueError, which Postfix sees as a temporary failure.
 """
 import os
 import shutil
@@ -104,6 +104,7 @@ def show(bench, found):
 
 
 def through_postfix(bench):
+    """Through a real Postfix, with and without each milter."""
     why = mail_server.Postfix.why_not()
     if why or not shutil.which("smtp-source"):
         raise Missing(why or "smtp-source is not installed (package postfix)")

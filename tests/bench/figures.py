@@ -18,3 +18,7 @@ def ratio(first, second, key="rate"):
     """Of the runs of each round: median and spread."""
     ratios = [a[key] / b[key] for a, b in zip(first, second) if b[key]]
     return (statistics.median(ratios), spread(ratios)) if ratios else (0, 0)
+
+
+def wanted(what, reached):
+    return f"({what}: {'reached' if reached else 'NOT reached'})"

@@ -47,6 +47,7 @@ def dearest(few, many):
 
 
 def callgrind(bench):
+    """Instructions of one 2 KB message, and the functions that take them."""
     for program in ("valgrind", "callgrind_annotate"):
         if not shutil.which(program):
             raise Missing(f"{program} is not installed (package valgrind)")

@@ -65,6 +65,7 @@ def start(bench):
 
 
 def signing(bench):
+    """Signing with RSA-2048 and Ed25519, beside opendkim and rspamd."""
     bench.say("\nsigning, mail of a client on this host")
     started = start(bench)
     try:
@@ -73,7 +74,7 @@ def signing(bench):
             for size in SIZES:
                 found = bench.rounds_of(subjects, f"{kind}-{size}", words=words(kind))
                 bench.numbers[f"sign {kind} {size}"] = found
-                bench.table(f"sign {NAMES[kind]} {size}", found)
+                bench.table(f"{kind}-{size}", found, f"sign {size}, {NAMES[kind]}")
     finally:
         for subject, _ in started:
             subject.stop()
