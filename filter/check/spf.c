@@ -152,10 +152,9 @@ static struct value explanation_of(struct view *view, const struct spf_outcome *
 
 	if (outcome->explanation.n || outcome->result != SPF_FAIL)
 		return settle(view, value_text(TYPE_STRING, outcome->explanation));
-	return settle(view,
-		      value_text(TYPE_STRING, arena_printf(view->message->arena, "%.*s may not send mail for %.*s",
-							   SLICE_ARGS(ip_print(judged(view)->origin.ip, buffer)),
-							   SLICE_ARGS(outcome->domain))));
+	return settle(
+	    view, value_text(TYPE_STRING, arena_join(view->message->arena, ip_print(judged(view)->origin.ip, buffer),
+						     SLICE(" may not send mail for "), outcome->domain)));
 }
 
 static struct value secure_of(struct view *view, const struct spf_outcome *outcome)

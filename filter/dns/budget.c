@@ -113,7 +113,7 @@ static struct asked *asked_new(struct dns_budget *budget, uint64_t hash)
 /* The cache's answers know their question; where there is none yet, the question is copied. */
 static void question_keep(struct dns_budget *budget, struct asked *asked, const struct question *question)
 {
-	asked->question = arena_alloc(budget->arena, sizeof *question);
+	asked->question = arena_raw(budget->arena, sizeof *question);
 	*asked->question = *question;
 }
 

@@ -167,14 +167,15 @@ enum spf_matched spf_target(struct spf_run *run, const struct spf_frame *frame, 
 
 bool spf_name_valid(struct slice name)
 {
-	size_t label = 0;
+	size_t label = 0; /* its length so far */
 
-	if (name.n == 0 || name.n > SPF_NAME_MAX)
+	if (name.n > SPF_NAME_MAX)
 		return false;
 	for (size_t i = 0; i < name.n; i++) {
-		label = name.p[i] == '.' ? 0 : label + 1;
-		if (label > SPF_LABEL_MAX || (label == 0 && (i == 0 || name.p[i - 1] == '.')))
+		if (name.p[i] != '.' ? ++label > SPF_LABEL_MAX : label == 0)
 			return false;
+		if (name.p[i] == '.')
+			label = 0;
 	}
 	return label > 0;
 }
