@@ -140,7 +140,8 @@ struct argument_memo {
 	size_t count;
 };
 
-/* Through a view a check sees one message at one stage. The engine makes it. */
+/* Through a view a check sees one message at one stage. The engine makes it. Memos and slots are there from MAIL on:
+ * hints of connect and helo have none. */
 struct view {
 	const struct check_settings *settings;
 	enum stage stage;

@@ -60,7 +60,8 @@ static void record_value(struct record_fact *fact, struct slice name, const stru
  * recipient are in the list of recipients. */
 static const struct value *known_value(struct gate *gate, const struct fact *fact, unsigned number)
 {
-	const struct fact_memo *memo = fact->scope == SCOPE_CONNECTION ? &gate->connection_memo : &gate->message_memo;
+	const struct fact_memo *memo =
+	    fact->scope == SCOPE_CONNECTION ? gate->view.connection_memo : gate->view.message_memo;
 
 	if (fact->scope == SCOPE_RECIPIENT || fact->argument)
 		return NULL;

@@ -22,11 +22,9 @@ static void view_init(struct gate *gate)
 	    .session = &gate->session,
 	    .message = &gate->message,
 	    .budget = gate->budget,
-	    .connection_memo = &gate->connection_memo,
-	    .message_memo = &gate->message_memo,
+	    .connection_memo = gate->connection_memo,
 	    .argument_memo = &gate->argument_memo,
 	    .connection_slots = gate->connection_slots,
-	    .message_slots = gate->message_slots,
 	};
 }
 
@@ -41,9 +39,7 @@ static void message_clear(struct gate *gate)
 	gate->message = (struct message){.arena = arena};
 	headers_init(&gate->message.headers, arena);
 	decision_init(&gate->decision, arena);
-	memset(&gate->message_memo, 0, sizeof(gate->message_memo));
 	gate->argument_memo = (struct argument_memo){NULL, 0};
-	memset(gate->message_slots, 0, sizeof(gate->message_slots));
 	gate->outcome = (struct outcome){.verdict = VERDICT_NONE};
 	gate->spool = NULL;
 	gate->signing_disagrees = false;
@@ -127,8 +123,8 @@ static void session_renew(struct gate *gate)
 		*texts[i] = arena_copy(arena, *texts[i]);
 	session->arena = arena;
 	session->helo = SLICE("");
-	memset(&gate->connection_memo, 0, sizeof(gate->connection_memo));
-	memset(gate->connection_slots, 0, sizeof(gate->connection_slots));
+	gate->connection_memo = NULL;
+	gate->connection_slots = NULL;
 	arena_free(old);
 }
 
@@ -163,12 +159,28 @@ void gate_auth(struct gate *gate, struct slice user, struct slice method)
 	remember(gate, &gate->session.auth_method, method);
 }
 
+/* No fact is read before MAIL, so a session that only waits has no room for any. */
+static void memos_make(struct gate *gate)
+{
+	struct arena *session = gate->session.arena, *message = gate->message.arena;
+
+	if (!gate->connection_memo) {
+		gate->connection_memo = arena_alloc(session, sizeof(*gate->connection_memo));
+		gate->connection_slots = arena_alloc(session, CHECK_MAX * sizeof(*gate->connection_slots));
+	}
+	gate->view.connection_memo = gate->connection_memo;
+	gate->view.connection_slots = gate->connection_slots;
+	gate->view.message_memo = arena_alloc(message, sizeof(*gate->view.message_memo));
+	gate->view.message_slots = arena_alloc(message, CHECK_MAX * sizeof(*gate->view.message_slots));
+}
+
 void message_begin(struct gate *gate, struct slice sender, bool smtputf8)
 {
 	gate_abort(gate);
 	if (gate->used)
 		message_clear(gate);
 	arena_expect(gate->message.arena, MESSAGE_BYTES);
+	memos_make(gate);
 	gate->used = gate->open = true;
 	gate->began_wall_us = clock_wall_us();
 	gate->message.sender = address_parse_path(sender, gate->message.arena);

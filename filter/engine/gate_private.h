@@ -26,14 +26,12 @@ struct gate {
 	const struct tracer *tracer;
 
 	struct session session;
-	struct fact_memo connection_memo;
-	void *connection_slots[CHECK_MAX];
+	struct fact_memo *connection_memo; /* these two in the session's arena, NULL before the first MAIL */
+	void **connection_slots;
 
 	/* the message; all of it begins anew at MAIL */
 	struct message message;
-	struct fact_memo message_memo;
 	struct argument_memo argument_memo;
-	void *message_slots[CHECK_MAX];
 	struct dns_budget *budget;
 	struct view view;
 	struct decision decision;
