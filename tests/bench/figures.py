@@ -22,3 +22,12 @@ def ratio(first, second, key="rate"):
 
 def wanted(what, reached):
     return f"({what}: {'reached' if reached else 'NOT reached'})"
+
+
+def odd(runs, refused=False):
+    """What came back otherwise than it should, or nothing."""
+    messages, right = (sum(run[key] for run in runs) for key in ("messages", "reject" if refused else "accept"))
+    missing = sum(run["missing"] for run in runs)
+    said = [f"{messages - right} of {messages} messages were not {'refused' if refused else 'accepted'}"] if right < messages else []
+    said += [f"{missing} of {messages} came back without a result"] if missing else []
+    return "  NOTE " + ", ".join(said) if said else ""

@@ -7,7 +7,7 @@ import threading
 import time
 
 from behind import through_postfix
-from figures import median, wanted
+from figures import median, odd, wanted
 from instructions import callgrind
 from signing import signing
 from subjects import Missing
@@ -104,7 +104,7 @@ def cold(bench):
     bench.numbers["cold"] = found
     bench.say(f"\ncold DNS, {DELAY_MS} ms for each question    |  p50 ms   p90 ms   | in questions behind each other")
     for name, run in found.items():
-        bench.say(f"{name:40}|{run['p50'] / 1000:8.1f} {run['p90'] / 1000:8.1f}   |{run['p50'] / 1000 / DELAY_MS:6.1f}")
+        bench.say(f"{name:40}|{run['p50'] / 1000:8.1f} {run['p90'] / 1000:8.1f}   |{run['p50'] / 1000 / DELAY_MS:6.1f}{odd([run])}")
     if "sekisho" in found:
         most = LATENCY * DEPENDENT * DELAY_MS
         bench.say(f"the slowest chain has {DEPENDENT} dependent questions (the SPF record, its include; and only after the answer "
@@ -120,8 +120,9 @@ def hints_can_be_off(bench):
 
 # ---- variations of one thing ---------------------------------------------------------------------------------
 
-def variants(bench, title, makers, mails="2k", **options):
-    """makers: (name, make, options of load). Started together, measured in turns, ratios to the first."""
+def variants(bench, title, makers, mails="2k", refusing=(), **options):
+    """makers: (name, make, options of load). Started together, measured in turns, ratios to the first. Those that
+    refuse the messages are named."""
     own = {name: {**options, **more} for name, _, more in makers}
     subjects = []
     for name, subject in bench.start([(name, make) for name, make, _ in makers]).items():
@@ -144,8 +145,7 @@ def variants(bench, title, makers, mails="2k", **options):
         first = found[subjects[0].name]
         slower = statistics.median(a["rate"] / b["rate"] for a, b in zip(first, runs))
         cpu = median(runs, "cpu") / max(median(first, "cpu"), 1e-9)
-        odd = "" if all(run["missing"] == 0 for run in runs) else "  (not every message came back as it should)"
-        bench.say(f"{name:40}|{slower:8.2f} {cpu:8.2f} {'':36}|{median(runs, 'rate'):8.0f} {median(runs, 'cpu'):8.3f}{odd}")
+        bench.say(f"{name:40}|{slower:8.2f} {cpu:8.2f} {'':36}|{median(runs, 'rate'):8.0f} {median(runs, 'cpu'):8.3f}{odd(runs, name in refusing)}")
 
 
 def sekisho(bench, name, label, **policy):
@@ -215,7 +215,7 @@ def refusal(bench):
     makers = [("sekisho", bench.start_sekisho, {}),
               ("pyspf-milter", lambda: bench.house.alone("pyspf-milter"), {}),
               ("rspamd, authentication (does not refuse)", bench.house.rspamd_auth, {})]
-    variants(bench, "refusal at MAIL", makers, mails="2k-bad", words=[])
+    variants(bench, "refusal at MAIL", makers, mails="2k-bad", words=[], refusing=("sekisho", "pyspf-milter"))
 
 
 def reloads(bench):
