@@ -59,7 +59,7 @@ static struct value get_with_argument(struct view *view, const struct fact *fact
 			return memo->values[i].value;
 	value = fact->get(view, argument);
 	if (!memo->values)
-		memo->values = arena_alloc(view->message->arena, ARGUMENT_MAX * sizeof(*memo->values));
+		memo->values = arena_raw(view->message->arena, ARGUMENT_MAX * sizeof(*memo->values));
 	if (memo->count < ARGUMENT_MAX)
 		memo->values[memo->count++] = (struct argument_value){fact, argument, value};
 	return value;
@@ -78,7 +78,7 @@ struct value fact_get(struct view *view, const struct fact *fact, struct slice a
 	unsigned number = fact_number(fact);
 	bool settled = memo->values[number] && !(memo->values[number]->provisional && view->stage == STAGE_MESSAGE);
 	if (!settled) {
-		struct value *value = arena_alloc(arena, sizeof(*value));
+		struct value *value = arena_raw(arena, sizeof(*value));
 		*value = fact->get(view, argument);
 		memo->values[number] = value;
 	}

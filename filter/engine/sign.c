@@ -66,8 +66,7 @@ static struct slice sign_with(struct gate *gate, struct position rule, const str
 		note(gate, rule, arena_printf(arena, "not signed: %s", err.text));
 		return value;
 	}
-	note(gate, rule,
-	     arena_printf(arena, "signed: d=%.*s s=%.*s", SLICE_ARGS(signing->domain), SLICE_ARGS(signing->selector)));
+	note(gate, rule, arena_join(arena, SLICE("signed: d="), signing->domain, SLICE(" s="), signing->selector));
 	if (signing->engine == DKIM_COMPARE)
 		compare(gate, rule, signing, fields, value);
 	return value;

@@ -182,7 +182,9 @@ void gate_header(struct gate *gate, struct slice name, struct slice value)
 		return;
 	headers_add(headers, name, value);
 	gate->message.size += name.n + strlen(":") + value.n + strlen("\r\n");
-	for (unsigned i = 0; checks[i] && headers->count > before && !gate->ended_early; i++)
+	if (headers->count == before || gate->ended_early)
+		return;
+	for (unsigned i = 0; checks[i]; i++)
 		if (checks[i]->field && is_read(gate, checks[i]))
 			checks[i]->field(&gate->view, &headers->fields[before]);
 }
