@@ -7,16 +7,13 @@
  * line do not count, others become one space) and a CR that may belong to a line end.
  * A bare LF is taken as a line end, since MTAs make CRLF of it; a bare CR is a byte like others.
  *
- * Speed: nearly all bytes stand for themselves. Blocks without anything odd are found
- * by a loop that compilers turn into vector instructions, and go to the hash in one piece. For a block
- * with something odd such loops say of each byte whether it stays, and what stays is written without a branch:
+ * Speed: nearly all bytes stand for themselves. Blocks without anything odd go to the hash in one piece. For a
+ * block with something odd blocks.c says of each byte whether it stays, and what stays is written without a branch:
  * no choice of bytes makes a body much slower than others. Only the ends of chunks are looked at byte by byte.
  */
-#include "dkim_private.h"
+#include "blocks.h"
 #include <string.h>
 
-#define BLOCK       64
-#define AHEAD       2 /* bytes behind a block decide what its blanks are */
 #define WORD        8
 #define BUFFER      4096
 #define DIRECT      1024 /* from so many bytes on a run goes to the hash without a copy */
@@ -31,38 +28,30 @@ struct canon {
 	uint64_t lines;                           /* line ends held back, before what is in the buffer */
 	bool blank, cr;                           /* held back behind it, in this order */
 	size_t n;
-	char buffer[BUFFER]; /* canonical text on the way to the hash */
+	char *buffer; /* canonical text on the way to the hash */
 };
 
 struct dkim_body {
 	struct arena *arena;
-	EVP_MD_CTX *copy;
+	const struct block_loops *loops; /* by canonicalisation */
+	EVP_MD_CTX *copy;                /* NULL: no length has ended yet */
 	struct canon canon[2];
 	bool ended;
 };
 
-static void release_hash(void *hash)
-{
-	EVP_MD_CTX_free(hash);
-}
-
-static EVP_MD_CTX *hash_new(struct arena *arena)
-{
-	EVP_MD_CTX *hash = EVP_MD_CTX_new();
-
-	if (!hash || EVP_DigestInit_ex(hash, EVP_sha256(), NULL) != 1)
-		die("the crypto library has no SHA-256");
-	arena_own(arena, hash, release_hash);
-	return hash;
-}
-
-struct dkim_body *dkim_body_new(struct arena *arena)
+struct dkim_body *body_new(struct arena *arena, bool avx2)
 {
 	struct dkim_body *body = arena_alloc(arena, sizeof(*body));
 
 	body->arena = arena;
+	body->loops = block_loops(avx2);
 	body->canon[DKIM_RELAXED].kind = DKIM_RELAXED;
 	return body;
+}
+
+struct dkim_body *dkim_body_new(struct arena *arena)
+{
+	return body_new(arena, processor_has_avx2());
 }
 
 const struct dkim_digest *dkim_body_want(struct dkim_body *body, enum dkim_canon kind, uint64_t length)
@@ -76,10 +65,10 @@ const struct dkim_digest *dkim_body_want(struct dkim_body *body, enum dkim_canon
 		return canon->digests[at];
 	if (canon->count == DIGESTS_MAX)
 		return NULL;
-	if (!body->copy)
-		body->copy = hash_new(body->arena);
-	if (!canon->hash)
+	if (!canon->hash) {
 		canon->hash = hash_new(body->arena);
+		canon->buffer = arena_raw(body->arena, BUFFER);
+	}
 	memmove(&canon->digests[at + 1], &canon->digests[at], (canon->count - at) * sizeof(canon->digests[0]));
 	canon->digests[at] = arena_alloc(body->arena, sizeof(*canon->digests[at]));
 	canon->digests[at]->length = length;
@@ -89,11 +78,21 @@ const struct dkim_digest *dkim_body_want(struct dkim_body *body, enum dkim_canon
 
 /* ---- to the hash ------------------------------------------------------------------ */
 
-static void digest_fill(struct dkim_body *body, const struct canon *canon, struct dkim_digest *digest)
+static void digest_fill(EVP_MD_CTX *hash, struct dkim_digest *digest)
 {
-	if (EVP_MD_CTX_copy_ex(body->copy, canon->hash) != 1 || EVP_DigestFinal_ex(body->copy, digest->hash, NULL) != 1)
+	if (EVP_DigestFinal_ex(hash, digest->hash, NULL) != 1)
 		die("the crypto library cannot finish a SHA-256");
 	digest->reached = true;
+}
+
+/* Here ends what is wanted, and the hash goes on. */
+static void digest_fill_from_copy(struct dkim_body *body, const struct canon *canon, struct dkim_digest *digest)
+{
+	if (!body->copy)
+		body->copy = hash_new(body->arena);
+	if (EVP_MD_CTX_copy_ex(body->copy, canon->hash) != 1)
+		die("the crypto library cannot copy a SHA-256");
+	digest_fill(body->copy, digest);
 }
 
 /* Where a wanted length ends the state is copied. Behind the last one only the length counts. */
@@ -110,7 +109,7 @@ static void hash_add(struct dkim_body *body, struct canon *canon, const char *p,
 		n -= part;
 		if (left > part || canon->digests[canon->next]->length == DKIM_WHOLE)
 			break;
-		digest_fill(body, canon, canon->digests[canon->next++]);
+		digest_fill_from_copy(body, canon, canon->digests[canon->next++]);
 	}
 	canon->length += n;
 }
@@ -229,61 +228,20 @@ static const char *settle(struct dkim_body *body, struct canon *canon, const cha
 
 /* ---- by blocks: nothing is held back, but line ends ------------------------------------------ */
 
-/* Does every byte stand for itself? What does not: an LF without CR, and when relaxed a tab, and a space before a
- * blank or a line end. Looks at one byte before the block and one behind. */
-static bool is_plain(enum dkim_canon kind, const char *p)
-{
-	unsigned char odd = 0;
-
-	if (kind == DKIM_SIMPLE)
-		for (int i = 0; i < BLOCK; i++)
-			odd |= (unsigned char)((p[i] == '\n') & (p[i - 1] != '\r'));
-	else
-		for (int i = 0; i < BLOCK; i++) {
-			unsigned char c = (unsigned char)p[i], next = (unsigned char)p[i + 1];
-
-			odd |= (unsigned char)((c == '\t') | ((c == ' ') & (next <= ' ')) |
-					       ((c == '\n') & (p[i - 1] != '\r')));
-		}
-	return odd == 0;
-}
-
-/* Of a block: what each byte is, whether it stays, and whether a CR is missing before it. */
-struct marks {
-	char text[BLOCK];
-	unsigned char stays[BLOCK], bare[BLOCK];
-};
-
-static void mark(enum dkim_canon kind, const char *p, struct marks *marks_r)
-{
-	const char relaxed = kind == DKIM_RELAXED;
-
-	for (int i = 0; i < BLOCK; i++)
-		marks_r->bare[i] = (unsigned char)((p[i] == '\n') & (p[i - 1] != '\r'));
-	for (int i = 0; i < BLOCK; i++) {
-		char blank = (char)(((p[i] == ' ') | (p[i] == '\t')) & relaxed);
-
-		marks_r->text[i] = blank ? ' ' : p[i];
-		marks_r->stays[i] =
-		    (unsigned char)(1 ^ (blank & ((p[i + 1] == ' ') | (p[i + 1] == '\t') | (p[i + 1] == '\n') |
-						  ((p[i + 1] == '\r') & (p[i + 2] == '\n')))));
-	}
-}
-
-/* Eight bytes of the block, by a test only whether they are all plain: then one move is enough. */
+/* Eight bytes of the block, by a test only whether they all just stay: then one move is enough. */
 static char *write_word(const struct marks *marks, int at, char *out)
 {
-	static const unsigned char all[WORD] = {1, 1, 1, 1, 1, 1, 1, 1}, none[WORD];
+	static const unsigned char all[WORD] = {STAYS, STAYS, STAYS, STAYS, STAYS, STAYS, STAYS, STAYS};
 
-	if (memcmp(marks->stays + at, all, WORD) == 0 && memcmp(marks->bare + at, none, WORD) == 0) {
+	if (memcmp(marks->what + at, all, WORD) == 0) {
 		memcpy(out, marks->text + at, WORD);
 		return out + WORD;
 	}
 	for (int i = at; i < at + WORD; i++) {
 		*out = '\r';
-		out += marks->bare[i];
+		out += marks->what[i] / BARE;
 		*out = marks->text[i];
-		out += marks->stays[i];
+		out += marks->what[i] & STAYS;
 	}
 	return out;
 }
@@ -293,7 +251,7 @@ static void add_odd(struct dkim_body *body, struct canon *canon, const char *p)
 	struct marks marks;
 	char *out;
 
-	mark(canon->kind, p, &marks);
+	body->loops[canon->kind].mark(p, &marks);
 	/* All may be LF; and each byte is written, also if the next one takes its place. */
 	buffer_reserve(body, canon, 2 * BLOCK);
 	out = canon->buffer + canon->n;
@@ -326,16 +284,16 @@ static void add_plain(struct dkim_body *body, struct canon *canon, const char *p
 /* There is a byte before p, and nothing is held back but line ends. */
 static const char *add_blocks(struct dkim_body *body, struct canon *canon, const char *p, const char *end)
 {
-	const char *start = p;
+	while (end - p >= BLOCK + AHEAD) {
+		size_t n = body->loops[canon->kind].plain_length(p, (size_t)(end - p) - AHEAD);
 
-	for (; end - p >= BLOCK + AHEAD; p += BLOCK) {
-		if (is_plain(canon->kind, p))
-			continue;
-		add_plain(body, canon, start, (size_t)(p - start));
+		add_plain(body, canon, p, n);
+		p += n;
+		if (end - p < BLOCK + AHEAD)
+			break;
 		add_odd(body, canon, p);
-		start = p + BLOCK;
+		p += BLOCK;
 	}
-	add_plain(body, canon, start, (size_t)(p - start));
 	if (p[-1] == '\r') { /* then it is the last byte in the buffer */
 		canon->n--;
 		canon->cr = true;
@@ -375,7 +333,7 @@ static void canon_end(struct dkim_body *body, struct canon *canon)
 		hash_add(body, canon, "", 0);
 	/* It is the longest; lengths that the body does not reach may stand before it. */
 	if (canon->digests[canon->count - 1]->length == DKIM_WHOLE)
-		digest_fill(body, canon, canon->digests[canon->count - 1]);
+		digest_fill(canon->hash, canon->digests[canon->count - 1]);
 }
 
 void dkim_body_end(struct dkim_body *body)

@@ -42,7 +42,7 @@ static struct slice refused_natively(struct made *made, const struct dkim_signin
 				     struct arena *arena)
 {
 	struct signature *signature = &made->signature;
-	EVP_MD_CTX *hash;
+	EVP_PKEY_CTX *verifying;
 
 	if (made->seen.result != DKIM_NONE)
 		return made->seen.reason;
@@ -50,11 +50,11 @@ static struct slice refused_natively(struct made *made, const struct dkim_signin
 	    signature->length != DKIM_WHOLE || !slice_equal_nocase(made->seen.domain, signing->domain) ||
 	    !slice_equal_nocase(made->seen.selector, signing->selector))
 		return SLICE("its tags are not what was asked for");
-	hash = EVP_MD_CTX_new();
-	if (!hash)
-		die("the crypto library has no SHA-256");
-	signature_match(signature, fields, &made->key, hash, arena);
-	EVP_MD_CTX_free(hash);
+	made->key.verifying = verifying = rsa_context(made->key.pkey, EVP_PKEY_verify_init);
+	if (!verifying)
+		die("the crypto library cannot verify with a key that it signs with");
+	signature_match(signature, fields, &made->key, hash_new(arena), arena);
+	EVP_PKEY_CTX_free(verifying);
 	return made->seen.reason;
 }
 

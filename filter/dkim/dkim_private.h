@@ -8,6 +8,14 @@
 #include "dkim.h"
 #include <openssl/evp.h>
 
+/* ---- the crypto library ---------------------------------------------------------- */
+
+const EVP_MD *hash_kind(void);        /* SHA-256 */
+EVP_MD_CTX *hash_new(struct arena *); /* begun; the arena's */
+/* RSA with SHA-256 after EVP_PKEY_verify_init or EVP_PKEY_sign_init, to be copied for each use; NULL: not with this
+ * key. Whoever asks frees it. */
+EVP_PKEY_CTX *rsa_context(EVP_PKEY *, int (*init)(EVP_PKEY_CTX *));
+
 /* ---- tag lists (RFC 6376 3.2) -------------------------------------------------- */
 
 #define TAGS_MAX 64 /* signatures have at most 14 tags that mean something, keys 7 */
@@ -25,6 +33,8 @@ struct tags {
 /* NULL, or what is wrong: a static text. */
 const char *tags_parse(struct slice text, struct tags *tags_r);
 const struct tag *tags_find(const struct tags *, const char *name); /* NULL: it is not there */
+/* What the first tag of that one letter seems to say, nothing else being looked at; "": it is not there. */
+struct slice tags_glance(struct slice text, char name);
 
 /* The next item between colons, without blanks; false at the end. */
 bool items_next(struct slice *rest, struct slice *item_r);
@@ -44,7 +54,7 @@ void fields_hash(struct dkim_fields *, struct slice names, enum dkim_canon, cons
 unsigned fields_count(const struct dkim_fields *, struct slice name);
 const struct header_field *fields_list(const struct dkim_fields *, size_t *count_r); /* as they were given */
 
-/* The canonical form of one field, without the last CRLF. */
+/* The canonical form of one field. The last CRLF stands behind it and is not counted. */
 struct slice field_canonical(struct slice name, struct slice value, enum dkim_canon, struct arena *);
 
 /* The value of a DKIM-Signature without what lies in `b`, a part of it (RFC 6376 3.7). */
@@ -58,6 +68,7 @@ struct key {
 	enum dkim_algorithm algorithm;
 	unsigned bits;
 	EVP_PKEY *pkey;
+	EVP_PKEY_CTX *verifying; /* RSA: ready, to be copied */
 	bool testing, strict;
 	size_t record; /* which of the answer's it was read from */
 };
@@ -67,7 +78,13 @@ struct slice key_name(struct slice selector, struct slice domain, struct arena *
 /* The key of a name; its trouble is in it. Valid until the budget is closed. */
 const struct key *key_find(struct dns_budget *, struct slice name);
 EVP_PKEY *private_pkey(const struct dkim_private *);
-extern const struct key key_unknown; /* the DNS does not answer */
+const EVP_PKEY_CTX *private_context(const struct dkim_private *); /* RSA: ready to sign, to be copied */
+extern const struct key key_unknown;                              /* the DNS does not answer */
+
+/* ---- the body ------------------------------------------------------------------------------ */
+
+/* As dkim_body_new, but it is said whether the processor has AVX2, so that a test tries both. */
+struct dkim_body *body_new(struct arena *, bool avx2);
 
 /* ---- a digest that was wanted ------------------------------------------------------------- */
 
@@ -97,7 +114,7 @@ void signature_judge(struct signature *, enum dkim_result, const char *reason); 
 /* Judges it only where header or body are not what was signed. `hash` is any context, used anew. */
 void signature_match(struct signature *, struct dkim_fields *, const struct key *, EVP_MD_CTX *hash, struct arena *);
 
-/* d= and s= alone: where the key is. False when they cannot be read. */
+/* d= and s= alone, whatever else the field is: where the key would be. False when they cannot be read. */
 bool signature_key_name(struct slice value, struct arena *, struct slice *name_r);
 
 /* ---- signing ------------------------------------------------------------------------------ */

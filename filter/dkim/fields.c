@@ -113,22 +113,26 @@ static struct slice simple_value(struct slice value, char *out)
 /* Unfolded; blanks become one space and vanish at both ends. */
 static struct slice relaxed_value(struct slice value, char *out)
 {
+	const char *p = value.p;
 	bool blank = false;
-	size_t n = 0;
+	size_t n = 0, i = 0;
 
-	for (size_t i = 0; i < value.n; i++) {
-		char c = value.p[i];
-
-		if (c == '\n' || (c == '\r' && i + 1 < value.n && value.p[i + 1] == '\n'))
+	while (i < value.n) {
+		if (p[i] == '\n' || (p[i] == '\r' && i + 1 < value.n && p[i + 1] == '\n')) {
+			i++;
 			continue;
-		if (is_blank(c)) {
+		}
+		if (is_blank(p[i])) {
 			blank = true;
+			i++;
 			continue;
 		}
 		if (blank && n > 0)
 			out[n++] = ' ';
 		blank = false;
-		out[n++] = c;
+		do
+			out[n++] = p[i++];
+		while (i < value.n && (unsigned char)p[i] > ' ');
 	}
 	return (struct slice){out, n};
 }
@@ -143,19 +147,20 @@ struct slice field_canonical(struct slice name, struct slice value, enum dkim_ca
 			name.n--;
 		name = arena_lower(arena, name);
 	}
-	out = arena_alloc(arena, name.n + 1 + 2 * value.n);
+	out = arena_raw(arena, name.n + 1 + 2 * value.n + 2);
 	if (name.n > 0)
 		memcpy(out, name.p, name.n);
 	out[name.n] = ':';
 	n = name.n + 1;
 	n += kind == DKIM_RELAXED ? relaxed_value(value, out + n).n : simple_value(value, out + n).n;
+	memcpy(out + n, "\r\n", 2);
 	return (struct slice){out, n};
 }
 
 struct slice value_without(struct slice value, struct slice b, struct arena *arena)
 {
 	size_t before = (size_t)(b.p - value.p);
-	char *out = arena_alloc(arena, value.n);
+	char *out = arena_raw(arena, value.n);
 
 	memcpy(out, value.p, before);
 	memcpy(out + before, b.p + b.n, value.n - before - b.n);
@@ -170,8 +175,7 @@ static void field_hash(struct dkim_fields *fields, size_t i, enum dkim_canon kin
 
 	if (!canonical->p)
 		*canonical = field_canonical(fields->list[i].name, fields->list[i].value, kind, fields->arena);
-	EVP_DigestUpdate(hash, canonical->p, canonical->n);
-	EVP_DigestUpdate(hash, "\r\n", 2);
+	EVP_DigestUpdate(hash, canonical->p, canonical->n + 2);
 }
 
 void fields_hash(struct dkim_fields *fields, struct slice names, enum dkim_canon kind, const struct header_field *skip,

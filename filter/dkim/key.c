@@ -56,6 +56,13 @@ static bool exponent_is_long(const EVP_PKEY *pkey)
 	return is_long;
 }
 
+static void prepare(struct key *key)
+{
+	key->verifying = rsa_context(key->pkey, EVP_PKEY_verify_init);
+	if (!key->verifying)
+		bad(key, DKIM_PERMERROR, "the crypto library cannot verify with the RSA key");
+}
+
 /* p= */
 static void read_public(struct key *key, struct slice text)
 {
@@ -85,6 +92,8 @@ static void read_public(struct key *key, struct slice text)
 		bad(key, DKIM_POLICY, "the RSA key has more than 4096 bits");
 	else if (key->algorithm == DKIM_RSA && exponent_is_long(key->pkey))
 		bad(key, DKIM_POLICY, "the RSA key has an exponent of more than 64 bits");
+	else if (key->algorithm == DKIM_RSA)
+		prepare(key);
 }
 
 static struct slice value_of(const struct tags *tags, const char *name, struct slice otherwise)
@@ -171,6 +180,7 @@ static void release(void *made)
 {
 	struct key *key = made;
 
+	EVP_PKEY_CTX_free(key->verifying);
 	EVP_PKEY_free(key->pkey);
 	free(key);
 }
@@ -179,7 +189,7 @@ static const struct dns_parser parser = {parse, release};
 
 struct slice key_name(struct slice selector, struct slice domain, struct arena *arena)
 {
-	return arena_printf(arena, "%.*s._domainkey.%.*s", SLICE_ARGS(selector), SLICE_ARGS(domain));
+	return arena_join(arena, selector, SLICE("._domainkey."), domain);
 }
 
 const struct key *key_find(struct dns_budget *budget, struct slice name)

@@ -2,7 +2,6 @@
  * match.c - are header and body what was signed (RFC 6376 3.7)? Two hashes and the key's own operation.
  */
 #include "dkim_private.h"
-#include <openssl/rsa.h>
 #include <string.h>
 
 static void judge_body(struct signature *signature)
@@ -23,19 +22,16 @@ static void header_hash(const struct signature *signature, struct dkim_fields *f
 	struct slice own = value_without(field->value, signature->b_raw, arena);
 
 	own = field_canonical(field->name, own, signature->header_canon, arena);
-	EVP_DigestInit_ex(hash, EVP_sha256(), NULL);
+	EVP_DigestInit_ex2(hash, hash_kind(), NULL);
 	fields_hash(fields, signature->names, signature->header_canon, field, hash);
 	EVP_DigestUpdate(hash, own.p, own.n);
 	EVP_DigestFinal_ex(hash, hash_r, NULL);
 }
 
-static bool verify_rsa(EVP_PKEY *pkey, struct slice b, const unsigned char *hash)
+static bool verify_rsa(const EVP_PKEY_CTX *ready, struct slice b, const unsigned char *hash)
 {
-	EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(pkey, NULL);
-	bool right = context && EVP_PKEY_verify_init(context) == 1 &&
-		     EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PADDING) == 1 &&
-		     EVP_PKEY_CTX_set_signature_md(context, EVP_sha256()) == 1 &&
-		     EVP_PKEY_verify(context, (const unsigned char *)b.p, b.n, hash, DKIM_SHA256_SIZE) == 1;
+	EVP_PKEY_CTX *context = EVP_PKEY_CTX_dup(ready);
+	bool right = context && EVP_PKEY_verify(context, (const unsigned char *)b.p, b.n, hash, DKIM_SHA256_SIZE) == 1;
 
 	EVP_PKEY_CTX_free(context);
 	return right;
@@ -62,7 +58,7 @@ void signature_match(struct signature *signature, struct dkim_fields *fields, co
 	if (signature->seen->result != DKIM_NONE)
 		return;
 	header_hash(signature, fields, hash, arena, digest);
-	right = key->algorithm == DKIM_RSA ? verify_rsa(key->pkey, signature->b, digest)
+	right = key->algorithm == DKIM_RSA ? verify_rsa(key->verifying, signature->b, digest)
 					   : verify_ed25519(key->pkey, signature->b, digest);
 	if (!right)
 		signature_judge(signature, DKIM_FAIL, "the signature does not match the header");

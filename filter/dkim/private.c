@@ -20,6 +20,7 @@
 struct dkim_private {
 	enum dkim_algorithm algorithm;
 	EVP_PKEY *pkey;
+	EVP_PKEY_CTX *signing; /* RSA: ready, to be copied */
 };
 
 EVP_PKEY *private_pkey(const struct dkim_private *private)
@@ -27,8 +28,14 @@ EVP_PKEY *private_pkey(const struct dkim_private *private)
 	return private->pkey;
 }
 
+const EVP_PKEY_CTX *private_context(const struct dkim_private *private)
+{
+	return private->signing;
+}
+
 static struct dkim_private *private_new(EVP_PKEY *pkey, struct error *err)
 {
+	EVP_PKEY_CTX *signing = NULL;
 	struct dkim_private *private;
 	int kind = EVP_PKEY_base_id(pkey);
 
@@ -38,9 +45,11 @@ static struct dkim_private *private_new(EVP_PKEY *pkey, struct error *err)
 		   (EVP_PKEY_bits(pkey) < DKIM_RSA_BITS_MIN || EVP_PKEY_bits(pkey) > DKIM_RSA_BITS_MAX)) {
 		error_set(err, "an RSA key of %d bits is of no use: verifiers take %d to %d (RFC 8301)",
 			  EVP_PKEY_bits(pkey), DKIM_RSA_BITS_MIN, DKIM_RSA_BITS_MAX);
+	} else if (kind == EVP_PKEY_RSA && !(signing = rsa_context(pkey, EVP_PKEY_sign_init))) {
+		error_set(err, "the crypto library cannot sign with the RSA key");
 	} else {
 		private = xmalloc(sizeof(*private));
-		*private = (struct dkim_private){kind == EVP_PKEY_RSA ? DKIM_RSA : DKIM_ED25519, pkey};
+		*private = (struct dkim_private){kind == EVP_PKEY_RSA ? DKIM_RSA : DKIM_ED25519, pkey, signing};
 		return private;
 	}
 	EVP_PKEY_free(pkey);
@@ -103,6 +112,7 @@ void dkim_private_free(struct dkim_private *private)
 {
 	if (!private)
 		return;
+	EVP_PKEY_CTX_free(private->signing);
 	EVP_PKEY_free(private->pkey);
 	free(private);
 }

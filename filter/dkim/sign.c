@@ -203,15 +203,12 @@ static void write_tags(struct writer *writer, struct text *names, const struct d
 
 /* ---- signing ------------------------------------------------------------------------------------ */
 
-static size_t sign_rsa(EVP_PKEY *pkey, const unsigned char *hash, unsigned char *out)
+static size_t sign_rsa(const EVP_PKEY_CTX *ready, const unsigned char *hash, unsigned char *out)
 {
-	EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(pkey, NULL);
+	EVP_PKEY_CTX *context = EVP_PKEY_CTX_dup(ready);
 	size_t n = SIGNATURE_MAX;
 
-	if (!context || EVP_PKEY_sign_init(context) != 1 ||
-	    EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PADDING) != 1 ||
-	    EVP_PKEY_CTX_set_signature_md(context, EVP_sha256()) != 1 ||
-	    EVP_PKEY_sign(context, out, &n, hash, DKIM_SHA256_SIZE) != 1)
+	if (!context || EVP_PKEY_sign(context, out, &n, hash, DKIM_SHA256_SIZE) != 1)
 		n = 0;
 	EVP_PKEY_CTX_free(context);
 	return n;
@@ -233,14 +230,11 @@ static void header_hash(struct dkim_fields *fields, struct slice names, struct s
 			struct arena *arena, unsigned char *hash_r)
 {
 	struct slice own = field_canonical(SLICE("DKIM-Signature"), value, canon, arena);
-	EVP_MD_CTX *hash = EVP_MD_CTX_new();
+	EVP_MD_CTX *hash = hash_new(arena);
 
-	if (!hash || EVP_DigestInit_ex(hash, EVP_sha256(), NULL) != 1)
-		die("the crypto library has no SHA-256");
 	fields_hash(fields, names, canon, NULL, hash);
 	EVP_DigestUpdate(hash, own.p, own.n);
 	EVP_DigestFinal_ex(hash, hash_r, NULL);
-	EVP_MD_CTX_free(hash);
 }
 
 static struct slice sign_natively(const struct dkim_signing *signing, struct dkim_fields *fields,
@@ -248,7 +242,6 @@ static struct slice sign_natively(const struct dkim_signing *signing, struct dki
 {
 	unsigned char hash[DKIM_SHA256_SIZE], signature[SIGNATURE_MAX];
 	struct writer writer = {.column = sizeof("DKIM-Signature:") - 1};
-	EVP_PKEY *pkey = private_pkey(signing->key);
 	struct text names;
 	size_t n;
 
@@ -256,8 +249,9 @@ static struct slice sign_natively(const struct dkim_signing *signing, struct dki
 	text_init(&names, arena, SIZE_MAX / 4);
 	write_tags(&writer, &names, signing, fields, digest);
 	header_hash(fields, text_slice(&names), text_slice(&writer.text), signing->header_canon, arena, hash);
-	n = dkim_private_algorithm(signing->key) == DKIM_RSA ? sign_rsa(pkey, hash, signature)
-							     : sign_ed25519(pkey, hash, signature);
+	n = dkim_private_algorithm(signing->key) == DKIM_RSA
+		? sign_rsa(private_context(signing->key), hash, signature)
+		: sign_ed25519(private_pkey(signing->key), hash, signature);
 	if (n == 0) {
 		error_set(err, "the crypto library cannot sign with the key of %.*s for %.*s",
 			  SLICE_ARGS(signing->selector), SLICE_ARGS(signing->domain));

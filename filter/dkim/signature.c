@@ -37,12 +37,12 @@ static bool read_name(struct slice text, struct arena *arena, struct slice *name
 
 bool signature_key_name(struct slice value, struct arena *arena, struct slice *name_r)
 {
-	struct tags tags;
 	struct slice domain, selector;
 
-	if (value.n > DKIM_FIELD_MAX || tags_parse(value, &tags) != NULL)
+	if (value.n > DKIM_FIELD_MAX)
 		return false;
-	if (!read_name(value_of(&tags, "d"), arena, &domain) || !read_name(value_of(&tags, "s"), arena, &selector))
+	if (!read_name(tags_glance(value, 'd'), arena, &domain) ||
+	    !read_name(tags_glance(value, 's'), arena, &selector))
 		return false;
 	*name_r = key_name(selector, domain, arena);
 	return true;
@@ -147,7 +147,7 @@ static const char *read_hashes(struct signature *signature, const struct tags *t
 	signature->b_raw = b->raw;
 	if (base64_decode(b->value, arena, &signature->b) < 0 || signature->b.n == 0)
 		return "b= is no base64";
-	signature->seen->b = slice_head(base64_encode(signature->b, arena), B_SHOWN);
+	signature->seen->b = slice_head(base64_encode(slice_head(signature->b, B_SHOWN / 4 * 3), arena), B_SHOWN);
 	if (base64_decode(value_of(tags, "bh"), arena, &signature->bh) < 0)
 		return "bh= is no base64";
 	if (signature->bh.n != DKIM_SHA256_SIZE && !signature->historic)

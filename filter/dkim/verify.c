@@ -246,19 +246,13 @@ static void outcome_fill(const struct dkim_verifier *verifier, struct dkim_outco
 		outcome_r->result = outcome_r->best->result;
 }
 
-static void release_hash(void *hash)
-{
-	EVP_MD_CTX_free(hash);
-}
-
 void dkim_verify_end(struct dkim_verifier *verifier, struct dns_budget *budget, struct dkim_outcome *outcome_r)
 {
 	struct arena *arena = verifier->arena;
 
 	dkim_body_end(verifier->body);
 	if (verifier->count > 0) {
-		verifier->hash = EVP_MD_CTX_new();
-		arena_own(arena, verifier->hash, release_hash);
+		verifier->hash = hash_new(arena);
 		verifier->fields = dkim_fields_new(verifier->headers->fields, verifier->headers->count, arena);
 	}
 	find_keys(verifier, budget);

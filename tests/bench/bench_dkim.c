@@ -5,7 +5,6 @@
  *
  * One line each: how many times as much as what stands behind, the difference, and microseconds of processor time.
  */
-#include <openssl/rsa.h>
 #include <string.h>
 
 #include "../../filter/dkim/dkim_private.h"
@@ -172,16 +171,6 @@ static void read_message(struct scene *scene)
 	for (size_t i = 0; i < scene->headers.count; i++)
 		scene->fields[i] = field_canonical(scene->headers.fields[i].name, scene->headers.fields[i].value,
 						   DKIM_SIMPLE, scene->arena);
-}
-
-static EVP_PKEY_CTX *rsa_context(EVP_PKEY *pkey, int (*init)(EVP_PKEY_CTX *))
-{
-	EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(pkey, NULL);
-
-	if (!context || init(context) != 1 || EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PADDING) != 1 ||
-	    EVP_PKEY_CTX_set_signature_md(context, EVP_sha256()) != 1)
-		die("the crypto library has no RSA");
-	return context;
 }
 
 static void publish(struct scene *scene)

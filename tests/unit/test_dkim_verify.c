@@ -79,6 +79,70 @@ static void more_tags_than_mean_something_are_refused(void **state)
 	assert_string_equal(tags_parse(text_slice(&text), &tags), "too many tags");
 }
 
+static void a_glance_finds_a_tag_of_one_letter(void **state)
+{
+	static const struct {
+		const char *text, *value;
+	} cases[] = {
+	    {"d=example.org", "example.org"},
+	    {" v=1; a=rsa-sha256;\r\n\td = example.org ; s=x", "example.org"},
+	    {"b=d=wrong; dd=wrong; bd=wrong; d=right; d=second", "right"},
+	    {"d; d =; d=late", ""},
+	    {"s=d", ""},
+	    {"d", ""},
+	    {";;;", ""},
+	    {"", ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_slice(tags_glance(slice_of(cases[i].text), 'd'), cases[i].value);
+}
+
+static void no_control_character_is_missed_in_a_value_of_any_length(void **state)
+{
+	char text[70] = "p=";
+	struct tags tags;
+
+	(void)state;
+	for (size_t n = 3; n < sizeof(text); n++) {
+		memset(text + 2, 'x', n - 2);
+		assert_null(tags_parse((struct slice){text, n}, &tags));
+		for (size_t at = 2; at < n; at++) {
+			text[at] = at % 2 ? '\x7f' : '\x01';
+			assert_non_null(tags_parse((struct slice){text, n}, &tags));
+			text[at] = at % 2 ? '\xff' : '\t';
+			assert_null(tags_parse((struct slice){text, n}, &tags));
+			text[at] = 'x';
+		}
+	}
+}
+
+static void blanks_may_stand_anywhere_in_base64(void **state)
+{
+	struct bench *bench = *state;
+	unsigned char bytes[50];
+	char spaced[80];
+
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (unsigned char)(i * 37);
+	for (size_t n = 1; n <= sizeof(bytes); n++) {
+		struct slice given = {(const char *)bytes, n}, text = base64_encode(given, bench->arena), read;
+
+		for (size_t at = 0; at <= text.n; at++) {
+			struct slice with = {spaced, text.n + 3};
+
+			memcpy(spaced, text.p, at);
+			memcpy(spaced + at, "\r\n ", 3);
+			memcpy(spaced + at + 3, text.p + at, text.n - at);
+			assert_int_equal(base64_decode(with, bench->arena, &read), 0);
+			assert_true(slice_equal(read, given));
+			spaced[at] = '*';
+			assert_int_equal(base64_decode(with, bench->arena, &read), -1);
+		}
+	}
+}
+
 static void base64_is_read_with_blanks_and_nothing_else(void **state)
 {
 	static const struct {
@@ -429,7 +493,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(tag_lists_are_read_strictly),
 	    cmocka_unit_test(more_tags_than_mean_something_are_refused),
+	    cmocka_unit_test(a_glance_finds_a_tag_of_one_letter),
+	    cmocka_unit_test(no_control_character_is_missed_in_a_value_of_any_length),
 	    cmocka_unit_test(base64_is_read_with_blanks_and_nothing_else),
+	    cmocka_unit_test(blanks_may_stand_anywhere_in_base64),
 	    cmocka_unit_test(what_we_sign_passes_and_what_is_changed_fails),
 	    cmocka_unit_test(keys_are_obeyed),
 	    cmocka_unit_test(a_failed_signature_of_a_testing_key_counts_as_none),
