@@ -115,14 +115,14 @@ int slice_number(struct slice text, uint64_t max, uint64_t *number_r)
 struct slice number_print(int64_t number, char buffer[NUMBER_TEXT])
 {
 	uint64_t rest = number < 0 ? -(uint64_t)number : (uint64_t)number; /* INT64_MIN has no positive twin */
-	char *p = buffer + NUMBER_TEXT;
+	size_t start = NUMBER_TEXT;
 
 	do
-		*--p = (char)('0' + rest % 10);
+		buffer[--start] = (char)('0' + rest % 10);
 	while (rest /= 10);
 	if (number < 0)
-		*--p = '-';
-	return (struct slice){p, (size_t)(buffer + NUMBER_TEXT - p)};
+		buffer[--start] = '-';
+	return (struct slice){buffer + start, NUMBER_TEXT - start};
 }
 
 size_t slice_utf8(struct slice text)

@@ -254,7 +254,9 @@ static void a_line_never_passes_its_limit(void **state)
 	for (size_t i = 0; i < 50; i++)
 		facts[i] = (struct record_fact){SLICE("spf"), RECORD_TEXT, bad, 0};
 	record.queue_id = record.client = record.client_name = record.helo = record.sender = bad;
-	record.rule = record.reply = record.stage = bad;
+	record.rule = record.reply = record.stage = record.quarantine = record.verdict = record.kind = bad;
+	record.dns_us = record.total_us = INT64_MIN;
+	record.dns_questions = record.dns_stale = UINT32_MAX;
 	record.recipients = recipients;
 	record.recipient_count = 5000;
 	record.notes = notes;
