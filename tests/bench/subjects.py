@@ -147,7 +147,6 @@ class House:
         """The default policy, here."""
         with open(os.path.join(HERE, "../../conf/sekisho.conf")) as f:
             text = re.sub(r"^listen .*$", f"listen unix:{self.socket(name)} mode 0666", f.read(), flags=re.M)
-        text = text.replace("127.0.0.0/8 ::1 }", "127.0.0.0/8 }") if "trusted" not in text else text
         log = {"file": f"file:{self.run}/{name}.log", "syslog": "syslog", "off": "off"}.get(log, log)
         path = os.path.join(self.run, name + ".conf")
         with open(path, "w") as f:
