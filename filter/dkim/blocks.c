@@ -56,7 +56,7 @@ static ALWAYS_INLINE void mark(enum dkim_canon kind, const char *p, struct marks
 	const unsigned char relaxed = kind == DKIM_RELAXED;
 
 	for (int i = 0; i < BLOCK; i++)
-		marks_r->what[i] = (p[i] == '\n') & (p[i - 1] != '\r') ? STAYS | BARE : STAYS;
+		marks_r->what[i] = ((p[i] == '\n') & (p[i - 1] != '\r')) ? STAYS | BARE : STAYS;
 	for (int i = 0; i < BLOCK; i++) {
 		unsigned char blank = (unsigned char)(((p[i] == ' ') | (p[i] == '\t')) & relaxed);
 
