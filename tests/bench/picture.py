@@ -17,19 +17,19 @@ TITLES = {"2k": "2 KB", "60k": "60 KB", "1m": "1 MB"}
 
 
 class Scale:
-    """Places on a logarithmic axis that begins and ends with a power of ten."""
+    """Places on a logarithmic axis that begins with a power of ten and ends a little behind the longest bar."""
 
     def __init__(self, left, width, values):
         self.left, self.width = left, width
         self.low = math.floor(math.log10(min(values)))
-        self.high = max(math.ceil(math.log10(max(values))), self.low + 1)
+        self.high = max(math.log10(1.1 * max(values)), self.low + 1)
 
     def x(self, value):
         at = (math.log10(value) - self.low) / (self.high - self.low)
         return self.left + self.width * min(max(at, 0), 1)
 
     def ticks(self):
-        return [10.0 ** n for n in range(self.low, self.high + 1)]
+        return [10.0 ** n for n in range(self.low, math.floor(self.high) + 1)]
 
 
 class Drawing:
@@ -72,13 +72,16 @@ def row(drawing, y, name, found, target, rates, times):
     drawing.bar(rates, y, rate, colour_of(name))
     drawing.bar(times, y, cpu, colour_of(name))
     drawing.text(times.x(cpu) + 5, base, f"{cpu:.2f}")
-    if target:
-        mark = rates.x(median(found["sekisho"], "rate") / target)
+    if name == "sekisho":
+        drawing.text(end + 6, base, f"{rate:.0f}")
+        return
+    value, _ = ratio(found["sekisho"], found[name])
+    if target:  # by the ratio of the rounds, which is not quite that of the medians
+        mark = rates.x(rate * value / target)
         drawing.line(mark, y + 1, y + ROW - 1, MARK, 2.5)
         end = mark if end < mark < end + 40 else end  # the number stands behind both
     drawing.text(end + 6, base, f"{rate:.0f}")
-    if name != "sekisho":
-        compared(drawing, base, ratio(found["sekisho"], found[name])[0], target)
+    compared(drawing, base, value, target)
 
 
 def compared(drawing, base, value, target):
