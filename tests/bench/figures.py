@@ -25,9 +25,10 @@ def wanted(what, reached):
 
 
 def odd(runs, refused=False):
-    """What came back otherwise than it should, or nothing."""
-    messages, right = (sum(run[key] for run in runs) for key in ("messages", "reject" if refused else "accept"))
+    """What came back otherwise than it should, or nothing. What is refused has to be so before its content."""
+    messages, right = (sum(run[key] for run in runs) for key in ("messages", "early" if refused else "accept"))
     missing = sum(run["missing"] for run in runs)
-    said = [f"{messages - right} of {messages} messages were not {'refused' if refused else 'accepted'}"] if right < messages else []
+    wrong = "reached DATA" if refused else "were not accepted"
+    said = [f"{messages - right} of {messages} messages {wrong}"] if right < messages else []
     said += [f"{missing} of {messages} came back without a result"] if missing else []
     return "  NOTE " + ", ".join(said) if said else ""

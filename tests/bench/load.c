@@ -7,7 +7,8 @@
  * LIST has a line for each message: FILE SENDER CLIENT-IP HELO. They are sent in turn. Several sockets are several
  * milters behind each other. Each WORD has to stand in some field that was added to each accepted message, or be the
  * name of one. The result is one line of JSON: messages, seconds, rate, p50 p90 p99 in microseconds (a message with its
- * share of the connection), accept reject defer discard, missing (messages in which some word was missing), sample (a
+ * share of the connection), accept reject defer discard, early (which got an answer before their content was sent, and
+ * not that it is taken), missing (messages in which some word was missing), sample (a
  * field with the first word, as it was added) and its message's file.
  */
 #include "talk.h"
@@ -33,7 +34,7 @@ struct plan {
 	unsigned mail_count;
 	int64_t *times;
 	atomic_uint next;
-	atomic_uint outcomes[OUTCOME_COUNT], missing;
+	atomic_uint outcomes[OUTCOME_COUNT], early, missing;
 	char *sample; /* "Name: value" */
 	const char *sample_file;
 	atomic_flag sampled;
@@ -148,6 +149,7 @@ static void *connection(void *plan_)
 		enum outcome outcome = talk_mail(talk, mail, plan->recipients, plan->pause_us);
 		plan->times[number] = now_ns() - start;
 		plan->outcomes[outcome]++;
+		plan->early += !talk_had_content(talk);
 		if (outcome == OUTCOME_ACCEPT)
 			look(plan, talk, mail);
 		if (++on_this == plan->per_connection) {
@@ -189,9 +191,10 @@ static void show(struct plan *plan, double seconds)
 	       plan->messages / seconds);
 	printf("\"p50\": %.0f, \"p90\": %.0f, \"p99\": %.0f, ", percentile(plan, 50), percentile(plan, 90),
 	       percentile(plan, 99));
-	printf("\"accept\": %u, \"reject\": %u, \"defer\": %u, \"discard\": %u, \"missing\": %u, \"sample\": \"",
+	printf("\"accept\": %u, \"reject\": %u, \"defer\": %u, \"discard\": %u, \"early\": %u, \"missing\": %u, "
+	       "\"sample\": \"",
 	       plan->outcomes[OUTCOME_ACCEPT], plan->outcomes[OUTCOME_REJECT], plan->outcomes[OUTCOME_DEFER],
-	       plan->outcomes[OUTCOME_DISCARD], plan->missing);
+	       plan->outcomes[OUTCOME_DISCARD], plan->early, plan->missing);
 	show_text(plan->sample);
 	printf("\", \"file\": \"");
 	show_text(plan->sample_file);

@@ -11,6 +11,7 @@
 
 struct talk {
 	unsigned count;
+	bool had_content;
 	unsigned top_count, bottom_count;
 	struct field top[ADDED_MAX], bottom[ADDED_MAX];
 	struct link links[];
@@ -238,11 +239,17 @@ enum outcome talk_mail(struct talk *talk, const struct mail *mail, unsigned reci
 	for (unsigned i = 0; i < talk->count; i++)
 		talk->links[i].accepted = talk->links[i].accepted_session;
 	outcome = envelope(talk, mail, recipients, pause_us);
+	talk->had_content = outcome == OUTCOME_ACCEPT;
 	for (unsigned i = 0; i < talk->count && outcome == OUTCOME_ACCEPT; i++)
 		if (!talk->links[i].accepted)
 			outcome = content(talk, &talk->links[i], mail);
 	abort_all(talk);
 	return outcome;
+}
+
+bool talk_had_content(const struct talk *talk)
+{
+	return talk->had_content;
 }
 
 static const struct field *field_with(const struct field *fields, unsigned count, const char *word)

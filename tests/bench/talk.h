@@ -42,6 +42,9 @@ void talk_close(struct talk *talk);
 /* One message; pause_us is what the client takes between its commands. */
 enum outcome talk_mail(struct talk *talk, const struct mail *mail, unsigned recipients, unsigned pause_us);
 
+/* The last message got as far as its content. */
+bool talk_had_content(const struct talk *talk);
+
 /* A field that some milter added to the last message and that has the word in its value, or has it for a name; NULL
  * when there is none. */
 const struct field *talk_added(const struct talk *talk, const char *word);

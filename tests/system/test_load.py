@@ -96,6 +96,12 @@ def test_an_accepted_message_without_the_word_is_missing(load, directory, answer
     assert counts(load("-w", word, directory + "/socket")) == {**NOTHING, "accept": MESSAGES, "missing": missing}
 
 
+@pytest.mark.parametrize("letter, early", [(b"M", MESSAGES), (b"R", MESSAGES), (b"T", MESSAGES), (b"L", 0), (b"B", 0), (b"E", 0)])
+def test_a_message_is_early_when_its_content_was_not_sent(load, directory, letter, early):
+    Milter(directory + "/socket", {letter: packet(b"r")})
+    assert json.loads(load(directory + "/socket").stdout)["early"] == early
+
+
 def test_an_accepted_message_with_one_of_two_words_is_missing_once(load, directory):
     Milter(directory + "/socket", {})
     found = counts(load("-w", "yes", "-w", "no", directory + "/socket"))
