@@ -7,9 +7,8 @@
  * LIST has a line for each message: FILE SENDER CLIENT-IP HELO. They are sent in turn. Several sockets are several
  * milters behind each other. Each WORD has to stand in some field that was added to each accepted message, or be the
  * name of one. The result is one line of JSON: messages, seconds, rate, p50 p90 p99 in microseconds (a message with its
- * share of the connection), accept reject defer discard, early (which got an answer before their content was sent, and
- * not that it is taken), missing (messages in which some word was missing), sample (a
- * field with the first word, as it was added) and its message's file.
+ * share of the connection), accept reject defer discard, early (turned away before their content was sent), missing
+ * (accepted, but some word was missing), sample (a field with the first word, as it was added) and its message's file.
  */
 #include "talk.h"
 
