@@ -8,6 +8,7 @@ All programs run at the same time and take turns, so that what else the machine 
 of one round, and what is shown is the median of all rounds and how far they lie apart (half of the distance of the quartiles).
 """
 import argparse
+import importlib.util
 import json
 import os
 import shutil
@@ -19,7 +20,7 @@ import time
 import parts
 import picture
 from figures import odd, ratio, spread, wanted
-from subjects import House, Missing, Subject
+from subjects import House, Missing, Subject, need
 from world import SIZES, Dns, World, space
 
 TARGETS = {  # what must be reached of the first, as often as fast as the second
@@ -215,6 +216,17 @@ ABOUT = {"main": "messages of 2 KB, 60 KB and 1 MB beside all other programs", "
          **{name: part.__doc__ for name, part in parts.PARTS.items()}}
 
 
+def why_not(build):
+    """Why nothing can be measured, or None."""
+    for program in ("sekisho", "tests/bench/load", "tests/bench/empty"):
+        if not os.access(os.path.join(build, program), os.X_OK):
+            return f"{build}/{program} is missing: `make -C {build} bench` builds it; --build names another directory"
+    for module in ("dkim", "cryptography"):
+        if not importlib.util.find_spec(module):
+            return f"the messages cannot be signed without python3-{module}"
+    return None
+
+
 def main():
     parser = argparse.ArgumentParser(
         prog="run.sh", description="Measures Sekisho beside other milters.", formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -228,12 +240,21 @@ def main():
     for name in only:
         if name not in EVERYTHING:
             parser.error(f"there is no part {name}: " + ", ".join(EVERYTHING))
-    bench = Bench(arguments)
+    if why_not(arguments.build):
+        parser.error(why_not(arguments.build))
+    try:
+        need("unbound", "unbound")
+        bench = Bench(arguments)
+    except Missing as error:
+        parser.error(error)
     try:
         bench.main(only)
+    except RuntimeError as error:
+        return f"run.sh: {error}"
     finally:
         bench.dns.stop()
         bench.space.remove()
+    return 0
 
 
 if __name__ == "__main__":
