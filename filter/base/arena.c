@@ -93,10 +93,17 @@ struct arena *arena_new(void)
 	return arena;
 }
 
+/* How much a piece of n bytes takes of a block. */
+static size_t room_for(size_t n)
+{
+	return (n + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT + ARENA_GAP;
+}
+
 void arena_expect(struct arena *arena, size_t n)
 {
+	n = n < ARENA_BLOCK ? room_for(n) : ARENA_BLOCK;
 	if (arena->next < n)
-		arena->next = n < ARENA_BLOCK ? n : ARENA_BLOCK;
+		arena->next = n;
 }
 
 static void blocks_free(struct block *block)
@@ -141,12 +148,6 @@ void arena_free(struct arena *arena)
 size_t arena_used(const struct arena *arena)
 {
 	return arena->used;
-}
-
-/* How much a piece of n bytes takes of a block. */
-static size_t room_for(size_t n)
-{
-	return (n + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT + ARENA_GAP;
 }
 
 static size_t room_left(const struct arena *arena)
