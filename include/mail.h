@@ -67,6 +67,9 @@ void headers_init(struct headers *, struct arena *);
 void headers_add(struct headers *, struct slice name, struct slice value);                          /* copies */
 const struct header_field *headers_find(const struct headers *, struct slice name, unsigned index); /* NULL: none */
 unsigned headers_count(const struct headers *, struct slice name);
+/* Is this its name? Blanks before the colon are obsolete, and readers pass over them (RFC 5322 4.5.2): no sender
+ * escapes a rule so. headers_find and headers_count take names as they came, as milters count fields. */
+bool header_is_named(const struct header_field *, struct slice name);
 
 /* The value on one line, without blanks at its ends: what a rule or a log shows. A fold leaves a space. */
 struct slice header_unfold(struct slice value, struct arena *);

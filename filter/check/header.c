@@ -6,17 +6,24 @@
 /* The first field of that name, unfolded. One that is there and empty is set. */
 static struct value get_header(struct view *view, struct slice name)
 {
-	const struct header_field *field = headers_find(&view->message->headers, name, 1);
+	const struct headers *headers = &view->message->headers;
 
-	if (!field)
-		return value_absent(TYPE_STRING);
-	return (struct value){
-	    .state = VALUE_SET, .type = TYPE_STRING, .text = header_unfold(field->value, view->message->arena)};
+	for (size_t i = 0; i < headers->count; i++)
+		if (header_is_named(&headers->fields[i], name))
+			return (struct value){.state = VALUE_SET,
+					      .type = TYPE_STRING,
+					      .text = header_unfold(headers->fields[i].value, view->message->arena)};
+	return value_absent(TYPE_STRING);
 }
 
 static struct value get_count(struct view *view, struct slice name)
 {
-	return value_number(headers_count(&view->message->headers, name));
+	const struct headers *headers = &view->message->headers;
+	unsigned count = 0;
+
+	for (size_t i = 0; i < headers->count; i++)
+		count += header_is_named(&headers->fields[i], name);
+	return value_number(count);
 }
 
 static const struct fact facts[] = {

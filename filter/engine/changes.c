@@ -36,12 +36,6 @@ static struct slice spaced(struct arena *arena, struct slice value)
 	return arena_join(arena, SLICE(" "), value);
 }
 
-/* Blanks before the colon are obsolete, and readers pass over them (RFC 5322 4.5.2): no sender escapes a rule so. */
-static bool is_named(const struct header_field *field, struct slice name)
-{
-	return slice_equal_nocase(slice_trim(field->name), name);
-}
-
 static void plan_insert(struct plan *plan, struct slice name, struct slice value)
 {
 	plan->news[plan->new_count++] = (struct plan_new){.name = name, .value = spaced(plan->arena, value)};
@@ -50,7 +44,7 @@ static void plan_insert(struct plan *plan, struct slice name, struct slice value
 static void plan_delete(struct plan *plan, struct slice name)
 {
 	for (size_t i = 0; i < plan->headers->count; i++)
-		if (is_named(&plan->headers->fields[i], name))
+		if (header_is_named(&plan->headers->fields[i], name))
 			plan->fields[i].deleted = true;
 	for (size_t i = 0; i < plan->new_count; i++)
 		if (slice_equal_nocase(plan->news[i].name, name))
@@ -65,7 +59,7 @@ static void plan_replace(struct plan *plan, struct slice name, struct slice valu
 	for (size_t i = 0; i < plan->headers->count; i++) {
 		struct plan_field *field = &plan->fields[i];
 
-		if (field->deleted || !is_named(&plan->headers->fields[i], name))
+		if (field->deleted || !header_is_named(&plan->headers->fields[i], name))
 			continue;
 		if (placed) {
 			field->deleted = true;
@@ -131,7 +125,7 @@ static void plan_prefix_subject(struct plan *plan, struct slice prefix)
 		const struct header_field *field = &plan->headers->fields[i];
 		struct plan_field *planned = &plan->fields[i];
 
-		if (planned->deleted || !is_named(field, subject))
+		if (planned->deleted || !header_is_named(field, subject))
 			continue;
 		planned->value = prefixed(plan->arena, prefix, planned->replaced ? planned->value : field->value);
 		planned->replaced = true;

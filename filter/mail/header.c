@@ -141,6 +141,11 @@ const struct header_field *headers_find(const struct headers *headers, struct sl
 	return NULL;
 }
 
+bool header_is_named(const struct header_field *field, struct slice name)
+{
+	return slice_equal_nocase(slice_trim(field->name), name);
+}
+
 bool header_name_valid(struct slice name)
 {
 	if (name.n == 0 || name.n > NAME_MAX)
