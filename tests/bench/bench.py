@@ -205,8 +205,14 @@ class Bench:
         with open(os.path.join(self.out, "result.json"), "w") as f:
             json.dump(self.numbers, f, indent=1)
         if "main" in only:
+            self.draw()
+        self.say(f"\n{time.monotonic() - start:.0f} s; the results lie in {self.out}")
+
+    def draw(self):
+        try:
             picture.draw(os.path.join(self.out, "result.svg"), self.numbers, TARGETS)
-        self.say(f"\n{time.monotonic() - start:.0f} s; result.txt, result.json and result.svg lie in {self.out}")
+        except ImportError:
+            self.skip("result.svg", "python3-matplotlib is not installed")
 
 
 PACKAGES = ("opendkim", "opendmarc", "pyspf-milter", "rspamd", "postfix", "unbound", "libmilter1.0.1")
