@@ -290,9 +290,9 @@ static sfsistat on_eoh(SMFICTX *ctx)
 }
 
 /* The protocol lets an MTA send the last piece together with the end of the message. libmilter 8.17 then calls us for
- * the piece first, and takes "no reply" for the answer to the end: the MTA would wait for ever. It tells nobody at
- * which step it is, but a change can be asked for at the end and nowhere else: so we delete a field that is not there.
- */
+ * the piece first, and takes "no reply" or "skip" for the answer to the end: the MTA would wait for ever, or let the
+ * message through. It tells nobody at which step it is, but a change can be asked for at the end and nowhere else: so
+ * we delete a field that is not there. */
 static bool is_end(struct conn *conn)
 {
 	static char name[] = "X-Sekisho-No-Field";
@@ -308,10 +308,10 @@ static sfsistat on_body(SMFICTX *ctx, unsigned char *chunk, size_t n)
 		return SMFIS_TEMPFAIL;
 	if (conn_listens(conn))
 		gate_body(conn->gate, (struct slice){(const char *)chunk, n});
+	if ((conn->terms.skip_body || (conn->terms.steps & SMFIP_NR_BODY)) && is_end(conn))
+		return conn_leave(SMFIS_CONTINUE);
 	if (conn->terms.skip_body)
 		return conn_leave(SMFIS_SKIP);
-	if ((conn->terms.steps & SMFIP_NR_BODY) && is_end(conn))
-		return conn_leave(SMFIS_CONTINUE);
 	return conn_answer(conn, SMFIP_NR_BODY, GATE_CONTINUE);
 }
 

@@ -23,18 +23,16 @@
 #define STEPS_UNWANTED (SMFIP_NODATA | SMFIP_NOUNKNOWN)
 
 /* The body: not at all, or up to its first chunk, or whole. Whole, it has no reply: a reply for each 64 KB would make
- * the MTA wait for us, and us for the MTA. (callbacks.c needs the change of fields to do without.) */
+ * the MTA wait for us, and us for the MTA. (callbacks.c needs the change of fields for both, to see the end.) */
 static unsigned long steps_of_body(struct wishes wishes, const struct terms *terms, unsigned long offered, bool *skip_r)
 {
-	const unsigned long mute = terms->actions & SMFIF_CHGHDRS ? SMFIP_NR_BODY : 0;
-
 	*skip_r = false;
-	if (wishes.body)
-		return mute;
-	if (offered & SMFIP_NOBODY)
+	if (!wishes.body && (offered & SMFIP_NOBODY))
 		return SMFIP_NOBODY | SMFIP_NR_BODY;
-	*skip_r = (offered & SMFIP_SKIP) != 0;
-	return *skip_r ? SMFIP_SKIP : mute;
+	if (!(terms->actions & SMFIF_CHGHDRS))
+		return 0;
+	*skip_r = !wishes.body && (offered & SMFIP_SKIP);
+	return *skip_r ? SMFIP_SKIP : SMFIP_NR_BODY;
 }
 
 struct terms negotiate_terms(struct wishes wishes, unsigned long offered_actions, unsigned long offered_steps)

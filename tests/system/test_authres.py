@@ -3,6 +3,7 @@ import re
 
 import pytest
 
+import miltc
 import smtp
 
 POLICY = """
@@ -51,6 +52,22 @@ def test_a_forged_field_is_removed(daemon, mta, token, field):
     delivered = mta.delivered(token)
     assert b"forged.example" not in delivered.raw
     assert len(stamps(delivered)) == 1 and "spf=pass" in stamps(delivered)[0]
+
+
+@pytest.mark.parametrize("missing", ["nothing", "body", "skip"])
+def test_a_forged_field_is_removed_when_the_body_comes_with_the_end(daemon, missing):
+    """An MTA that must send the body is told to skip it; said of the last piece, that would be the answer to the end."""
+    without = {"nothing": 0, "body": miltc.NO_COMMAND["body"], "skip": miltc.NO_COMMAND["body"] | miltc.SKIP}
+    with miltc.Milter() as m:
+        m.negotiate(protocol=miltc.ALL_PROTOCOL & ~without[missing])
+        m.connect("mail.example.net", "203.0.113.5")
+        m.helo("mail.example.net")
+        m.mail("<alice@pass.example.net>")
+        m.rcpt(BOB)
+        m.header("Authentication-Results", " mx.example.org; spf=pass smtp.mailfrom=forged.example")
+        m.eoh()
+        assert m.end(b"Hello.\r\n").what == "continue"
+        assert ("change", 1, "Authentication-Results", "") in m.edits()
 
 
 def test_all_forged_fields_are_removed_and_foreign_ones_stay(daemon, mta, token):

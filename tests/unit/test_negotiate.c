@@ -62,6 +62,8 @@ static void an_mta_that_must_send_the_body_is_told_to_stop(void **state)
 	assert_true(terms.skip_body);
 	assert_true(terms.steps & SMFIP_SKIP);
 	assert_false(terms.steps & SMFIP_NR_BODY); /* to skip is a reply */
+	terms = negotiate_terms(nothing, EVERYTHING & ~SMFIF_CHGHDRS, EVERY_STEP & ~SMFIP_NOBODY);
+	assert_false(terms.skip_body); /* see negotiate.c */
 }
 
 static void an_mta_that_can_neither_leave_out_nor_skip_sends_the_body_for_nothing(void **state)
