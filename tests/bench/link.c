@@ -90,16 +90,20 @@ void link_flush(struct link *link)
 	link->used = 0;
 }
 
-static void put(struct link *link, const void *p, size_t n)
+/* Postfix's streams have one buffer: large pieces, too, are written as it fills. */
+static void put(struct link *link, const void *p_, size_t n)
 {
-	if (link->used + n > BUFFER)
-		link_flush(link);
-	if (n > BUFFER) {
-		write_all(link, p, n);
-		return;
+	const char *p = p_;
+
+	while (n > 0) {
+		size_t room = BUFFER - link->used, some = n < room ? n : room;
+		memcpy(link->buffer + link->used, p, some);
+		link->used += some;
+		p += some;
+		n -= some;
+		if (link->used == BUFFER)
+			link_flush(link);
 	}
-	memcpy(link->buffer + link->used, p, n);
-	link->used += n;
 }
 
 static void packet_begin(struct link *link, char command, size_t n)
