@@ -12,8 +12,8 @@
 	32 /* a header field of ours must not grow until an MTA refuses it; honest mail has a few signatures */
 
 struct state {
-	struct dkim_verifier *verifier; /* NULL: the header is not complete */
-	unsigned hints;
+	struct dkim_verifier *verifier; /* NULL: the header is not complete, or has no signature */
+	unsigned arrived;               /* DKIM-Signature fields */
 	bool ended;
 	struct dkim_outcome outcome;
 	struct slice *passes; /* d=, each once */
@@ -33,10 +33,10 @@ static void field(struct view *view, const struct header_field *arrived)
 {
 	struct state *state;
 
-	if (!slice_equal_nocase(slice_trim(arrived->name), SLICE("DKIM-Signature")))
+	if (!header_is_named(arrived, SLICE("DKIM-Signature")))
 		return;
 	state = state_of(view);
-	if (state->hints++ < HINTS_MAX)
+	if (state->arrived++ < HINTS_MAX)
 		dkim_hint(view->budget, arrived->value, view->message->arena);
 }
 
@@ -59,11 +59,10 @@ static void header(struct view *view)
 	    .engine = settings->engine,
 	    .library = settings->library,
 	};
-	struct state *state;
+	struct state *state = state_of(view);
 
-	if (headers_count(&message->headers, SLICE("DKIM-Signature")) == 0)
+	if (state->arrived == 0)
 		return; /* then nothing of the body is hashed */
-	state = state_of(view);
 	authors = check_authors(view);
 	state->verifier =
 	    dkim_verify_begin(&rules, &message->headers, authors->domain_count == 1 ? authors->domains[0] : SLICE(""),
