@@ -69,7 +69,7 @@ const char *spool_trouble(const struct spool *spool)
 
 int spool_read(struct spool *spool, void (*take)(void *context, struct slice chunk), void *context)
 {
-	char *buffer = arena_alloc(spool->arena, CHUNK);
+	char *buffer = arena_raw(spool->arena, CHUNK);
 
 	for (size_t at = 0; !spool->trouble && at < spool->n;) {
 		ssize_t n = pread(spool->fd, buffer, CHUNK, (off_t)at);
