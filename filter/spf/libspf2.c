@@ -277,7 +277,7 @@ static void answer_host(struct walk *walk, const struct spf_alias *alias, SPF_dn
 		reply->herrno = term->mechanism == SPF_MX || ours ? TRY_AGAIN : HOST_NOT_FOUND;
 		step_of(walk, walked)->note = spf_note_answer(answer, walk->run->arena);
 		if (reply->herrno == TRY_AGAIN)
-			spf_reason(walk->run, &walked->frame, step_of(walk, walked)->term, step_of(walk, walked)->note);
+			spf_reason(walk->run, &walked->frame, term->text, step_of(walk, walked)->note);
 		return;
 	}
 	add_addresses(reply, walk, answer, term);

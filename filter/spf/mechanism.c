@@ -14,6 +14,7 @@ struct attempt {
 	struct spf_frame *frame;
 	const struct spf_term *term;
 	struct slice target, note;
+	struct slice why; /* the reason of an error, where the note tells more */
 	unsigned lookup;
 };
 
@@ -145,10 +146,12 @@ static enum spf_matched match_host(struct attempt *at, struct slice host, struct
 	if (host.n == 0) /* RFC 7505: the root is no host */
 		return SPF_NO_MATCH;
 	answer = spf_ask(at->run, host, address_type(at));
-	if (at->run->request->trace || answer->status == DNS_TEMPFAIL)
+	if (at->run->request->trace)
 		note_host(note, host, answer, at->run->arena);
-	if (answer->status == DNS_TEMPFAIL)
+	if (answer->status == DNS_TEMPFAIL) {
+		at->why = arena_join(at->run->arena, host, SLICE(": "), spf_note_answer(answer, at->run->arena));
 		return SPF_TEMPORARY;
+	}
 	return has_client(at, answer) ? SPF_MATCH : SPF_NO_MATCH;
 }
 
@@ -265,7 +268,8 @@ enum spf_matched spf_mechanism_match(struct spf_run *run, struct spf_frame *fram
 	    [SPF_TEMPORARY] = SPF_STEP_ERROR,
 	    [SPF_PERMANENT] = SPF_STEP_ERROR,
 	};
-	struct attempt at = {.run = run, .frame = frame, .term = term, .target = SLICE(""), .note = SLICE("")};
+	struct attempt at = {
+	    .run = run, .frame = frame, .term = term, .target = SLICE(""), .note = SLICE(""), .why = SLICE("")};
 	struct slice word = term->text;
 	enum spf_matched matched = matchers[term->mechanism](&at);
 	struct spf_step *step = spf_step_add(run, frame, word);
@@ -275,6 +279,6 @@ enum spf_matched spf_mechanism_match(struct spf_run *run, struct spf_frame *fram
 	step->lookup = at.lookup;
 	step->result = results[matched];
 	if (matched == SPF_TEMPORARY || matched == SPF_PERMANENT)
-		spf_reason(run, frame, word, at.note);
+		spf_reason(run, frame, word, at.why.n ? at.why : at.note);
 	return matched;
 }

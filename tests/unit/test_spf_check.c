@@ -32,6 +32,9 @@ static const char zone[] =
     "mx-slow.example TXT \"v=spf1 mx -all\"\n"
     "mx-slow.example MX 10 slow.example\n"
     "mx-slow.example MX 20 host.example\n"
+    "mx-late.example TXT \"v=spf1 mx -all\"\n"
+    "mx-late.example MX 10 nowhere.example\n"
+    "mx-late.example MX 20 slow.example\n"
     "mx-void.example TXT \"v=spf1 mx:v.example mx:v.example mx:v.example mx:v.example ip4:192.0.2.1 -all\"\n"
     "v.example MX 1 v1.example\n"
     "v.example MX 2 v2.example\n"
@@ -99,6 +102,8 @@ static const struct {
     {"2001:db8::77", "a@mx.example", "pass", "mx", 1, 0, "", ""},
     {"192.0.2.77", "a@mx-slow.example", "temperror", "", 1, 0, "",
      "mx-slow.example: mx: slow.example: temporary DNS failure (timeout)"},
+    {"192.0.2.77", "a@mx-late.example", "temperror", "", 1, 0, "",
+     "mx-late.example: mx: slow.example: temporary DNS failure (timeout)"},
     {"192.0.2.1", "a@mx-void.example", "pass", "ip4:192.0.2.1", 4, 0, "", ""},
     {"192.0.2.77", "a@ptr.example", "pass", "ptr:host.example", 1, 0, "", ""},
     {"192.0.2.78", "a@ptr.example", "fail", "-all", 1, 0, "", ""},

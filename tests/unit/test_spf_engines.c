@@ -246,6 +246,35 @@ static void compare_keeps_what_both_say_and_the_native_result(void **state)
 	bench_close(&bench);
 }
 
+/* What the daemon says, who asks for no trace, is what a person is told. */
+static void a_reason_names_the_term_with_and_without_a_trace(void **state)
+{
+	static const char zone[] = "x.example TXT \"v=spf1 mx -all\"\n"
+				   "x.example MX 10 nowhere.example\n"
+				   "x.example MX 20 slow.example\n"
+				   "slow.example TIMEOUT\n";
+	static const char *const reasons[] = {
+	    [SPF_ENGINE_NATIVE] = "x.example: mx: slow.example: temporary DNS failure (timeout)",
+	    [SPF_ENGINE_LIBSPF2] = "x.example: mx: temporary DNS failure (timeout)",
+	};
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		struct spf_request request = request_for("192.0.2.9", "a@x.example", "h");
+		struct bench bench;
+
+		request.engine = i / 2 ? SPF_ENGINE_LIBSPF2 : SPF_ENGINE_NATIVE;
+		request.trace = i % 2;
+		if (!spf_engine_built(request.engine))
+			continue;
+		bench_open(&bench, slice_of(zone), DNS_BUDGET_QUESTIONS);
+		spf_check(&request, bench.budget, bench.arena, &bench.outcome);
+		assert_int_equal(bench.outcome.result, SPF_TEMPERROR);
+		assert_string_equal(arena_cstring(bench.arena, bench.outcome.reason), reasons[request.engine]);
+		bench_close(&bench);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -254,6 +283,7 @@ int main(void)
 	    cmocka_unit_test(both_engines_ask_no_more_than_a_tree_of_includes_may),
 	    cmocka_unit_test(the_longest_canonical_record_is_whole),
 	    cmocka_unit_test(compare_keeps_what_both_say_and_the_native_result),
+	    cmocka_unit_test(a_reason_names_the_term_with_and_without_a_trace),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
