@@ -66,7 +66,8 @@ extern const char *const dkim_engine_names[4]; /* "native" "libopendkim" "compar
 
 struct dkim_library;
 struct dkim_library *dkim_library_open(struct error *err); /* NULL and err: built without it. For all threads */
-void dkim_library_close(struct dkim_library *);            /* NULL is allowed */
+/* NULL is allowed. Arenas that verifiers or signatures of it lie in are gone before. */
+void dkim_library_close(struct dkim_library *);
 
 /* ---- verifying ------------------------------------------------------------------- */
 

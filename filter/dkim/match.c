@@ -28,38 +28,49 @@ static void header_hash(const struct signature *signature, struct dkim_fields *f
 	EVP_DigestFinal_ex(hash, hash_r, NULL);
 }
 
-static bool verify_rsa(const EVP_PKEY_CTX *ready, struct slice b, const unsigned char *hash)
+static enum dkim_result word_of(int verified)
+{
+	return verified == 1 ? DKIM_PASS : DKIM_FAIL;
+}
+
+/* Without a context nothing is known of the signature: that is no fail, which could cost a message. */
+static enum dkim_result verify_rsa(const EVP_PKEY_CTX *ready, struct slice b, const unsigned char *hash)
 {
 	EVP_PKEY_CTX *context = EVP_PKEY_CTX_dup(ready);
-	bool right = context && EVP_PKEY_verify(context, (const unsigned char *)b.p, b.n, hash, DKIM_SHA256_SIZE) == 1;
+	enum dkim_result result = DKIM_TEMPERROR;
 
+	if (context)
+		result = word_of(EVP_PKEY_verify(context, (const unsigned char *)b.p, b.n, hash, DKIM_SHA256_SIZE));
 	EVP_PKEY_CTX_free(context);
-	return right;
+	return result;
 }
 
 /* RFC 8463 3: Ed25519 signs the SHA-256 of the header. */
-static bool verify_ed25519(EVP_PKEY *pkey, struct slice b, const unsigned char *hash)
+static enum dkim_result verify_ed25519(EVP_PKEY *pkey, struct slice b, const unsigned char *hash)
 {
 	EVP_MD_CTX *context = EVP_MD_CTX_new();
-	bool right = context && EVP_DigestVerifyInit(context, NULL, NULL, NULL, pkey) == 1 &&
-		     EVP_DigestVerify(context, (const unsigned char *)b.p, b.n, hash, DKIM_SHA256_SIZE) == 1;
+	enum dkim_result result = DKIM_TEMPERROR;
 
+	if (context && EVP_DigestVerifyInit(context, NULL, NULL, NULL, pkey) == 1)
+		result = word_of(EVP_DigestVerify(context, (const unsigned char *)b.p, b.n, hash, DKIM_SHA256_SIZE));
 	EVP_MD_CTX_free(context);
-	return right;
+	return result;
 }
 
 void signature_match(struct signature *signature, struct dkim_fields *fields, const struct key *key, EVP_MD_CTX *hash,
 		     struct arena *arena)
 {
 	unsigned char digest[DKIM_SHA256_SIZE];
-	bool right;
+	enum dkim_result result;
 
 	judge_body(signature);
 	if (signature->seen->result != DKIM_NONE)
 		return;
 	header_hash(signature, fields, hash, arena, digest);
-	right = key->algorithm == DKIM_RSA ? verify_rsa(key->verifying, signature->b, digest)
-					   : verify_ed25519(key->pkey, signature->b, digest);
-	if (!right)
+	result = key->algorithm == DKIM_RSA ? verify_rsa(key->verifying, signature->b, digest)
+					    : verify_ed25519(key->pkey, signature->b, digest);
+	if (result == DKIM_FAIL)
 		signature_judge(signature, DKIM_FAIL, "the signature does not match the header");
+	if (result == DKIM_TEMPERROR)
+		signature_judge(signature, DKIM_TEMPERROR, "the crypto library cannot begin to verify");
 }

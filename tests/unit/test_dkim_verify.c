@@ -444,6 +444,31 @@ static void keys_have_a_length_and_an_exponent_in_bounds(void **state)
 	}
 }
 
+static bool spoil_copies;
+
+EVP_PKEY_CTX *__real_EVP_PKEY_CTX_dup(const EVP_PKEY_CTX *);
+EVP_PKEY_CTX *__wrap_EVP_PKEY_CTX_dup(const EVP_PKEY_CTX *);
+
+/* It fails without memory, and in providers that cannot copy (linked by --wrap). */
+EVP_PKEY_CTX *__wrap_EVP_PKEY_CTX_dup(const EVP_PKEY_CTX *context)
+{
+	return spoil_copies ? NULL : __real_EVP_PKEY_CTX_dup(context);
+}
+
+static void a_crypto_library_that_cannot_begin_is_no_fail(void **state)
+{
+	struct bench *bench = *state;
+	struct slice text = signed_letter(bench, false);
+	struct dkim_outcome outcome;
+
+	spoil_copies = true;
+	outcome = bench_verify(bench, text);
+	spoil_copies = false;
+	assert_int_equal(outcome.result, DKIM_TEMPERROR);
+	assert_slice(outcome.best->reason, "the crypto library cannot begin to verify");
+	assert_int_equal(bench_verify(bench, text).result, DKIM_PASS);
+}
+
 static void a_key_record_is_bounded(void **state)
 {
 	struct bench *bench = *state;
@@ -465,15 +490,18 @@ static void no_engine_gives_one_signature_the_verdict_of_another(void **state)
 {
 	static const char *const names[] = {
 	    "DKIM-Signature:", "DKIM-Signature :", "DKIM-Signature  :", "DKIM-Signature\t:", "DKIM-Signature \t:"};
-	struct bench *bench = *state;
-	struct slice good = signed_letter(bench, false), forged = slice_head(good, good.n - strlen(LETTER));
+	struct bench own = *(struct bench *)*state, *bench = &own;
 	struct dkim_rules rules = bench_rules();
+	struct slice good, forged;
 	struct error err;
 
 	rules.engine = DKIM_LIBOPENDKIM;
 	rules.library = dkim_library_open(&err);
 	if (!rules.library)
 		skip();
+	bench->arena = arena_new();
+	good = signed_letter(bench, false);
+	forged = slice_head(good, good.n - strlen(LETTER));
 	forged = replaced(bench, forged, "d=example.org", "d=news.example.org");
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		struct slice top = replaced(bench, forged, "DKIM-Signature:", names[i]);
@@ -485,6 +513,7 @@ static void no_engine_gives_one_signature_the_verdict_of_another(void **state)
 		assert_int_not_equal(outcome.signatures[0].result, DKIM_PASS);
 		assert_int_equal(outcome.signatures[1].result, i < 3 ? DKIM_PASS : DKIM_NEUTRAL);
 	}
+	arena_free(bench->arena);
 	dkim_library_close(rules.library);
 }
 
@@ -506,6 +535,7 @@ int main(void)
 	    cmocka_unit_test(only_so_many_signatures_are_verified_those_of_the_author_first),
 	    cmocka_unit_test(a_field_and_its_names_are_bounded),
 	    cmocka_unit_test(keys_have_a_length_and_an_exponent_in_bounds),
+	    cmocka_unit_test(a_crypto_library_that_cannot_begin_is_no_fail),
 	    cmocka_unit_test(a_key_record_is_bounded),
 	    cmocka_unit_test(no_engine_gives_one_signature_the_verdict_of_another),
 	};
