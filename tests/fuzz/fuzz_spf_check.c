@@ -90,22 +90,34 @@ static void check_field(struct slice field)
 	}
 }
 
-/* The other engine, if it is there, comes to the same, without a trace too. */
-static void check_other(struct spf_request request, struct dns_budget *budget, struct arena *arena,
+static void must_be_same(const struct spf_outcome *a, const struct spf_outcome *b)
+{
+	must(a->result == b->result);
+	must(a->lookups == b->lookups);
+	must(a->void_lookups == b->void_lookups);
+	must(slice_equal(a->mechanism, b->mechanism));
+	must(slice_equal(a->explanation, b->explanation));
+}
+
+/* The engines that are there come to the same, and each says the same without a trace. */
+static void check_again(struct spf_request request, struct dns_budget *budget, struct arena *arena,
 			const struct spf_outcome *native)
 {
-	struct spf_outcome other;
+	struct spf_outcome traced, bare;
 
-	request.engine = SPF_ENGINE_LIBSPF2;
-	request.trace = false;
-	if (!spf_engine_built(request.engine))
-		return;
-	spf_check(&request, budget, arena, &other);
-	must(other.result == native->result);
-	must(other.lookups == native->lookups);
-	must(other.void_lookups == native->void_lookups);
-	must(slice_equal(other.mechanism, native->mechanism));
-	must(slice_equal(other.explanation, native->explanation));
+	for (int engine = SPF_ENGINE_NATIVE; engine <= SPF_ENGINE_LIBSPF2; engine++) {
+		request.engine = (enum spf_engine)engine;
+		if (!spf_engine_built(request.engine))
+			continue;
+		request.trace = true;
+		spf_check(&request, budget, arena, &traced);
+		request.trace = false;
+		spf_check(&request, budget, arena, &bare);
+		must_be_same(&traced, native);
+		must_be_same(&bare, native);
+		must(slice_equal(bare.reason, traced.reason));
+		must(bare.step_count == 0);
+	}
 }
 
 static void check(const struct spf_request *request, struct slice zone, struct slice sender, struct arena *arena)
@@ -131,7 +143,7 @@ static void check(const struct spf_request *request, struct slice zone, struct s
 	must_be_printable(outcome.mechanism);
 	must_be_printable(outcome.reason);
 	check_field(spf_received(request, &outcome, sender, arena));
-	check_other(*request, budget, arena, &outcome);
+	check_again(*request, budget, arena, &outcome);
 	dns_budget_close(budget);
 	resolver_release(resolver);
 }
