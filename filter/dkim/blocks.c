@@ -39,15 +39,15 @@ static ALWAYS_INLINE bool is_plain(enum dkim_canon kind, const char *p, int n)
 
 static ALWAYS_INLINE size_t plain_length(enum dkim_canon kind, const char *p, size_t n)
 {
-	size_t at = 0;
+	size_t at = BLOCK;
 
-	if (p[0] == '\n' && p[-1] != '\r')
+	if (n < BLOCK || (p[0] == '\n' && p[-1] != '\r') || !is_plain(kind, p, BLOCK))
 		return 0;
-	while (n - at >= BLOCK && is_plain(kind, p + at, BLOCK)) {
+	while (n - at >= STRIDE && is_plain(kind, p + at, STRIDE))
+		at += STRIDE;
+	/* The next stride is looked at no more: what is odd in it is near. */
+	while (n - at >= BLOCK && is_plain(kind, p + at, BLOCK))
 		at += BLOCK;
-		while (n - at >= STRIDE && is_plain(kind, p + at, STRIDE))
-			at += STRIDE;
-	}
 	return at;
 }
 
