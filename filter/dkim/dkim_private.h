@@ -33,7 +33,8 @@ struct tags {
 /* NULL, or what is wrong: a static text. */
 const char *tags_parse(struct slice text, struct tags *tags_r);
 const struct tag *tags_find(const struct tags *, const char *name); /* NULL: it is not there */
-/* What the first tag of that one letter seems to say, nothing else being looked at; "": it is not there. */
+/* What the first tag of that one letter seems to say, nothing else being looked at; "": it is not among the first
+ * TAGS_MAX. */
 struct slice tags_glance(struct slice text, char name);
 
 /* The next item between colons, without blanks; false at the end. */

@@ -102,7 +102,7 @@ struct slice tags_glance(struct slice text, char name)
 {
 	struct slice spec;
 
-	while (slice_cut(&text, ';', &spec)) {
+	for (int i = 0; i < TAGS_MAX && slice_cut(&text, ';', &spec); i++) {
 		spec = slice_trim(spec);
 		if (spec.n < 2 || spec.p[0] != name)
 			continue;

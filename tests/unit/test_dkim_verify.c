@@ -99,6 +99,18 @@ static void a_glance_finds_a_tag_of_one_letter(void **state)
 		assert_slice(tags_glance(slice_of(cases[i].text), 'd'), cases[i].value);
 }
 
+static void a_glance_looks_at_no_more_tags_than_a_list_may_have(void **state)
+{
+	char text[TAGS_MAX + 8];
+
+	(void)state;
+	for (size_t before = TAGS_MAX - 1; before <= TAGS_MAX; before++) {
+		memset(text, ';', before);
+		memcpy(text + before, "d=x", 3);
+		assert_slice(tags_glance((struct slice){text, before + 3}, 'd'), before < TAGS_MAX ? "x" : "");
+	}
+}
+
 static void no_control_character_is_missed_in_a_value_of_any_length(void **state)
 {
 	char text[70] = "p=";
@@ -523,6 +535,7 @@ int main(void)
 	    cmocka_unit_test(tag_lists_are_read_strictly),
 	    cmocka_unit_test(more_tags_than_mean_something_are_refused),
 	    cmocka_unit_test(a_glance_finds_a_tag_of_one_letter),
+	    cmocka_unit_test(a_glance_looks_at_no_more_tags_than_a_list_may_have),
 	    cmocka_unit_test(no_control_character_is_missed_in_a_value_of_any_length),
 	    cmocka_unit_test(base64_is_read_with_blanks_and_nothing_else),
 	    cmocka_unit_test(blanks_may_stand_anywhere_in_base64),
