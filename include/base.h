@@ -163,10 +163,9 @@ bool ip_net_contains(const struct ip_net *, struct ip); /* families differ: fals
 
 /* ---- time and chance ----------------------------------------------------- */
 
-int64_t clock_us(void);      /* monotonic, microseconds */
-int64_t clock_wall_us(void); /* since 1970, microseconds */
-struct slice clock_print(int64_t wall_us,
-			 struct arena *); /* "2026-11-21T17:19:40.123Z" (RFC 3339); "" outside of its years */
+int64_t clock_us(void);                                    /* monotonic, microseconds */
+int64_t clock_wall_us(void);                               /* since 1970, microseconds */
+struct slice clock_print(int64_t wall_us, struct arena *); /* RFC 3339: "2026-11-21T17:19:40.123Z"; "" in other years */
 
 uint64_t hash_slice(struct slice, uint64_t seed); /* of the bytes */
 uint64_t random_seed(void);                       /* from the system */

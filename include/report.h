@@ -50,7 +50,7 @@ struct record {
 };
 
 /* The record as one line of JSON in at most `limit` bytes (RECORD_SYSLOG_MAX or more): NUL-terminated, in the arena.
- * NUL and bytes that are not UTF-8 are shown as \xNN text, texts are cut at 512 bytes, names of recipients at 100. What
+ * NUL and bytes that are not UTF-8 are shown as \xNN text, texts are cut at 512 bytes, 100 recipients are named. What
  * is too long loses facts first, then notes, then recipients ("truncated": true), then the tails of texts. */
 char *record_line(const struct record *, size_t limit, struct arena *);
 

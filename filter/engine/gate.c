@@ -10,8 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a short message needs in all: taken at MAIL, not before, since most sessions that are open at any time are idle.
- */
+/* What a short message needs in all: taken at MAIL, not before, since most sessions that are open are idle. */
 #define MESSAGE_BYTES (40 * 1024)
 
 static void view_init(struct gate *gate)
