@@ -141,9 +141,14 @@ const struct header_field *headers_find(const struct headers *headers, struct sl
 	return NULL;
 }
 
+/* Asked for every field: most differ at once, and only of one that does not are the blanks looked at. */
 bool header_is_named(const struct header_field *field, struct slice name)
 {
-	return slice_equal_nocase(slice_trim(field->name), name);
+	struct slice text = field->name;
+
+	if (text.n > 0 && text.p[0] <= ' ')
+		text = slice_trim(text);
+	return slice_starts_nocase(text, name) && slice_trim(slice_from(text, name.n)).n == 0;
 }
 
 bool header_name_valid(struct slice name)

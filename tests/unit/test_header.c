@@ -330,12 +330,32 @@ static void a_field_name_is_printable_without_colon(void **state)
 	assert_false(header_name_valid(many(*state, "x", 77)));
 }
 
+static void blanks_around_a_name_do_not_count_and_all_else_does(void **state)
+{
+	static const struct {
+		const char *name;
+		bool is_subject;
+	} cases[] = {
+	    {"Subject", true},    {"SUBJECT", true}, {"Subject ", true},  {"subject \t ", true}, {" Subject", true},
+	    {"\tSubject ", true}, {"Subjec", false}, {"Subjects", false}, {"Subject x", false},  {"Sub ject", false},
+	    {"", false},          {" ", false},      {" Subjec ", false}, {"X-Subject", false},  {"Subject\x80", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct header_field field = {slice_of(cases[i].name), SLICE(" x"), 1};
+
+		assert_int_equal(header_is_named(&field, SLICE("Subject")), cases[i].is_subject);
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(fields_are_found_by_name_in_any_case_and_index),
+	    TEST(blanks_around_a_name_do_not_count_and_all_else_does),
 	    TEST(fields_are_copies),
 	    TEST(fields_beyond_the_count_are_not_stored),
 	    TEST(fields_beyond_the_bytes_are_not_stored),
