@@ -445,8 +445,8 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
+	bench_close(state); /* its arena holds what is the library's */
 	dkim_library_close(library);
-	bench_close(state);
 	return leave_directory(state);
 }
 
