@@ -4,7 +4,7 @@
  *
  * Pure protocol: header fields, body, DNS and the time go in; results and their
  * reasons, or the value of a DKIM-Signature field, come out. No milter, no policy,
- * no configuration, no globals. Only this room knows OpenSSL.
+ * no configuration, no state beside what it is given (but for SHA-256, fetched once). Only this room knows OpenSSL.
  *
  * The body is never kept. It streams through a struct dkim_body, which keeps one
  * running hash for each canonicalisation that somebody wants and copies its state
