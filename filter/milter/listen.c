@@ -186,28 +186,6 @@ static int listener_open_inet(const struct listen_address *address, struct liste
 	return -1;
 }
 
-int listener_open(const struct listen_address *address, mode_t mode, uid_t uid, gid_t gid, struct listener *listener_r,
-		  struct error *err)
-{
-	int on = 1, result;
-
-	memset(listener_r, 0, sizeof(*listener_r));
-	listener_r->socket.fd = -1;
-	if (address->family == LISTEN_UNIX)
-		return unix_listen(address->path, mode, uid, gid, &listener_r->socket, err);
-	if (address->family == LISTEN_FD)
-		result = listener_inherit(address->fd, listener_r, err);
-	else
-		result = listener_open_inet(address, listener_r, err);
-	/* libmilter writes each change of a message and the answer singly; the second would wait 40 ms for the mail
-	 * server's delayed ACK. Accepted sockets inherit this; for an inherited unix socket it means nothing. */
-	if (result == 0)
-		setsockopt(listener_r->socket.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	return result;
-}
-
-/* ---- the end ----------------------------------------------------------------------------- */
-
 /* A socket that listens, so that accept(2) says EAGAIN to libmilter, and that
  * no packet reaches: the filter drops them all. */
 static int socket_unreachable(void)
@@ -226,19 +204,43 @@ static int socket_unreachable(void)
 	return -1;
 }
 
+int listener_open(const struct listen_address *address, mode_t mode, uid_t uid, gid_t gid, struct listener *listener_r,
+		  struct error *err)
+{
+	int on = 1, result;
+
+	memset(listener_r, 0, sizeof(*listener_r));
+	listener_r->socket.fd = -1;
+	listener_r->wall = -1;
+	if (address->family == LISTEN_UNIX)
+		result = unix_listen(address->path, mode, uid, gid, &listener_r->socket, err);
+	else if (address->family == LISTEN_FD)
+		result = listener_inherit(address->fd, listener_r, err);
+	else
+		result = listener_open_inet(address, listener_r, err);
+	if (result != 0)
+		return -1;
+	/* libmilter writes each change of a message and the answer singly; the second would wait 40 ms for the mail
+	 * server's delayed ACK. Accepted sockets inherit this; for a unix socket it means nothing. */
+	setsockopt(listener_r->socket.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	listener_r->wall = socket_unreachable();
+	return 0;
+}
+
+/* ---- the end ----------------------------------------------------------------------------- */
+
 /* libmilter goes on polling the same number. Its poll at hand still sees the old
  * socket for up to five seconds; what comes then is reset (our own socket), or
  * stays in the queue for the next daemon (systemd's socket). */
 int listener_block(struct listener *listener, struct error *err)
 {
-	int wall = socket_unreachable();
-
-	if (wall < 0) {
-		error_set(err, "cannot close the door before draining: %s", strerror(errno));
+	if (listener->wall < 0) {
+		error_set(err, "cannot close the door before draining: this system let us make no socket for it");
 		return -1;
 	}
 	unix_remove(&listener->socket);
-	dup3(wall, listener->socket.fd, O_CLOEXEC);
-	close(wall);
+	dup3(listener->wall, listener->socket.fd, O_CLOEXEC);
+	close(listener->wall);
+	listener->wall = -1;
 	return 0;
 }

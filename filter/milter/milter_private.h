@@ -51,6 +51,7 @@ struct listen_address {
 
 struct listener {
 	struct unix_socket socket; /* its path is "" for a network address and for an inherited socket */
+	int wall; /* what comes into its place at the end, made while we may still be root; -1: it could not be made */
 };
 
 int listen_parse(struct slice text, struct listen_address *address_r, struct error *);

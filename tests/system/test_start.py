@@ -172,6 +172,11 @@ def test_it_drops_its_privileges(nameserver, directory):
         assert fields["CapEff"].strip("0") == "" and fields["CapPrm"].strip("0") == ""
         assert refuses(("127.0.0.1", 8891))
         assert daemon.reload()[0] == 0
+        daemon.process.send_signal(signal.SIGTERM)
+        assert daemon.wait(20) == 0
+        with open(f"{directory}/record") as f:
+            assert "draining" in (log := f.read()) and "cannot" not in log
+        daemon.process = None
 
 
 def test_an_unknown_group_of_the_socket_is_an_error_of_the_configuration(nameserver, directory):
