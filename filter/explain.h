@@ -16,6 +16,7 @@ struct explain {
 	struct ip client;
 	bool client_given, local_program, tls, json;
 	unsigned port;
+	enum stage reached; /* the last stage whose facts are known: a refusal at MAIL ends the conversation */
 
 	struct arena *arena; /* of the rules below */
 	struct rule_trace *rules;

@@ -68,14 +68,14 @@ static json_t *value_json(const struct value *value, struct arena *arena)
 	return json_text(value_print(value, arena));
 }
 
-/* Every fact there is, also those that no rule read, and header fields that some rule read. */
+/* Every fact that can be had, also those that no rule read, and header fields that some rule read. */
 static json_t *all_facts(struct explain *explain, struct gate *gate)
 {
 	struct view *view = gate_view(gate);
 	json_t *facts = json_object();
 	const struct fact *fact;
 
-	view->stage = STAGE_MESSAGE;
+	view->stage = explain->reached;
 	dns_budget_deadline(view->budget, clock_us() + ENGINE_CALLBACK_US);
 	for (unsigned number = 0; (fact = fact_at(number)) != NULL; number++) {
 		if (fact->argument)

@@ -202,8 +202,10 @@ static void run(struct explain *explain, struct gate *gate, struct slice message
 		gate_tls(gate, SLICE("TLSv1.3"), SLICE("TLS_AES_256_GCM_SHA384"));
 	if (explain->auth_user)
 		gate_auth(gate, slice_of(explain->auth_user), SLICE("PLAIN"));
+	explain->reached = STAGE_MAIL;
 	if (gate_mail(gate, slice_of(explain->sender), false) == GATE_REFUSE)
 		return;
+	explain->reached = STAGE_RCPT;
 	for (size_t i = 0; i < explain->recipient_count; i++)
 		gate_rcpt(gate, slice_of(explain->recipients[i]));
 	/* When no recipient is left no MTA asks for the message. */
@@ -211,6 +213,7 @@ static void run(struct explain *explain, struct gate *gate, struct slice message
 		gate_abort(gate);
 		return;
 	}
+	explain->reached = STAGE_MESSAGE;
 	tell_message(gate, message);
 	gate_end(gate);
 }

@@ -355,6 +355,10 @@ def test_explain_says_what_the_daemon_does(daemon, mta, token, sender):
     said = json.loads(done.stdout)
     assert (said["verdict"], said["rule"], said["reply"]) == (record["verdict"], record["rule"], record["reply"])
     assert said["facts"]["spf"] == record["facts"]["spf"]
+    if record["stage"] == "mail":  # no more was told of it than its sender
+        assert said["facts"]["from.count"] is None
+    else:
+        assert said["facts"]["from.count"] == 1 and said["facts"]["size"] > 0
 
 
 @pytest.mark.skipif(not shutil.which("swaks"), reason="swaks is not installed")
