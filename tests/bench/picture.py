@@ -45,7 +45,7 @@ def panel(rates, times, size, found, wanted):
     bars(rates, names, [median(found[name], "rate") for name in names], "messages per second")
     rates.set_yticks(range(len(names)), names)
     rates.set_title(f"messages of {TITLES[size]}", loc="left", fontweight="bold")
-    rates.set_title("sekisho is so often as fast:", loc="right", fontsize="small", x=1.25)
+    rates.set_title("sekisho is as fast, times:", loc="right", fontsize="small", x=1.25)
     compared(rates, names, found, wanted)
     bars(times, names, [max(median(found[name], "cpu"), 0.001) for name in names], "CPU ms per message")
     times.set_yticks([])
