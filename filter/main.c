@@ -2,7 +2,7 @@
  * main.c - finds the verb. What each does is in its own file beside this one.
  */
 #include "config.h"
-#include "verbs.h"
+#include "verbs/verbs.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>

@@ -8,7 +8,7 @@
 #ifndef SEKISHO_POLICY_COMPILE_H
 #define SEKISHO_POLICY_COMPILE_H
 
-#include "list.h"
+#include "../list/list.h"
 #include "syntax.h"
 
 /* ---- the compiled form ------------------------------------------------------ */

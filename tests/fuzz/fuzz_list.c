@@ -3,7 +3,7 @@
  * them is looked up.
  */
 #include "fuzz.h"
-#include "../../filter/policy/list_content.h"
+#include "../../filter/list/list_content.h"
 
 #include <string.h>
 

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include "list_content.h"
+#include "../../filter/list/list_content.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

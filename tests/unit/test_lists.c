@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include "list.h"
+#include "../../filter/list/list.h"
 #include "policy_text.h"
 #include <pthread.h>
 #include <utime.h>

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "../../filter/milter/milter_private.h"
+#include "../../filter/doors/milter/milter_private.h"
 
 #define EVERYTHING 0x1ffUL    /* actions of Postfix 3.7 and Sendmail 8.17 */
 #define EVERY_STEP 0x1fffffUL /* steps of both */

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "../../filter/milter/milter_private.h"
+#include "../../filter/doors/milter/milter_private.h"
 #include <unistd.h>
 
 static unsigned posted;

@@ -9,8 +9,8 @@
  *	192.0.2.1, 2001:db8::/32   addresses and networks
  *	<>                  the null sender
  */
-#ifndef SEKISHO_POLICY_ENTRY_H
-#define SEKISHO_POLICY_ENTRY_H
+#ifndef SEKISHO_LIST_ENTRY_H
+#define SEKISHO_LIST_ENTRY_H
 
 #include "mail.h"
 #include "list.h"

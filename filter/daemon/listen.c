@@ -11,7 +11,7 @@
  * first socket that systemd hands over (sd_listen_fds(3)); any other inherited
  * descriptor that listens will do as well.
  */
-#include "milter_private.h"
+#include "../doors/milter/milter_private.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -8,7 +8,7 @@
  * smfi_stop() is not called: it waits up to five seconds for libmilter's own
  * poll, in which nobody would be served, and does nothing that the end of the process does not.)
  */
-#include "milter_private.h"
+#include "../doors/milter/milter_private.h"
 #include <stdlib.h>
 #include <time.h>
 

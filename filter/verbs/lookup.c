@@ -1,5 +1,5 @@
 /*
- * verb_lookup.c - `sekisho lookup`: asks the DNS what the daemon would ask, and
+ * lookup.c - `sekisho lookup`: asks the DNS what the daemon would ask, and
  * shows how the answer comes about.
  */
 #include "lookup.h"

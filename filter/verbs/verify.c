@@ -1,5 +1,5 @@
 /*
- * verb_verify.c - `sekisho verify`: judges the DKIM signatures of messages in files,
+ * verify.c - `sekisho verify`: judges the DKIM signatures of messages in files,
  * one message or a mailbox (mbox) each, as the daemon would judge them.
  */
 #include "dkim.h"

@@ -10,7 +10,7 @@
  * SIGHUP reloads and opens the log file anew.
  */
 #include "config.h"
-#include "milter_private.h"
+#include "../doors/milter/milter_private.h"
 #include <errno.h>
 #include <libgen.h>
 #include <stdio.h>

@@ -5,8 +5,8 @@
  * look-up keeps the one it began with while a new one takes its place. A list
  * whose file could not be read has no content; what asks for it is unknown.
  */
-#ifndef SEKISHO_POLICY_LIST_H
-#define SEKISHO_POLICY_LIST_H
+#ifndef SEKISHO_LIST_LIST_H
+#define SEKISHO_LIST_LIST_H
 
 #include "policy.h"
 

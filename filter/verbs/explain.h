@@ -1,5 +1,5 @@
 /*
- * explain.h - the two halves of `sekisho explain`: verb_explain.c reads the
+ * explain.h - the two halves of `sekisho explain`: explain.c reads the
  * arguments and runs the message, explain_show.c shows what happened.
  */
 #ifndef SEKISHO_EXPLAIN_H

@@ -1,5 +1,5 @@
 /*
- * verb_explain.c - `sekisho explain`: one message through the real engine, without
+ * explain.c - `sekisho explain`: one message through the real engine, without
  * an MTA, and what every rule saw on the way. Reading the arguments and running
  * are here, showing is in explain_show.c.
  */

@@ -6,7 +6,7 @@
  * as its settings do. What was bound or opened at the start cannot change; the
  * answer says which settings wait for a restart.
  */
-#include "milter_private.h"
+#include "../doors/milter/milter_private.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

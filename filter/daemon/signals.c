@@ -4,7 +4,7 @@
  * All threads block them, so they stay pending until main takes them, however
  * long it is not waiting; none is lost to the thread that libmilter keeps for the same signals.
  */
-#include "milter_private.h"
+#include "../doors/milter/milter_private.h"
 #include <unistd.h>
 
 /* libmilter starts a thread that waits here for SIGTERM, SIGINT and SIGHUP, to reset every connection when

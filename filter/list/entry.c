@@ -5,7 +5,7 @@
  * that one set holds both.
  */
 #include "entry.h"
-#include "values.h"
+#include "../policy/values.h"
 
 static char lower(char c)
 {

@@ -2,8 +2,8 @@
  * textset.h - a set of short texts, each with a number: one hash and one
  * comparison per question, whatever its size.
  */
-#ifndef SEKISHO_POLICY_TEXTSET_H
-#define SEKISHO_POLICY_TEXTSET_H
+#ifndef SEKISHO_LIST_TEXTSET_H
+#define SEKISHO_LIST_TEXTSET_H
 
 #include "base.h"
 

@@ -1,5 +1,5 @@
 /*
- * verb_check.c - sekisho check [FILE]: compiles a policy and prints everything that is
+ * check.c - sekisho check [FILE]: compiles a policy and prints everything that is
  * wrong with it.
  *
  * A list that cannot be read is a warning to the daemon, which can run without it.

@@ -1,5 +1,5 @@
 /*
- * verb_daemon.c - sekisho daemon: runs behind the MTA, in the foreground.
+ * daemon.c - sekisho daemon: runs behind the MTA, in the foreground.
  */
 #include "milter.h"
 #include "verbs.h"

@@ -2,7 +2,7 @@
  * status.c - how the daemon is, as one JSON object: the answer to `sekisho status`.
  */
 #include "config.h"
-#include "milter_private.h"
+#include "../doors/milter/milter_private.h"
 #include <unistd.h>
 
 static json_t *status_policy(const struct policy *policy)

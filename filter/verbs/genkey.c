@@ -1,5 +1,5 @@
 /*
- * verb_genkey.c - `sekisho genkey`: makes a key pair for signing, writes the private
+ * genkey.c - `sekisho genkey`: makes a key pair for signing, writes the private
  * key to a file that nobody else can read, and prints the record for the DNS.
  */
 #include "dkim.h"

@@ -6,7 +6,7 @@
  * is refused. A file that is left from a daemon that ended is replaced only
  * when connect(2) is refused on it.
  */
-#include "milter_private.h"
+#include "../doors/milter/milter_private.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>

@@ -1,5 +1,5 @@
 /*
- * verb_control.c - sekisho reload and sekisho status: ask the running daemon by
+ * control.c - sekisho reload and sekisho status: ask the running daemon by
  * its control socket, whose path is in the policy file.
  */
 #include "milter.h"

@@ -1,8 +1,8 @@
 /*
  * list_content.h - what a list file says, ready to be asked.
  */
-#ifndef SEKISHO_POLICY_LIST_CONTENT_H
-#define SEKISHO_POLICY_LIST_CONTENT_H
+#ifndef SEKISHO_LIST_CONTENT_H
+#define SEKISHO_LIST_CONTENT_H
 
 #include "entry.h"
 
