@@ -67,7 +67,7 @@ bool dmarc_uri_next(struct slice *rest, struct slice *uri_r);
 struct dmarc_step {
 	struct slice name; /* without _dmarc. */
 	enum dns_status status;
-	const char *why;                   /* DNS_TEMPFAIL: "timeout", ... */
+	enum dns_reason reason;            /* DNS_TEMPFAIL: why */
 	size_t records;                    /* DMARC records there; other TXT records do not count */
 	const struct dmarc_record *record; /* the only one, else NULL (RFC 9989 4.10 step 2) */
 };

@@ -28,6 +28,25 @@ enum dns_status {
 };
 extern const char *const dns_status_names[5]; /* "ok" "nodata" "nxdomain" "tempfail" NULL */
 
+/* Why a question has no answer now. */
+enum dns_reason {
+	DNS_NO_REASON, /* it is not DNS_TEMPFAIL */
+	DNS_TIMEOUT,   /* nobody answered in time */
+	DNS_BUDGET,    /* the message has asked all the questions it may: our own limit, nobody's fault */
+	DNS_CROWDED,   /* too many questions are in flight: likewise */
+	DNS_BOGUS,     /* DNSSEC: the answer is signed, and wrong */
+	DNS_SERVFAIL,  /* what the server said (RFC 1035 4.1.1) */
+	DNS_FORMERR,
+	DNS_NOTIMP,
+	DNS_REFUSED,
+	DNS_MALFORMED, /* no record of the answer can be read */
+	DNS_TOO_LARGE, /* more text than DNS_TEXT_MAX once bytes are written as \DDD */
+	DNS_LOOP,      /* a chain of CNAMEs without an end */
+	DNS_FAILURE,   /* the library failed */
+	DNS_REASONS
+};
+extern const char *const dns_reason_texts[DNS_REASONS]; /* for a person: "", "timeout", "budget", ... */
+
 #define DNS_TEXT_MAX   65535 /* a TXT record is cut by the protocol itself */
 #define DNS_RECORD_MAX 256   /* records of one answer that are kept; no honest answer has more */
 
@@ -44,7 +63,7 @@ struct dns_answer {
 	enum dns_status status;
 	bool secure;                      /* DNSSEC proved it */
 	bool stale;                       /* served past its time because the servers fail (RFC 8767) */
-	const char *why;                  /* DNS_TEMPFAIL: "timeout", "servfail", "bogus", "budget", ...; else NULL */
+	enum dns_reason reason;           /* DNS_TEMPFAIL: why; else DNS_NO_REASON */
 	size_t count;                     /* of records; 0 unless DNS_OK */
 	const struct dns_record *records; /* MX by preference, then as they came */
 };

@@ -186,7 +186,7 @@ static void without_record(const struct judgement *judgement)
 
 	outcome->result = walk->failed ? DMARC_TEMPERROR : DMARC_NONE;
 	outcome->reason = walk->failed ? arena_printf(judgement->arena, "no answer for _dmarc.%.*s (%s)",
-						      SLICE_ARGS(last->name), last->why ? last->why : "failure")
+						      SLICE_ARGS(last->name), dns_reason_texts[last->reason])
 				       : SLICE("no DMARC record applies to the domain");
 }
 

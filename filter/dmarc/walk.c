@@ -61,7 +61,7 @@ static void ask(struct dns_budget *budget, struct slice name, struct dmarc_step 
 		return;
 	answer = dns_ask(budget, asked, DNS_TXT);
 	step->status = answer->status;
-	step->why = answer->why;
+	step->reason = answer->reason;
 	if (answer->status != DNS_OK)
 		return;
 	parsed = dns_parsed(budget, answer, &parser);

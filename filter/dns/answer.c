@@ -11,6 +11,16 @@
 
 const char *const dns_status_names[5] = {"ok", "nodata", "nxdomain", "tempfail", NULL};
 
+const char *const dns_reason_texts[DNS_REASONS] = {
+    [DNS_NO_REASON] = "",          [DNS_TIMEOUT] = "timeout",
+    [DNS_BUDGET] = "budget",       [DNS_CROWDED] = "too many questions",
+    [DNS_BOGUS] = "bogus",         [DNS_SERVFAIL] = "servfail",
+    [DNS_FORMERR] = "formerr",     [DNS_NOTIMP] = "notimp",
+    [DNS_REFUSED] = "refused",     [DNS_MALFORMED] = "malformed",
+    [DNS_TOO_LARGE] = "too large", [DNS_LOOP] = "cname loop",
+    [DNS_FAILURE] = "failure",
+};
+
 struct form {
 	const struct dns_parser *parser;
 	void *made;
@@ -19,6 +29,7 @@ struct form {
 static struct slice text_keep(char **at, struct slice text)
 {
 	struct slice kept = {*at, text.n};
+
 	if (text.n > 0)
 		memcpy(*at, text.p, text.n);
 	*at += text.n;
@@ -29,6 +40,7 @@ static struct slice text_keep(char **at, struct slice text)
 static int mx_order(const void *a_, const void *b_)
 {
 	const struct dns_record *a = a_, *b = b_;
+
 	if (a->preference != b->preference)
 		return a->preference < b->preference ? -1 : 1;
 	return (a->name.p > b->name.p) - (a->name.p < b->name.p);
@@ -38,6 +50,7 @@ struct answer *answer_new(const struct question *question, const struct dns_answ
 {
 	size_t count = draft->count < DNS_RECORD_MAX ? draft->count : DNS_RECORD_MAX;
 	size_t bytes = sizeof(struct answer) + count * sizeof(struct dns_record) + question->name.n;
+
 	for (size_t i = 0; i < count; i++)
 		bytes += draft->records[i].name.n + draft->records[i].text.n;
 
@@ -50,7 +63,7 @@ struct answer *answer_new(const struct question *question, const struct dns_answ
 		records[i].text = text_keep(&texts, draft->records[i].text);
 	}
 	if (question->type == DNS_MX && count > 1)
-		qsort(records, count, sizeof *records, mx_order);
+		qsort(records, count, sizeof(*records), mx_order);
 	answer->given = *draft;
 	answer->given.count = count;
 	answer->given.records = count > 0 ? records : NULL;
@@ -73,7 +86,7 @@ struct answer *answer_hold(struct answer *answer)
 
 void answer_release(struct answer *answer)
 {
-	if (answer == NULL || atomic_fetch_sub_explicit(&answer->owners, 1, memory_order_acq_rel) != 1)
+	if (!answer || atomic_fetch_sub_explicit(&answer->owners, 1, memory_order_acq_rel) != 1)
 		return;
 	answer_form_free(answer);
 	free(answer);
@@ -94,8 +107,9 @@ static void form_free(struct form *form)
 const void *answer_form(struct answer *answer, const struct dns_parser *parser)
 {
 	struct form *there = atomic_load_explicit(&answer->form, memory_order_acquire);
-	if (there == NULL) {
-		struct form *mine = xmalloc(sizeof *mine);
+
+	if (!there) {
+		struct form *mine = xmalloc(sizeof(*mine));
 		mine->parser = parser;
 		mine->made = parser->parse(&answer->given);
 		if (atomic_compare_exchange_strong_explicit(&answer->form, &there, mine, memory_order_acq_rel,
@@ -109,6 +123,7 @@ const void *answer_form(struct answer *answer, const struct dns_parser *parser)
 void answer_form_free(struct answer *answer)
 {
 	struct form *form = atomic_exchange_explicit(&answer->form, NULL, memory_order_acq_rel);
-	if (form != NULL)
+
+	if (form)
 		form_free(form);
 }

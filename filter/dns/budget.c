@@ -33,9 +33,9 @@ enum own { OWN_NO_NAME, OWN_BUDGET, OWN_TIMEOUT, OWN_BUSY, OWNS };
 
 static const struct dns_answer own_answers[OWNS] = {
     [OWN_NO_NAME] = {.status = DNS_NXDOMAIN},
-    [OWN_BUDGET] = {.status = DNS_TEMPFAIL, .why = "budget"},
-    [OWN_TIMEOUT] = {.status = DNS_TEMPFAIL, .why = "timeout"},
-    [OWN_BUSY] = {.status = DNS_TEMPFAIL, .why = "too many questions"},
+    [OWN_BUDGET] = {.status = DNS_TEMPFAIL, .reason = DNS_BUDGET},
+    [OWN_TIMEOUT] = {.status = DNS_TEMPFAIL, .reason = DNS_TIMEOUT},
+    [OWN_BUSY] = {.status = DNS_TEMPFAIL, .reason = DNS_CROWDED},
 };
 
 struct dns_budget {
@@ -51,7 +51,8 @@ struct dns_budget {
 
 struct dns_budget *dns_budget_open(struct resolver *resolver, struct arena *arena, unsigned questions)
 {
-	struct dns_budget *budget = arena_alloc(arena, sizeof *budget);
+	struct dns_budget *budget = arena_alloc(arena, sizeof(*budget));
+
 	budget->resolver = resolver_hold(resolver);
 	budget->arena = arena;
 	budget->stripe = resolver_stripe(resolver);
@@ -62,11 +63,11 @@ struct dns_budget *dns_budget_open(struct resolver *resolver, struct arena *aren
 
 void dns_budget_close(struct dns_budget *budget)
 {
-	if (budget == NULL)
+	if (!budget)
 		return;
-	for (struct spare *spare = budget->spares; spare != NULL; spare = spare->next)
+	for (struct spare *spare = budget->spares; spare; spare = spare->next)
 		spare->parser->free(spare->made);
-	for (struct asked *asked = budget->latest; asked != NULL; asked = asked->before) {
+	for (struct asked *asked = budget->latest; asked; asked = asked->before) {
 		answer_release(asked->held);
 		resolver_leave(budget->resolver, asked->flight);
 	}
@@ -84,7 +85,7 @@ static bool asked_is(const struct asked *asked, const struct question *question)
 {
 	if (asked->hash != question->hash)
 		return false;
-	if (asked->question == NULL)
+	if (!asked->question)
 		return answer_is_for(asked->held, question);
 	return question_equal(asked->question, question);
 }
@@ -92,15 +93,17 @@ static bool asked_is(const struct asked *asked, const struct question *question)
 static struct asked *asked_find(struct dns_budget *budget, const struct question *question)
 {
 	struct asked *asked = budget->buckets[question->hash % BUCKETS];
-	while (asked != NULL && !asked_is(asked, question))
+
+	while (asked && !asked_is(asked, question))
 		asked = asked->in_bucket;
 	return asked;
 }
 
 static struct asked *asked_new(struct dns_budget *budget, uint64_t hash)
 {
-	struct asked *asked = arena_alloc(budget->arena, sizeof *asked);
+	struct asked *asked = arena_alloc(budget->arena, sizeof(*asked));
 	struct asked **bucket = &budget->buckets[hash % BUCKETS];
+
 	asked->hash = hash;
 	asked->in_bucket = *bucket;
 	*bucket = asked;
@@ -113,7 +116,7 @@ static struct asked *asked_new(struct dns_budget *budget, uint64_t hash)
 /* The cache's answers know their question; where there is none yet, the question is copied. */
 static void question_keep(struct dns_budget *budget, struct asked *asked, const struct question *question)
 {
-	asked->question = arena_raw(budget->arena, sizeof *question);
+	asked->question = arena_raw(budget->arena, sizeof(*question));
 	*asked->question = *question;
 }
 
@@ -123,7 +126,7 @@ static const struct dns_answer *asked_answer(struct dns_budget *budget, struct a
 	asked->given = given;
 	if (given->status == DNS_TEMPFAIL) {
 		resolver_count(budget->resolver, budget->stripe, COUNT_TEMPFAILS);
-		if (slice_equal(slice_of(given->why), SLICE("timeout")))
+		if (given->reason == DNS_TIMEOUT)
 			resolver_count(budget->resolver, budget->stripe, COUNT_TIMEOUTS);
 	}
 	if (given->stale) {
@@ -148,16 +151,17 @@ static const struct dns_answer *asked_held(struct dns_budget *budget, struct ask
 static const struct dns_answer *asked_wait(struct dns_budget *budget, struct asked *asked)
 {
 	int64_t start = clock_us();
-	if (asked->flight == NULL && start >= budget->until_us)
+
+	if (!asked->flight && start >= budget->until_us)
 		return asked_own(budget, asked, OWN_TIMEOUT);
-	if (asked->flight == NULL)
+	if (!asked->flight)
 		asked->flight = resolver_send(budget->resolver, asked->question, budget->stripe);
-	if (asked->flight == NULL)
+	if (!asked->flight)
 		return asked_own(budget, asked, OWN_BUSY);
 
 	struct answer *answer = resolver_await(budget->resolver, asked->flight, budget->until_us);
 	budget->waited_us += clock_us() - start;
-	return answer != NULL ? asked_held(budget, asked, answer) : asked_own(budget, asked, OWN_TIMEOUT);
+	return answer ? asked_held(budget, asked, answer) : asked_own(budget, asked, OWN_TIMEOUT);
 }
 
 /* A question that is new to this budget: its answer when the cache has it, else without one. */
@@ -166,7 +170,7 @@ static struct asked *asked_begin(struct dns_budget *budget, const struct questio
 	struct asked *asked = asked_new(budget, question->hash);
 	struct answer *known = resolver_known(budget->resolver, question, budget->stripe);
 
-	if (known != NULL)
+	if (known)
 		asked_held(budget, asked, known);
 	else
 		question_keep(budget, asked, question);
@@ -176,30 +180,32 @@ static struct asked *asked_begin(struct dns_budget *budget, const struct questio
 const struct dns_answer *dns_ask(struct dns_budget *budget, struct slice name, enum dns_type type)
 {
 	struct question question;
+
 	if (question_make(name, type, resolver_hash_seed(budget->resolver), &question) < 0)
 		return &own_answers[OWN_NO_NAME];
 	resolver_count(budget->resolver, budget->stripe, COUNT_QUESTIONS);
 
 	struct asked *asked = asked_find(budget, &question);
-	if (asked == NULL && budget->asked >= budget->questions)
+	if (!asked && budget->asked >= budget->questions)
 		return &own_answers[OWN_BUDGET];
-	if (asked == NULL)
+	if (!asked)
 		asked = asked_begin(budget, &question);
-	return asked->given != NULL ? asked->given : asked_wait(budget, asked);
+	return asked->given ? asked->given : asked_wait(budget, asked);
 }
 
 void dns_hint(struct dns_budget *budget, struct slice name, enum dns_type type)
 {
 	struct question question;
+
 	if (!resolver_hints(budget->resolver) ||
 	    question_make(name, type, resolver_hash_seed(budget->resolver), &question) < 0)
 		return;
 	resolver_count(budget->resolver, budget->stripe, COUNT_QUESTIONS);
-	if (asked_find(budget, &question) != NULL || budget->asked >= budget->questions)
+	if (asked_find(budget, &question) || budget->asked >= budget->questions)
 		return;
 
 	struct asked *asked = asked_begin(budget, &question);
-	if (asked->given == NULL)
+	if (!asked->given)
 		asked->flight = resolver_send(budget->resolver, asked->question, budget->stripe);
 }
 
@@ -217,13 +223,13 @@ const void *dns_parsed(struct dns_budget *budget, const struct dns_answer *given
 {
 	/* Every answer that came from the resolver is the first member of one of ours. */
 	const void *made = is_own(given) ? NULL : answer_form((struct answer *)given, parser);
-	if (made != NULL)
+	if (made)
 		return made;
-	for (struct spare *spare = budget->spares; spare != NULL; spare = spare->next)
+	for (struct spare *spare = budget->spares; spare; spare = spare->next)
 		if (spare->answer == given && spare->parser == parser)
 			return spare->made;
 
-	struct spare *spare = arena_alloc(budget->arena, sizeof *spare);
+	struct spare *spare = arena_alloc(budget->arena, sizeof(*spare));
 	*spare = (struct spare){budget->spares, given, parser, parser->parse(given)};
 	budget->spares = spare;
 	return spare->made;

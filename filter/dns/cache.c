@@ -40,14 +40,14 @@ struct cache {
 
 struct cache *cache_new(size_t entries)
 {
-	struct cache *cache = aligned_alloc(64, sizeof *cache);
+	struct cache *cache = aligned_alloc(64, sizeof(*cache));
 	pthread_rwlockattr_t attr;
 
-	if (cache == NULL)
+	if (!cache)
 		die("no memory for the cache of DNS answers");
-	memset(cache, 0, sizeof *cache);
+	memset(cache, 0, sizeof(*cache));
 	cache->set_count = entries / CACHE_WAYS > 0 ? entries / CACHE_WAYS : 1;
-	cache->sets = xmalloc(cache->set_count * sizeof *cache->sets);
+	cache->sets = xmalloc(cache->set_count * sizeof(*cache->sets));
 	pthread_rwlockattr_init(&attr);
 	writers_prefer(&attr);
 	for (size_t i = 0; i < CACHE_LOCKS; i++)
@@ -58,7 +58,7 @@ struct cache *cache_new(size_t entries)
 
 void cache_free(struct cache *cache)
 {
-	if (cache == NULL)
+	if (!cache)
 		return;
 	for (size_t i = 0; i < cache->set_count; i++)
 		for (int way = 0; way < CACHE_WAYS; way++)
@@ -77,6 +77,7 @@ size_t cache_entries(const struct cache *cache)
 static struct set *set_of(struct cache *cache, uint64_t hash, pthread_rwlock_t **lock_r)
 {
 	size_t index = (size_t)((hash >> 32) * cache->set_count >> 32);
+
 	*lock_r = &cache->locks[index % CACHE_LOCKS].lock;
 	return &cache->sets[index];
 }
@@ -97,15 +98,15 @@ struct answer *cache_find(struct cache *cache, const struct question *question, 
 	struct answer *found = NULL;
 
 	pthread_rwlock_rdlock(lock);
-	for (int way = 0; way < CACHE_WAYS && found == NULL; way++) {
+	for (int way = 0; way < CACHE_WAYS && !found; way++) {
 		struct place *place = &set->places[way];
-		if (place->answer == NULL || !answer_is_for(place->answer, question))
+		if (!place->answer || !answer_is_for(place->answer, question))
 			continue;
 		found = answer_hold(place->answer);
 		place_touch(place, now_us);
 	}
 	pthread_rwlock_unlock(lock);
-	if (found != NULL && now_us >= found->stale_until_us && !answer_is_fresh(found, now_us)) {
+	if (found && now_us >= found->stale_until_us && !answer_is_fresh(found, now_us)) {
 		answer_release(found);
 		return NULL;
 	}
@@ -115,7 +116,7 @@ struct answer *cache_find(struct cache *cache, const struct question *question, 
 /* How much is lost when the place is used for something else; the least goes. */
 static int place_worth(const struct place *place, int64_t now_us)
 {
-	if (place->answer == NULL)
+	if (!place->answer)
 		return 0;
 	if (!answer_is_fresh(place->answer, now_us) && now_us >= place->answer->stale_until_us)
 		return 1;
@@ -133,11 +134,11 @@ static struct place *place_choose(struct set *set, const struct answer *answer, 
 	for (int way = 0; way < CACHE_WAYS; way++) {
 		struct place *place = &set->places[way];
 		struct answer *there = place->answer;
-		if (there != NULL && there->hash == answer->hash && there->type == answer->type &&
+		if (there && there->hash == answer->hash && there->type == answer->type &&
 		    there->name_n == answer->name_n && memcmp(there->name, answer->name, there->name_n) == 0)
 			return place;
 		int worth = place_worth(place, now_us);
-		if (chosen == NULL || worth < chosen_worth ||
+		if (!chosen || worth < chosen_worth ||
 		    (worth == chosen_worth && atomic_load_explicit(&place->used_us, memory_order_relaxed) <
 						  atomic_load_explicit(&chosen->used_us, memory_order_relaxed))) {
 			chosen = place;
@@ -160,7 +161,7 @@ static bool big_room_take(struct cache *cache, const struct answer *answer)
 
 static void big_room_give(struct cache *cache, const struct answer *answer)
 {
-	if (answer != NULL && answer->bytes > CACHE_BIG)
+	if (answer && answer->bytes > CACHE_BIG)
 		atomic_fetch_sub(&cache->big_bytes, answer->bytes);
 }
 
@@ -177,10 +178,10 @@ void cache_put(struct cache *cache, struct answer *answer, int64_t now_us)
 	struct answer *old = place->answer;
 	place->answer = answer;
 	atomic_store_explicit(&place->used_us, now_us, memory_order_relaxed);
-	if (old == NULL || old->hash != answer->hash)
+	if (!old || old->hash != answer->hash)
 		atomic_store_explicit(&place->hit, false, memory_order_relaxed);
 	pthread_rwlock_unlock(lock);
-	if (old == NULL)
+	if (!old)
 		atomic_fetch_add_explicit(&cache->entries, 1, memory_order_relaxed);
 	big_room_give(cache, old);
 	answer_release(old);
@@ -197,6 +198,7 @@ static int64_t lifetime(const struct answer *answer, int64_t ttl_us)
 {
 	static const int64_t most[] = {TTL_MAX_US, TTL_NEGATIVE_US, TTL_NEGATIVE_US, TTL_TEMPFAIL_US};
 	int64_t longest = most[answer->given.status];
+
 	if (answer->bytes > CACHE_BIG)
 		longest = smaller(longest, TTL_BIG_US);
 	return ttl_us > 0 ? smaller(ttl_us, longest) : 0;
@@ -205,13 +207,14 @@ static int64_t lifetime(const struct answer *answer, int64_t ttl_us)
 /* RFC 8767 4: what failed is not worth keeping, and bogus is not failing: somebody may be lying. */
 static bool may_give_way(const struct dns_answer *draft)
 {
-	return draft->status == DNS_TEMPFAIL && !slice_equal(slice_of(draft->why), SLICE("bogus"));
+	return draft->status == DNS_TEMPFAIL && draft->reason != DNS_BOGUS;
 }
 
 struct answer *cache_fallback(struct cache *cache, const struct question *question, int64_t now_us)
 {
 	struct answer *old = cache_find(cache, question, now_us), *copy;
-	if (old == NULL || old->given.status == DNS_TEMPFAIL) {
+
+	if (!old || old->given.status == DNS_TEMPFAIL) {
 		answer_release(old);
 		return NULL;
 	}
@@ -229,9 +232,10 @@ struct answer *cache_settle(struct cache *cache, const struct question *question
 			    int64_t ttl_us, int64_t now_us)
 {
 	struct answer *answer = may_give_way(draft) ? cache_fallback(cache, question, now_us) : NULL;
-	if (answer != NULL && answer_is_fresh(answer, now_us))
+
+	if (answer && answer_is_fresh(answer, now_us))
 		return answer;
-	if (answer != NULL) {
+	if (answer) {
 		answer->fresh_until_us = smaller(now_us + STALE_RECHECK_US, answer->stale_until_us);
 	} else {
 		answer = answer_new(question, draft);

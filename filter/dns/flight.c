@@ -18,7 +18,8 @@ struct flights {
 
 struct flights *flights_new(void)
 {
-	struct flights *flights = xmalloc(sizeof *flights);
+	struct flights *flights = xmalloc(sizeof(*flights));
+
 	pthread_mutex_init(&flights->lock, NULL);
 	pthread_condattr_init(&flights->monotonic);
 	if (pthread_condattr_setclock(&flights->monotonic, CLOCK_MONOTONIC) != 0)
@@ -28,7 +29,7 @@ struct flights *flights_new(void)
 
 void flights_free(struct flights *flights)
 {
-	if (flights == NULL)
+	if (!flights)
 		return;
 	pthread_condattr_destroy(&flights->monotonic);
 	pthread_mutex_destroy(&flights->lock);
@@ -42,7 +43,7 @@ static struct flight **bucket_of(struct flights *flights, const struct question 
 
 static struct flight *flight_new(struct flights *flights, const struct question *question, int64_t overdue_us)
 {
-	struct flight *flight = xmalloc(sizeof *flight);
+	struct flight *flight = xmalloc(sizeof(*flight));
 	struct flight **bucket = bucket_of(flights, question);
 
 	flight->question = *question;
@@ -51,7 +52,7 @@ static struct flight *flight_new(struct flights *flights, const struct question 
 	flight->in_bucket = *bucket;
 	*bucket = flight;
 	flight->older = flights->youngest;
-	if (flights->youngest != NULL)
+	if (flights->youngest)
 		flights->youngest->younger = flight;
 	else
 		flights->oldest = flight;
@@ -63,11 +64,12 @@ static struct flight *flight_new(struct flights *flights, const struct question 
 static void flight_unlink(struct flights *flights, struct flight *flight)
 {
 	struct flight **at = bucket_of(flights, &flight->question);
+
 	while (*at != flight)
 		at = &(*at)->in_bucket;
 	*at = flight->in_bucket;
-	*(flight->older != NULL ? &flight->older->younger : &flights->oldest) = flight->younger;
-	*(flight->younger != NULL ? &flight->younger->older : &flights->youngest) = flight->older;
+	*(flight->older ? &flight->older->younger : &flights->oldest) = flight->younger;
+	*(flight->younger ? &flight->younger->older : &flights->youngest) = flight->older;
 	flights->count--;
 }
 
@@ -76,13 +78,13 @@ struct flight *flight_join(struct flights *flights, const struct question *quest
 	*first_r = false;
 	pthread_mutex_lock(&flights->lock);
 	struct flight *flight = *bucket_of(flights, question);
-	while (flight != NULL && !question_equal(&flight->question, question))
+	while (flight && !question_equal(&flight->question, question))
 		flight = flight->in_bucket;
-	if (flight == NULL && flights->count < FLIGHT_MAX) {
+	if (!flight && flights->count < FLIGHT_MAX) {
 		flight = flight_new(flights, question, overdue_us);
 		*first_r = true;
 	}
-	if (flight != NULL)
+	if (flight)
 		flight->owners++;
 	pthread_mutex_unlock(&flights->lock);
 	return flight;
@@ -100,7 +102,7 @@ void flight_leave(struct flights *flights, struct flight *flight)
 {
 	pthread_mutex_lock(&flights->lock);
 	bool last = --flight->owners == 0;
-	if (last && flight->answer == NULL)
+	if (last && !flight->answer)
 		flight_unlink(flights, flight);
 	pthread_mutex_unlock(&flights->lock);
 	if (!last)
@@ -118,10 +120,10 @@ struct answer *flight_wait(struct flights *flights, struct flight *flight, int64
 	if (until_us < 0)
 		until = (struct timespec){0, 0};
 	pthread_mutex_lock(&flights->lock);
-	while (flight->answer == NULL)
+	while (!flight->answer)
 		if (pthread_cond_timedwait(&flight->landed, &flights->lock, &until) == ETIMEDOUT)
 			break;
-	if (flight->answer != NULL)
+	if (flight->answer)
 		answer = answer_hold(flight->answer);
 	pthread_mutex_unlock(&flights->lock);
 	return answer;
@@ -130,7 +132,7 @@ struct answer *flight_wait(struct flights *flights, struct flight *flight, int64
 void flight_land(struct flights *flights, struct flight *flight, struct answer *answer)
 {
 	pthread_mutex_lock(&flights->lock);
-	if (flight->answer == NULL) {
+	if (!flight->answer) {
 		flight->answer = answer_hold(answer);
 		flight_unlink(flights, flight);
 		pthread_cond_broadcast(&flight->landed);
@@ -141,7 +143,7 @@ void flight_land(struct flights *flights, struct flight *flight, struct answer *
 bool flight_give_up(struct flights *flights, struct flight *flight)
 {
 	pthread_mutex_lock(&flights->lock);
-	bool first = flight->answer == NULL && !flight->given_up;
+	bool first = !flight->answer && !flight->given_up;
 	flight->given_up = true;
 	pthread_mutex_unlock(&flights->lock);
 	return first;
@@ -151,9 +153,9 @@ struct flight *flight_overdue(struct flights *flights, int64_t now_us)
 {
 	pthread_mutex_lock(&flights->lock);
 	struct flight *flight = flights->oldest;
-	if (flight != NULL && flight->overdue_us > now_us)
+	if (flight && flight->overdue_us > now_us)
 		flight = NULL;
-	if (flight != NULL)
+	if (flight)
 		flight->owners++;
 	pthread_mutex_unlock(&flights->lock);
 	return flight;

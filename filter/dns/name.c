@@ -43,7 +43,7 @@ static int plain_parse(struct slice text, struct name *name_r)
 		memcpy(name_r->wire + 1, text.p, text.n);
 	while (at < text.n) {
 		const char *label = text.p + at, *dot = memchr(label, '.', text.n - at);
-		size_t length = dot != NULL ? (size_t)(dot - label) : text.n - at;
+		size_t length = dot ? (size_t)(dot - label) : text.n - at;
 		if (length == 0 || length > NAME_LABEL_MAX)
 			return -1;
 		name_r->wire[at] = (uint8_t)length;
@@ -102,6 +102,7 @@ int name_parse(struct slice text, struct name *name_r)
 int name_read(struct slice wire, struct name *name_r)
 {
 	size_t n = 0;
+
 	for (;;) {
 		if (n >= wire.n || n >= NAME_WIRE_MAX)
 			return -1;
@@ -134,6 +135,7 @@ static char *byte_print(uint8_t byte, char *out)
 struct slice name_print(const struct name *name, char buffer[NAME_TEXT_MAX])
 {
 	char *out = buffer;
+
 	for (size_t at = 0; name->wire[at] != 0; at += 1u + name->wire[at]) {
 		if (at > 0)
 			*out++ = '.';

@@ -12,9 +12,9 @@ static int ip_take(struct slice rdata, struct dns_record *record_r)
 	const char *p = rdata.p;
 	size_t n = rdata.n;
 
-	if (n == 16 && memcmp(p, mapped, sizeof mapped) == 0) {
-		p += sizeof mapped;
-		n -= sizeof mapped;
+	if (n == 16 && memcmp(p, mapped, sizeof(mapped)) == 0) {
+		p += sizeof(mapped);
+		n -= sizeof(mapped);
 	}
 	record_r->ip.family = n == 4 ? 4 : 6;
 	memcpy(record_r->ip.bytes, p, n);
@@ -25,6 +25,7 @@ static int name_take(struct slice rdata, struct arena *arena, struct dns_record 
 {
 	char buffer[NAME_TEXT_MAX];
 	struct name name;
+
 	if (name_read(rdata, &name) < 0 || name.n != rdata.n)
 		return -1;
 	record_r->name = arena_copy(arena, name_print(&name, buffer));
@@ -35,6 +36,7 @@ static int name_take(struct slice rdata, struct arena *arena, struct dns_record 
 static int txt_take(struct slice rdata, struct arena *arena, struct dns_record *record_r)
 {
 	struct text text;
+
 	if (rdata.n == 0 || rdata.n > DNS_TEXT_MAX)
 		return -1;
 	text_init(&text, arena, rdata.n);

@@ -10,9 +10,7 @@
 
 #include "resolver.h"
 
-#define ZONE_CACHE       1024      /* answers of zone text kept, with what was parsed out of them */
-#define ZONE_PATIENCE_US SECOND_US /* zone text answers at once */
-#define SWEEP            4 /* overdue flights settled before each start: more than one, so that they cannot pile up */
+#define SWEEP 4 /* overdue flights settled before each start: more than one, so that they cannot pile up */
 
 struct stripe {
 	_Alignas(64) atomic_uint_least64_t counts[COUNTS];
@@ -33,8 +31,9 @@ struct resolver {
 
 struct resolver *resolver_new(struct backend *backend, const char *name, int64_t timeout_us, size_t cache_entries)
 {
-	struct resolver *resolver = aligned_alloc(64, sizeof *resolver);
-	if (resolver == NULL)
+	struct resolver *resolver = aligned_alloc(64, sizeof(*resolver));
+
+	if (!resolver)
 		die("no memory for the resolver");
 	*resolver = (struct resolver){.seed = random_seed(), .timeout_us = timeout_us, .backend = backend};
 	atomic_init(&resolver->owners, 1);
@@ -55,53 +54,13 @@ bool resolver_hints(const struct resolver *resolver)
 	return !resolver->hints_off;
 }
 
-static struct slice source_name(const struct resolver_settings *settings, struct arena *arena)
-{
-	struct text name;
-	text_init(&name, arena, 64 * (DNS_FORWARD_MAX + 1));
-	if (settings->source != DNS_FORWARD) {
-		text_add(&name, settings->source == DNS_SYSTEM ? SLICE("system") : SLICE("recurse"));
-		return text_slice(&name);
-	}
-	text_add(&name, SLICE("forward"));
-	for (size_t i = 0; i < settings->forward_count; i++)
-		text_printf(&name, " %s", settings->forward[i]);
-	return text_slice(&name);
-}
-
-struct resolver *resolver_open(const struct resolver_settings *settings, struct error *err)
-{
-	struct backend *backend = unbound_backend(settings, err);
-	if (backend == NULL)
-		return NULL;
-	struct arena *arena = arena_new();
-	struct resolver *resolver = resolver_new(backend, arena_cstring(arena, source_name(settings, arena)),
-						 settings->timeout_us, settings->cache_entries);
-	arena_free(arena);
-	if (settings->hints_off)
-		resolver_hints_off(resolver);
-	return resolver;
-}
-
-struct resolver *resolver_open_zone(struct slice zone, const char *name, struct error *err)
-{
-	struct backend *backend = zone_backend(zone, name, err);
-	if (backend == NULL)
-		return NULL;
-	struct arena *arena = arena_new();
-	const char *title = arena_cstring(arena, arena_printf(arena, "zone %s", name));
-	struct resolver *resolver = resolver_new(backend, title, ZONE_PATIENCE_US, ZONE_CACHE);
-	arena_free(arena);
-	return resolver;
-}
-
 struct resolver *resolver_hold(struct resolver *resolver)
 {
 	atomic_fetch_add_explicit(&resolver->owners, 1, memory_order_relaxed);
 	return resolver;
 }
 
-static const struct dns_answer timed_out = {.status = DNS_TEMPFAIL, .why = "timeout"};
+static const struct dns_answer timed_out = {.status = DNS_TEMPFAIL, .reason = DNS_TIMEOUT};
 
 /* The resolver's patience with a flight is over: those who wait for it hear so. */
 static void resolver_expire(struct resolver *resolver, struct flight *flight)
@@ -116,10 +75,11 @@ static void resolver_expire(struct resolver *resolver, struct flight *flight)
 void resolver_release(struct resolver *resolver)
 {
 	struct flight *flight;
-	if (resolver == NULL || atomic_fetch_sub_explicit(&resolver->owners, 1, memory_order_acq_rel) != 1)
+
+	if (!resolver || atomic_fetch_sub_explicit(&resolver->owners, 1, memory_order_acq_rel) != 1)
 		return;
 	/* No budget is left, so what is still in flight is what hints began. */
-	while ((flight = flight_overdue(resolver->flights, INT64_MAX)) != NULL) {
+	while ((flight = flight_overdue(resolver->flights, INT64_MAX))) {
 		resolver_expire(resolver, flight);
 		flight_leave(resolver->flights, flight);
 	}
@@ -138,7 +98,8 @@ const char *resolver_name(const struct resolver *resolver)
 const char *resolver_warning(const struct resolver *resolver)
 {
 	struct backend *backend = resolver->backend;
-	return backend->warning != NULL ? backend->warning(backend) : NULL;
+
+	return backend->warning ? backend->warning(backend) : NULL;
 }
 
 uint64_t resolver_hash_seed(const struct resolver *resolver)
@@ -161,6 +122,7 @@ void resolver_count(struct resolver *resolver, unsigned stripe, enum resolver_co
 static uint64_t counter_sum(const struct resolver *resolver, enum resolver_count count)
 {
 	uint64_t sum = 0;
+
 	for (int i = 0; i < RESOLVER_STRIPES; i++)
 		sum += atomic_load_explicit(&resolver->stripes[i].counts[count], memory_order_relaxed);
 	return sum;
@@ -186,7 +148,8 @@ struct answer *resolver_known(struct resolver *resolver, const struct question *
 {
 	int64_t now = clock_us();
 	struct answer *answer = cache_find(resolver->cache, question, now);
-	if (answer == NULL)
+
+	if (!answer)
 		return NULL;
 	if (!answer_is_fresh(answer, now)) {
 		answer_release(answer);
@@ -209,7 +172,8 @@ static void resolver_sweep(struct resolver *resolver)
 {
 	struct flight *flight;
 	int64_t now = clock_us();
-	for (int i = 0; i < SWEEP && (flight = flight_overdue(resolver->flights, now)) != NULL; i++) {
+
+	for (int i = 0; i < SWEEP && (flight = flight_overdue(resolver->flights, now)); i++) {
 		resolver_expire(resolver, flight);
 		flight_leave(resolver->flights, flight);
 	}
@@ -218,9 +182,10 @@ static void resolver_sweep(struct resolver *resolver)
 struct flight *resolver_send(struct resolver *resolver, const struct question *question, unsigned stripe)
 {
 	bool first;
+
 	resolver_sweep(resolver);
 	struct flight *flight = flight_join(resolver->flights, question, clock_us() + resolver->timeout_us, &first);
-	if (flight == NULL)
+	if (!flight)
 		return NULL;
 	if (!first) {
 		resolver_count(resolver, stripe, COUNT_JOINED);
@@ -228,7 +193,7 @@ struct flight *resolver_send(struct resolver *resolver, const struct question *q
 	}
 	/* Another flight may have landed between the look into the cache and here. */
 	struct answer *answer = resolver_known(resolver, question, stripe);
-	if (answer != NULL) {
+	if (answer) {
 		flight_land(resolver->flights, flight, answer);
 		answer_release(answer);
 		return flight;
@@ -244,15 +209,16 @@ struct answer *resolver_await(struct resolver *resolver, struct flight *flight, 
 {
 	int64_t patience = flight->overdue_us;
 	struct answer *answer = flight_wait(resolver->flights, flight, until_us < patience ? until_us : patience);
-	if (answer == NULL && until_us >= patience) {
+
+	if (!answer && until_us >= patience) {
 		resolver_expire(resolver, flight); /* or another one does, in a moment */
 		answer = flight_wait(resolver->flights, flight, patience + SECOND_US);
 	}
-	return answer != NULL ? answer : cache_fallback(resolver->cache, &flight->question, clock_us());
+	return answer ? answer : cache_fallback(resolver->cache, &flight->question, clock_us());
 }
 
 void resolver_leave(struct resolver *resolver, struct flight *flight)
 {
-	if (flight != NULL)
+	if (flight)
 		flight_leave(resolver->flights, flight);
 }

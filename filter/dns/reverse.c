@@ -8,6 +8,7 @@ static struct slice reverse_ip6(const uint8_t bytes[16], struct arena *arena)
 {
 	static const char hex[] = "0123456789abcdef";
 	char nibbles[64];
+
 	for (int i = 0; i < 16; i++) {
 		char *at = nibbles + 4 * (15 - i);
 		at[0] = hex[bytes[i] & 15];
@@ -15,7 +16,7 @@ static struct slice reverse_ip6(const uint8_t bytes[16], struct arena *arena)
 		at[2] = hex[bytes[i] >> 4];
 		at[3] = '.';
 	}
-	return arena_printf(arena, "%.*sip6.arpa", (int)sizeof nibbles, nibbles);
+	return arena_printf(arena, "%.*sip6.arpa", (int)sizeof(nibbles), nibbles);
 }
 
 struct slice dns_reverse_name(struct ip ip, struct arena *arena)

@@ -29,46 +29,49 @@ struct source {
 	struct arena *arena; /* of the dispatcher: the texts of one answer */
 };
 
-static struct dns_answer tempfail(const char *why)
+static struct dns_answer tempfail(enum dns_reason reason)
 {
-	return (struct dns_answer){.status = DNS_TEMPFAIL, .why = why};
+	return (struct dns_answer){.status = DNS_TEMPFAIL, .reason = reason};
 }
 
 /* RFC 1035 4.1.1, RFC 2136 2.2: what a server says when it has no answer. */
-static const char *rcode_why(int rcode)
+static enum dns_reason rcode_reason(int rcode)
 {
-	static const char *const why[] = {"no answer", "formerr", "servfail", "nxdomain", "notimp", "refused"};
-	return rcode >= 0 && rcode < (int)(sizeof why / sizeof *why) ? why[rcode] : "servfail";
+	static const enum dns_reason reasons[] = {[1] = DNS_FORMERR, [4] = DNS_NOTIMP, [5] = DNS_REFUSED};
+	enum dns_reason reason =
+	    rcode >= 0 && rcode < (int)(sizeof(reasons) / sizeof(reasons[0])) ? reasons[rcode] : DNS_NO_REASON;
+
+	return reason != DNS_NO_REASON ? reason : DNS_SERVFAIL;
 }
 
 static struct dns_answer records_read(struct source *source, const struct ub_result *result, struct dns_record *room)
 {
 	size_t count = 0, texts = 0;
 
-	for (size_t i = 0; result->data[i] != NULL && count < DNS_RECORD_MAX; i++) {
+	for (size_t i = 0; result->data[i] && count < DNS_RECORD_MAX; i++) {
 		struct slice rdata = {result->data[i], result->len[i] > 0 ? (size_t)result->len[i] : 0};
 		if (rdata_read((enum dns_type)result->qtype, rdata, source->arena, &room[count]) < 0)
 			continue;
 		texts += room[count].name.n + room[count].text.n;
 		if (texts > ANSWER_TEXT_MAX)
-			return tempfail("too large");
+			return tempfail(DNS_TOO_LARGE);
 		count++;
 	}
 	if (count == 0)
-		return tempfail("malformed");
+		return tempfail(DNS_MALFORMED);
 	return (struct dns_answer){.status = DNS_OK, .secure = result->secure, .count = count, .records = room};
 }
 
 static struct dns_answer result_read(struct source *source, int code, const struct ub_result *result,
 				     struct dns_record *room)
 {
-	if (code != 0 || result == NULL)
-		return tempfail("failure");
+	if (code != 0 || !result)
+		return tempfail(DNS_FAILURE);
 	/* libunbound gives what is bogus out together with its data. */
 	if (result->bogus && source->dnssec == DNSSEC_STRICT)
-		return tempfail("bogus");
+		return tempfail(DNS_BOGUS);
 	if (result->rcode != 0 && result->rcode != 3)
-		return tempfail(rcode_why(result->rcode));
+		return tempfail(rcode_reason(result->rcode));
 	if (result->havedata)
 		return records_read(source, result, room);
 	return (struct dns_answer){.status = result->nxdomain ? DNS_NXDOMAIN : DNS_NODATA, .secure = result->secure};
@@ -107,7 +110,7 @@ static void unbound_start(struct backend *backend, struct flight *flight)
 	name[text.n + 1] = 0;
 	int code = ub_resolve_async(source->ctx, name, (int)flight->question.type, 1, flight, question_done, &id);
 	if (code != 0) {
-		struct dns_answer draft = tempfail("failure");
+		struct dns_answer draft = tempfail(DNS_FAILURE);
 		resolver_settle(backend->resolver, flight, &draft, TTL_TEMPFAIL_US);
 		return;
 	}
@@ -119,6 +122,7 @@ static void unbound_start(struct backend *backend, struct flight *flight)
 static bool unbound_cancel(struct backend *backend, struct flight *flight)
 {
 	int64_t handle = atomic_exchange(&flight->handle, HANDLE_CANCELLED);
+
 	return handle > 0 && question_cancel((struct source *)backend, handle);
 }
 
@@ -143,8 +147,9 @@ static void *unbound_dispatch(void *source_)
 static void probe_done(void *source_, int code, struct ub_result *result)
 {
 	struct source *source = source_;
+
 	/* A server that fails proves nothing: only an answer counts. */
-	bool answered = code == 0 && result != NULL && (result->rcode == 0 || result->rcode == 3);
+	bool answered = code == 0 && result && (result->rcode == 0 || result->rcode == 3);
 
 	atomic_store(&source->unsigned_root, answered && !result->secure);
 	ub_resolve_free(result);
@@ -160,6 +165,7 @@ static void probe_start(struct source *source)
 static const char *unbound_warning(struct backend *backend)
 {
 	struct source *source = (struct source *)backend;
+
 	if (!atomic_load(&source->unsigned_root))
 		return NULL;
 	if (source->dnssec == DNSSEC_STRICT)
@@ -174,7 +180,7 @@ static void unbound_close(struct backend *backend)
 	struct source *source = (struct source *)backend;
 	static const uint64_t one = 1;
 
-	if (write(source->stop_fd, &one, sizeof one) != sizeof one)
+	if (write(source->stop_fd, &one, sizeof(one)) != sizeof(one))
 		die("cannot stop the thread that waits for DNS answers");
 	pthread_join(source->dispatcher, NULL);
 	ub_ctx_delete(source->ctx);
@@ -186,9 +192,10 @@ static void unbound_close(struct backend *backend)
 struct backend *unbound_backend(const struct resolver_settings *settings, struct error *err)
 {
 	struct ub_ctx *ctx = unbound_context(settings, err);
-	if (ctx == NULL)
+
+	if (!ctx)
 		return NULL;
-	struct source *source = xmalloc(sizeof *source);
+	struct source *source = xmalloc(sizeof(*source));
 	source->backend = (struct backend){
 	    .start = unbound_start, .cancel = unbound_cancel, .close = unbound_close, .warning = unbound_warning};
 	source->ctx = ctx;

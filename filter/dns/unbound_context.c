@@ -10,7 +10,7 @@
 
 #include "unbound.h"
 
-#define COUNT(table) (sizeof(table) / sizeof *(table))
+#define COUNT(table) (sizeof(table) / sizeof(*(table)))
 
 struct option {
 	const char *name, *value;
@@ -44,6 +44,7 @@ static const struct option for_servers[] = {
 static int option_set(struct ub_ctx *ctx, const struct option *option, struct error *err)
 {
 	int code = ub_ctx_set_option(ctx, option->name, option->value);
+
 	if (code == 0 || option->if_known)
 		return 0;
 	error_set(err, "libunbound %s refuses \"%s %s\": %s; install release 1.9 or later", ub_version(), option->name,
@@ -100,7 +101,8 @@ static int patience_set(struct ub_ctx *ctx, const struct resolver_settings *sett
 	    {"unknown-server-time-limit:", ms, true}, /* the same for a server that was not asked yet */
 	    {"outbound-msg-retry:", "1", true},       /* what says SERVFAIL says it again */
 	};
-	snprintf(ms, sizeof ms, "%lld", (long long)(lone ? timeout_ms * 5 / 6 : timeout_ms / 3));
+
+	snprintf(ms, sizeof(ms), "%lld", (long long)(lone ? timeout_ms * 5 / 6 : timeout_ms / 3));
 	return options_set(ctx, options, COUNT(options), err);
 }
 
@@ -119,6 +121,7 @@ static const char *anchor_find(void)
 	    "/var/lib/unbound/root.key", /* unbound-anchor; Fedora, openSUSE: unbound-libs, unbound-anchor */
 	    "/usr/share/dnssec-root/trusted-key.key", /* Alpine: dnssec-root */
 	};
+
 	for (size_t i = 0; i < COUNT(paths); i++)
 		if (access(paths[i], R_OK) == 0)
 			return paths[i];
@@ -128,14 +131,15 @@ static const char *anchor_find(void)
 static int dnssec_set(struct ub_ctx *ctx, enum dnssec dnssec, struct error *err)
 {
 	const char *anchor = dnssec != DNSSEC_OFF ? anchor_find() : NULL;
-	if (anchor == NULL && dnssec == DNSSEC_STRICT) {
+
+	if (!anchor && dnssec == DNSSEC_STRICT) {
 		error_set(
 		    err, "dnssec strict needs the root's keys in /usr/share/dns/root.key or /var/lib/unbound/root.key; "
 			 "install dns-root-data (Debian, Ubuntu), unbound-libs (Fedora), unbound-anchor (openSUSE) or "
 			 "dnssec-root (Alpine)");
 		return -1;
 	}
-	if (anchor == NULL) {
+	if (!anchor) {
 		static const struct option off = {"module-config:", "iterator"};
 		return option_set(ctx, &off, err);
 	}
@@ -154,6 +158,7 @@ static int dnssec_set(struct ub_ctx *ctx, enum dnssec dnssec, struct error *err)
 static int context_settle(struct ub_ctx *ctx, struct error *err)
 {
 	int code = ub_ctx_async(ctx, 1); /* a thread, not a process */
+
 	if (code == 0)
 		code = ub_ctx_zone_remove(ctx, "sekisho.invalid.");
 	if (code == 0)
@@ -165,7 +170,8 @@ static int context_settle(struct ub_ctx *ctx, struct error *err)
 struct ub_ctx *unbound_context(const struct resolver_settings *settings, struct error *err)
 {
 	struct ub_ctx *ctx = ub_ctx_create();
-	if (ctx == NULL) {
+
+	if (!ctx) {
 		error_set(err, "libunbound %s does not start", ub_version());
 		return NULL;
 	}

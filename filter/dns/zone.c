@@ -33,6 +33,7 @@ static int wrong(const struct reader *reader, const char *what, struct slice wor
 {
 	char shown[LINE_SHOWN + 1];
 	size_t n = word.n < LINE_SHOWN ? word.n : LINE_SHOWN;
+
 	for (size_t i = 0; i < n; i++)
 		shown[i] = word.p[i] >= ' ' && word.p[i] <= '~' ? word.p[i] : '?';
 	shown[n] = 0;
@@ -50,6 +51,7 @@ static bool is_blank(char c)
 static size_t quote_end(struct slice text)
 {
 	size_t i = 1;
+
 	while (i < text.n && text.p[i] != '"')
 		i += text.p[i] == '\\' ? 2 : 1;
 	return i < text.n ? i : text.n;
@@ -59,6 +61,7 @@ static size_t quote_end(struct slice text)
 static enum token token_take(struct slice *rest, struct slice *raw_r)
 {
 	size_t i = 0;
+
 	while (i < rest->n && is_blank(rest->p[i]))
 		i++;
 	*rest = slice_from(*rest, i);
@@ -92,6 +95,7 @@ static bool word_is(struct slice word, const char *text)
 static int read_address(struct reader *reader, struct slice *rest, struct dns_record *record_r, bool want_ip6)
 {
 	struct slice word;
+
 	/* A mapped address is an AAAA record too, and "IPv6:" is the MTA's way of writing, not the DNS's. */
 	if (token_take(rest, &word) != TOKEN_WORD || ip_parse(word, &record_r->ip) < 0 ||
 	    slice_starts_nocase(word, SLICE("IPv6:")) || (slice_find(word, ':') >= 0) != want_ip6)
@@ -114,6 +118,7 @@ static int read_name(struct reader *reader, struct slice *rest, struct dns_recor
 	char buffer[NAME_TEXT_MAX];
 	struct slice word;
 	struct name name;
+
 	if (token_take(rest, &word) != TOKEN_WORD)
 		return wrong(reader, "a host name is missing here", word);
 	if (name_parse(word, &name) < 0)
@@ -126,6 +131,7 @@ static int read_mx(struct reader *reader, struct slice *rest, struct dns_record 
 {
 	struct slice word;
 	uint64_t preference;
+
 	if (token_take(rest, &word) != TOKEN_WORD || slice_number(word, 65535, &preference) < 0)
 		return wrong(reader, "an MX record is a preference from 0 to 65535 and a host name, not", word);
 	record_r->preference = (unsigned)preference;
@@ -136,6 +142,7 @@ static int read_mx(struct reader *reader, struct slice *rest, struct dns_record 
 static ptrdiff_t string_decode(struct slice raw, struct text *text)
 {
 	size_t before = text->n;
+
 	while (raw.n > 0) {
 		uint8_t byte = (uint8_t)raw.p[0];
 		size_t used = byte == '\\' ? escape_read(raw, &byte) : 1;
@@ -176,6 +183,7 @@ static int read_other(struct reader *reader, struct slice *rest, struct dns_reco
 {
 	struct slice raw;
 	enum token token;
+
 	(void)record_r;
 	while ((token = token_take(rest, &raw)) != TOKEN_END)
 		if (token == TOKEN_OPEN)
@@ -205,7 +213,7 @@ static enum zone_fault fault_of(struct slice word)
 /* The kind of a type's name; NULL when no type is called that. */
 static const struct kind_of_rdata *kind_find(struct slice word)
 {
-	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
 		if (word_is(word, kinds[i].word))
 			return &kinds[i];
 	if (word.n == 0 || (word.p[0] | 32) < 'a' || (word.p[0] | 32) > 'z')
@@ -221,7 +229,8 @@ static const struct kind_of_rdata *kind_find(struct slice word)
 static bool is_ttl(struct slice word)
 {
 	uint64_t number;
-	if (word.n > 1 && memchr("smhdwSMHDW", word.p[word.n - 1], 10) != NULL)
+
+	if (word.n > 1 && memchr("smhdwSMHDW", word.p[word.n - 1], 10))
 		word.n--;
 	return slice_number(word, INT32_MAX, &number) == 0;
 }
@@ -232,6 +241,7 @@ static int record_read(struct reader *reader, const struct kind_of_rdata *kind, 
 {
 	struct slice after = rest, word;
 	enum token token = token_take(&after, &word);
+
 	record->type = kind->type;
 	if (token == TOKEN_WORD && fault_of(word) != ZONE_NO_FAULT) {
 		record->fault = fault_of(word);
@@ -250,6 +260,7 @@ static int owner_read(struct reader *reader, struct slice word, struct zone_reco
 {
 	char buffer[ZONE_KEY_MAX];
 	struct name name;
+
 	if (word.p[0] == '$')
 		return wrong(reader, "directives are not read; write every name in full", word);
 	if (name_parse(word, &name) < 0)
@@ -264,7 +275,7 @@ static void record_add(struct zone *zone, const struct zone_record *record)
 {
 	if (zone->count == zone->room) {
 		zone->room = zone->room > 0 ? 2 * zone->room : 64;
-		zone->records = xrealloc(zone->records, zone->room * sizeof *zone->records);
+		zone->records = xrealloc(zone->records, zone->room * sizeof(*zone->records));
 	}
 	zone->records[zone->count++] = *record;
 }
@@ -274,6 +285,7 @@ static int line_read(struct reader *reader, struct slice line)
 	struct zone_record record = {0};
 	struct slice word;
 	enum token token = token_take(&line, &word);
+
 	if (token == TOKEN_END)
 		return 0;
 	if (token != TOKEN_WORD)
@@ -296,7 +308,7 @@ static int line_read(struct reader *reader, struct slice line)
 		return 0;
 	}
 	const struct kind_of_rdata *kind = kind_find(word);
-	if (kind == NULL)
+	if (!kind)
 		return wrong(reader, "this is no record type", word);
 	if (record_read(reader, kind, line, &record) < 0)
 		return -1;
@@ -310,6 +322,7 @@ static int record_order(const void *a_, const void *b_)
 {
 	const struct zone_record *a = a_, *b = b_;
 	int order = memcmp(a->key.p, b->key.p, a->key.n < b->key.n ? a->key.n : b->key.n);
+
 	if (order == 0)
 		order = (a->key.n > b->key.n) - (a->key.n < b->key.n);
 	return order != 0 ? order : (a->line > b->line) - (a->line < b->line);
@@ -319,12 +332,13 @@ static int record_order(const void *a_, const void *b_)
 static int aliases_check(struct reader *reader)
 {
 	const struct zone_record *alias = NULL;
+
 	for (size_t i = 0; i < reader->zone->count; i++) {
 		const struct zone_record *record = &reader->zone->records[i];
 		if (record->type != DNS_CNAME || record->fault != ZONE_NO_FAULT)
 			continue;
 		reader->line = record->line;
-		if (alias != NULL && slice_equal(alias->key, record->key))
+		if (alias && slice_equal(alias->key, record->key))
 			return wrong(reader, "this name has a CNAME record already; another leads to",
 				     record->data.name);
 		alias = record;
@@ -335,13 +349,14 @@ static int aliases_check(struct reader *reader)
 static int lines_read(struct reader *reader, struct slice text)
 {
 	struct slice line;
+
 	while (slice_cut(&text, '\n', &line)) {
 		reader->line++;
 		if (line_read(reader, line) < 0)
 			return -1;
 	}
 	if (reader->zone->count > 0)
-		qsort(reader->zone->records, reader->zone->count, sizeof *reader->zone->records, record_order);
+		qsort(reader->zone->records, reader->zone->count, sizeof(*reader->zone->records), record_order);
 	return aliases_check(reader);
 }
 
@@ -352,7 +367,7 @@ struct zone *zone_read(struct slice text, const char *name, struct error *err)
 			  ZONE_BYTES_MAX);
 		return NULL;
 	}
-	struct zone *zone = xmalloc(sizeof *zone);
+	struct zone *zone = xmalloc(sizeof(*zone));
 	zone->arena = arena_new();
 	struct reader reader = {zone, name, 0, err};
 	if (lines_read(&reader, text) < 0) {
@@ -364,7 +379,7 @@ struct zone *zone_read(struct slice text, const char *name, struct error *err)
 
 void zone_free(struct zone *zone)
 {
-	if (zone == NULL)
+	if (!zone)
 		return;
 	arena_free(zone->arena);
 	free(zone->records);

@@ -12,6 +12,7 @@
 struct slice zone_key(const struct name *name, char buffer[ZONE_KEY_MAX])
 {
 	size_t n = name->n - 1, end = n; /* without the root */
+
 	for (size_t at = 0; name->wire[at] != 0; at += 1u + name->wire[at]) {
 		size_t label = 1u + name->wire[at];
 		end -= label;
@@ -29,6 +30,7 @@ static bool key_is_below(struct slice key, struct slice parent)
 static size_t zone_seek(const struct zone *zone, struct slice key)
 {
 	size_t low = 0, high = zone->count;
+
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 		struct slice there = zone->records[middle].key;
@@ -45,6 +47,7 @@ static size_t zone_seek(const struct zone *zone, struct slice key)
 static size_t key_common(struct slice a, struct slice b)
 {
 	size_t n = 0;
+
 	while (n < a.n && n < b.n) {
 		size_t label = 1u + (uint8_t)a.p[n];
 		if (n + label > b.n || memcmp(a.p + n, b.p + n, label) != 0)
@@ -62,6 +65,7 @@ struct node {
 static bool zone_node(const struct zone *zone, struct slice key, struct node *node_r)
 {
 	size_t first = zone_seek(zone, key), end = first;
+
 	if (first == zone->count || !key_is_below(zone->records[first].key, key))
 		return false;
 	while (end < zone->count && slice_equal(zone->records[end].key, key))
@@ -74,6 +78,7 @@ static bool zone_node(const struct zone *zone, struct slice key, struct node *no
 static bool zone_wildcard(const struct zone *zone, struct slice key, struct node *node_r)
 {
 	size_t at = zone_seek(zone, key), encloser = 0, other;
+
 	if (at < zone->count)
 		encloser = key_common(key, zone->records[at].key);
 	if (at > 0 && (other = key_common(key, zone->records[at - 1].key)) > encloser)
@@ -88,7 +93,8 @@ static bool zone_wildcard(const struct zone *zone, struct slice key, struct node
 
 static void fault_answer(enum zone_fault fault, struct dns_answer *answer_r)
 {
-	*answer_r = (struct dns_answer){.status = DNS_TEMPFAIL, .why = fault == ZONE_TIMEOUT ? "timeout" : "servfail"};
+	*answer_r =
+	    (struct dns_answer){.status = DNS_TEMPFAIL, .reason = fault == ZONE_TIMEOUT ? DNS_TIMEOUT : DNS_SERVFAIL};
 }
 
 /* Fills in the answer; the CNAME to follow, or NULL when the answer is complete. */
@@ -115,7 +121,7 @@ static const struct zone_record *node_answer(struct node node, enum dns_type typ
 		*answer_r = (struct dns_answer){.status = DNS_OK, .count = count, .records = room};
 		return NULL;
 	}
-	if (alias == NULL && any_fault != NULL)
+	if (!alias && any_fault)
 		fault_answer(any_fault->fault, answer_r);
 	return alias;
 }
@@ -135,11 +141,11 @@ void zone_answer(const struct zone *zone, const struct question *question, struc
 		}
 		*answer_r = (struct dns_answer){.status = DNS_NODATA};
 		const struct zone_record *alias = node_answer(node, question->type, room, answer_r);
-		if (alias == NULL)
+		if (!alias)
 			return;
 		if (name_parse(alias->data.name, &name) < 0)
 			die("a CNAME target that was a name is none any more");
 		name_lower(&name);
 	}
-	*answer_r = (struct dns_answer){.status = DNS_TEMPFAIL, .why = "cname loop"};
+	*answer_r = (struct dns_answer){.status = DNS_TEMPFAIL, .reason = DNS_LOOP};
 }

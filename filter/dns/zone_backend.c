@@ -30,6 +30,7 @@ static bool zone_cancel(struct backend *backend, struct flight *flight)
 static void zone_close(struct backend *backend)
 {
 	struct zone_source *source = (struct zone_source *)backend;
+
 	zone_free(source->zone);
 	free(source);
 }
@@ -37,9 +38,10 @@ static void zone_close(struct backend *backend)
 struct backend *zone_backend(struct slice text, const char *name, struct error *err)
 {
 	struct zone *zone = zone_read(text, name, err);
-	if (zone == NULL)
+
+	if (!zone)
 		return NULL;
-	struct zone_source *source = xmalloc(sizeof *source);
+	struct zone_source *source = xmalloc(sizeof(*source));
 	source->backend = (struct backend){.start = zone_start, .cancel = zone_cancel, .close = zone_close};
 	source->zone = zone;
 	return &source->backend;

@@ -272,7 +272,7 @@ static void answer_host(struct walk *walk, const struct spf_alias *alias, SPF_dn
 		return;
 	answer = spf_ask(walk->run, walk->hosts->records[alias->host - 1].name, (enum dns_type)reply->rr_type);
 	if (answer->status == DNS_TEMPFAIL) {
-		bool ours = answer->why && strcmp(answer->why, "budget") == 0;
+		bool ours = spf_limit_is_ours(answer);
 
 		reply->herrno = term->mechanism == SPF_MX || ours ? TRY_AGAIN : HOST_NOT_FOUND;
 		step_of(walk, walked)->note = spf_note_answer(answer, walk->run->arena);
@@ -301,7 +301,7 @@ static void answer_ptr(struct walk *walk, SPF_dns_rr_t *reply)
 		return;
 	}
 	answer = spf_ask(walk->run, dns_reverse_name(walk->run->request->client, walk->run->arena), DNS_PTR);
-	if (answer->status == DNS_TEMPFAIL && !(answer->why && strcmp(answer->why, "budget") == 0))
+	if (answer->status == DNS_TEMPFAIL && !spf_limit_is_ours(answer))
 		return;
 	answer =
 	    term_ask(walk, walked, dns_reverse_name(walk->run->request->client, walk->run->arena), DNS_PTR, &trouble);

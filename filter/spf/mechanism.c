@@ -7,8 +7,6 @@
  */
 #include "spf_private.h"
 
-#include <string.h>
-
 struct attempt {
 	struct spf_run *run;
 	struct spf_frame *frame;
@@ -183,7 +181,7 @@ static enum spf_matched match_mx(struct attempt *at)
 static enum spf_matched names_trouble(struct attempt *at, const struct dns_answer *answer)
 {
 	at->note = spf_note_answer(answer, at->run->arena);
-	return answer->why && strcmp(answer->why, "budget") == 0 ? SPF_TEMPORARY : SPF_NO_MATCH;
+	return spf_limit_is_ours(answer) ? SPF_TEMPORARY : SPF_NO_MATCH;
 }
 
 /* Does a name lead back to the client? */

@@ -155,6 +155,12 @@ bool spf_count_void(struct spf_run *);
 /* Every question of a check goes this way. */
 const struct dns_answer *spf_ask(struct spf_run *, struct slice name, enum dns_type);
 
+/* A limit of our own is no trouble of the servers: it must not end in a fail (RFC 7208 4.6.4). */
+static inline bool spf_limit_is_ours(const struct dns_answer *answer)
+{
+	return answer->reason == DNS_BUDGET;
+}
+
 /* libspf2.c, or libspf2_absent.c: the identity's domain by the other engine. */
 extern const bool spf_libspf2_built;
 enum spf_result spf_libspf2_check(struct spf_run *, struct spf_match *match_r);

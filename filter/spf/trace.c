@@ -95,7 +95,7 @@ struct slice spf_note_answer(const struct dns_answer *answer, struct arena *aren
 		return SLICE("the name has no such record");
 	text_init(&note, arena, SPF_NOTE_MAX);
 	if (answer->status == DNS_TEMPFAIL)
-		text_printf(&note, "temporary DNS failure (%s)", answer->why ? answer->why : "unknown");
+		text_printf(&note, "temporary DNS failure (%s)", dns_reason_texts[answer->reason]);
 	else
 		spf_note_addresses(&note, answer);
 	return text_slice(&note);

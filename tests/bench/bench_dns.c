@@ -76,6 +76,7 @@ static void *messages(void *work_)
 static double cpu_ns(void)
 {
 	struct timespec now;
+
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
 	return 1e9 * (double)now.tv_sec + (double)now.tv_nsec;
 }
@@ -86,6 +87,7 @@ static double run(struct resolver *resolver, size_t (*question)(struct dns_budge
 		  unsigned repeats)
 {
 	struct work works[THREADS_MAX] = {0};
+
 	double start = cpu_ns();
 
 	for (unsigned i = 0; i < threads; i++) {
@@ -109,7 +111,7 @@ static double direct(void)
 	struct ub_ctx *ctx = ub_ctx_create();
 	struct ub_result *result;
 
-	if (ctx == NULL || ub_ctx_data_add(ctx, "example.net. TXT \"v=spf1 -all\"") != 0)
+	if (!ctx || ub_ctx_data_add(ctx, "example.net. TXT \"v=spf1 -all\"") != 0)
 		die("libunbound does not start");
 	int64_t start = clock_us();
 	for (int i = 0; i < DIRECT; i++) {
@@ -132,7 +134,7 @@ static struct resolver *resolver_make(void)
 	for (int i = 0; i < NAMES; i++)
 		text_printf(&zone, "%s TXT \"v=spf1 -all\"\n", names[i]);
 	struct resolver *resolver = resolver_open_zone(text_slice(&zone), "bench", &err);
-	if (resolver == NULL)
+	if (!resolver)
 		die("%s", err.text);
 	arena_free(arena);
 	return resolver;
@@ -141,6 +143,7 @@ static struct resolver *resolver_make(void)
 int main(void)
 {
 	struct resolver *resolver = resolver_make();
+
 	double libunbound = direct();
 
 	run(resolver, ask_parsed, 1, 1);

@@ -22,7 +22,7 @@ static void check_name(struct slice text)
 static void check_answer(const struct dns_answer *answer)
 {
 	must((answer->status == DNS_OK) == (answer->count > 0) && answer->count <= DNS_RECORD_MAX);
-	must((answer->status == DNS_TEMPFAIL) == (answer->why != NULL));
+	must((answer->status == DNS_TEMPFAIL) == (answer->reason != DNS_NO_REASON));
 	for (size_t i = 0; i < answer->count; i++) {
 		const struct dns_record *record = &answer->records[i];
 
@@ -55,8 +55,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct arena *arena = arena_new();
 	struct resolver *resolver = resolver_open_zone(text, "fuzz", &err);
 
-	must((resolver == NULL) == (err.text[0] != 0));
-	if (resolver != NULL)
+	must((!resolver) == (err.text[0] != 0));
+	if (resolver)
 		ask(resolver, text, arena);
 	resolver_release(resolver);
 	arena_free(arena);

@@ -40,7 +40,7 @@ static enum dns_type type_of(const char *word)
 		enum dns_type type;
 	} types[] = {{"A", DNS_A},     {"AAAA", DNS_AAAA}, {"MX", DNS_MX},
 		     {"TXT", DNS_TXT}, {"PTR", DNS_PTR},   {"CNAME", DNS_CNAME}};
-	for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
 		if (strcmp(word, types[i].word) == 0)
 			return types[i].type;
 	die("dns_ask: no type is called \"%s\"", word);
@@ -50,6 +50,7 @@ static enum dns_type type_of(const char *word)
 static const char *slashes_double(struct slice text, char out[LINE_MAX_])
 {
 	size_t n = 0;
+
 	for (size_t i = 0; i < text.n && n < LINE_MAX_ - 2; i++) {
 		if (text.p[i] == '\\')
 			out[n++] = '\\';
@@ -74,15 +75,16 @@ static void answer_show(const struct dns_answer *answer, int64_t us, struct aske
 {
 	char ip[IP_TEXT];
 	size_t bytes = 0;
+
 	for (size_t i = 0; i < answer->count; i++)
 		bytes += answer->records[i].text.n;
 	char name[LINE_MAX_], first[LINE_MAX_];
-	snprintf(asker->shown, sizeof asker->shown,
+	snprintf(asker->shown, sizeof(asker->shown),
 		 "{\"name\": \"%s\", \"status\": \"%s\", \"why\": \"%s\", \"secure\": %s, \"stale\": %s, "
 		 "\"count\": %zu, "
 		 "\"bytes\": %zu, \"first\": \"%s\", \"us\": %lld}",
 		 slashes_double(slice_of(asker->name), name), dns_status_names[answer->status],
-		 answer->why ? answer->why : "", answer->secure ? "true" : "false", answer->stale ? "true" : "false",
+		 dns_reason_texts[answer->reason], answer->secure ? "true" : "false", answer->stale ? "true" : "false",
 		 answer->count, bytes, slashes_double(first_of(answer, ip), first), (long long)us);
 }
 
@@ -106,7 +108,8 @@ static void *ask(void *asker_)
 static void name_fill(char out[LINE_MAX_], const char *pattern, unsigned number)
 {
 	const char *at = strstr(pattern, "%d");
-	if (at == NULL)
+
+	if (!at)
 		snprintf(out, LINE_MAX_, "%s", pattern);
 	else
 		snprintf(out, LINE_MAX_, "%.*s%u%s", (int)(at - pattern), pattern, number, at + 2);
@@ -116,9 +119,10 @@ static void ask_all(struct resolver *resolver, unsigned threads, const char *pat
 		    int64_t deadline)
 {
 	pthread_barrier_t barrier;
+
 	if (threads < 1 || threads > THREADS_MAX)
 		die("dns_ask: from 1 to %d threads", THREADS_MAX);
-	struct asker *askers = xmalloc(threads * sizeof *askers);
+	struct asker *askers = xmalloc(threads * sizeof(*askers));
 	pthread_barrier_init(&barrier, NULL, threads);
 	for (unsigned i = 0; i < threads; i++) {
 		askers[i].resolver = resolver;
@@ -157,6 +161,7 @@ static void hint_and_ask(struct resolver *resolver, const char *name, const char
 static void counters_show(const struct resolver *resolver)
 {
 	struct resolver_counters c;
+
 	resolver_counters(resolver, &c);
 	printf("{\"questions\": %llu, \"cache_hits\": %llu, \"joined\": %llu, \"asked\": %llu, \"tempfails\": %llu, "
 	       "\"timeouts\": %llu, \"stale\": %llu, \"cache_entries\": %llu}\n",
@@ -167,7 +172,7 @@ static void counters_show(const struct resolver *resolver)
 
 static void warning_show(const char *warning)
 {
-	if (warning == NULL)
+	if (!warning)
 		puts("null");
 	else
 		printf("\"%.*s\"\n", (int)strcspn(warning, ":"), warning);
@@ -179,7 +184,7 @@ static void commands_do(struct resolver *resolver)
 	int64_t deadline_us = 0;
 	unsigned number;
 
-	while (fgets(line, sizeof line, stdin) != NULL) {
+	while (fgets(line, sizeof(line), stdin)) {
 		if (sscanf(line, "ask %u %1000s %15s", &number, name, type) == 3)
 			ask_all(resolver, number, name, type, deadline_us);
 		else if (sscanf(line, "hint %u %1000s %15s", &number, name, type) == 3)
@@ -215,7 +220,7 @@ int main(int argc, char **argv)
 	for (int i = 3; i < argc && settings.source == DNS_FORWARD; i++)
 		settings.forward[settings.forward_count++] = argv[i];
 	struct resolver *resolver = resolver_open(&settings, &err);
-	if (resolver == NULL)
+	if (!resolver)
 		die("dns_ask: %s", err.text);
 	printf("%s\n", resolver_name(resolver));
 	fflush(stdout);

@@ -42,6 +42,7 @@ static void fake_settle(struct fake *fake, struct flight *flight)
 static void fake_start(struct backend *backend, struct flight *flight)
 {
 	struct fake *fake = (struct fake *)backend;
+
 	atomic_fetch_add(&fake->started, 1);
 	if (fake->delay_us == 0) {
 		fake_settle(fake, flight);
@@ -60,7 +61,8 @@ static bool fake_cancel(struct backend *backend, struct flight *flight)
 {
 	struct fake *fake = (struct fake *)backend;
 	bool found = false;
-	if (fake->cancels != NULL) {
+
+	if (fake->cancels) {
 		atomic_fetch_add(fake->cancels, 1);
 		usleep(20000); /* so that others come meanwhile, if they can */
 	}
@@ -91,15 +93,16 @@ static struct flight *fake_due(struct fake *fake, int64_t now_us)
 static void *fake_run(void *fake_)
 {
 	struct fake *fake = fake_;
+
 	pthread_mutex_lock(&fake->lock);
 	while (!fake->stopping) {
 		struct flight *flight = fake_due(fake, clock_us());
-		if (flight == NULL && fake->count == 0) {
+		if (!flight && fake->count == 0) {
 			pthread_cond_wait(&fake->change, &fake->lock);
 			continue;
 		}
 		pthread_mutex_unlock(&fake->lock);
-		if (flight != NULL)
+		if (flight)
 			fake_settle(fake, flight);
 		else
 			usleep(200);
@@ -113,14 +116,15 @@ static void fake_close(struct backend *backend)
 {
 	struct fake *fake = (struct fake *)backend;
 	struct flight *flight;
+
 	pthread_mutex_lock(&fake->lock);
 	fake->stopping = true;
 	pthread_cond_signal(&fake->change);
 	pthread_mutex_unlock(&fake->lock);
 	pthread_join(fake->thread, NULL);
-	while ((flight = fake_due(fake, INT64_MAX)) != NULL) /* what it refused to cancel */
+	while ((flight = fake_due(fake, INT64_MAX))) /* what it refused to cancel */
 		fake_settle(fake, flight);
-	if (fake->closed != NULL)
+	if (fake->closed)
 		atomic_store(fake->closed, true);
 	pthread_mutex_destroy(&fake->lock);
 	pthread_cond_destroy(&fake->change);
@@ -130,7 +134,8 @@ static void fake_close(struct backend *backend)
 static struct fake *fake_new(int64_t delay_us)
 {
 	static const struct dns_record record = {.text = {"v=spf1 -all", 11}, .strings = 1};
-	struct fake *fake = xmalloc(sizeof *fake);
+	struct fake *fake = xmalloc(sizeof(*fake));
+
 	fake->backend = (struct backend){.start = fake_start, .cancel = fake_cancel, .close = fake_close};
 	fake->delay_us = delay_us;
 	fake->ttl_us = 60 * SECOND_US;

@@ -12,26 +12,28 @@
 #include "../../filter/dns/flight.h"
 #include "../../filter/dns/rdata.h"
 
-#define COUNT(table) (sizeof(table) / sizeof *(table))
+#define COUNT(table) (sizeof(table) / sizeof(*(table)))
 #define SEED         7
 #define NOW          (1000 * SECOND_US)
 
 static struct question question_of(const char *name, enum dns_type type)
 {
 	struct question question;
+
 	assert_int_equal(question_make(slice_of(name), type, SEED, &question), 0);
 	return question;
 }
 
 /* A TXT answer of so many bytes, or another status without records. */
-static struct answer *settle(struct cache *cache, const char *name, enum dns_status status, const char *why,
+static struct answer *settle(struct cache *cache, const char *name, enum dns_status status, enum dns_reason reason,
 			     size_t bytes, int64_t ttl_us, int64_t now_us)
 {
 	struct question question = question_of(name, DNS_TXT);
 	char *text = malloc(bytes + 1);
+
 	memset(text, 'x', bytes);
 	struct dns_record record = {.text = {text, bytes}, .strings = 1};
-	struct dns_answer draft = {.status = status, .why = why};
+	struct dns_answer draft = {.status = status, .reason = reason};
 	if (status == DNS_OK) {
 		draft.count = 1;
 		draft.records = &record;
@@ -44,13 +46,15 @@ static struct answer *settle(struct cache *cache, const char *name, enum dns_sta
 static struct answer *find(struct cache *cache, const char *name, int64_t now_us)
 {
 	struct question question = question_of(name, DNS_TXT);
+
 	return cache_find(cache, &question, now_us);
 }
 
 static bool is_fresh(struct cache *cache, const char *name, int64_t now_us)
 {
 	struct answer *answer = find(cache, name, now_us);
-	bool fresh = answer != NULL && answer_is_fresh(answer, now_us);
+	bool fresh = answer && answer_is_fresh(answer, now_us);
+
 	answer_release(answer);
 	return fresh;
 }
@@ -59,24 +63,24 @@ static void an_answer_lives_as_long_as_it_says_up_to_its_cap(void **state)
 {
 	static const struct {
 		enum dns_status status;
-		const char *why;
+		enum dns_reason reason;
 		size_t bytes;
 		int64_t ttl_us, lives_us;
 	} cases[] = {
-	    {DNS_OK, NULL, 10, 60 * SECOND_US, 60 * SECOND_US},
-	    {DNS_OK, NULL, 10, 2 * TTL_MAX_US, TTL_MAX_US},
-	    {DNS_OK, NULL, 10, 0, 0},
-	    {DNS_OK, NULL, 10, -1, 0},
-	    {DNS_OK, NULL, CACHE_BIG, TTL_MAX_US, TTL_BIG_US},
-	    {DNS_NODATA, NULL, 0, 7 * SECOND_US, 7 * SECOND_US},
-	    {DNS_NXDOMAIN, NULL, 0, TTL_MAX_US, TTL_NEGATIVE_US},
-	    {DNS_TEMPFAIL, "servfail", 0, TTL_MAX_US, TTL_TEMPFAIL_US},
+	    {DNS_OK, DNS_NO_REASON, 10, 60 * SECOND_US, 60 * SECOND_US},
+	    {DNS_OK, DNS_NO_REASON, 10, 2 * TTL_MAX_US, TTL_MAX_US},
+	    {DNS_OK, DNS_NO_REASON, 10, 0, 0},
+	    {DNS_OK, DNS_NO_REASON, 10, -1, 0},
+	    {DNS_OK, DNS_NO_REASON, CACHE_BIG, TTL_MAX_US, TTL_BIG_US},
+	    {DNS_NODATA, DNS_NO_REASON, 0, 7 * SECOND_US, 7 * SECOND_US},
+	    {DNS_NXDOMAIN, DNS_NO_REASON, 0, TTL_MAX_US, TTL_NEGATIVE_US},
+	    {DNS_TEMPFAIL, DNS_SERVFAIL, 0, TTL_MAX_US, TTL_TEMPFAIL_US},
 	};
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct cache *cache = cache_new(64);
 		answer_release(
-		    settle(cache, "a.test", cases[i].status, cases[i].why, cases[i].bytes, cases[i].ttl_us, NOW));
+		    settle(cache, "a.test", cases[i].status, cases[i].reason, cases[i].bytes, cases[i].ttl_us, NOW));
 		if (cases[i].lives_us > 0)
 			assert_true(is_fresh(cache, "A.TEST.", NOW + cases[i].lives_us - 1));
 		assert_false(is_fresh(cache, "a.test", NOW + cases[i].lives_us));
@@ -88,8 +92,9 @@ static void types_and_names_are_kept_apart(void **state)
 {
 	struct cache *cache = cache_new(64);
 	struct question other = question_of("a.test", DNS_MX);
+
 	(void)state;
-	answer_release(settle(cache, "a.test", DNS_OK, NULL, 1, SECOND_US, NOW));
+	answer_release(settle(cache, "a.test", DNS_OK, DNS_NO_REASON, 1, SECOND_US, NOW));
 	assert_null(cache_find(cache, &other, NOW));
 	assert_null(find(cache, "b.test", NOW));
 	assert_true(is_fresh(cache, "a.test", NOW));
@@ -100,24 +105,25 @@ static void what_was_known_is_served_stale_while_the_servers_fail(void **state)
 {
 	struct cache *cache = cache_new(64);
 	int64_t later = NOW + 100 * SECOND_US;
+
 	(void)state;
 
-	answer_release(settle(cache, "a.test", DNS_OK, NULL, 5, SECOND_US, NOW));
-	struct answer *answer = settle(cache, "a.test", DNS_TEMPFAIL, "timeout", 0, TTL_TEMPFAIL_US, later);
+	answer_release(settle(cache, "a.test", DNS_OK, DNS_NO_REASON, 5, SECOND_US, NOW));
+	struct answer *answer = settle(cache, "a.test", DNS_TEMPFAIL, DNS_TIMEOUT, 0, TTL_TEMPFAIL_US, later);
 	assert_int_equal(answer->given.status, DNS_OK);
 	assert_true(answer->given.stale);
-	assert_null(answer->given.why);
+	assert_int_equal(answer->given.reason, DNS_NO_REASON);
 	assert_int_equal(answer->given.records[0].text.n, 5);
 	answer_release(answer);
 
 	/* RFC 8767 5: the servers are left alone for a while, then asked again, and may still fail. */
 	assert_true(is_fresh(cache, "a.test", later + STALE_RECHECK_US - 1));
 	assert_false(is_fresh(cache, "a.test", later + STALE_RECHECK_US));
-	answer = settle(cache, "a.test", DNS_TEMPFAIL, "servfail", 0, TTL_TEMPFAIL_US, later + STALE_RECHECK_US);
+	answer = settle(cache, "a.test", DNS_TEMPFAIL, DNS_SERVFAIL, 0, TTL_TEMPFAIL_US, later + STALE_RECHECK_US);
 	assert_true(answer->given.stale);
 	answer_release(answer);
 
-	answer = settle(cache, "a.test", DNS_OK, NULL, 6, SECOND_US, later + 2 * STALE_RECHECK_US);
+	answer = settle(cache, "a.test", DNS_OK, DNS_NO_REASON, 6, SECOND_US, later + 2 * STALE_RECHECK_US);
 	assert_false(answer->given.stale);
 	answer_release(answer);
 	cache_free(cache);
@@ -128,18 +134,19 @@ static void stale_answers_end_after_a_day_however_often_they_are_served(void **s
 	struct cache *cache = cache_new(64);
 	int64_t end = NOW + SECOND_US + STALE_US, now = NOW + SECOND_US;
 	struct answer *answer;
+
 	(void)state;
 
-	answer_release(settle(cache, "a.test", DNS_NXDOMAIN, NULL, 0, SECOND_US, NOW));
+	answer_release(settle(cache, "a.test", DNS_NXDOMAIN, DNS_NO_REASON, 0, SECOND_US, NOW));
 	for (; now < end; now += STALE_US / 10) {
-		answer = settle(cache, "a.test", DNS_TEMPFAIL, "timeout", 0, TTL_TEMPFAIL_US, now);
+		answer = settle(cache, "a.test", DNS_TEMPFAIL, DNS_TIMEOUT, 0, TTL_TEMPFAIL_US, now);
 		assert_int_equal(answer->given.status, DNS_NXDOMAIN);
 		answer_release(answer);
 	}
-	answer_release(settle(cache, "a.test", DNS_TEMPFAIL, "timeout", 0, TTL_TEMPFAIL_US, end - SECOND_US));
+	answer_release(settle(cache, "a.test", DNS_TEMPFAIL, DNS_TIMEOUT, 0, TTL_TEMPFAIL_US, end - SECOND_US));
 	assert_true(is_fresh(cache, "a.test", end - 1));
 	assert_null(find(cache, "a.test", end));
-	answer = settle(cache, "a.test", DNS_TEMPFAIL, "timeout", 0, TTL_TEMPFAIL_US, end);
+	answer = settle(cache, "a.test", DNS_TEMPFAIL, DNS_TIMEOUT, 0, TTL_TEMPFAIL_US, end);
 	assert_int_equal(answer->given.status, DNS_TEMPFAIL);
 	answer_release(answer);
 	cache_free(cache);
@@ -149,26 +156,27 @@ static void only_what_was_good_is_fallen_back_on_and_not_for_bogus(void **state)
 {
 	struct cache *cache = cache_new(64);
 	struct answer *answer;
+
 	(void)state;
 
 	/* Bogus: somebody may be lying. */
-	answer_release(settle(cache, "a.test", DNS_OK, NULL, 5, SECOND_US, NOW));
-	answer = settle(cache, "a.test", DNS_TEMPFAIL, "bogus", 0, TTL_TEMPFAIL_US, NOW + 2 * SECOND_US);
+	answer_release(settle(cache, "a.test", DNS_OK, DNS_NO_REASON, 5, SECOND_US, NOW));
+	answer = settle(cache, "a.test", DNS_TEMPFAIL, DNS_BOGUS, 0, TTL_TEMPFAIL_US, NOW + 2 * SECOND_US);
 	assert_int_equal(answer->given.status, DNS_TEMPFAIL);
 	answer_release(answer);
 
 	/* One that comes late does not put out what is known since. */
-	answer_release(settle(cache, "c.test", DNS_OK, NULL, 5, 60 * SECOND_US, NOW));
-	answer = settle(cache, "c.test", DNS_TEMPFAIL, "servfail", 0, TTL_TEMPFAIL_US, NOW + SECOND_US);
+	answer_release(settle(cache, "c.test", DNS_OK, DNS_NO_REASON, 5, 60 * SECOND_US, NOW));
+	answer = settle(cache, "c.test", DNS_TEMPFAIL, DNS_SERVFAIL, 0, TTL_TEMPFAIL_US, NOW + SECOND_US);
 	assert_true(answer->given.status == DNS_OK && !answer->given.stale);
 	answer_release(answer);
 	assert_true(is_fresh(cache, "c.test", NOW + 59 * SECOND_US));
 
 	/* A failure is nothing to fall back on. */
-	answer_release(settle(cache, "b.test", DNS_TEMPFAIL, "servfail", 0, TTL_TEMPFAIL_US, NOW));
-	answer = settle(cache, "b.test", DNS_TEMPFAIL, "timeout", 0, TTL_TEMPFAIL_US, NOW + 10 * SECOND_US);
+	answer_release(settle(cache, "b.test", DNS_TEMPFAIL, DNS_SERVFAIL, 0, TTL_TEMPFAIL_US, NOW));
+	answer = settle(cache, "b.test", DNS_TEMPFAIL, DNS_TIMEOUT, 0, TTL_TEMPFAIL_US, NOW + 10 * SECOND_US);
 	assert_false(answer->given.stale);
-	assert_string_equal(answer->given.why, "timeout");
+	assert_int_equal(answer->given.reason, DNS_TIMEOUT);
 	answer_release(answer);
 	cache_free(cache);
 }
@@ -177,9 +185,10 @@ static void who_cannot_wait_is_given_what_is_stale(void **state)
 {
 	struct cache *cache = cache_new(64);
 	struct question question = question_of("a.test", DNS_TXT);
+
 	(void)state;
 	assert_null(cache_fallback(cache, &question, NOW));
-	answer_release(settle(cache, "a.test", DNS_OK, NULL, 5, SECOND_US, NOW));
+	answer_release(settle(cache, "a.test", DNS_OK, DNS_NO_REASON, 5, SECOND_US, NOW));
 	struct answer *answer = cache_fallback(cache, &question, NOW + 2 * SECOND_US);
 	assert_true(answer->given.stale);
 	answer_release(answer);
@@ -191,10 +200,11 @@ static void the_number_of_answers_is_bounded(void **state)
 {
 	struct cache *cache = cache_new(64);
 	char name[32];
+
 	(void)state;
 	for (int i = 0; i < 5000; i++) {
-		snprintf(name, sizeof name, "n%d.test", i);
-		answer_release(settle(cache, name, DNS_NXDOMAIN, NULL, 0, 60 * SECOND_US, NOW));
+		snprintf(name, sizeof(name), "n%d.test", i);
+		answer_release(settle(cache, name, DNS_NXDOMAIN, DNS_NO_REASON, 0, 60 * SECOND_US, NOW));
 	}
 	assert_in_range(cache_entries(cache), 32, 64);
 	assert_true(is_fresh(cache, name, NOW));
@@ -206,13 +216,14 @@ static void a_flood_of_new_names_leaves_what_is_in_use(void **state)
 	struct cache *cache = cache_new(64);
 	char name[32];
 	int64_t now = NOW;
+
 	(void)state;
-	answer_release(settle(cache, "hot.test", DNS_OK, NULL, 5, TTL_MAX_US, now));
+	answer_release(settle(cache, "hot.test", DNS_OK, DNS_NO_REASON, 5, TTL_MAX_US, now));
 	for (int i = 0; i < 5000; i++, now += SECOND_US / 100) {
 		if (i % 100 == 0)
 			assert_true(is_fresh(cache, "hot.test", now));
-		snprintf(name, sizeof name, "n%d.test", i);
-		answer_release(settle(cache, name, DNS_NXDOMAIN, NULL, 0, 60 * SECOND_US, now));
+		snprintf(name, sizeof(name), "n%d.test", i);
+		answer_release(settle(cache, name, DNS_NXDOMAIN, DNS_NO_REASON, 0, 60 * SECOND_US, now));
 	}
 	assert_true(is_fresh(cache, "hot.test", now));
 	cache_free(cache);
@@ -223,20 +234,21 @@ static void big_answers_share_a_bounded_room_and_leave_it(void **state)
 	struct cache *cache = cache_new(4096);
 	char name[32];
 	unsigned kept = 0;
+
 	(void)state;
 	for (int i = 0; i < 300; i++) {
-		snprintf(name, sizeof name, "big%d.test", i);
-		answer_release(settle(cache, name, DNS_OK, NULL, 60000, TTL_MAX_US, NOW));
+		snprintf(name, sizeof(name), "big%d.test", i);
+		answer_release(settle(cache, name, DNS_OK, DNS_NO_REASON, 60000, TTL_MAX_US, NOW));
 		kept += is_fresh(cache, name, NOW);
 	}
 	assert_in_range(kept, 100, CACHE_BIG_BYTES / 60000);
 
 	/* Small ones still come in, and put big ones out in time. */
 	for (int i = 0; i < 50000; i++) {
-		snprintf(name, sizeof name, "n%d.test", i);
-		answer_release(settle(cache, name, DNS_OK, NULL, 10, TTL_MAX_US, NOW + 2 * TTL_BIG_US));
+		snprintf(name, sizeof(name), "n%d.test", i);
+		answer_release(settle(cache, name, DNS_OK, DNS_NO_REASON, 10, TTL_MAX_US, NOW + 2 * TTL_BIG_US));
 	}
-	answer_release(settle(cache, "last.test", DNS_OK, NULL, 60000, TTL_MAX_US, NOW + 2 * TTL_BIG_US));
+	answer_release(settle(cache, "last.test", DNS_OK, DNS_NO_REASON, 60000, TTL_MAX_US, NOW + 2 * TTL_BIG_US));
 	assert_true(is_fresh(cache, "last.test", NOW + 2 * TTL_BIG_US));
 	cache_free(cache);
 }
@@ -247,7 +259,8 @@ static int parses, frees;
 
 static void *form_parse(const struct dns_answer *answer)
 {
-	size_t *bytes = malloc(sizeof *bytes);
+	size_t *bytes = malloc(sizeof(*bytes));
+
 	*bytes = answer->count > 0 ? answer->records[0].text.n : 0;
 	parses++;
 	return bytes;
@@ -263,15 +276,16 @@ static void the_form_goes_with_the_last_owner(void **state)
 {
 	static const struct dns_parser parser = {form_parse, form_drop}, other = {form_parse, form_drop};
 	struct cache *cache = cache_new(64);
+
 	(void)state;
 	parses = frees = 0;
-	struct answer *answer = settle(cache, "a.test", DNS_OK, NULL, 5, SECOND_US, NOW);
+	struct answer *answer = settle(cache, "a.test", DNS_OK, DNS_NO_REASON, 5, SECOND_US, NOW);
 	const size_t *form = answer_form(answer, &parser);
 	assert_int_equal(*form, 5);
 	assert_ptr_equal(answer_form(answer, &parser), form);
 	assert_int_equal(parses, 1);
 	assert_null(answer_form(answer, &other));
-	answer_release(settle(cache, "a.test", DNS_NXDOMAIN, NULL, 0, SECOND_US, NOW));
+	answer_release(settle(cache, "a.test", DNS_NXDOMAIN, DNS_NO_REASON, 0, SECOND_US, NOW));
 	assert_int_equal(frees, 0);
 	assert_ptr_equal(answer_form(answer, &parser), form);
 	answer_release(answer);
@@ -284,15 +298,16 @@ static void the_form_goes_with_the_last_owner(void **state)
 static void no_more_flights_than_the_most_are_under_way(void **state)
 {
 	struct flights *flights = flights_new();
-	struct flight **all = calloc(FLIGHT_MAX, sizeof *all);
+	struct flight **all = calloc(FLIGHT_MAX, sizeof(*all));
 	char name[32];
 	bool first;
+
 	(void)state;
 	for (int i = 0; i < FLIGHT_MAX; i++) {
-		snprintf(name, sizeof name, "n%d.test", i);
+		snprintf(name, sizeof(name), "n%d.test", i);
 		struct question question = question_of(name, DNS_A);
 		all[i] = flight_join(flights, &question, NOW + i, &first);
-		assert_true(all[i] != NULL && first);
+		assert_true(all[i] && first);
 	}
 	struct question one_more = question_of("more.test", DNS_A), known = question_of("n5.test", DNS_A);
 	assert_null(flight_join(flights, &one_more, NOW, &first));
@@ -349,7 +364,7 @@ static void wire_records_are_read_to_the_letter(void **state)
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct dns_record record;
 		assert_int_equal(rdata_read(cases[i].type, cases[i].wire, arena, &record), cases[i].text ? 0 : -1);
-		if (cases[i].text == NULL)
+		if (!cases[i].text)
 			continue;
 		struct slice text = cases[i].type == DNS_TXT ? record.text : record.name;
 		assert_string_equal(arena_cstring(arena, text), cases[i].text);
@@ -382,5 +397,6 @@ int main(void)
 	    cmocka_unit_test(no_more_flights_than_the_most_are_under_way),
 	    cmocka_unit_test(wire_records_are_read_to_the_letter),
 	};
+
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

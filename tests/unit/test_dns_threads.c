@@ -21,7 +21,8 @@ static atomic_int parses, frees;
 
 static void *form_parse(const struct dns_answer *answer)
 {
-	size_t *count = malloc(sizeof *count);
+	size_t *count = malloc(sizeof(*count));
+
 	*count = answer->count;
 	atomic_fetch_add(&parses, 1);
 	return count;
@@ -54,7 +55,7 @@ static unsigned chance(struct worker *worker, unsigned below)
 static bool answer_is_right(const struct dns_answer *answer)
 {
 	if (answer->status == DNS_TEMPFAIL)
-		return answer->why != NULL;
+		return answer->reason != DNS_NO_REASON;
 	return answer->status == DNS_OK && answer->count == 1 &&
 	       slice_equal(answer->records[0].text, SLICE("v=spf1 -all"));
 }
@@ -67,7 +68,7 @@ static void message(struct worker *worker, struct arena *arena)
 	if (chance(worker, 4) == 0)
 		dns_budget_deadline(budget, clock_us() + chance(worker, 2000));
 	for (int i = 0; i < 10; i++) {
-		snprintf(name, sizeof name, "n%u.test", chance(worker, NAMES));
+		snprintf(name, sizeof(name), "n%u.test", chance(worker, NAMES));
 		if (chance(worker, 3) == 0) {
 			dns_hint(budget, slice_of(name), DNS_TXT);
 			continue;
@@ -124,6 +125,7 @@ static void equal_questions_in_flight_are_asked_once(void **state)
 {
 	struct resolver_counters counters;
 	struct fake *fake = fake_new(100 * MS);
+
 	(void)state;
 	assert_int_equal(all_ask(resolver_new(&fake->backend, "fake", 10 * SECOND_US, 64), true, &counters), 0);
 	assert_int_equal(counters.asked, 1);
@@ -137,6 +139,7 @@ static void those_who_wait_in_vain_give_up_a_question_once(void **state)
 	struct resolver_counters counters;
 	struct fake *fake = fake_new(-1);
 	atomic_uint cancels = 0;
+
 	(void)state;
 	fake->cancels = &cancels;
 	assert_int_equal(all_ask(resolver_new(&fake->backend, "fake", 200 * MS, 64), true, &counters), THREADS);
@@ -149,6 +152,7 @@ static void zone_text_answers_many_threads(void **state)
 	char zone[NAMES * 40] = "";
 	struct resolver_counters counters;
 	struct error err;
+
 	(void)state;
 	for (int i = 0; i < NAMES; i++)
 		sprintf(zone + strlen(zone), "n%d.test TXT \"v=spf1 -all\"\n", i);
@@ -165,8 +169,9 @@ static void zone_text_answers_many_threads(void **state)
 static void a_slow_backend_answers_many_threads(void **state)
 {
 	static const int64_t delays[] = {500, 2 * MS, 4 * MS};
+
 	(void)state;
-	for (size_t i = 0; i < sizeof delays / sizeof *delays; i++) {
+	for (size_t i = 0; i < sizeof(delays) / sizeof(*delays); i++) {
 		struct fake *fake = fake_new(delays[i]);
 		struct resolver_counters counters;
 		fake->ttl_us = 1 * MS;
@@ -187,5 +192,6 @@ int main(void)
 	    cmocka_unit_test(zone_text_answers_many_threads),
 	    cmocka_unit_test(a_slow_backend_answers_many_threads),
 	};
+
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,15 +10,16 @@
 
 #include "dns.h"
 
-#define COUNT(table) (sizeof(table) / sizeof *(table))
+#define COUNT(table) (sizeof(table) / sizeof(*(table)))
 
 /* One line for an answer: "ok 192.0.2.1", "ok 10 mx.example" (MX), "ok \"text\"/strings", "nodata", "tempfail timeout".
  */
 static void answer_show(const struct dns_answer *answer, enum dns_type type, char *out, size_t room)
 {
 	char ip[IP_TEXT];
-	size_t n = (size_t)snprintf(out, room, "%s%s%s", dns_status_names[answer->status], answer->why ? " " : "",
-				    answer->why ? answer->why : "");
+	size_t n = (size_t)snprintf(out, room, "%s%s%s", dns_status_names[answer->status],
+				    answer->reason != DNS_NO_REASON ? " " : "", dns_reason_texts[answer->reason]);
+
 	for (size_t i = 0; i < answer->count && n < room; i++) {
 		const struct dns_record *record = &answer->records[i];
 		struct slice name = type == DNS_A || type == DNS_AAAA ? ip_print(record->ip, ip) : record->name;
@@ -37,11 +38,12 @@ static void zone_says(const char *zone, const char *name, enum dns_type type, co
 	struct error err = {""};
 	struct arena *arena = arena_new();
 	struct resolver *resolver = resolver_open_zone(slice_of(zone), "test", &err);
+
 	assert_string_equal(err.text, "");
 	assert_non_null(resolver);
 	struct dns_budget *budget = dns_budget_open(resolver, arena, 10);
 	char shown[1024];
-	answer_show(dns_ask(budget, slice_of(name), type), type, shown, sizeof shown);
+	answer_show(dns_ask(budget, slice_of(name), type), type, shown, sizeof(shown));
 	if (strcmp(shown, expected) != 0)
 		print_error("%s type %d\n", name, (int)type);
 	assert_string_equal(shown, expected);
@@ -88,6 +90,7 @@ static void names_and_types_are_told_apart(void **state)
 	    {"spf-only.example.net", DNS_TXT, "nodata"},
 	    {"odd.example.net", DNS_TXT, "nodata"},
 	};
+
 	(void)state;
 	zone_says_all(zone, cases, COUNT(cases));
 	zone_says("", "example.net", DNS_A, "nxdomain");
@@ -126,6 +129,7 @@ static void rdata_is_read_as_rfc_1035_writes_it(void **state)
 	    {"q.test", DNS_TXT, "ok \"TIMEOUT\"/1"},
 	    {"mapped.test", DNS_AAAA, "ok 192.0.2.1"},
 	};
+
 	(void)state;
 	zone_says_all(zone, cases, COUNT(cases));
 }
@@ -159,6 +163,7 @@ static void aliases_are_followed_within_the_text(void **state)
 	    {"r1.test", DNS_A, "ok 192.0.2.2"},
 	    {"r0.test", DNS_A, "tempfail cname loop"}, /* one more than ZONE_CHAIN_MAX */
 	};
+
 	(void)state;
 	zone_says_all(zone, cases, COUNT(cases));
 }
@@ -189,6 +194,7 @@ static void wildcards_answer_as_rfc_4592_says(void **state)
 	    {"x.ent.example", DNS_A, "nodata"}, /* its wildcard is an empty non-terminal */
 	    {"x.fault.example", DNS_A, "tempfail timeout"},
 	};
+
 	(void)state;
 	zone_says_all(zone, cases, COUNT(cases));
 	zone_says("* A 192.0.2.3\nnet A 192.0.2.4", "any.where", DNS_A, "ok 192.0.2.3");
@@ -216,6 +222,7 @@ static void faults_stand_for_one_type_or_for_what_is_not_there(void **state)
 	    {"f.test", DNS_A, "nodata"},
 	    {"below.c.test", DNS_A, "nxdomain"},
 	};
+
 	(void)state;
 	zone_says_all(zone, cases, COUNT(cases));
 }
@@ -295,7 +302,7 @@ static void names_end_at_their_bounds(void **state)
 		snprintf(at, 2, ".");
 		zone_says("* A 192.0.2.1\n", name, DNS_A, cases[i].name ? "ok 192.0.2.1" : "nxdomain");
 		struct error err = {""};
-		snprintf(zone, sizeof zone, "%s A 192.0.2.1\n", name);
+		snprintf(zone, sizeof(zone), "%s A 192.0.2.1\n", name);
 		struct resolver *resolver = resolver_open_zone(slice_of(zone), "test", &err);
 		assert_int_equal(resolver != NULL, cases[i].name);
 		resolver_release(resolver);
@@ -310,6 +317,7 @@ static void texts_and_records_end_at_their_bounds(void **state)
 {
 	static const size_t sizes[] = {255, 256, DNS_TEXT_MAX, DNS_TEXT_MAX + 1};
 	static const unsigned strings[] = {1, 2, 257, 0};
+
 	(void)state;
 	for (size_t i = 0; i < COUNT(sizes); i++) {
 		struct error err = {""};
@@ -319,7 +327,7 @@ static void texts_and_records_end_at_their_bounds(void **state)
 		struct resolver *resolver = resolver_open_zone(slice_of(zone), "test", &err);
 		free(zone);
 		assert_int_equal(resolver != NULL, sizes[i] <= DNS_TEXT_MAX);
-		if (resolver == NULL)
+		if (!resolver)
 			continue;
 		struct arena *arena = arena_new();
 		struct dns_budget *budget = dns_budget_open(resolver, arena, 1);
@@ -337,6 +345,7 @@ static void more_records_than_the_most_are_left_out(void **state)
 	struct error err = {""};
 	struct arena *arena = arena_new();
 	struct text zone;
+
 	(void)state;
 	text_init(&zone, arena, 1 << 20);
 	for (int i = 0; i < DNS_RECORD_MAX + 5; i++)
@@ -356,12 +365,13 @@ static void random_bytes_are_a_zone_or_an_error(void **state)
 {
 	static const char letters[] = "aAb.*\\\"; #\t\n01 9IN TXT MX CNAME A TIMEOUT\xff";
 	uint64_t random = 1;
+
 	(void)state;
 	for (int round = 0; round < 3000; round++) {
 		char zone[200];
-		for (size_t i = 0; i < sizeof zone; i++) {
+		for (size_t i = 0; i < sizeof(zone); i++) {
 			random = random * UINT64_C(6364136223846793005) + 1442695040888963407u;
-			zone[i] = round % 3 == 0 ? (char)(random >> 56) : letters[(random >> 33) % (sizeof letters)];
+			zone[i] = round % 3 == 0 ? (char)(random >> 56) : letters[(random >> 33) % (sizeof(letters))];
 		}
 		struct error err = {""};
 		struct resolver *resolver = resolver_open_zone((struct slice){zone, random >> 32 & 127}, "test", &err);
@@ -375,6 +385,7 @@ static void a_megabyte_of_text_is_read_at_once(void **state)
 	size_t room = 1 << 20, n = 0;
 	char *zone = malloc(room), name[40];
 	struct error err = {""};
+
 	(void)state;
 	unsigned count = 0;
 	while (n < room - 64)
@@ -404,6 +415,7 @@ static void reverse_names_are_those_of_the_rfcs(void **state)
 	     "b.a.9.8.7.6.5.0.4.0.0.0.3.0.0.0.2.0.0.0.1.0.0.0.0.0.0.0.1.2.3.4.ip6.arpa"},
 	};
 	struct arena *arena = arena_new();
+
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct ip ip;
@@ -430,5 +442,6 @@ int main(void)
 	    cmocka_unit_test(a_megabyte_of_text_is_read_at_once),
 	    cmocka_unit_test(reverse_names_are_those_of_the_rfcs),
 	};
+
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
