@@ -128,8 +128,11 @@ struct authres; /* one header field under construction */
 struct authres *authres_new(struct arena *, struct slice id);
 void authres_method(struct authres *, struct slice method, struct slice result); /* opens a clause: spf=pass */
 void authres_reason(struct authres *, struct slice reason);                      /* reason="..." of the open clause */
-void authres_comment(struct authres *, struct slice comment);                    /* (comment) behind the result */
-/* smtp.mailfrom=... */
+void authres_comment(struct authres *, struct slice comment);                    /* (comment) after the result */
+/* smtp.mailfrom=... Values, reasons and comments may be strangers' texts, and there are readers who only look for words
+ * such as "dmarc=pass": no value has a "=" in it, and no reason or comment has one but after a DKIM tag of one or two
+ * letters ("t=s"). Of a mailbox with a "=" the domain is printed (@example.org). header.a is printed when it is a known
+ * algorithm, smtp.helo when it is a host name or an address. What is not printed is named by a comment. */
 void authres_property(struct authres *, struct slice type, struct slice property, struct slice value);
 
 bool authres_empty(const struct authres *); /* no clause was opened yet */

@@ -10,6 +10,9 @@
  * question marks. Comments are only for people: what could end or open anything
  * there is replaced, so that not even a reader who knows no quoted pairs errs.
  *
+ * Many readers do not parse the field: they look for the text "dmarc=pass". Therefore a stranger's text never brings a
+ * "=" with it (see value_fit and note_fit). The only results in the field are those that authres_method() wrote.
+ *
  * Nearly every value is a domain or a word and is printed as it stands: one look
  * at its bytes in a table says so, and only others are gone through in earnest.
  */
@@ -177,6 +180,91 @@ static struct slice quoted(struct arena *arena, struct slice text)
 	return text_slice(&out);
 }
 
+/* ---- what may be shown -------------------------------------------------------------------------- */
+
+/* The algorithms that were ever registered for DKIM: a= is a text of the signer. */
+static bool is_algorithm(struct slice value, struct arena *arena)
+{
+	static const char *const known[] = {"rsa-sha1", "rsa-sha256", "ed25519-sha256"};
+
+	(void)arena;
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (slice_equal_nocase(value, slice_of(known[i])))
+			return true;
+	return false;
+}
+
+/* A host name, an address literal, or an address: HELO is any text that the client likes. */
+static bool is_host(struct slice value, struct arena *arena)
+{
+	struct ip ip;
+	bool valid;
+
+	if (value.n > 2 && value.p[0] == '[' && value.p[value.n - 1] == ']')
+		return ip_parse((struct slice){value.p + 1, value.n - 2}, &ip) == 0;
+	if (value.n > MAIL_PATH_MAX)
+		return false;
+	if (ip_parse(value, &ip) == 0)
+		return true;
+	domain_normalise(value, arena, &valid);
+	return valid;
+}
+
+static bool has_equals(struct slice text)
+{
+	return slice_find(text, '=') >= 0;
+}
+
+/* Properties that have a form of their own. */
+static const struct {
+	const char *type, *property;
+	bool (*fits)(struct slice value, struct arena *);
+} forms[] = {
+    {"header", "a", is_algorithm},
+    {"smtp", "helo", is_host},
+};
+
+/* What of a value is shown: all of it, of a mailbox the domain alone ("@example.org"), or nothing (false). */
+static bool value_fit(const struct authres *authres, struct slice type, struct slice property, struct slice *value)
+{
+	ptrdiff_t at = slice_find_last(*value, '@');
+
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
+		if (slice_equal(type, slice_of(forms[i].type)) && slice_equal(property, slice_of(forms[i].property)))
+			return forms[i].fits(*value, authres->arena);
+	if (has_equals(*value) && at >= 0)
+		*value = slice_from(*value, (size_t)at);
+	return !has_equals(*value);
+}
+
+/* Only the tags of DKIM and SPF records keep their "=" in a note: "t=s", "bh= is no SHA-256". No method of RFC 8601 has
+ * a name of one or two letters. */
+static bool ends_tag_name(const char *p, size_t equals)
+{
+	size_t letters = 0;
+
+	while (letters < equals && p[equals - letters - 1] >= 'a' && p[equals - letters - 1] <= 'z')
+		letters++;
+	return (letters == 1 || letters == 2) &&
+	       (letters == equals || p[equals - letters - 1] == ' ' || p[equals - letters - 1] == '(');
+}
+
+/* A reason or a comment, in which texts of strangers can be quoted. */
+static struct slice note_fit(struct arena *arena, struct slice note)
+{
+	char *p;
+
+	note = clean(arena, note, NOTE_MAX);
+	if (!has_equals(note))
+		return note;
+	p = arena_raw(arena, note.n);
+	memcpy(p, note.p, note.n);
+	for (size_t i = 0; i < note.n; i++)
+		if (p[i] == '=' && !ends_tag_name(p, i))
+			p[i] = '?';
+	return (struct slice){p, note.n};
+}
+
 /* Of a mailbox that is too long the domain is kept: a head of it could read as another domain. */
 static struct slice value_print(struct arena *arena, struct slice value)
 {
@@ -251,7 +339,7 @@ void authres_method(struct authres *authres, struct slice method, struct slice r
 
 void authres_reason(struct authres *authres, struct slice reason)
 {
-	struct slice text = quoted(authres->arena, clean(authres->arena, reason, NOTE_MAX));
+	struct slice text = quoted(authres->arena, note_fit(authres->arena, reason));
 
 	if (authres->last && !authres->last->reasons.first) /* RFC 8601 2.2: one of a clause */
 		items_add(authres, &authres->last->reasons, arena_join(authres->arena, SLICE("reason="), text));
@@ -261,7 +349,7 @@ void authres_reason(struct authres *authres, struct slice reason)
 void authres_comment(struct authres *authres, struct slice comment)
 {
 	static const char dangerous[] = "()\\\";", harmless[] = "[]/',";
-	struct slice rest = clean(authres->arena, slice_trim(comment), NOTE_MAX), word;
+	struct slice rest = note_fit(authres->arena, slice_trim(comment)), word;
 	char *p = arena_raw(authres->arena, rest.n + 2);
 	size_t n = 0;
 
@@ -285,11 +373,15 @@ void authres_comment(struct authres *authres, struct slice comment)
 void authres_property(struct authres *authres, struct slice type, struct slice property, struct slice value)
 {
 	struct slice class = keyword(authres->arena, type), name = keyword(authres->arena, property);
-	struct slice text = value_print(authres->arena, value);
+	struct slice full = arena_join(authres->arena, class, SLICE("."), name, SLICE("="));
 
-	if (authres->last)
+	if (!authres->last)
+		return;
+	if (value_fit(authres, class, name, &value))
 		items_add(authres, &authres->last->properties,
-			  arena_join(authres->arena, class, SLICE("."), name, SLICE("="), text));
+			  arena_join(authres->arena, full, value_print(authres->arena, value)));
+	else
+		authres_comment(authres, arena_join(authres->arena, class, SLICE("."), name, SLICE(" left out")));
 }
 
 /* Returns the column behind the last item. */

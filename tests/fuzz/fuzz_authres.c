@@ -43,9 +43,17 @@ static void check_lines(struct slice printed)
 	}
 }
 
+/* What holds a "=" could read as a result of ours, and is not printed as it came. */
+static bool reads_as_result(struct slice value)
+{
+	return slice_find(value, '=') >= 0;
+}
+
 /* Printable ASCII that is not cut comes back as it was put in; all else comes back as something. */
 static void check_value(struct slice found, struct slice expected)
 {
+	if (reads_as_result(expected))
+		return;
 	for (size_t i = 0; i < expected.n; i++)
 		if (expected.p[i] < ' ' || expected.p[i] > '~')
 			return;
@@ -55,9 +63,12 @@ static void check_value(struct slice found, struct slice expected)
 static void check_same(const struct authres_clause *found, const struct authres_clause *expected)
 {
 	must(slice_equal(found->method, expected->method) && slice_equal(found->result, expected->result));
-	must(found->property_count == expected->property_count);
+	must(found->property_count <= expected->property_count);
 	check_value(found->reason, expected->reason);
-	for (size_t i = 0; i < found->property_count; i++) {
+	for (size_t i = 0; i < found->property_count; i++)
+		must(!reads_as_result(found->properties[i].value));
+	/* Something was left out: what follows it is not at its place. */
+	for (size_t i = 0; i < found->property_count && found->property_count == expected->property_count; i++) {
 		must(slice_equal(found->properties[i].type, expected->properties[i].type));
 		must(slice_equal(found->properties[i].property, expected->properties[i].property));
 		check_value(found->properties[i].value, expected->properties[i].value);
@@ -118,10 +129,10 @@ static void check_outgoing(struct slice pieces, struct arena *arena)
 		else if (count == 1)
 			authres_reason(authres, expected.reason = piece);
 		else
-			authres_property(authres, SLICE("smtp"), SLICE("helo"), piece);
+			authres_property(authres, SLICE("smtp"), SLICE("mailfrom"), piece);
 		if (count > 1)
 			properties[expected.property_count++] =
-			    (struct authres_property){SLICE("smtp"), SLICE("helo"), piece};
+			    (struct authres_property){SLICE("smtp"), SLICE("mailfrom"), piece};
 		count++;
 	}
 	printed = authres_print(authres);

@@ -324,6 +324,20 @@ static void assert_same(struct slice found, struct slice put_in, struct slice pr
 			 SLICE_ARGS(printed));
 }
 
+/* What holds a "=" could read as a result: of a mailbox the domain is printed, else nothing. */
+static void assert_property(const struct authres_clause *clause, const char *name, struct slice put_in,
+			    struct slice printed, struct arena *arena)
+{
+	struct slice found = SLICE("");
+
+	for (size_t i = 0; i < clause->property_count; i++)
+		if (slice_equal(clause->properties[i].property, slice_of(name)))
+			found = clause->properties[i].value;
+	if (slice_find(put_in, '=') < 0)
+		assert_same(found, put_in, printed, arena);
+	assert_true(slice_find(found, '=') < 0);
+}
+
 static void play_round(unsigned *seed, struct arena *arena)
 {
 	struct slice id = SLICE("mx.example.org"), values[4], printed;
@@ -336,7 +350,7 @@ static void play_round(unsigned *seed, struct arena *arena)
 	authres_comment(authres, values[0]);
 	authres_reason(authres, values[1]);
 	authres_property(authres, SLICE("smtp"), SLICE("mailfrom"), values[2]);
-	authres_property(authres, SLICE("smtp"), SLICE("helo"), values[3]);
+	authres_property(authres, SLICE("smtp"), SLICE("rcptto"), values[3]);
 	authres_method(authres, SLICE("auth"), SLICE("pass"));
 	authres_property(authres, SLICE("smtp"), SLICE("auth"), values[0]);
 	printed = authres_print(authres);
@@ -346,14 +360,12 @@ static void play_round(unsigned *seed, struct arena *arena)
 	assert_true(slice_equal(parsed.id, id));
 	assert_slice(parsed.clauses[0].method, "spf");
 	assert_slice(parsed.clauses[0].result, "fail");
-	assert_int_equal(parsed.clauses[0].property_count, 2);
-	assert_same(parsed.clauses[0].reason, values[1], printed, arena);
-	assert_slice(parsed.clauses[0].properties[0].property, "mailfrom");
-	assert_same(parsed.clauses[0].properties[0].value, values[2], printed, arena);
-	assert_same(parsed.clauses[0].properties[1].value, values[3], printed, arena);
+	if (slice_find(values[1], '=') < 0)
+		assert_same(parsed.clauses[0].reason, values[1], printed, arena);
+	assert_property(&parsed.clauses[0], "mailfrom", values[2], printed, arena);
+	assert_property(&parsed.clauses[0], "rcptto", values[3], printed, arena);
 	assert_slice(parsed.clauses[1].method, "auth");
-	assert_int_equal(parsed.clauses[1].property_count, 1);
-	assert_same(parsed.clauses[1].properties[0].value, values[0], printed, arena);
+	assert_property(&parsed.clauses[1], "auth", values[0], printed, arena);
 }
 
 static void what_is_printed_parses_to_what_was_put_in(void **state)
