@@ -151,8 +151,10 @@ struct note {
 	struct position rule;
 };
 
-#define DECISION_EDITS_MAX 256 /* of one message: rules at rcpt run once for each recipient */
-#define DECISION_NOTES_MAX 256
+/* Rules at rcpt run once for each recipient, and the client chooses how many there are. What one rule leaves is
+ * bounded, not the sum: no recipient takes the place of another rule's edit. What is left out is noted. */
+#define DECISION_RULE_EDITS_MAX 100
+#define DECISION_RULE_NOTES_MAX 32 /* and one that says that there were more */
 
 /* What the rules of all stages said of one message. All texts live in `arena`. */
 struct decision {

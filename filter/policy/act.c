@@ -17,16 +17,14 @@ void decision_init(struct decision *decision, struct arena *arena)
 	*decision = (struct decision){.arena = arena};
 }
 
-/* Room for one more in an array of the arena; `room` grows up to `most`. */
-static void *make_room(struct arena *arena, void *array, size_t count, size_t *room, size_t most, size_t size)
+/* Room for one more in an array of the arena; `room` grows. */
+static void *make_room(struct arena *arena, void *array, size_t count, size_t *room, size_t size)
 {
 	void *larger;
 
 	if (count < *room)
 		return array;
 	*room = *room ? 2 * *room : 8;
-	if (*room > most)
-		*room = most;
 	larger = arena_alloc(arena, *room * size);
 	if (count)
 		memcpy(larger, array, count * size);
@@ -40,32 +38,48 @@ static bool same_rule(struct position a, struct position b)
 
 void decision_edit(struct decision *decision, const struct edit *edit)
 {
+	size_t of_rule = 0;
+
 	for (size_t i = 0; i < decision->edit_count; i++) {
 		const struct edit *kept = &decision->edits[i];
 
-		if (same_rule(kept->rule, edit->rule) && slice_equal(kept->value, edit->value))
+		if (!same_rule(kept->rule, edit->rule))
+			continue;
+		if (slice_equal(kept->value, edit->value))
 			return;
+		of_rule++;
 	}
-	if (decision->edit_count == DECISION_EDITS_MAX)
+	if (of_rule == DECISION_RULE_EDITS_MAX) {
+		decision_note(decision, NOTE_LOG, SLICE("further edits of this rule were left out"), edit->rule);
 		return;
-	decision->edits = make_room(decision->arena, decision->edits, decision->edit_count, &decision->edit_room,
-				    DECISION_EDITS_MAX, sizeof(*edit));
+	}
+	decision->edits =
+	    make_room(decision->arena, decision->edits, decision->edit_count, &decision->edit_room, sizeof(*edit));
 	decision->edits[decision->edit_count] = *edit;
 	decision->edits[decision->edit_count++].value = arena_copy(decision->arena, edit->value);
 }
 
 void decision_note(struct decision *decision, enum note_kind kind, struct slice text, struct position rule)
 {
+	size_t of_rule = 0;
+
 	for (size_t i = 0; i < decision->note_count; i++) {
 		const struct note *kept = &decision->notes[i];
 
-		if (kept->kind == kind && same_rule(kept->rule, rule) && slice_equal(kept->text, text))
+		if (!same_rule(kept->rule, rule))
+			continue;
+		if (kept->kind == kind && slice_equal(kept->text, text))
 			return;
+		of_rule++;
 	}
-	if (decision->note_count == DECISION_NOTES_MAX)
+	if (of_rule > DECISION_RULE_NOTES_MAX)
 		return;
+	if (of_rule == DECISION_RULE_NOTES_MAX) {
+		kind = NOTE_LOG;
+		text = SLICE("further notes of this rule were left out");
+	}
 	decision->notes = make_room(decision->arena, decision->notes, decision->note_count, &decision->note_room,
-				    DECISION_NOTES_MAX, sizeof(struct note));
+				    sizeof(struct note));
 	decision->notes[decision->note_count++] = (struct note){kind, arena_copy(decision->arena, text), rule};
 }
 

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include "assert_slice.h"
 #include "policy_scene.h"
 
 static void verdicts_come_with_their_reply(void **state)
@@ -195,21 +196,32 @@ static void edits_are_kept_in_order_and_once(void **state)
 	scene_free(scene);
 }
 
-static void edits_and_notes_of_a_message_are_bounded(void **state)
+/* Many recipients fill the places of the rules that are tried for each, and of no other rule. */
+static void edits_and_notes_of_a_rule_are_bounded_and_take_no_other_rules_place(void **state)
 {
-	struct scene *scene = scene_new(ON("rcpt", "add-header X-To \"%{recipient}\"\nlog \"%{recipient}\""));
+	struct scene *scene = scene_new(ON("rcpt", "add-header X-To \"%{recipient}\"\nlog \"%{recipient}\"\n"
+						   "delete-header X-Old if recipient is last@example.net\n"
+						   "log \"end\" if recipient is last@example.net"));
+	const struct decision *decision = &scene->decision;
 	char address[64];
 
 	(void)state;
 	for (int i = 0; i < 400; i++) {
 		snprintf(address, sizeof(address), "<user%d@example.net>", i);
 		memset(&scene->of_recipient, 0, sizeof(scene->of_recipient));
-		scene->recipient.address = address_parse_path(slice_of(address), scene->arena);
+		scene->recipient.address =
+		    address_parse_path(slice_of(i < 399 ? address : "<last@example.net>"), scene->arena);
 		*scene->trace = '\0';
 		run(scene, STAGE_RCPT, false);
 	}
-	assert_int_equal(scene->decision.edit_count, DECISION_EDITS_MAX);
-	assert_int_equal(scene->decision.note_count, DECISION_NOTES_MAX);
+	assert_int_equal(decision->edit_count, DECISION_RULE_EDITS_MAX + 1);
+	assert_int_equal(decision->edits[DECISION_RULE_EDITS_MAX].kind, EDIT_DELETE_HEADER);
+	assert_int_equal(decision->note_count, DECISION_RULE_NOTES_MAX + 3);
+	assert_slice(decision->notes[DECISION_RULE_NOTES_MAX].text, "further notes of this rule were left out");
+	assert_int_equal(decision->notes[DECISION_RULE_NOTES_MAX].rule.line, FIRST_RULE + 1);
+	assert_slice(decision->notes[DECISION_RULE_NOTES_MAX + 1].text, "further edits of this rule were left out");
+	assert_int_equal(decision->notes[DECISION_RULE_NOTES_MAX + 1].rule.line, FIRST_RULE);
+	assert_slice(decision->notes[DECISION_RULE_NOTES_MAX + 2].text, "end");
 	scene_free(scene);
 }
 
@@ -333,7 +345,7 @@ int main(void)
 	    cmocka_unit_test(rules_are_those_of_their_stage_and_kind),
 	    cmocka_unit_test(try_does_nothing_but_note_what_it_would),
 	    cmocka_unit_test(edits_are_kept_in_order_and_once),
-	    cmocka_unit_test(edits_and_notes_of_a_message_are_bounded),
+	    cmocka_unit_test(edits_and_notes_of_a_rule_are_bounded_and_take_no_other_rules_place),
 	    cmocka_unit_test(what_comes_from_outside_is_made_safe_for_where_it_goes),
 	    cmocka_unit_test(expansions_are_bounded),
 	    cmocka_unit_test(an_unknown_list_defers_or_skips_as_it_says),
