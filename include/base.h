@@ -161,6 +161,21 @@ bool ip_equal(struct ip, struct ip);
 int ip_net_parse(struct slice text, struct ip_net *net_r);
 bool ip_net_contains(const struct ip_net *, struct ip); /* families differ: false */
 
+/* ---- where to listen ----------------------------------------------------- */
+
+enum listen_family { LISTEN_UNIX, LISTEN_INET, LISTEN_INET6, LISTEN_FD };
+
+struct listen_address {
+	enum listen_family family;
+	char path[108]; /* of a unix socket; as long as sun_path of Linux, with the NUL (unix(7)) */
+	char host[256]; /* address or name (RFC 1035: 253 bytes at most); "": every address */
+	unsigned port;
+	int fd; /* of a socket that is handed over */
+};
+
+/* "unix:/PATH", "inet:PORT@HOST", "inet6:PORT@[ADDRESS]", "fd:NUMBER". 0, or -1 and err: why it is not one. */
+int listen_parse(struct slice text, struct listen_address *address_r, struct error *);
+
 /* ---- time and chance ----------------------------------------------------- */
 
 int64_t clock_us(void);                                    /* monotonic, microseconds */

@@ -17,11 +17,16 @@
 #include "policy.h"
 #include "report.h"
 
-/* No callback before the end of message takes longer: Sendmail waits 10 s and then lets the message through unfiltered.
- */
-#define ENGINE_CALLBACK_US (8 * 1000 * 1000)
-
 #define ENGINE_RECIPIENTS_MAX 10000 /* stored for one message; later ones are deferred with 452 4.5.3 */
+
+/* Of the daemon. */
+struct counters {
+	_Atomic uint64_t sessions, sessions_open, messages, messages_open;
+	_Atomic uint64_t verdicts[VERDICT_COUNT]; /* by enum verdict; NONE: aborted */
+	_Atomic uint64_t recipients_refused;
+	_Atomic uint64_t spf_disagreements;  /* messages on which the engines of SPF disagreed */
+	_Atomic uint64_t dkim_disagreements; /* likewise those of DKIM */
+};
 
 /* What all sessions that begin now share. Immutable and counted. */
 struct engine;
@@ -44,13 +49,31 @@ enum gate_answer {
 	GATE_DISCARD /* take it and throw it away */
 };
 
-struct gate *gate_open(struct engine *);               /* holds the engine until gate_close */
-void gate_close(struct gate *);                        /* also ends an open message, with a record */
+/* What a door can do with what the engine decides. It says so at the start of a session. */
+struct abilities {
+	int64_t wait_us; /* how long the MTA waits for a command before the end of the message, at most */
+	int64_t end_us;  /* and at the end */
+	bool reply_mail; /* a refusal can be told at MAIL, at RCPT; at the end of the message it always can */
+	bool reply_rcpt;
+	unsigned changes; /* bit n: changes of the kind n (enum change_kind) */
+	bool quarantine;
+};
+extern const struct abilities abilities_all; /* of a driver that is no door: everything, in 8 s */
+
+struct gate *gate_open(struct engine *, const struct abilities *); /* holds the engine until gate_close */
+void gate_close(struct gate *);                                    /* also ends an open message, with a record */
 void gate_trace(struct gate *, const struct tracer *); /* shows every rule tried; the tracer outlives the gate */
 
-/* All texts are copied. `client` has family 0 for a local program without an address. */
-void gate_connect(struct gate *, struct ip client, unsigned client_port, struct slice client_name,
-		  struct slice daemon_name, unsigned daemon_port, bool local_program);
+/* Who is at the other end of the session, as far as the MTA knows it. */
+struct connection {
+	struct ip client;         /* family 0: a local program without an address, or unknown */
+	unsigned client_port;     /* 0: unknown */
+	struct slice client_name; /* verified by the MTA; "" when there is none */
+	struct slice daemon_name; /* the MTA's name of the service, "" when unknown */
+	unsigned daemon_port;     /* that the client came to; 0: unknown */
+	bool local_program;       /* a program of this host handed the message over */
+};
+void gate_connect(struct gate *, const struct connection *); /* again when more is known. All texts are copied */
 void gate_helo(struct gate *, struct slice helo); /* again after STARTTLS: what depended on the old name is forgotten */
 void gate_tls(struct gate *, struct slice version, struct slice cipher); /* "" takes it back */
 void gate_auth(struct gate *, struct slice user, struct slice method);   /* "" takes it back */

@@ -35,12 +35,13 @@ const char *diagnostics_line(const struct diagnostics *, size_t number);
 
 /* ---- settings ----------------------------------------------------------------- */
 
-enum log_target { LOG_SYSLOG, LOG_STDERR, LOG_FILE, LOG_OFF };
+enum log_target { LOG_TO_SYSLOG, LOG_TO_STDERR, LOG_TO_FILE, LOG_TO_NOWHERE };
 
 struct listen_setting {
-	struct slice address; /* "inet:8891@127.0.0.1", "unix:/path", "inet6:...", "fd:3" */
-	int mode;             /* of a unix socket; -1: not set */
-	struct slice group;   /* of a unix socket; "" not set */
+	struct slice text; /* as the file says it: "inet:8891@127.0.0.1" */
+	struct listen_address address;
+	int mode;           /* of a unix socket; -1: not set */
+	struct slice group; /* of a unix socket; "" not set */
 	struct position where;
 };
 
@@ -124,7 +125,9 @@ struct reply {
 };
 
 enum verdict { VERDICT_NONE, VERDICT_ACCEPT, VERDICT_REJECT, VERDICT_DEFER, VERDICT_DISCARD, VERDICT_QUARANTINE };
-extern const char *const verdict_names[7]; /* "none" "accept" "reject" "defer" "discard" "quarantine" NULL */
+#define VERDICT_COUNT (VERDICT_QUARANTINE + 1)
+extern const char
+    *const verdict_names[VERDICT_COUNT + 1]; /* "none" "accept" "reject" "defer" "discard" "quarantine" NULL */
 
 struct outcome {
 	enum verdict verdict; /* NONE, ACCEPT, REJECT, DEFER or DISCARD; quarantine is kept in the decision */

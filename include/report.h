@@ -1,5 +1,5 @@
 /*
- * report.h - the record of a message, and the counters of the daemon.
+ * report.h - the record of a message, and where it goes.
  *
  * The engine fills a record and hands it over once, when all is said. Nobody
  * is called back. A record is one line of versioned JSON.
@@ -8,7 +8,6 @@
 #define SEKISHO_REPORT_H
 
 #include "base.h"
-#include <jansson.h>
 
 #define RECORD_VERSION    1
 #define RECORD_SYSLOG_MAX 2000  /* RFC 5424 6.1: what every receiver should take is 2048 with its own header */
@@ -54,9 +53,6 @@ struct record {
  * is too long loses facts first, then notes, then recipients ("truncated": true), then the tails of texts. */
 char *record_line(const struct record *, size_t limit, struct arena *);
 
-/* Text of unknown origin as a JSON string, for what is no record; bytes that are not UTF-8 are shown likewise. */
-json_t *json_text(struct slice);
-
 /* ---- where records go ------------------------------------------------------------ */
 
 enum report_target { REPORT_OFF, REPORT_SYSLOG, REPORT_STDERR, REPORT_FILE };
@@ -70,15 +66,5 @@ int report_reopen(struct report *, struct error *err); /* after log rotation */
 void report_record(struct report *, const struct record *, struct arena *);
 void report_line(struct report *, const char *level, const char *format, ...)
     __attribute__((format(printf, 3, 4))); /* what the daemon itself has to say, as JSON too */
-
-/* ---- counters --------------------------------------------------------------------- */
-
-struct counters {
-	_Atomic uint64_t sessions, sessions_open, messages, messages_open;
-	_Atomic uint64_t verdicts[7]; /* none (aborted), accept, reject, defer, discard, quarantine */
-	_Atomic uint64_t recipients_refused;
-	_Atomic uint64_t spf_disagreements;  /* messages on which the engines of SPF disagreed */
-	_Atomic uint64_t dkim_disagreements; /* likewise those of DKIM */
-};
 
 #endif

@@ -8,7 +8,7 @@
  * daemon can connect (mode 0600); even so each client has a bounded line and a
  * bounded time, and whatever it sends gets an answer with "ok".
  */
-#include "../doors/milter/milter_private.h"
+#include "daemon_private.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>

@@ -2,7 +2,7 @@
  * control_ask.c - the client's end of the control socket, for `sekisho reload` and
  * `sekisho status`.
  */
-#include "../doors/milter/milter_private.h"
+#include "daemon_private.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -3,14 +3,10 @@
  * nothing but wait for signals.
  *
  * To drain: nobody can come in any more, sessions that are open go on, and when
- * no message is open, or the setting `drain` has passed, main is told to end. (What
- * libmilter does by itself at SIGTERM resets every connection, open message or not.
- * smfi_stop() is not called: it waits up to five seconds for libmilter's own
- * poll, in which nobody would be served, and does nothing that the end of the process does not.)
+ * no message is open, or the setting `drain` has passed, main is told to end.
  */
-#include "../doors/milter/milter_private.h"
+#include "daemon_private.h"
 #include <stdlib.h>
-#include <time.h>
 
 #define TICK_US       (2 * 1000 * 1000) /* how soon a changed list is seen */
 #define TICK_DRAIN_US (20 * 1000)       /* how often we look whether a message is open */
@@ -25,31 +21,6 @@ struct keeper {
 	const struct resolver *warned; /* what its resolver has to say was said; only compared */
 };
 
-void daemon_post(struct daemon *daemon, unsigned events)
-{
-	pthread_mutex_lock(&daemon->lock);
-	daemon->events |= events;
-	pthread_cond_signal(&daemon->wake);
-	pthread_mutex_unlock(&daemon->lock);
-}
-
-/* Events, or 0 when `us` have passed. */
-static unsigned keeper_wait(struct daemon *daemon, int64_t us)
-{
-	int64_t until = clock_us() + us;
-	struct timespec at = {.tv_sec = until / 1000000, .tv_nsec = until % 1000000 * 1000};
-	unsigned events;
-	int result = 0;
-
-	pthread_mutex_lock(&daemon->lock);
-	while (!daemon->events && result == 0)
-		result = pthread_cond_timedwait(&daemon->wake, &daemon->lock, &at);
-	events = daemon->events;
-	daemon->events = 0;
-	pthread_mutex_unlock(&daemon->lock);
-	return events;
-}
-
 static void list_report(void *context, const char *line)
 {
 	report_line(context, "warning", "%s", line);
@@ -63,7 +34,7 @@ static void keeper_warn(struct keeper *keeper, const struct resolver *resolver)
 	if (!warning)
 		return;
 	keeper->warned = resolver;
-	report_line(keeper->daemon->report, "warning", "resolver %s: %s", resolver_name(resolver), warning);
+	report_line(keeper->daemon->host.report, "warning", "resolver %s: %s", resolver_name(resolver), warning);
 }
 
 static void keeper_refresh(struct keeper *keeper)
@@ -73,7 +44,7 @@ static void keeper_refresh(struct keeper *keeper)
 	if (clock_us() < keeper->refresh_at)
 		return;
 	engine = daemon_engine(keeper->daemon);
-	policy_refresh_lists(engine_policy(engine), list_report, keeper->daemon->report);
+	policy_refresh_lists(engine_policy(engine), list_report, keeper->daemon->host.report);
 	keeper_warn(keeper, engine_resolver(engine));
 	engine_release(engine);
 	keeper->refresh_at = clock_us() + TICK_US;
@@ -91,8 +62,8 @@ static void keeper_reopen(struct daemon *daemon)
 {
 	struct error err;
 
-	if (report_reopen(daemon->report, &err) != 0)
-		report_line(daemon->report, "error", "%s", err.text);
+	if (report_reopen(daemon->host.report, &err) != 0)
+		report_line(daemon->host.report, "error", "%s", err.text);
 }
 
 static void keeper_drain(struct keeper *keeper)
@@ -105,9 +76,10 @@ static void keeper_drain(struct keeper *keeper)
 	keeper->quiet_since = clock_us();
 	keeper->drain_until = keeper->quiet_since + policy_settings(engine_policy(engine))->drain_us;
 	engine_release(engine);
-	report_line(daemon->report, "info", "draining: %u open messages", (unsigned)daemon->open);
-	if (listener_block(&daemon->listener, &err) != 0)
-		report_line(daemon->report, "error", "%s", err.text);
+	report_line(daemon->host.report, "info", "draining: %u open messages", (unsigned)daemon->host.messages_open);
+	for (size_t i = 0; i < daemon->entrance_count; i++)
+		if (listener_block(&daemon->entrances[i].listener, &err) != 0)
+			report_line(daemon->host.report, "error", "%s", err.text);
 }
 
 static bool keeper_drained(struct keeper *keeper)
@@ -116,9 +88,15 @@ static bool keeper_drained(struct keeper *keeper)
 
 	if (!keeper->draining)
 		return false;
-	if (keeper->daemon->open > 0)
+	if (keeper->daemon->host.messages_open > 0)
 		keeper->quiet_since = now;
 	return now - keeper->quiet_since >= QUIET_US || now >= keeper->drain_until;
+}
+
+static void keeper_progress(struct daemon *daemon)
+{
+	for (size_t i = 0; i < daemon->entrance_count; i++)
+		daemon->entrances[i].door->progress(daemon->entrances[i].state);
 }
 
 void *keeper_run(void *context)
@@ -129,7 +107,7 @@ void *keeper_run(void *context)
 	unsigned events;
 
 	do {
-		events = keeper_wait(daemon, keeper.draining ? TICK_DRAIN_US : TICK_US);
+		events = daemon_events(daemon, keeper.draining ? TICK_DRAIN_US : TICK_US);
 		if (events & EVENT_REOPEN)
 			keeper_reopen(daemon);
 		if (events & EVENT_RELOAD)
@@ -137,7 +115,7 @@ void *keeper_run(void *context)
 		if ((events & EVENT_DRAIN) && !keeper.draining)
 			keeper_drain(&keeper);
 		keeper_refresh(&keeper);
-		conns_progress(daemon);
+		keeper_progress(daemon);
 		drained = keeper_drained(&keeper);
 	} while (!(events & EVENT_END) && !drained);
 	if (drained)

@@ -2,7 +2,7 @@
  * line.c - one line over a socket, bounded in size and in time, whoever is at
  * the other end. The descriptor may be blocking or not.
  */
-#include "../doors/milter/milter_private.h"
+#include "daemon_private.h"
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>

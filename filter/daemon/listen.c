@@ -1,17 +1,12 @@
 /*
- * listen.c - the socket that MTAs come in by.
+ * listen.c - the socket that mail servers come in by.
  *
- * The setting `listen` is one of
- *
- *     unix:/PATH            inet:PORT@HOST    inet:PORT
- *     fd:NUMBER             inet6:PORT@HOST   inet6:PORT    (HOST may stand in [ ])
- *
- * We bind ourselves and give libmilter the descriptor, because libmilter knows
- * no mode, no group, no stale files and no inherited sockets. `fd:3` is the
- * first socket that systemd hands over (sd_listen_fds(3)); any other inherited
- * descriptor that listens will do as well.
+ * We bind ourselves and give the door the descriptor: mode, group, stale files and
+ * inherited sockets are the same for all doors. `fd:3` is the first socket that
+ * systemd hands over (sd_listen_fds(3)); any other inherited descriptor that listens
+ * will do as well.
  */
-#include "../doors/milter/milter_private.h"
+#include "daemon_private.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -24,83 +19,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define FD_MAX   65535 /* a descriptor number nobody has by honest means */
+#define FDS_MAX  65535 /* sockets that systemd may hand over */
 #define FD_FIRST 3     /* SD_LISTEN_FDS_START */
-
-/* ---- reading the setting -------------------------------------------------------- */
-
-static int listen_bad(struct slice text, const char *why, struct error *err)
-{
-	error_set(err,
-		  "listen %.*s: %s; write unix:/PATH, inet:PORT@ADDRESS, inet6:PORT@[ADDRESS] or fd:NUMBER (fd:3 for a "
-		  "systemd socket)",
-		  SLICE_ARGS(slice_head(text, 200)), why);
-	return -1;
-}
-
-static int listen_parse_unix(struct slice text, struct slice rest, struct listen_address *address_r, struct error *err)
-{
-	if (rest.n == 0 || rest.p[0] != '/')
-		return listen_bad(text, "a socket path begins with /", err);
-	if (rest.n >= sizeof(address_r->path))
-		return listen_bad(text, "the system allows no socket path over 107 bytes", err);
-	if (slice_find(rest, '\0') >= 0)
-		return listen_bad(text, "the path holds a NUL byte", err);
-	memcpy(address_r->path, rest.p, rest.n);
-	return 0;
-}
-
-static int listen_parse_inet(struct slice text, struct slice rest, struct listen_address *address_r, struct error *err)
-{
-	ptrdiff_t at = slice_find(rest, '@');
-	struct slice host = at < 0 ? SLICE("") : slice_from(rest, (size_t)at + 1);
-	uint64_t port;
-
-	if (slice_number(at < 0 ? rest : slice_head(rest, (size_t)at), 65535, &port) != 0 || port == 0)
-		return listen_bad(text, "the port is a number from 1 to 65535", err);
-	if (host.n >= 2 && host.p[0] == '[' && host.p[host.n - 1] == ']')
-		host = slice_head(slice_from(host, 1), host.n - 2);
-	if (at >= 0 && host.n == 0)
-		return listen_bad(text, "no address stands behind @", err);
-	if (host.n >= sizeof(address_r->host) || slice_find(host, '\0') >= 0)
-		return listen_bad(text, "this is no address", err);
-	memcpy(address_r->host, host.p ? host.p : "", host.n);
-	address_r->port = (unsigned)port;
-	return 0;
-}
-
-static int listen_parse_fd(struct slice text, struct slice rest, struct listen_address *address_r, struct error *err)
-{
-	uint64_t number;
-
-	if (slice_number(rest, FD_MAX, &number) != 0)
-		return listen_bad(text, "the descriptor is a number", err);
-	address_r->fd = (int)number;
-	return 0;
-}
-
-static const struct {
-	struct slice prefix;
-	enum listen_family family;
-	int (*parse)(struct slice text, struct slice rest, struct listen_address *, struct error *);
-} families[] = {
-    {SLICE("unix:"), LISTEN_UNIX, listen_parse_unix},
-    {SLICE("inet:"), LISTEN_INET, listen_parse_inet},
-    {SLICE("inet6:"), LISTEN_INET6, listen_parse_inet},
-    {SLICE("fd:"), LISTEN_FD, listen_parse_fd},
-};
-
-int listen_parse(struct slice text, struct listen_address *address_r, struct error *err)
-{
-	memset(address_r, 0, sizeof(*address_r));
-	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
-		if (!slice_starts_nocase(text, families[i].prefix))
-			continue;
-		address_r->family = families[i].family;
-		return families[i].parse(text, slice_from(text, families[i].prefix.n), address_r, err);
-	}
-	return listen_bad(text, "this is no kind of socket", err);
-}
 
 /* ---- sockets that somebody else opened ---------------------------------------------- */
 
@@ -112,7 +32,7 @@ static unsigned listen_fds(void)
 
 	if (!pid || !count || slice_number(slice_of(pid), INT32_MAX, &number) != 0 || (pid_t)number != getpid())
 		return 0;
-	return slice_number(slice_of(count), FD_MAX, &number) == 0 ? (unsigned)number : 0;
+	return slice_number(slice_of(count), FDS_MAX, &number) == 0 ? (unsigned)number : 0;
 }
 
 static int listener_inherit(int fd, struct listener *listener_r, struct error *err)
@@ -149,7 +69,7 @@ static int listener_bind(const struct addrinfo *info)
 		return -1;
 	/* connections of the daemon before us may still linger */
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (bind(fd, info->ai_addr, info->ai_addrlen) == 0 && listen(fd, LISTEN_BACKLOG) == 0)
+	if (bind(fd, info->ai_addr, info->ai_addrlen) == 0 && listen(fd, DOOR_BACKLOG) == 0)
 		return fd;
 	saved = errno;
 	close(fd);
@@ -186,7 +106,7 @@ static int listener_open_inet(const struct listen_address *address, struct liste
 	return -1;
 }
 
-/* A socket that listens, so that accept(2) says EAGAIN to libmilter, and that
+/* A socket that listens, so that accept(2) says EAGAIN, and that
  * no packet reaches: the filter drops them all. */
 static int socket_unreachable(void)
 {
@@ -211,7 +131,7 @@ int listener_open(const struct listen_address *address, mode_t mode, uid_t uid, 
 
 	memset(listener_r, 0, sizeof(*listener_r));
 	listener_r->socket.fd = -1;
-	listener_r->wall = -1;
+	listener_r->dead_fd = -1;
 	if (address->family == LISTEN_UNIX)
 		result = unix_listen(address->path, mode, uid, gid, &listener_r->socket, err);
 	else if (address->family == LISTEN_FD)
@@ -220,27 +140,27 @@ int listener_open(const struct listen_address *address, mode_t mode, uid_t uid, 
 		result = listener_open_inet(address, listener_r, err);
 	if (result != 0)
 		return -1;
-	/* libmilter writes each change of a message and the answer singly; the second would wait 40 ms for the mail
+	/* Changes of a message and the answer may be written singly; the second would wait 40 ms for the mail
 	 * server's delayed ACK. Accepted sockets inherit this; for a unix socket it means nothing. */
 	setsockopt(listener_r->socket.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	listener_r->wall = socket_unreachable();
+	listener_r->dead_fd = socket_unreachable();
 	return 0;
 }
 
 /* ---- the end ----------------------------------------------------------------------------- */
 
-/* libmilter goes on polling the same number. Its poll at hand still sees the old
- * socket for up to five seconds; what comes then is reset (our own socket), or
+/* The door goes on polling the same number. A poll at hand still sees the old
+ * socket (libmilter's for up to five seconds); what comes then is reset (our own socket), or
  * stays in the queue for the next daemon (systemd's socket). */
 int listener_block(struct listener *listener, struct error *err)
 {
-	if (listener->wall < 0) {
+	if (listener->dead_fd < 0) {
 		error_set(err, "cannot close the door before draining: this system let us make no socket for it");
 		return -1;
 	}
 	unix_remove(&listener->socket);
-	dup3(listener->wall, listener->socket.fd, O_CLOEXEC);
-	close(listener->wall);
-	listener->wall = -1;
+	dup3(listener->dead_fd, listener->socket.fd, O_CLOEXEC);
+	close(listener->dead_fd);
+	listener->dead_fd = -1;
 	return 0;
 }

@@ -5,7 +5,7 @@
  * user, before it starts a thread or asks the DNS. Started as anybody else it
  * stays who it is; `user` may then only name that one.
  */
-#include "../doors/milter/milter_private.h"
+#include "daemon_private.h"
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>

@@ -6,7 +6,7 @@
  * as its settings do. What was bound or opened at the start cannot change; the
  * answer says which settings wait for a restart.
  */
-#include "../doors/milter/milter_private.h"
+#include "daemon_private.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,7 +41,7 @@ static struct resolver *reload_resolver(const struct engine *old, const struct s
 
 static bool listen_changed(const struct settings *a, const struct settings *b)
 {
-	return !slice_equal(a->listen.address, b->listen.address) || a->listen.mode != b->listen.mode ||
+	return !slice_equal(a->listen.text, b->listen.text) || a->listen.mode != b->listen.mode ||
 	       !slice_equal(a->listen.group, b->listen.group);
 }
 
@@ -92,17 +92,6 @@ static char *reload_text(const struct daemon *daemon, const struct settings *set
 
 /* ---- the swap --------------------------------------------------------------------------- */
 
-static void engine_swap(struct daemon *daemon, struct engine *engine)
-{
-	struct engine *old;
-
-	pthread_mutex_lock(&daemon->lock);
-	old = daemon->engine;
-	daemon->engine = engine;
-	pthread_mutex_unlock(&daemon->lock);
-	engine_release(old);
-}
-
 static int reload_take(struct daemon *daemon, struct engine *old, struct policy *policy, char **text_r)
 {
 	struct error err;
@@ -113,14 +102,14 @@ static int reload_take(struct daemon *daemon, struct engine *old, struct policy 
 		*text_r = xstrdup(err.text);
 		return -1;
 	}
-	engine_swap(daemon, engine_new(policy, resolver, daemon->report, &daemon->counters));
+	daemon_engine_set(daemon, engine_new(policy, resolver, daemon->host.report, &daemon->counters));
 	resolver_release(resolver);
 	return 0;
 }
 
 static void reload_log(struct daemon *daemon, bool done, const char *text)
 {
-	report_line(daemon->report, done ? "info" : "error", "%s %s%s%s",
+	report_line(daemon->host.report, done ? "info" : "error", "%s %s%s%s",
 		    done ? "reloaded" : "not reloaded, the old policy stays:", daemon->config_file, text ? "\n" : "",
 		    text ? text : "");
 }

@@ -2,7 +2,7 @@
  * status.c - how the daemon is, as one JSON object: the answer to `sekisho status`.
  */
 #include "config.h"
-#include "../doors/milter/milter_private.h"
+#include "daemon_private.h"
 #include <unistd.h>
 
 static json_t *status_policy(const struct policy *policy)
@@ -46,16 +46,15 @@ json_t *daemon_status(struct daemon *daemon)
 {
 	struct engine *engine = daemon_engine(daemon);
 	const struct counters *c = &daemon->counters;
-	json_t *object =
-	    json_pack("{s:b, s:s, s:I, s:I, s:o, s:o, s:{s:I, s:I}, s:{s:I, s:I, s:o, s:I}, s:{s:I}, s:{s:I}, s:o}",
-		      "ok", 1, "version", PACKAGE_VERSION, "pid", (json_int_t)getpid(), "uptime",
-		      (json_int_t)((clock_us() - daemon->started_us) / 1000000), "listen",
-		      json_text(daemon->startup.listen.address), "policy", status_policy(engine_policy(engine)),
-		      "sessions", "open", (json_int_t)c->sessions_open, "total", (json_int_t)c->sessions, "messages",
-		      "open", (json_int_t)c->messages_open, "total", (json_int_t)c->messages, "verdicts",
-		      status_verdicts(c), "recipients-refused", (json_int_t)c->recipients_refused, "spf",
-		      "disagreements", (json_int_t)c->spf_disagreements, "dkim", "disagreements",
-		      (json_int_t)c->dkim_disagreements, "resolver", status_resolver(engine_resolver(engine)));
+	json_t *object = json_pack(
+	    "{s:b, s:s, s:I, s:I, s:o, s:o, s:{s:I, s:I}, s:{s:I, s:I, s:o, s:I}, s:{s:I}, s:{s:I}, s:o}", "ok", 1,
+	    "version", PACKAGE_VERSION, "pid", (json_int_t)getpid(), "uptime",
+	    (json_int_t)((clock_us() - daemon->started_us) / 1000000), "listen", json_text(daemon->startup.listen.text),
+	    "policy", status_policy(engine_policy(engine)), "sessions", "open", (json_int_t)c->sessions_open, "total",
+	    (json_int_t)c->sessions, "messages", "open", (json_int_t)c->messages_open, "total", (json_int_t)c->messages,
+	    "verdicts", status_verdicts(c), "recipients-refused", (json_int_t)c->recipients_refused, "spf",
+	    "disagreements", (json_int_t)c->spf_disagreements, "dkim", "disagreements",
+	    (json_int_t)c->dkim_disagreements, "resolver", status_resolver(engine_resolver(engine)));
 
 	engine_release(engine);
 	return object;

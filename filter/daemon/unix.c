@@ -1,12 +1,12 @@
 /*
- * unix.c - sockets that have a path: the milter socket and the control socket.
+ * unix.c - sockets that have a path: the socket of a door and the control socket.
  *
  * The file is made with its final mode (by the umask, so that no path is
  * resolved twice) and gets its owner before listen(2): whoever connects earlier
  * is refused. A file that is left from a daemon that ended is replaced only
  * when connect(2) is refused on it.
  */
-#include "../doors/milter/milter_private.h"
+#include "daemon_private.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -147,7 +147,7 @@ int unix_listen(const char *path, mode_t mode, uid_t uid, gid_t gid, struct unix
 	memcpy(socket_r->path, path, strlen(path) + 1);
 	if (unix_own(socket_r, uid, gid, err) != 0)
 		goto failed;
-	if (listen(socket_r->fd, LISTEN_BACKLOG) != 0) {
+	if (listen(socket_r->fd, DOOR_BACKLOG) != 0) {
 		error_set(err, "%s: cannot listen: %s", path, strerror(errno));
 		goto failed;
 	}

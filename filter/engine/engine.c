@@ -5,6 +5,17 @@
 #include "gate_private.h"
 #include <stdlib.h>
 
+#define WAIT_US (8 * 1000 * 1000)
+
+const struct abilities abilities_all = {
+    .wait_us = WAIT_US,
+    .end_us = WAIT_US,
+    .reply_mail = true,
+    .reply_rcpt = true,
+    .changes = ~0u,
+    .quarantine = true,
+};
+
 struct engine *engine_new(struct policy *policy, struct resolver *resolver, struct report *report,
 			  struct counters *counters)
 {

@@ -53,11 +53,12 @@ static void message_clear(struct gate *gate)
 	view_init(gate);
 }
 
-struct gate *gate_open(struct engine *engine)
+struct gate *gate_open(struct engine *engine, const struct abilities *abilities)
 {
 	struct gate *gate = xmalloc(sizeof(*gate));
 
 	gate->engine = engine_hold(engine);
+	gate->abilities = *abilities;
 	gate->settings = policy_settings(engine->policy);
 	gate->session.arena = arena_new();
 	gate->message.arena = arena_new();
@@ -95,17 +96,16 @@ static void hint(struct gate *gate, enum stage stage)
 			checks[i]->hint(&gate->view, stage);
 }
 
-void gate_connect(struct gate *gate, struct ip client, unsigned client_port, struct slice client_name,
-		  struct slice daemon_name, unsigned daemon_port, bool local_program)
+void gate_connect(struct gate *gate, const struct connection *connection)
 {
 	struct session *session = &gate->session;
 
-	session->client = client;
-	session->client_port = client_port;
-	session->client_name = arena_copy(session->arena, client_name);
-	session->daemon_name = arena_copy(session->arena, daemon_name);
-	session->daemon_port = daemon_port;
-	session->local_program = local_program;
+	session->client = connection->client;
+	session->client_port = connection->client_port;
+	session->client_name = arena_copy(session->arena, connection->client_name);
+	session->daemon_name = arena_copy(session->arena, connection->daemon_name);
+	session->daemon_port = connection->daemon_port;
+	session->local_program = connection->local_program;
 	gate->view.kind = kind_of(&gate->settings->check, session);
 	hint(gate, STAGE_CONNECT);
 }

@@ -24,6 +24,7 @@ struct gate {
 	struct engine *engine;
 	const struct settings *settings;
 	const struct tracer *tracer;
+	struct abilities abilities;
 
 	struct session session;
 	struct fact_memo *connection_memo; /* these two in the session's arena, NULL before the first MAIL */

@@ -10,11 +10,11 @@
 #include <string.h>
 
 /* A callback: its time is counted, and no DNS question in it outlasts its end. */
-static int64_t callback_begin(struct gate *gate)
+static int64_t callback_begin(struct gate *gate, int64_t limit_us)
 {
 	int64_t now = clock_us();
 
-	dns_budget_deadline(gate->budget, now + ENGINE_CALLBACK_US);
+	dns_budget_deadline(gate->budget, now + limit_us);
 	return now;
 }
 
@@ -61,7 +61,7 @@ enum gate_answer gate_mail(struct gate *gate, struct slice sender, bool smtputf8
 	bool ends = false;
 
 	message_begin(gate, sender, smtputf8);
-	began = callback_begin(gate);
+	began = callback_begin(gate, gate->abilities.wait_us);
 	for (enum stage stage = STAGE_CONNECT; stage <= STAGE_MAIL && !ends; stage++)
 		ends = run_stage(gate, stage);
 	callback_end(gate, began);
@@ -147,7 +147,7 @@ enum gate_answer gate_rcpt(struct gate *gate, struct slice argument)
 	recipient.address = address_parse_path(argument, gate->message.arena);
 	said = rcpt_add(gate, recipient.address.text);
 	if (!gate->ended_early) {
-		began = callback_begin(gate);
+		began = callback_begin(gate, gate->abilities.wait_us);
 		run_rcpt(gate, &recipient, &said->outcome);
 		callback_end(gate, began);
 	}
@@ -228,7 +228,7 @@ enum gate_answer gate_end(struct gate *gate)
 		message_finish(gate, VERDICT_DISCARD);
 		return GATE_DISCARD;
 	}
-	began = callback_begin(gate);
+	began = callback_begin(gate, gate->abilities.end_us);
 	body_begin(gate);
 	if (gate->message.headers.too_large) {
 		gate->outcome = (struct outcome){

@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-const char *const verdict_names[7] = {"none", "accept", "reject", "defer", "discard", "quarantine", NULL};
+const char *const verdict_names[VERDICT_COUNT + 1] = {"none",    "accept",     "reject", "defer",
+						      "discard", "quarantine", NULL};
 
 #define WOULD_MAX 1000 /* bytes of "reject 550 5.7.1 ..." in a note */
 

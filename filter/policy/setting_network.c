@@ -4,12 +4,8 @@
  */
 #include "setting.h"
 
-#include <sys/un.h>
-
-#define PORT_MAX        65535
-#define MODE_MAX        0777
-#define FD_MAX          1023
-#define SOCKET_PATH_MAX (sizeof(((struct sockaddr_un *)0)->sun_path) - 1)
+#define PORT_MAX 65535
+#define MODE_MAX 0777
 
 int port_parse(struct slice text, unsigned *port_r)
 {
@@ -22,71 +18,6 @@ int port_parse(struct slice text, unsigned *port_r)
 }
 
 /* ---- listen ----------------------------------------------------------------------- */
-
-/* "8891" or "8891@HOST"; in inet6 the host may stand in brackets. */
-static bool is_inet(struct slice rest, uint8_t family)
-{
-	struct slice port;
-	unsigned number;
-	struct ip ip;
-	bool valid;
-
-	if (!slice_cut(&rest, '@', &port) || port_parse(port, &number))
-		return false;
-	if (!rest.p)
-		return true;
-	if (rest.n > 2 && rest.p[0] == '[' && rest.p[rest.n - 1] == ']')
-		rest = slice_head(slice_from(rest, 1), rest.n - 2);
-	if (ip_parse(rest, &ip) == 0)
-		return ip.family == family;
-	if (rest.n == 0 || slice_find(rest, ':') >= 0)
-		return false;
-	for (size_t i = 0; i < rest.n; i++) {
-		valid = (rest.p[i] >= 'a' && rest.p[i] <= 'z') || (rest.p[i] >= 'A' && rest.p[i] <= 'Z') ||
-			(rest.p[i] >= '0' && rest.p[i] <= '9') || rest.p[i] == '-' || rest.p[i] == '.';
-		if (!valid)
-			return false;
-	}
-	return true;
-}
-
-static bool is_inet4(struct slice rest)
-{
-	return is_inet(rest, 4);
-}
-
-static bool is_inet6(struct slice rest)
-{
-	return is_inet(rest, 6);
-}
-
-static bool is_unix(struct slice rest)
-{
-	return rest.n > 1 && rest.n <= SOCKET_PATH_MAX && rest.p[0] == '/';
-}
-
-static bool is_fd(struct slice rest)
-{
-	uint64_t fd;
-
-	return slice_number(rest, FD_MAX, &fd) == 0;
-}
-
-static bool is_listen_address(struct slice text)
-{
-	static const struct {
-		const char *prefix;
-		bool (*is_valid)(struct slice);
-	} forms[] = {{"inet", is_inet4}, {"inet6", is_inet6}, {"unix", is_unix}, {"fd", is_fd}};
-	struct slice prefix;
-
-	slice_cut(&text, ':', &prefix);
-	for (size_t i = 0; text.p && i < sizeof(forms) / sizeof(forms[0]); i++) {
-		if (slice_equal(prefix, slice_of(forms[i].prefix)))
-			return forms[i].is_valid(text);
-	}
-	return false;
-}
 
 /* mode 0660: octal, as chmod(1) has it. */
 static int read_mode(struct setting_reader *reader, const struct word *word)
@@ -138,15 +69,17 @@ int setting_read_listen(struct setting_reader *reader)
 	struct listen_setting *listen = &reader->settings->listen;
 	const struct word *address = reader->said->values.first;
 	struct place place = reader->said->name.place;
+	struct error why;
 
 	if (!address || reader->said->braces)
 		return setting_wrong(reader, NULL, "listen has no address");
-	if (!is_listen_address(word_value(address, reader->arena)))
-		return setting_wrong(reader, address, "\"%s\" is no address to listen on", QUOTE(address->text));
 	*listen = (struct listen_setting){.mode = -1, .group = SLICE("")};
-	listen->address = arena_copy(reader->arena, word_value(address, reader->arena));
+	listen->text = arena_copy(reader->arena, word_value(address, reader->arena));
+	if (listen_parse(listen->text, &listen->address, &why) != 0)
+		return setting_wrong(reader, address, "\"%s\" is not an address to listen on (%s)",
+				     QUOTE(address->text), why.text);
 	listen->where = (struct position){reader->compiler->policy->file, place.line, place.column};
-	if (address->next && !slice_starts_nocase(listen->address, SLICE("unix:")))
+	if (address->next && listen->address.family != LISTEN_UNIX)
 		return setting_wrong(reader, address->next, "only a unix: socket has mode and group");
 	return read_listen_options(reader, address->next);
 }

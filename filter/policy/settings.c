@@ -141,7 +141,7 @@ static int read_log(struct setting_reader *reader)
 	static const struct {
 		const char *word;
 		enum log_target target;
-	} targets[] = {{"syslog", LOG_SYSLOG}, {"stderr", LOG_STDERR}, {"off", LOG_OFF}};
+	} targets[] = {{"syslog", LOG_TO_SYSLOG}, {"stderr", LOG_TO_STDERR}, {"off", LOG_TO_NOWHERE}};
 	struct slice value, path;
 
 	if (setting_value(reader, &value))
@@ -156,7 +156,7 @@ static int read_log(struct setting_reader *reader)
 	path = file_path(value);
 	if (path.n == 0 || path.p[0] != '/')
 		return setting_wrong(reader, reader->said->values.first, "records do not go to \"%s\"", QUOTE(value));
-	reader->settings->log = LOG_FILE;
+	reader->settings->log = LOG_TO_FILE;
 	reader->settings->log_file = path;
 	return 0;
 }

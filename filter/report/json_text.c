@@ -3,7 +3,7 @@
  * that nobody waits for: explain, lookup, the control socket, the daemon's own
  * lines. What is no UTF-8 looks as it does in a record (json_writer.c).
  */
-#include "report.h"
+#include "json.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -2,11 +2,13 @@
  * report.c - where records and the daemon's own lines go: syslog, stderr, a
  * file, or nowhere. A line is one write, so that lines of many threads do not mix.
  */
+#include "json_writer.h"
 #include "report.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -117,12 +119,24 @@ static int priority_of(const char *level)
 	return LOG_INFO;
 }
 
+static char *own_line(const char *level, struct slice message, struct arena *arena)
+{
+	struct json_writer writer;
+
+	writer_begin(&writer, arena, RECORD_LINE_MAX);
+	writer_open(&writer, SLICE(""), '{');
+	writer_number(&writer, SLICE("v"), RECORD_VERSION);
+	writer_text(&writer, SLICE("time"), clock_print(clock_wall_us(), arena));
+	writer_text(&writer, SLICE("level"), slice_of(level));
+	writer_text(&writer, SLICE("message"), message);
+	writer_close(&writer, '}');
+	return text_cstring(&writer.text);
+}
+
 void report_line(struct report *report, const char *level, const char *format, ...)
 {
 	char message[1500]; /* with its frame below RECORD_SYSLOG_MAX */
 	struct arena *arena;
-	json_t *object;
-	char *line;
 	va_list arguments;
 
 	if (!report || report->target == REPORT_OFF)
@@ -130,18 +144,7 @@ void report_line(struct report *report, const char *level, const char *format, .
 	va_start(arguments, format);
 	vsnprintf(message, sizeof(message), format, arguments);
 	va_end(arguments);
-
 	arena = arena_new();
-	object = json_object();
-	json_object_set_new(object, "v", json_integer(RECORD_VERSION));
-	json_object_set_new(object, "time", json_text(clock_print(clock_wall_us(), arena)));
-	json_object_set_new(object, "level", json_string(level));
-	json_object_set_new(object, "message", json_text(slice_of(message)));
-	line = json_dumps(object, JSON_COMPACT);
-	if (!line)
-		die("no memory for a line of the log");
-	write_line(report, priority_of(level), line);
-	free(line);
-	json_decref(object);
+	write_line(report, priority_of(level), own_line(level, slice_of(message), arena));
 	arena_free(arena);
 }

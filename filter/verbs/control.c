@@ -2,9 +2,10 @@
  * control.c - sekisho reload and sekisho status: ask the running daemon by
  * its control socket, whose path is in the policy file.
  */
-#include "milter.h"
+#include "daemon.h"
 #include "verbs.h"
 #include <getopt.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

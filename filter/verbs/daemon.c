@@ -1,7 +1,7 @@
 /*
  * daemon.c - sekisho daemon: runs behind the MTA, in the foreground.
  */
-#include "milter.h"
+#include "daemon.h"
 #include "verbs.h"
 #include <getopt.h>
 #include <stdio.h>
@@ -37,5 +37,5 @@ int verb_daemon(int argc, char **argv)
 		usage(stderr);
 		return VERB_USAGE;
 	}
-	return milter_daemon(file);
+	return daemon_run(file, &milter_door);
 }

@@ -194,8 +194,13 @@ static void tell_message(struct gate *gate, struct slice text)
 /* The conversation. A message that is refused at MAIL has no more of it. */
 static void run(struct explain *explain, struct gate *gate, struct slice message)
 {
-	gate_connect(gate, explain->client, 0, slice_of(explain->client_name), slice_of(explain->daemon_name),
-		     explain->local_program ? 0 : explain->port, explain->local_program);
+	gate_connect(gate, &(struct connection){
+			       .client = explain->client,
+			       .client_name = slice_of(explain->client_name),
+			       .daemon_name = slice_of(explain->daemon_name),
+			       .daemon_port = explain->local_program ? 0 : explain->port,
+			       .local_program = explain->local_program,
+			   });
 	if (explain->helo)
 		gate_helo(gate, slice_of(explain->helo));
 	if (explain->tls)
@@ -230,7 +235,7 @@ static int explain_message(struct explain *explain, struct policy *policy, struc
 	if (!resolver)
 		return code;
 	engine = engine_new(policy, resolver, NULL, &counters);
-	gate = gate_open(engine);
+	gate = gate_open(engine, &abilities_all);
 	gate_trace(gate, &tracer);
 	run(explain, gate, message);
 	if (explain->json)

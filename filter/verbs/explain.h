@@ -6,6 +6,7 @@
 #define SEKISHO_EXPLAIN_H
 
 #include "engine.h"
+#include "json.h"
 
 #define EXPLAIN_RECIPIENTS_MAX 1000
 

@@ -76,7 +76,7 @@ static json_t *all_facts(struct explain *explain, struct gate *gate)
 	const struct fact *fact;
 
 	view->stage = explain->reached;
-	dns_budget_deadline(view->budget, clock_us() + ENGINE_CALLBACK_US);
+	dns_budget_deadline(view->budget, clock_us() + abilities_all.end_us);
 	for (unsigned number = 0; (fact = fact_at(number)) != NULL; number++) {
 		if (fact->argument)
 			continue;

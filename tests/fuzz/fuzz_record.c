@@ -5,6 +5,7 @@
  */
 #include "fuzz.h"
 #include "report.h"
+#include "json.h"
 
 #include <string.h>
 

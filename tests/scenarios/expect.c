@@ -2,6 +2,7 @@
  * expect.c - what a scenario may expect of the last answer, of the record and of
  * the changes to the header.
  */
+#include "json.h"
 #include "play.h"
 #include <stdlib.h>
 #include <string.h>

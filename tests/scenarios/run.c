@@ -105,8 +105,8 @@ static void say_connect(struct play *play, struct slice rest)
 		fail(play, "connect: no address: %.*s", SLICE_ARGS(address));
 	if (slice_equal(name, SLICE("-")))
 		name = SLICE("");
-	play->gate = gate_open(play->engine);
-	gate_connect(play->gate, ip, 40000, name, daemon, (unsigned)port, local);
+	play->gate = gate_open(play->engine, &abilities_all);
+	gate_connect(play->gate, &(struct connection){ip, 40000, name, daemon, (unsigned)port, local});
 }
 
 static void say_helo(struct play *play, struct slice rest)

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "../../filter/doors/milter/milter_private.h"
+#include "../../filter/daemon/daemon_private.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -375,11 +375,11 @@ static bool noted(struct gate *gate, const char *text)
 
 static struct gate *open_gate(struct engine *engine)
 {
-	struct gate *gate = gate_open(engine);
+	struct gate *gate = gate_open(engine, &abilities_all);
 	struct ip ip;
 
 	ip_parse(SLICE("203.0.113.9"), &ip);
-	gate_connect(gate, ip, 1234, SLICE(""), SLICE("mx"), 25, false);
+	gate_connect(gate, &(struct connection){ip, 1234, SLICE(""), SLICE("mx"), 25, false});
 	gate_helo(gate, SLICE("mail.example.net"));
 	return gate;
 }

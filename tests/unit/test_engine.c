@@ -40,11 +40,11 @@ static struct engine *make_engine(const char *config)
 
 static struct gate *begin(struct engine *engine)
 {
-	struct gate *gate = gate_open(engine);
+	struct gate *gate = gate_open(engine, &abilities_all);
 	struct ip ip;
 
 	ip_parse(SLICE("203.0.113.9"), &ip);
-	gate_connect(gate, ip, 1234, SLICE("mail.example.net"), SLICE("mx"), 25, false);
+	gate_connect(gate, &(struct connection){ip, 1234, SLICE("mail.example.net"), SLICE("mx"), 25, false});
 	gate_helo(gate, SLICE("mail.example.net"));
 	return gate;
 }
@@ -161,7 +161,7 @@ static void every_message_has_one_record_and_is_counted_once(void **state)
 static void callbacks_in_any_order_do_no_harm(void **state)
 {
 	struct engine *engine = make_engine(mild);
-	struct gate *gate = gate_open(engine);
+	struct gate *gate = gate_open(engine, &abilities_all);
 
 	(void)state;
 	gate_abort(gate);

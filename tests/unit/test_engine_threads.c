@@ -92,10 +92,10 @@ static void *session(void *argument)
 	ip_parse(SLICE("203.0.113.9"), &ip);
 	for (unsigned i = 0; i < MESSAGES; i++) {
 		struct engine *held = current();
-		struct gate *gate = gate_open(held);
+		struct gate *gate = gate_open(held, &abilities_all);
 
 		engine_release(held);
-		gate_connect(gate, ip, 1, SLICE(""), SLICE(""), 25, false);
+		gate_connect(gate, &(struct connection){ip, 1, SLICE(""), SLICE(""), 25, false});
 		gate_helo(gate, SLICE("mail.example.net"));
 		talk(gate, seed + i);
 		talk(gate, seed + i + 1);

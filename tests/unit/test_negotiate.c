@@ -130,6 +130,43 @@ static void nothing_is_asked_for_that_was_not_offered(void **state)
 	}
 }
 
+static void the_engine_is_told_what_the_mta_takes(void **state)
+{
+	static const struct {
+		struct wishes wishes;
+		unsigned long actions;
+		bool mail, rcpt, quarantine;
+		unsigned changes;
+	} cases[] = {
+	    {{.reply_mail = true},
+	     EVERYTHING,
+	     true,
+	     false,
+	     true,
+	     1u << CHANGE_INSERT | 1u << CHANGE_DELETE | 1u << CHANGE_REPLACE},
+	    {{.reply_rcpt = true}, SMFIF_ADDHDRS, false, true, false, 1u << CHANGE_INSERT},
+	    {{.reply_rcpt = true},
+	     SMFIF_CHGHDRS | SMFIF_QUARANTINE,
+	     false,
+	     true,
+	     true,
+	     1u << CHANGE_DELETE | 1u << CHANGE_REPLACE},
+	    {{.body = true}, 0, false, false, false, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct terms terms = negotiate_terms(cases[i].wishes, cases[i].actions, EVERY_STEP);
+		struct abilities abilities = negotiate_abilities(&terms);
+
+		assert_int_equal(abilities.reply_mail, cases[i].mail);
+		assert_int_equal(abilities.reply_rcpt, cases[i].rcpt);
+		assert_int_equal(abilities.quarantine, cases[i].quarantine);
+		assert_int_equal(abilities.changes, cases[i].changes);
+		assert_true(abilities.wait_us > 0 && abilities.wait_us <= 8000000); /* Sendmail waits 10 s */
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -143,6 +180,7 @@ int main(void)
 	    cmocka_unit_test(refused_recipients_are_not_asked_for),
 	    cmocka_unit_test(only_actions_that_are_used_are_asked_for),
 	    cmocka_unit_test(nothing_is_asked_for_that_was_not_offered),
+	    cmocka_unit_test(the_engine_is_told_what_the_mta_takes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

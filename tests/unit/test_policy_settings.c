@@ -33,7 +33,7 @@ static void what_is_not_set_has_its_default(void **state)
 	const struct settings *settings = policy_settings(policy);
 
 	(void)state;
-	assert_text(settings->listen.address, "inet:8891@127.0.0.1");
+	assert_text(settings->listen.text, "inet:8891@127.0.0.1");
 	assert_int_equal(settings->listen.mode, -1);
 	assert_text(settings->listen.group, "");
 	assert_true(settings->check.authserv_id.n > 0);
@@ -45,7 +45,7 @@ static void what_is_not_set_has_its_default(void **state)
 	assert_text(settings->user, "");
 	assert_text(settings->group, "");
 	assert_text(settings->control, RUNSTATEDIR "/sekisho/control.sock");
-	assert_int_equal(settings->log, LOG_SYSLOG);
+	assert_int_equal(settings->log, LOG_TO_SYSLOG);
 	assert_false(settings->record_all_facts);
 	assert_false(settings->report_mode);
 	for (unsigned i = 0; checks[i]; i++)
@@ -76,7 +76,7 @@ static void settings_become_what_they_say(void **state)
 	const struct settings *settings = policy_settings(policy);
 
 	(void)state;
-	assert_text(settings->listen.address, "unix:/run/x.sock");
+	assert_text(settings->listen.text, "unix:/run/x.sock");
 	assert_int_equal(settings->listen.mode, 0660);
 	assert_text(settings->listen.group, "postfix");
 	assert_int_equal(settings->listen.where.line, 1);
@@ -90,7 +90,7 @@ static void settings_become_what_they_say(void **state)
 	assert_text(settings->user, "sekisho");
 	assert_text(settings->group, "mail");
 	assert_text(settings->control, "/run/c.sock");
-	assert_int_equal(settings->log, LOG_FILE);
+	assert_int_equal(settings->log, LOG_TO_FILE);
 	assert_text(settings->log_file, "/var/log/sekisho");
 	assert_true(settings->record_all_facts && settings->report_mode && settings->received_spf);
 	assert_ptr_equal(checks[__builtin_ctz(settings->authres_checks)], fact_check(fact_find(SLICE("spf"))));
@@ -124,7 +124,7 @@ static void what_is_off_is_off(void **state)
 
 	(void)state;
 	assert_text(policy_settings(policy)->control, "");
-	assert_int_equal(policy_settings(policy)->log, LOG_OFF);
+	assert_int_equal(policy_settings(policy)->log, LOG_TO_NOWHERE);
 	assert_int_equal(policy_settings(policy)->authres_checks, 0);
 	assert_int_equal(policy_settings(policy)->check.trusted_count, 0);
 	policy_release(policy);
@@ -151,7 +151,8 @@ static void addresses_to_listen_on_have_four_forms(void **state)
 		snprintf(text, sizeof(text), "listen %s\n", wrong[i]);
 		if (load_text(text, NULL, &messages))
 			fail_msg("%s is taken", text);
-		assert_non_null(strstr(messages, "is no address to listen on; write inet:PORT@HOST"));
+		assert_non_null(strstr(messages, "is not an address to listen on ("));
+		assert_non_null(strstr(messages, "; write inet:PORT@HOST"));
 		free(messages);
 	}
 	snprintf(text, sizeof(text), "listen unix:/%0*d\n", 107, 1);

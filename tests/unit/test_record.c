@@ -3,6 +3,7 @@
  */
 #include "assert_slice.h"
 #include "report.h"
+#include "json.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

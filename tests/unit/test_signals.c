@@ -7,16 +7,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "../../filter/doors/milter/milter_private.h"
+#include "../../filter/daemon/daemon_private.h"
 #include <unistd.h>
-
-static unsigned posted;
-
-void daemon_post(struct daemon *daemon, unsigned events)
-{
-	(void)daemon;
-	posted |= events;
-}
 
 /* As libmilter's own thread does it. */
 static void *libmilter_waits(void *context)
@@ -36,11 +28,12 @@ static void *libmilter_waits(void *context)
 
 static void no_signal_goes_to_the_thread_of_libmilter(void **state)
 {
-	struct daemon daemon = {.main_thread = pthread_self()};
+	struct daemon daemon;
 	pthread_t thread;
 	sigset_t waiting;
 
 	(void)state;
+	daemon_init(&daemon, "");
 	signals_block();
 	assert_int_equal(pthread_create(&thread, NULL, libmilter_waits, NULL), 0);
 	usleep(50000); /* it waits, and we do not */
@@ -51,27 +44,26 @@ static void no_signal_goes_to_the_thread_of_libmilter(void **state)
 	usleep(50000); /* time enough for somebody else to take one */
 	sigpending(&waiting);
 	assert_true(sigismember(&waiting, SIGHUP) && sigismember(&waiting, SIGTERM) && sigismember(&waiting, SIGINT));
-	posted = 0;
 	daemon_wait(&daemon);
-	assert_int_equal(posted, EVENT_RELOAD | EVENT_REOPEN | EVENT_DRAIN);
+	assert_int_equal(daemon.events, EVENT_RELOAD | EVENT_REOPEN | EVENT_DRAIN);
 	assert_false(daemon.finished);
 	pthread_detach(thread);
 }
 
 static void one_signal_to_end_is_not_the_end(void **state)
 {
-	struct daemon daemon = {.main_thread = pthread_self()};
+	struct daemon daemon;
 
 	(void)state;
+	daemon_init(&daemon, "");
 	signals_block();
-	posted = 0;
 	daemon_finish(&daemon); /* what the keeper does when all is drained */
 	daemon_wait(&daemon);
-	assert_int_equal(posted, 0);
+	assert_int_equal(daemon.events, 0);
 	daemon.finished = false;
 	kill(getpid(), SIGINT);
 	daemon_wait(&daemon); /* the signal of daemon_finish is the first of two */
-	assert_int_equal(posted, EVENT_DRAIN);
+	assert_int_equal(daemon.events, EVENT_DRAIN);
 }
 
 int main(void)

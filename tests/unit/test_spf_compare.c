@@ -76,9 +76,9 @@ static void a_disagreement_is_recorded_and_counted(void **state)
 	if (!spf_engine_built(SPF_ENGINE_COMPARE))
 		skip();
 	engine = make_engine("spf { engine compare }\nauthentication-results { spf }\n");
-	gate = gate_open(engine);
+	gate = gate_open(engine, &abilities_all);
 	ip_parse(SLICE("203.0.113.9"), &ip);
-	gate_connect(gate, ip, 1234, SLICE(""), SLICE("mx"), 25, false);
+	gate_connect(gate, &(struct connection){ip, 1234, SLICE(""), SLICE("mx"), 25, false});
 	gate_helo(gate, SLICE("mail.example.net"));
 	send(gate, SLICE("<a@agreed.example>"));
 	assert_true(slice_equal(recorded(gate), SLICE("")));
@@ -95,12 +95,12 @@ static void a_disagreement_is_recorded_and_counted(void **state)
 static void without_compare_nothing_is_said_of_it(void **state)
 {
 	struct engine *engine = make_engine("authentication-results { spf }\n");
-	struct gate *gate = gate_open(engine);
+	struct gate *gate = gate_open(engine, &abilities_all);
 	struct ip ip;
 
 	(void)state;
 	ip_parse(SLICE("203.0.113.9"), &ip);
-	gate_connect(gate, ip, 1234, SLICE(""), SLICE("mx"), 25, false);
+	gate_connect(gate, &(struct connection){ip, 1234, SLICE(""), SLICE("mx"), 25, false});
 	gate_helo(gate, SLICE("mail.example.net"));
 	send(gate, SLICE("<a@disputed.example>"));
 	assert_true(slice_equal(recorded(gate), SLICE("")));

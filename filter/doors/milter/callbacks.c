@@ -15,19 +15,20 @@
 #include <string.h>
 #include <strings.h>
 
-/* libmilter hands its callbacks nothing of ours before smfi_setpriv(): the one daemon of this process. */
-static struct daemon *the_daemon;
+/* The one static of this door, and its state. libmilter hands its callbacks nothing of ours before smfi_setpriv(), and
+ * has one listener for a process. */
+static struct milter *this_door;
 
 /* ---- in and out ---------------------------------------------------------------------- */
 
 static bool door_enter(void)
 {
-	return pthread_rwlock_tryrdlock(&the_daemon->door) == 0;
+	return pthread_rwlock_tryrdlock(&this_door->gateway) == 0;
 }
 
 static void door_leave(void)
 {
-	pthread_rwlock_unlock(&the_daemon->door);
+	pthread_rwlock_unlock(&this_door->gateway);
 }
 
 /* NULL when the daemon has ended, or when the MTA left out the negotiation: the
@@ -91,8 +92,14 @@ static void conn_connect(struct conn *conn)
 {
 	const struct client *client = &conn->client;
 
-	gate_connect(conn->gate, client->ip, client->port, slice_of(client->name), slice_of(client->daemon_name),
-		     client->daemon_port, client->local_program);
+	gate_connect(conn->gate, &(struct connection){
+				     .client = client->ip,
+				     .client_port = client->port,
+				     .client_name = slice_of(client->name),
+				     .daemon_name = slice_of(client->daemon_name),
+				     .daemon_port = client->daemon_port,
+				     .local_program = client->local_program,
+				 });
 }
 
 /* An MTA that could not be asked may name the service only now. */
@@ -139,9 +146,8 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long 
 		smfi_setpriv(ctx, NULL);
 		conn_free(conn);
 	}
-	conn = conn_new(the_daemon, ctx);
+	conn = conn_new(this_door, ctx, actions, steps);
 	smfi_setpriv(ctx, conn);
-	conn->terms = negotiate_terms(conn->wishes, actions, steps);
 	if (conn->terms.actions & SMFIF_SETSYMLIST)
 		macros_ask(ctx);
 	*actions_r = conn->terms.actions;
@@ -353,7 +359,7 @@ static sfsistat conn_unchanged(struct conn *conn)
 {
 	static const struct reply reply = {451, SLICE("4.3.0"), {SLICE("Temporary failure of the mail filter")}, 1};
 
-	report_line(conn->daemon->report, "error",
+	report_line(conn->milter->host->report, "error",
 		    "the MTA took not all changes of a message (it offered actions 0x%lx); it was deferred",
 		    conn->terms.actions);
 	conn_close(conn);
@@ -406,7 +412,7 @@ static sfsistat on_end(SMFICTX *ctx)
 
 /* ---- registration ---------------------------------------------------------------------------------- */
 
-int callbacks_register(struct daemon *daemon)
+int callbacks_register(struct milter *milter)
 {
 	static char name[] = PACKAGE_NAME;
 	struct smfiDesc description = {
@@ -427,6 +433,6 @@ int callbacks_register(struct daemon *daemon)
 	    .xxfi_negotiate = on_negotiate,
 	};
 
-	the_daemon = daemon;
+	this_door = milter;
 	return smfi_register(description) == MI_SUCCESS ? 0 : -1;
 }

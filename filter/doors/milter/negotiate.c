@@ -49,3 +49,22 @@ struct terms negotiate_terms(struct wishes wishes, unsigned long offered_actions
 	terms.leading_space = (terms.steps & SMFIP_HDR_LEADSPC) != 0;
 	return terms;
 }
+
+/* Sendmail waits 10 s for an answer by default, and then lets the message through unfiltered. At the end of the message
+ * we could report progress and take longer; the client waits there. */
+#define WAIT_US (8 * 1000 * 1000)
+
+struct abilities negotiate_abilities(const struct terms *terms)
+{
+	unsigned inserts = terms->actions & SMFIF_ADDHDRS ? 1u << CHANGE_INSERT : 0;
+	unsigned changes = terms->actions & SMFIF_CHGHDRS ? 1u << CHANGE_DELETE | 1u << CHANGE_REPLACE : 0;
+
+	return (struct abilities){
+	    .wait_us = WAIT_US,
+	    .end_us = WAIT_US,
+	    .reply_mail = !(terms->steps & SMFIP_NR_MAIL),
+	    .reply_rcpt = !(terms->steps & SMFIP_NR_RCPT),
+	    .changes = inserts | changes,
+	    .quarantine = (terms->actions & SMFIF_QUARANTINE) != 0,
+	};
+}

@@ -1,0 +1,142 @@
+/*
+ * daemon_private.h - what the files of the daemon share.
+ *
+ * Threads: main waits for signals and does nothing else (signals.c). The keeper
+ * does what takes time: reloading, list files, draining, progress. The control
+ * thread answers `sekisho reload` and `status`. Doors have threads of their own.
+ */
+#ifndef SEKISHO_DAEMON_PRIVATE_H
+#define SEKISHO_DAEMON_PRIVATE_H
+
+#include "daemon.h"
+#include "json.h"
+#include <pthread.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/un.h>
+
+#define UNIX_PATH_MAX sizeof(((struct sockaddr_un *)NULL)->sun_path) /* with the NUL */
+#define NAME_TEXT     256 /* of a user or group; the system allows 32 by default */
+
+/* ---- unix.c: sockets with a path --------------------------------------------- */
+
+struct unix_socket {
+	int fd;
+	char path[UNIX_PATH_MAX]; /* "": no file of ours */
+	dev_t device;
+	ino_t inode;
+};
+
+/* Binds and listens. Nobody can connect before mode and owner are as asked ((uid_t)-1, (gid_t)-1: left as
+ * they are). A file that nobody listens on is replaced; a live socket, and what is not a socket, is an error. */
+int unix_listen(const char *path, mode_t mode, uid_t uid, gid_t gid, struct unix_socket *socket_r, struct error *);
+void unix_remove(struct unix_socket *); /* the file, if it is still ours; the descriptor stays open */
+int unix_connect(const char *path);     /* a connected descriptor, or -1 and errno */
+
+/* ---- listen.c: where mail servers come in ---------------------------------------- */
+
+struct listener {
+	struct unix_socket socket; /* its path is "" for a network address and for an inherited socket */
+	int dead_fd; /* takes its place while draining, made while we may still be root; -1: it could not be made */
+};
+
+int listener_open(const struct listen_address *, mode_t mode, uid_t uid, gid_t gid, struct listener *listener_r,
+		  struct error *);
+int listener_block(struct listener *, struct error *); /* from now on nobody can come in; the descriptor number stays */
+
+/* ---- privileges.c -------------------------------------------------------------- */
+
+struct identity {
+	bool change; /* we are root and become somebody else */
+	uid_t uid;   /* (uid_t)-1: as we are */
+	gid_t gid;   /* (gid_t)-1: as we are */
+	char user[NAME_TEXT];
+};
+
+int identity_find(struct slice user, struct slice group, struct identity *identity_r, struct error *);
+int identity_take(const struct identity *, struct error *); /* for good */
+int group_find(struct slice group, gid_t *gid_r, struct error *);
+
+/* ---- state.c: what the threads share ------------------------------------------------ */
+
+#define EVENT_RELOAD 1u
+#define EVENT_REOPEN 2u
+#define EVENT_DRAIN  4u
+#define EVENT_END    8u
+
+/* A door with its socket. */
+struct entrance {
+	const struct door *door;
+	struct listener listener;
+	void *state; /* of the door; NULL while it is not open */
+};
+#define ENTRANCES_MAX 8 /* one for each `listen` */
+
+struct daemon {
+	struct door_host host; /* first: a door's host is its daemon */
+	const char *config_file;
+	int64_t started_us; /* clock_us */
+	struct entrance entrances[ENTRANCES_MAX];
+	size_t entrance_count;
+	struct unix_socket control;
+	struct counters counters;
+	struct settings startup; /* those that need a restart; texts belong to startup_policy */
+	struct policy *startup_policy;
+
+	pthread_mutex_t lock;  /* of what follows */
+	struct engine *engine; /* for sessions that begin now */
+	unsigned events;
+	pthread_cond_t wake;
+
+	pthread_mutex_t reloading; /* one reload at a time */
+	_Atomic bool failed;       /* a door ended by itself */
+	_Atomic bool finished;     /* main goes on to the end */
+	pthread_t main_thread;
+};
+
+void daemon_init(struct daemon *, const char *config_file);
+struct engine *daemon_engine(struct daemon *);            /* held: engine_release() it */
+void daemon_engine_set(struct daemon *, struct engine *); /* takes it, and releases the one before */
+void daemon_post(struct daemon *, unsigned events);       /* to the keeper */
+unsigned daemon_events(struct daemon *, int64_t for_us);  /* what was posted, or 0 when the time has passed */
+void daemon_finish(struct daemon *);                      /* it is time to end: main's wait is over */
+
+/* ---- start.c ---------------------------------------------------------------------- */
+
+int daemon_start(struct daemon *);                /* all before the threads. 0, or the exit code: stderr says why */
+int start_failed(int code, const struct error *); /* says it on stderr; `code` */
+
+/* ---- signals.c ----------------------------------------------------------------------------- */
+
+void signals_block(void);          /* before any thread */
+void daemon_wait(struct daemon *); /* in main: obeys signals until it is time to end */
+
+/* ---- reload.c, status.c: what the control socket can ask ------------------------------------------- */
+
+/* Reads the file anew. 0, or -1 and nothing has changed. *text_r: errors and warnings for a person, NULL when
+ * there are none. free() it. */
+int daemon_reload(struct daemon *, char **text_r);
+json_t *daemon_status(struct daemon *);
+
+/* ---- drain.c: the keeper ------------------------------------------------------------------------------ */
+
+void *keeper_run(void *daemon);
+
+/* ---- control.c ------------------------------------------------------------------------------------------ */
+
+#define CONTROL_REQUEST_MAX 4096              /* a request is one short line */
+#define CONTROL_ANSWER_MAX  (4 * 1024 * 1024) /* errors of a whole policy file, with its lines */
+
+struct control;
+struct control *control_start(struct daemon *);                /* serves daemon->control in a thread of its own */
+void control_stop(struct control *);                           /* NULL is allowed */
+json_t *control_answer(struct daemon *, struct slice request); /* to one line; always an object with "ok" */
+
+/* ---- line.c: one line over a socket, bounded in size and time --------------------------------------------- */
+
+int line_read(int fd, size_t limit, int64_t until_us,
+	      struct slice *line_r); /* free((char *)line_r->p); 0, or -1 and errno */
+int line_write(int fd, struct slice text, int64_t until_us);
+
+#endif

@@ -1,0 +1,171 @@
+/*
+ * start.c - the start of the daemon, up to the threads.
+ *
+ * Its order: read the file; find user and group; bind, as root if we are root;
+ * become the user, and read the file again, as whoever will reload it later; open log
+ * and resolver. What goes wrong is one line (or the errors of the policy file) on
+ * stderr, and the exit code.
+ */
+#include "daemon_private.h"
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MODE_DEFAULT 0660 /* of a unix socket without `mode`: never open for everybody */
+
+/* ---- errors ------------------------------------------------------------------------------ */
+
+int start_failed(int code, const struct error *err)
+{
+	fprintf(stderr, "sekisho: %s\n", err->text);
+	return code;
+}
+
+/* Errors and warnings of the file; NULL when there are errors. */
+static struct policy *policy_read(const char *file, bool quiet)
+{
+	struct diagnostics *found = diagnostics_new();
+	struct policy *policy = policy_load(file, NULL, found);
+	char *text = diagnostics_print(found);
+
+	if (!policy || !quiet)
+		fputs(text, stderr);
+	free(text);
+	diagnostics_free(found);
+	return policy;
+}
+
+/* ---- sockets and privileges ---------------------------------------------------------------- */
+
+/* An error of a setting, with its place in the file. */
+static int start_failed_at(struct position where, const struct error *err)
+{
+	struct error placed;
+
+	error_set(&placed, "%s:%u: %s", where.file ? where.file : "", where.line, err->text);
+	return start_failed(EXIT_CONFIG, where.line ? &placed : err);
+}
+
+static int start_listen(struct entrance *entrance, const struct listen_setting *listen, const struct identity *identity)
+{
+	gid_t gid = (gid_t)-1;
+	struct error err;
+
+	if (listen->group.n > 0 && group_find(listen->group, &gid, &err) != 0)
+		return start_failed_at(listen->where, &err);
+	if (listener_open(&listen->address, listen->mode < 0 ? MODE_DEFAULT : (mode_t)listen->mode,
+			  identity->change ? identity->uid : (uid_t)-1, gid, &entrance->listener, &err) != 0)
+		return start_failed(EXIT_UNAVAILABLE, &err);
+	return 0;
+}
+
+/* The directory of the control socket, and those above it, as far as they are missing and we may make them. The
+ * last one is the user's. */
+static void control_directory(const char *path, const struct identity *identity)
+{
+	char *copy = xstrdup(path), *directory = dirname(copy);
+	bool made;
+
+	for (char *end = strchr(directory + 1, '/'); end; end = strchr(end + 1, '/')) {
+		*end = '\0';
+		mkdir(directory, 0755);
+		*end = '/';
+	}
+	made = mkdir(directory, 0755) == 0;
+	if (made && identity->change && lchown(directory, identity->uid, identity->gid) != 0)
+		rmdir(directory); /* binding says that it is missing */
+	free(copy);
+}
+
+static int start_control(struct daemon *daemon, const struct settings *settings, const struct identity *identity)
+{
+	char path[UNIX_PATH_MAX];
+	struct error err;
+
+	if (settings->control.n == 0)
+		return 0;
+	if (settings->control.n >= sizeof(path)) {
+		error_set(&err, "control %.*s: a socket path has at most %zu bytes", SLICE_ARGS(settings->control),
+			  sizeof(path) - 1);
+		return start_failed(EXIT_CONFIG, &err);
+	}
+	memcpy(path, settings->control.p, settings->control.n);
+	path[settings->control.n] = '\0';
+	control_directory(path, identity);
+	if (unix_listen(path, 0600, identity->change ? identity->uid : (uid_t)-1, (gid_t)-1, &daemon->control, &err) !=
+	    0)
+		return start_failed(EXIT_UNAVAILABLE, &err);
+	return 0;
+}
+
+static int start_sockets(struct daemon *daemon, const struct settings *settings, struct identity *identity_r)
+{
+	struct error err;
+	int code;
+
+	if (identity_find(settings->user, settings->group, identity_r, &err) != 0)
+		return start_failed(EXIT_CONFIG, &err);
+	code = start_listen(&daemon->entrances[0], &settings->listen, identity_r);
+	if (code == 0)
+		code = start_control(daemon, settings, identity_r);
+	if (code == 0 && identity_take(identity_r, &err) != 0)
+		code = start_failed(EXIT_UNAVAILABLE, &err);
+	return code;
+}
+
+/* ---- the engine -------------------------------------------------------------------------------- */
+
+static const enum report_target targets[] = {[LOG_TO_SYSLOG] = REPORT_SYSLOG,
+					     [LOG_TO_STDERR] = REPORT_STDERR,
+					     [LOG_TO_FILE] = REPORT_FILE,
+					     [LOG_TO_NOWHERE] = REPORT_OFF};
+
+static int start_engine(struct daemon *daemon, struct policy *policy)
+{
+	const struct settings *settings = policy_settings(policy);
+	struct arena *arena = arena_new();
+	struct resolver *resolver = NULL;
+	struct error err;
+
+	daemon->host.report = report_open(targets[settings->log], arena_cstring(arena, settings->log_file), &err);
+	arena_free(arena);
+	if (daemon->host.report)
+		resolver = resolver_open(&settings->resolver, &err);
+	if (!resolver)
+		return start_failed(EXIT_UNAVAILABLE, &err);
+	daemon->engine = engine_new(policy, resolver, daemon->host.report, &daemon->counters);
+	resolver_release(resolver);
+	return 0;
+}
+
+/* Once more, as the user who will reload it: what only root can read is no policy for long. */
+static struct policy *policy_read_again(const char *file)
+{
+	struct policy *policy = policy_read(file, true);
+
+	if (!policy)
+		fprintf(stderr, "sekisho: the user of the daemon cannot use %s, and could not reload it\n", file);
+	return policy;
+}
+
+int daemon_start(struct daemon *daemon)
+{
+	struct identity identity;
+	struct policy *policy;
+	int code;
+
+	daemon->startup_policy = policy_read(daemon->config_file, false);
+	if (!daemon->startup_policy)
+		return EXIT_CONFIG;
+	daemon->startup = *policy_settings(daemon->startup_policy);
+	code = start_sockets(daemon, &daemon->startup, &identity);
+	if (code != 0)
+		return code;
+	policy = identity.change ? policy_read_again(daemon->config_file) : policy_hold(daemon->startup_policy);
+	code = policy ? start_engine(daemon, policy) : EXIT_CONFIG;
+	policy_release(policy);
+	return code;
+}

@@ -1,0 +1,94 @@
+/*
+ * state.c - what the threads of the daemon share: the engine that sessions begin
+ * with, the events that wait for the keeper, and the word that it is time to end.
+ */
+#include "daemon_private.h"
+#include <time.h>
+
+struct engine *daemon_engine(struct daemon *daemon)
+{
+	struct engine *engine;
+
+	pthread_mutex_lock(&daemon->lock);
+	engine = engine_hold(daemon->engine);
+	pthread_mutex_unlock(&daemon->lock);
+	return engine;
+}
+
+void daemon_engine_set(struct daemon *daemon, struct engine *engine)
+{
+	struct engine *old;
+
+	pthread_mutex_lock(&daemon->lock);
+	old = daemon->engine;
+	daemon->engine = engine;
+	pthread_mutex_unlock(&daemon->lock);
+	engine_release(old);
+}
+
+void daemon_post(struct daemon *daemon, unsigned events)
+{
+	pthread_mutex_lock(&daemon->lock);
+	daemon->events |= events;
+	pthread_cond_signal(&daemon->wake);
+	pthread_mutex_unlock(&daemon->lock);
+}
+
+unsigned daemon_events(struct daemon *daemon, int64_t for_us)
+{
+	int64_t until = clock_us() + for_us;
+	struct timespec at = {.tv_sec = until / 1000000, .tv_nsec = until % 1000000 * 1000};
+	unsigned events;
+	int result = 0;
+
+	pthread_mutex_lock(&daemon->lock);
+	while (!daemon->events && result == 0)
+		result = pthread_cond_timedwait(&daemon->wake, &daemon->lock, &at);
+	events = daemon->events;
+	daemon->events = 0;
+	pthread_mutex_unlock(&daemon->lock);
+	return events;
+}
+
+void daemon_finish(struct daemon *daemon)
+{
+	daemon->finished = true;
+	pthread_kill(daemon->main_thread, SIGTERM);
+}
+
+/* ---- for the doors --------------------------------------------------------------- */
+
+static struct engine *host_engine(struct door_host *host)
+{
+	return daemon_engine((struct daemon *)host);
+}
+
+static void host_failed(struct door_host *host, const char *why)
+{
+	struct daemon *daemon = (struct daemon *)host;
+
+	report_line(host->report, "error", "%s", why);
+	daemon->failed = true;
+	daemon_finish(daemon);
+}
+
+/* ---- the beginning ---------------------------------------------------------------- */
+
+void daemon_init(struct daemon *daemon, const char *config_file)
+{
+	pthread_condattr_t monotonic;
+
+	memset(daemon, 0, sizeof(*daemon));
+	daemon->host.engine = host_engine;
+	daemon->host.failed = host_failed;
+	daemon->config_file = config_file;
+	daemon->started_us = clock_us();
+	daemon->control.fd = -1;
+	daemon->main_thread = pthread_self();
+	pthread_mutex_init(&daemon->lock, NULL);
+	pthread_mutex_init(&daemon->reloading, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&daemon->wake, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+}

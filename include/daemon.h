@@ -1,0 +1,21 @@
+/*
+ * daemon.h - the process: its sockets, its user, signals, reload, the control
+ * socket, and draining at the end. Mail comes in by doors (door.h).
+ */
+#ifndef SEKISHO_DAEMON_H
+#define SEKISHO_DAEMON_H
+
+#include "door.h"
+
+/* Exit codes of sysexits(3). */
+enum { EXIT_UNAVAILABLE = 69, EXIT_CONFIG = 78 };
+
+/* Runs the daemon with the file until SIGTERM or SIGINT; the exit code. Messages that are open then are finished
+ * (bounded by the setting `drain`). `door` serves the socket of the setting `listen`. */
+int daemon_run(const char *config_file, const struct door *door);
+
+/* One request to the control socket at `path`, one JSON answer (of jansson: json_decref() it). NULL and err when
+ * nobody listens, or what comes is not an answer. */
+struct json_t *control_ask(const char *path, const char *command, struct error *err);
+
+#endif

@@ -1,0 +1,15 @@
+/*
+ * json.h - texts for rooms that print JSON with jansson.
+ *
+ * Apart from report.h, so that whoever only fills a record does not need jansson.
+ */
+#ifndef SEKISHO_JSON_H
+#define SEKISHO_JSON_H
+
+#include "base.h"
+#include <jansson.h>
+
+/* Text of unknown origin as a JSON string: NUL and bytes that are not UTF-8 are shown as \\xNN, as in a record. */
+json_t *json_text(struct slice);
+
+#endif
