@@ -5,7 +5,8 @@
  * What a mail reader shows must be what is judged. Therefore a field is read by
  * its grammar, obsolete forms too, or it is not valid as a whole: one mailbox
  * that cannot be understood hides who the author is. Nothing is decoded before it
- * is read: an encoded word is a word, whatever it spells.
+ * is read: an encoded word is a word, whatever it spells, and only names and comments
+ * may have one.
  *
  * The value is read from left to right by a cursor that never goes back.
  */
@@ -253,6 +254,43 @@ static bool read_domain(struct reader *reader, struct text *text)
 	return true;
 }
 
+/* ---- encoded words (RFC 2047 2) ---------------------------------------------------------------- */
+
+/* Quotes and the backslash of a quoted pair: some readers take them off before they decode. */
+static struct slice without_quotes(struct slice text, struct arena *arena)
+{
+	struct text out;
+
+	text_init(&out, arena, text.n);
+	for (size_t i = 0; i < text.n; i++)
+		if (text.p[i] != '"' && text.p[i] != '\\')
+			text_add_char(&out, text.p[i]);
+	return text_slice(&out);
+}
+
+/* After "=?": a charset, then ?q? or ?b?. Whether it ends with "?=" does not count, as not for every reader. */
+static bool is_encoded_word(struct slice text)
+{
+	ptrdiff_t mark = slice_find(text, '?');
+
+	if (mark < 0 || text.n - (size_t)mark < 3 || text.p[mark + 2] != '?')
+		return false;
+	return strchr("qQbB", text.p[mark + 1]) && text.p[mark + 1];
+}
+
+/* RFC 2047 5 (3): an address must not have one. There are readers who decode it even there, and then show another
+ * author than the one that is judged. */
+static bool has_encoded_word(struct slice text, struct arena *arena)
+{
+	if (slice_find(text, '=') < 0)
+		return false;
+	text = without_quotes(text, arena);
+	for (size_t i = 0; i + 1 < text.n; i++)
+		if (text.p[i] == '=' && text.p[i + 1] == '?' && is_encoded_word(slice_from(text, i + 2)))
+			return true;
+	return false;
+}
+
 /* ---- mailboxes --------------------------------------------------------------------------------- */
 
 static bool keep_domain(struct reader *reader, struct slice domain)
@@ -271,6 +309,8 @@ static bool keep_mailbox(struct reader *reader, struct slice text)
 	struct authors *authors = reader->authors;
 	struct address address = address_parse_path(text, reader->arena);
 
+	if (has_encoded_word(text, reader->arena))
+		return wrong(reader, "an address has an encoded word (RFC 2047) in it");
 	if (!address.valid || address.domain.n == 0)
 		return wrong(reader, "an address is none that mail could come from");
 	if (authors->mailbox_count == AUTHORS_MAX)
@@ -308,6 +348,8 @@ static bool skip_route(struct reader *reader)
 	}
 	if (peek(reader) != ':')
 		return wrong(reader, "a source route leads to nobody");
+	if (has_encoded_word(text_slice(&hop), reader->arena))
+		return wrong(reader, "a source route has an encoded word (RFC 2047) in it");
 	skip(reader, 1);
 	return true;
 }

@@ -43,6 +43,10 @@ static void an_author_is_read_as_a_reader_shows_it(void **state)
 	    {"\"a\n b\"@example.org", "\"a b\"@example.org", "example.org"},
 	    {"J. R. \"Bob\" Dobbs <bob@example.org>", "bob@example.org", "example.org"},
 	    {"=?utf-8?q?Ren=C3=A9?= <rene@example.org>", "rene@example.org", "example.org"},
+	    {"=?utf-8?q?ceo=40victim.example?= <a@example.org>", "a@example.org", "example.org"},
+	    {"\"=?utf-8?q?ceo?=\" <a@example.org> (=?utf-8?b?w7Y=?=)", "a@example.org", "example.org"},
+	    {"a=?b?@example.org", "a=?b?@example.org", "example.org"}, /* odd, and no encoded word */
+	    {"a=?utf-8?x?b@example.org", "a=?utf-8?x?b@example.org", "example.org"},
 	    {"Ren\xe9 <rene@example.org>", "rene@example.org", "example.org"},
 	    {"a..b.@example.org", "a..b.@example.org", "example.org"},
 	    {"a@b\xc3\xbc"
@@ -65,6 +69,40 @@ static void an_author_is_read_as_a_reader_shows_it(void **state)
 			fail_msg("%s: %s", cases[i].from, authors.why);
 		assert_slice(authors.first.text, cases[i].address);
 		assert_slice(domains_of(&authors, *state), cases[i].domains);
+	}
+}
+
+/* RFC 2047 5 (3). Readers that decode everywhere would show the author of another domain. */
+static void an_address_with_an_encoded_word_names_nobody(void **state)
+{
+	static const char *const cases[] = {
+	    "=?utf-8?q?ceo=40victim.example?=@evil.example",
+	    "=?utf-8?Q?ceo=40victim.example=00?=@evil.example",
+	    "Ceo <=?utf-8?q?ceo=40victim.example?=@evil.example>",
+	    "=?utf-8?B?Y2VvQHZpY3RpbS5leGFtcGxl?=@evil.example",
+	    "=?utf-8*en?b?Y2Vv?=@evil.example",
+	    "x.=?us-ascii?q?ceo?=@evil.example",
+	    "x=?us-ascii?q?ceo?=y@evil.example",
+	    "=?utf-8?q?ceo=40victim.example@evil.example",
+	    "=??q?ceo?=@evil.example",
+	    "\"=?utf-8?q?ceo=40victim.example?=\"@evil.example",
+	    "\"=?utf-8?q?ceo victim?=\"@evil.example",
+	    "\"=\\?utf-8\\?q\\?ceo\\?=\"@evil.example",
+	    "a@=?utf-8?q?victim.example?=",
+	    "a@=?utf-8?q?victim?=.evil.example",
+	    "<@=?utf-8?q?victim?=.example:a@evil.example>",
+	    "a@[=?utf-8?q?victim?=]",
+	    "A: =?utf-8?q?ceo=40victim.example?=@evil.example;",
+	    "a@evil.example, =?utf-8?q?ceo=40victim.example?=@evil.example",
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct authors authors;
+
+		author_read(slice_of(cases[i]), *state, &authors);
+		if (authors.valid)
+			fail_msg("valid: %s", cases[i]);
+		assert_int_equal(authors.domain_count, 0);
 	}
 }
 
@@ -236,6 +274,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(an_author_is_read_as_a_reader_shows_it, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(an_address_with_an_encoded_word_names_nobody, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(what_can_be_read_in_two_ways_names_nobody, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_hundred_authors_are_read_and_no_more, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_field_of_64_kilobytes_is_read_and_no_longer_one, set_up, tear_down),
