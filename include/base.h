@@ -74,6 +74,12 @@ struct slice number_print(int64_t number, char buffer[NUMBER_TEXT]); /* decimal;
 
 /* Length in bytes of the UTF-8 character (RFC 3629) that the text begins with; 0: it begins with none. */
 size_t slice_utf8(struct slice text);
+bool slice_is_utf8(struct slice text); /* all of it */
+
+/* ---- truth --------------------------------------------------------------- */
+
+/* Of what can fail to be found out: unknown is neither, and is never taken for one of them. */
+enum truth { TRUTH_FALSE, TRUTH_TRUE, TRUTH_UNKNOWN };
 
 /* ---- memory -------------------------------------------------------------- */
 

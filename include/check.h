@@ -12,6 +12,7 @@
 
 #include "dkim.h"
 #include "dmarc.h"
+#include "list.h"
 #include "spf.h"
 
 enum stage { STAGE_CONNECT, STAGE_HELO, STAGE_MAIL, STAGE_RCPT, STAGE_MESSAGE };
@@ -65,15 +66,6 @@ struct fact {
 	const char *about;                                         /* one line for a person */
 };
 
-/* Is it a server of our own that hands on mail from outside? Unknown: the list cannot be read. */
-enum relay { RELAY_NO, RELAY_YES, RELAY_UNKNOWN };
-
-/* A list of the policy, as far as checks may ask it. */
-struct address_list {
-	enum relay (*has)(void *list, struct ip); /* NULL: there is no such list */
-	void *list;
-};
-
 /* Gets the body of a message as it comes, chunk by chunk; nothing of it is kept. */
 struct sink {
 	struct sink *next;
@@ -102,7 +94,7 @@ struct check_settings {
 	const struct slice *submission_names; /* values of {daemon_name} */
 	size_t submission_name_count;
 	enum spf_engine spf_engine;
-	struct address_list relays; /* servers of our own that hand on mail from outside */
+	struct list *relays; /* servers of our own that hand on mail from outside; NULL: none are named */
 };
 
 struct check {

@@ -176,8 +176,6 @@ void decision_note(struct decision *, enum note_kind, struct slice text, struct 
 
 /* ---- running --------------------------------------------------------------------- */
 
-enum truth { TRUTH_FALSE, TRUTH_TRUE, TRUTH_UNKNOWN };
-
 struct seen {
 	struct slice fact, value;
 }; /* "header(\"Subject\")", "hello"; in the order they were read */

@@ -151,3 +151,15 @@ size_t slice_utf8(struct slice text)
 	}
 	return 0;
 }
+
+bool slice_is_utf8(struct slice text)
+{
+	while (text.n > 0) {
+		size_t length = slice_utf8(text);
+
+		if (length == 0)
+			return false;
+		text = slice_from(text, length);
+	}
+	return true;
+}

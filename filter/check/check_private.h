@@ -53,6 +53,7 @@ struct origin {
 	const char *reason; /* why it is not known */
 };
 struct origin relay_origin(struct view *);
-enum relay relay_of(const struct check_settings *, struct ip client);
+/* Is it a server of our own that hands on mail from outside? Unknown: the list cannot be read. */
+enum truth relay_is(const struct check_settings *, struct ip client);
 
 #endif

@@ -38,7 +38,7 @@ enum kind kind_of(const struct check_settings *settings, const struct session *s
 {
 	if (is_submission(settings, session))
 		return KIND_SUBMISSION;
-	if (!session->local_program && relay_of(settings, session->client) == RELAY_YES)
+	if (!session->local_program && relay_is(settings, session->client) == TRUTH_TRUE)
 		return KIND_INBOUND;
 	return client_is_trusted(settings, session) ? KIND_LOCAL : KIND_INBOUND;
 }

@@ -17,11 +17,11 @@ struct writer {
 	struct ip ip;
 };
 
-enum relay relay_of(const struct check_settings *settings, struct ip client)
+enum truth relay_is(const struct check_settings *settings, struct ip client)
 {
-	if (!settings->relays.has || client.family == 0)
-		return RELAY_NO;
-	return settings->relays.has(settings->relays.list, client);
+	if (!settings->relays || client.family == 0)
+		return TRUTH_FALSE;
+	return list_has(settings->relays, &(struct list_key){.kind = LIST_IP, .ip = client});
 }
 
 static bool is_name(struct slice by, struct slice known)
@@ -84,7 +84,7 @@ static struct origin follow(struct view *view)
 
 	for (unsigned hop = 1; hop <= RELAY_HOPS_MAX; hop++) {
 		const struct header_field *field = headers_find(headers, SLICE("Received"), hop);
-		enum relay relay;
+		enum truth relay;
 
 		if (!field)
 			return lost("relay: it wrote no Received field");
@@ -94,10 +94,10 @@ static struct origin follow(struct view *view)
 			return lost("relay: the Received field on top was not written by it");
 		if (is_loopback(received.ip)) /* it handed the mail to itself: a content filter */
 			continue;
-		relay = relay_of(view->settings, received.ip);
-		if (relay == RELAY_UNKNOWN)
+		relay = relay_is(view->settings, received.ip);
+		if (relay == TRUTH_UNKNOWN)
 			return lost("relay: the list of relays cannot be read");
-		if (relay == RELAY_YES) {
+		if (relay == TRUTH_TRUE) {
 			writer = (struct writer){received.helo, received.name, received.ip};
 			continue;
 		}
@@ -110,12 +110,12 @@ static struct origin follow(struct view *view)
 
 struct origin relay_origin(struct view *view)
 {
-	switch (relay_of(view->settings, view->session->client)) {
-	case RELAY_NO:
+	switch (relay_is(view->settings, view->session->client)) {
+	case TRUTH_FALSE:
 		break;
-	case RELAY_UNKNOWN:
+	case TRUTH_UNKNOWN:
 		return lost("the list of relays cannot be read");
-	case RELAY_YES:
+	case TRUTH_TRUE:
 		if (view->stage == STAGE_MESSAGE)
 			return follow(view);
 		return (struct origin){.pending = true, .helo = SLICE(""), .reason = "relay"};

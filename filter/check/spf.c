@@ -231,12 +231,12 @@ bool check_spf_disagrees(struct view *view)
 
 static unsigned needs(const struct check_settings *settings)
 {
-	return settings->relays.has ? NEED_HEADERS : 0;
+	return settings->relays ? NEED_HEADERS : 0;
 }
 
 static void hint(struct view *view, enum stage stage)
 {
-	if (stage == STAGE_HELO && relay_of(view->settings, view->session->client) == RELAY_NO)
+	if (stage == STAGE_HELO && relay_is(view->settings, view->session->client) == TRUTH_FALSE)
 		spf_hint_helo(view->budget, view->session->helo, view->session->client);
 	if (stage == STAGE_MAIL && view->message->sender.domain.n)
 		spf_hint(view->budget, view->message->sender.domain);

@@ -21,7 +21,7 @@ struct keeper {
 	const struct resolver *warned; /* what its resolver has to say was said; only compared */
 };
 
-static void list_report(void *context, const char *line)
+static void refresh_report(void *context, const char *line)
 {
 	report_line(context, "warning", "%s", line);
 }
@@ -44,7 +44,7 @@ static void keeper_refresh(struct keeper *keeper)
 	if (clock_us() < keeper->refresh_at)
 		return;
 	engine = daemon_engine(keeper->daemon);
-	policy_refresh_lists(engine_policy(engine), list_report, keeper->daemon->host.report);
+	policy_refresh_lists(engine_policy(engine), refresh_report, keeper->daemon->host.report);
 	keeper_warn(keeper, engine_resolver(engine));
 	engine_release(engine);
 	keeper->refresh_at = clock_us() + TICK_US;

@@ -5,7 +5,6 @@
  * that one set holds both.
  */
 #include "entry.h"
-#include "../policy/values.h"
 
 static char lower(char c)
 {
@@ -184,7 +183,7 @@ int entry_parse(struct slice text, struct arena *scratch, enum entry_kind *kind_
 		error_set(err, "an entry of %zu bytes; %d is the most", text.n, LIST_ENTRY_MAX);
 		return -1;
 	}
-	if (!utf8_valid(text)) {
+	if (!slice_is_utf8(text)) {
 		error_set(err, "an entry that is not UTF-8; save the list as UTF-8");
 		return -1;
 	}

@@ -12,7 +12,6 @@
 #ifndef SEKISHO_LIST_ENTRY_H
 #define SEKISHO_LIST_ENTRY_H
 
-#include "mail.h"
 #include "list.h"
 #include "textset.h"
 

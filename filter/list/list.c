@@ -1,28 +1,64 @@
 /*
- * list.c - the file of a list: read at the start, read anew when it changes.
+ * list.c - a list and its backend: which one reads it, whether it has content, and when
+ * its failure is reported.
  *
- * Contract: list.h. Whoever looks something up takes a share of the content and asks
- * without a lock; a new content takes its place meanwhile.
+ * Contract: list.h.
  */
-#include "list.h"
-#include "list_content.h"
+#include "backend.h"
 
-#include <errno.h>
-#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-struct list *list_new(struct slice name, const char *path, bool owners, bool skip)
+static const struct list_backend *const backends[] = {&list_file};
+
+struct list {
+	const struct list_backend *backend;
+	char *name, *place;
+	struct list_setting setting; /* points into these */
+	struct slice where;          /* the place after its scheme */
+	void *state;                 /* of the backend; NULL before it is loaded */
+	bool ready;                  /* it has content */
+	/* For the one thread that refreshes: */
+	bool failing;
+	struct error failure;
+	int64_t reported_at; /* clock_us; 0: never */
+};
+
+static const struct list_backend *find_backend(struct slice scheme)
 {
-	struct list *list = xmalloc(sizeof(*list));
+	for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); i++) {
+		if (slice_equal_nocase(scheme, slice_of(backends[i]->name)))
+			return backends[i];
+	}
+	return NULL;
+}
 
-	list->name = xmalloc(name.n + 1);
-	memcpy(list->name, name.p, name.n);
-	list->path = xstrdup(path);
-	list->owners = owners;
-	list->skip = skip;
-	pthread_rwlock_init(&list->lock, NULL);
+static char *copy(struct slice text)
+{
+	char *copied = xmalloc(text.n + 1);
+
+	if (text.n)
+		memcpy(copied, text.p, text.n);
+	return copied;
+}
+
+struct list *list_new(const struct list_setting *setting, struct error *err)
+{
+	ptrdiff_t colon = slice_find(setting->place, ':');
+	const struct list_backend *backend = colon > 0 ? find_backend(slice_head(setting->place, (size_t)colon)) : NULL;
+	struct list *list;
+
+	if (!backend || setting->place.n == (size_t)colon + 1) {
+		error_set(err, "\"%.*s\" is not a place for a list", SLICE_ARGS(slice_head(setting->place, 64)));
+		return NULL;
+	}
+	list = xmalloc(sizeof(*list));
+	list->backend = backend;
+	list->name = copy(setting->name);
+	list->place = copy(setting->place);
+	list->setting = (struct list_setting){slice_of(list->name), slice_of(list->place), setting->owners};
+	list->where = slice_from(list->setting.place, (size_t)colon + 1);
 	return list;
 }
 
@@ -30,151 +66,80 @@ void list_free(struct list *list)
 {
 	if (!list)
 		return;
-	list_content_release(list->content);
-	pthread_rwlock_destroy(&list->lock);
+	if (list->state)
+		list->backend->close(list->state);
 	free(list->name);
-	free(list->path);
+	free(list->place);
 	free(list);
 }
 
-static struct list_content *content_take(struct list *list)
+const char *list_name(const struct list *list)
 {
-	struct list_content *content;
-
-	pthread_rwlock_rdlock(&list->lock);
-	content = list_content_hold(list->content);
-	pthread_rwlock_unlock(&list->lock);
-	return content;
+	return list->name;
 }
 
-static void content_put(struct list *list, struct list_content *content)
+bool list_is_owners(const struct list *list)
 {
-	struct list_content *old;
-
-	pthread_rwlock_wrlock(&list->lock);
-	old = list->content;
-	list->content = content;
-	pthread_rwlock_unlock(&list->lock);
-	list_content_release(old);
+	return list->setting.owners;
 }
 
-/* ---- the file --------------------------------------------------------------------- */
-
-static bool same_file(const struct stat *a, const struct stat *b)
+bool list_is_ready(const struct list *list)
 {
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
-	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+	return list->ready;
 }
 
-static int look(const char *path, struct stat *seen_r, struct error *err)
+bool list_is_same(const struct list *a, const struct list *b)
 {
-	if (stat(path, seen_r)) {
-		error_set(err, "%s: %s; create the file, or let us read it", path, strerror(errno));
-		*seen_r = (struct stat){0};
-		return -1;
+	return a->setting.owners == b->setting.owners && slice_equal(a->setting.place, b->setting.place);
+}
+
+/* ---- reading ------------------------------------------------------------------- */
+
+/* The first fault, and how many more there are, in one line. */
+static void keep_failure(struct list *list, const struct list_faults *faults)
+{
+	list->failure = faults->texts[0];
+	if (faults->count > 1) {
+		size_t n = strlen(list->failure.text);
+
+		snprintf(list->failure.text + n, sizeof(list->failure.text) - n,
+			 " (more lines are wrong; \"sekisho check\" names them)");
 	}
-	if (S_ISREG(seen_r->st_mode))
+}
+
+/* 1, 0 or -1 as the backend says. */
+static int look(struct list *list, struct list_faults *faults_r)
+{
+	int result;
+
+	faults_r->count = 0;
+	result = list->backend->refresh(list->state, faults_r);
+	if (result > 0) {
+		list->ready = true;
+		list->failing = false;
+	} else if (result < 0) {
+		list->failing = true;
+		keep_failure(list, faults_r);
+	}
+	return result;
+}
+
+int list_load(struct list *list, const struct list *before, struct list_faults *faults_r)
+{
+	list->state = list->backend->open(&list->setting, list->where, before ? before->state : NULL);
+	list->ready = before && before->ready;
+	if (look(list, faults_r) >= 0)
 		return 0;
-	error_set(err, "%s is no plain file; name a file with one entry per line", path);
-	return -1;
-}
-
-/* The last byte ends a line. A file that cannot be opened will be complained of when it is read. */
-static bool ends_a_line(const char *path, off_t size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	char last = '\n';
-
-	if (fd < 0)
-		return true;
-	if (pread(fd, &last, 1, size - 1) != 1)
-		last = '\n';
-	close(fd);
-	return last == '\n';
-}
-
-/* Somebody writes a new content in place of the one we have: a moment ago the file was opened and has nothing in it,
- * or breaks off in the middle of a line. */
-static bool is_being_written(const struct list *list, const struct stat *now)
-{
-	int64_t changed = (int64_t)now->st_mtim.tv_sec * 1000000 + now->st_mtim.tv_nsec / 1000;
-
-	if (!list->content || clock_wall_us() - changed >= LIST_SETTLE_US)
-		return false;
-	return now->st_size == 0 || !ends_a_line(list->path, now->st_size);
-}
-
-/* Reads the file that look() has seen; what was written meanwhile is no list. */
-static struct list_content *read_content(const struct list *list, const struct stat *seen, struct error *err)
-{
-	struct list_content *content;
-	struct slice text;
-	struct stat after;
-
-	if (file_read(list->path, LIST_BYTES_MAX, &text, err))
-		return NULL;
-	content = list_content_parse(text, list->path, list->owners, err);
-	free((char *)text.p);
-	if (!content || (look(list->path, &after, err) == 0 && same_file(seen, &after)))
-		return content;
-	error_set(err, "%s changed while it was read; write a new file and rename it", list->path);
-	list_content_release(content);
-	return NULL;
-}
-
-static int read_anew(struct list *list, struct error *err)
-{
-	struct list_content *content = NULL;
-
-	if (look(list->path, &list->seen, err) == 0)
-		content = read_content(list, &list->seen, err);
-	if (!content)
-		return -1;
-	content_put(list, content);
-	return 0;
-}
-
-int list_load(struct list *list, struct list *old, struct error *err)
-{
-	struct stat now;
-
-	if (old && old->owners == list->owners)
-		content_put(list, content_take(old));
-	if (look(list->path, &now, err) == 0 && is_being_written(list, &now))
-		return 0; /* list_refresh() comes back to it */
-	if (read_anew(list, err) == 0)
-		return 0;
-	list->failing = true;
-	list->failure = *err;
 	list->reported_at = clock_us();
 	return -1;
 }
 
-/* Has the file changed since it was tried? One that cannot be seen at all counts as changed when it could before. */
-static bool is_changed(const struct list *list)
-{
-	struct error ignored;
-	struct stat now;
-
-	if (look(list->path, &now, &ignored))
-		return true;
-	return !same_file(&now, &list->seen) && !is_being_written(list, &now);
-}
-
 int list_refresh(struct list *list)
 {
-	struct error err;
-	int result = 0;
+	struct list_faults faults;
+	int result = look(list, &faults);
 
-	if (is_changed(list)) {
-		result = read_anew(list, &err) ? -1 : 1;
-		list->failing = result < 0;
-		if (list->failing)
-			list->failure = err;
-	} else if (list->failing) {
-		result = -1;
-	}
-	return result;
+	return result == 0 && list->failing ? -1 : result;
 }
 
 const char *list_report(struct list *list, int64_t now_us)
@@ -185,28 +150,19 @@ const char *list_report(struct list *list, int64_t now_us)
 	return list->failure.text;
 }
 
-/* ---- looking up --------------------------------------------------------------------- */
+/* ---- asking -------------------------------------------------------------------- */
 
-enum truth list_has(struct list *list, const struct value *value)
+enum truth list_has(struct list *list, const struct list_key *key)
 {
-	struct list_content *content = content_take(list);
-	bool found;
-
-	if (!content)
-		return TRUTH_UNKNOWN;
-	found = list_content_has(content, value);
-	list_content_release(content);
-	return found ? TRUTH_TRUE : TRUTH_FALSE;
+	return list->state ? list->backend->has(list->state, key) : TRUTH_UNKNOWN;
 }
 
 enum truth list_owns(struct list *list, struct slice login, const struct address *address)
 {
-	struct list_content *content = content_take(list);
-	bool found;
+	return list->state ? list->backend->owns(list->state, login, address) : TRUTH_UNKNOWN;
+}
 
-	if (!content)
-		return TRUTH_UNKNOWN;
-	found = list_content_owns(content, login, address);
-	list_content_release(content);
-	return found ? TRUTH_TRUE : TRUTH_FALSE;
+const char *list_unknown(const struct list *list)
+{
+	return list->backend->unknown;
 }

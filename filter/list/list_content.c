@@ -2,7 +2,8 @@
  * list_content.c - reads list files and answers from them.
  *
  * One entry a line, `#` begins a comment at the start of a word, blank lines do not
- * count. A file with a malformed line is refused as a whole, because a part of a list is another list.
+ * count. A file with a malformed line is refused as a whole, because a part of a list is another list;
+ * all such lines are named.
  *
  * Of a login map a line is "login: entry entry ..." or "login entry,entry", and a login
  * may have several lines. The login as it is written wins;
@@ -27,7 +28,7 @@ struct reader {
 	const char *path;
 	size_t line, entries;
 	uint32_t login; /* of the line at hand; 0: not a login map */
-	struct error *err;
+	struct list_faults *faults;
 };
 
 struct list_content *list_content_hold(struct list_content *content)
@@ -49,7 +50,7 @@ void list_content_release(struct list_content *content)
 
 static int refuse(struct reader *reader, const char *what)
 {
-	error_set(reader->err, "%s:%zu: %s", reader->path, reader->line, what);
+	list_fault(reader->faults, "%s:%zu: %s", reader->path, reader->line, what);
 	return -1;
 }
 
@@ -204,14 +205,15 @@ static int read_lines(struct reader *reader, struct slice text, bool owners)
 {
 	struct slice line;
 
-	while (slice_cut(&text, '\n', &line)) {
+	while (reader->faults->count < LIST_FAULTS_MAX && slice_cut(&text, '\n', &line)) {
 		reader->line++;
 		if (slice_find(line, '\0') >= 0)
 			return refuse(reader, "a NUL byte; a list is plain text");
-		if ((owners ? read_owners : read_entry)(reader, line))
-			return -1;
+		(owners ? read_owners : read_entry)(reader, line);
+		if (reader->entries > LIST_ENTRIES_MAX)
+			break;
 	}
-	return 0;
+	return reader->faults->count ? -1 : 0;
 }
 
 static size_t count_lines(struct slice text)
@@ -223,10 +225,10 @@ static size_t count_lines(struct slice text)
 	return lines < LIST_ENTRIES_MAX ? lines : LIST_ENTRIES_MAX;
 }
 
-struct list_content *list_content_parse(struct slice text, const char *path, bool owners, struct error *err)
+struct list_content *list_content_parse(struct slice text, const char *path, bool owners, struct list_faults *faults)
 {
 	struct list_content *content = xmalloc(sizeof(*content));
-	struct reader reader = {.content = content, .path = path, .err = err};
+	struct reader reader = {.content = content, .path = path, .faults = faults};
 	int result;
 
 	content->holders = 1;
@@ -320,15 +322,13 @@ static bool has_ip(const struct list_content *content, struct ip ip)
 	return false;
 }
 
-bool list_content_has(const struct list_content *content, const struct value *value)
+bool list_content_has(const struct list_content *content, const struct list_key *key)
 {
-	if (value->state != VALUE_SET)
-		return false;
-	if (value->type == TYPE_IP)
-		return has_ip(content, value->ip);
-	if (value->type == TYPE_ADDRESS)
-		return has_address(content, 0, &value->address);
-	return has_text(content, value->text);
+	if (key->kind == LIST_IP)
+		return has_ip(content, key->ip);
+	if (key->kind == LIST_ADDRESS)
+		return has_address(content, 0, key->address);
+	return has_text(content, key->text);
 }
 
 bool list_content_owns(const struct list_content *content, struct slice login, const struct address *address)

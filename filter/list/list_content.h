@@ -4,6 +4,7 @@
 #ifndef SEKISHO_LIST_CONTENT_H
 #define SEKISHO_LIST_CONTENT_H
 
+#include "backend.h"
 #include "entry.h"
 
 struct list_content {
@@ -14,12 +15,12 @@ struct list_content {
 	uint32_t logins; /* owners: how many there are */
 };
 
-/* Reads a whole file; `path` stands in messages. NULL and err ("path:line: what; what to do"). */
-struct list_content *list_content_parse(struct slice text, const char *path, bool owners, struct error *err);
+/* Reads the text of a file; `path` appears in the faults ("path:line: what; what to do"). NULL when there are any. */
+struct list_content *list_content_parse(struct slice text, const char *path, bool owners, struct list_faults *);
 struct list_content *list_content_hold(struct list_content *); /* NULL is allowed */
 void list_content_release(struct list_content *);              /* NULL is allowed */
 
-bool list_content_has(const struct list_content *, const struct value *);
+bool list_content_has(const struct list_content *, const struct list_key *);
 bool list_content_owns(const struct list_content *, struct slice login, const struct address *);
 
 #endif

@@ -8,12 +8,19 @@
 #ifndef SEKISHO_POLICY_COMPILE_H
 #define SEKISHO_POLICY_COMPILE_H
 
-#include "../list/list.h"
+#include "list.h"
 #include "syntax.h"
 
 /* ---- the compiled form ------------------------------------------------------ */
 
 struct regex;
+
+/* A list of the file, and what follows when it has no answer. */
+struct policy_list {
+	struct list *list;
+	bool skip;          /* on-failure skip */
+	struct place place; /* of its statement */
+};
 
 /* A fact, with its argument, that something reads. */
 struct reading {
@@ -54,8 +61,8 @@ struct node {
 	struct reading reading;
 	const struct operand *operands; /* IS, COMPARE: one */
 	size_t operand_count;
-	struct list *list;    /* IN, OWNED */
-	struct reading owner; /* OWNED: the login */
+	const struct policy_list *list; /* IN, OWNED */
+	struct reading owner;           /* OWNED: the login */
 	const struct regex *regex;
 };
 
@@ -88,9 +95,10 @@ struct policy {
 	size_t rule_count;
 	unsigned needs;
 	bool uses[KIND_COUNT][CHECK_MAX]; /* by check number */
-	struct list **lists;
+	struct policy_list **lists;
 	size_t list_count, list_room;
-	struct sign_setting *signs; /* by domain */
+	const struct policy_list *owners; /* who owns an address; NULL: nobody says */
+	struct sign_setting *signs;       /* by domain */
 	size_t sign_count, sign_room;
 	bool signs_kind[KIND_COUNT];
 	struct regex **regexes;
@@ -121,12 +129,10 @@ int template_compile(struct compiler *, const struct word *, struct template *te
 /* A quoted word without its escapes; other words as they are. */
 struct slice word_value(const struct word *, struct arena *);
 
-struct list *policy_list(const struct policy *, struct slice name); /* NULL: not defined */
-void policy_add_list(struct policy *, struct list *);
+const struct policy_list *policy_list(const struct policy *, struct slice name); /* NULL: not defined */
+/* Takes over the list. What is returned lives as long as the policy. */
+const struct policy_list *policy_add_list(struct policy *, struct policy_list);
 void policy_add_regex(struct policy *, struct regex *);
-
-#define OWNERS "owners" /* the list behind `owned by` */
-#define RELAYS "relays" /* the list of servers whose mail SPF judges by where they have it from */
 
 /* ---- expressions (regex.c) ------------------------------------------------------ */
 
@@ -155,7 +161,7 @@ struct run {
 struct judgement {
 	enum truth truth;
 	const char *why;
-	const struct list *list; /* the list that failed */
+	const struct policy_list *list; /* the list that failed */
 };
 
 /* For texts that nobody reads after the run. Most runs make none, and have no arena. */

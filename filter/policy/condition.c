@@ -110,7 +110,7 @@ static int unknown_list(struct builder *builder, const struct word *word)
 		return -1;
 	}
 	for (size_t i = 0; i < policy->list_count; i++)
-		names[i] = policy->lists[i]->name;
+		names[i] = list_name(policy->lists[i]->list);
 	near = nearest_word(word->text, names);
 	diagnostics_error(builder->compiler->diagnostics, word->place, "no list is named \"%s\"; %s%s",
 			  QUOTE(word->text),
@@ -131,7 +131,7 @@ static int test_in(struct builder *builder, const struct condition_syntax *said,
 	node->list = policy_list(builder->compiler->policy, said->values.first->text);
 	if (!node->list)
 		return unknown_list(builder, said->values.first);
-	if (node->list->owners)
+	if (list_is_owners(node->list->list))
 		return wrong(builder, said->values.first->place,
 			     "the list owners says which login owns which address; ask \"sender owned by auth.user\"");
 	return 0;
@@ -148,7 +148,7 @@ static int test_owned(struct builder *builder, const struct condition_syntax *sa
 	if (node->owner.fact->type != TYPE_STRING)
 		return wrong(builder, said->owner.name.place,
 			     "only a login can own an address; write \"owned by auth.user\"");
-	node->list = policy_list(builder->compiler->policy, SLICE(OWNERS));
+	node->list = builder->compiler->policy->owners;
 	if (node->list)
 		return 0;
 	return wrong(builder, said->fact.name.place,

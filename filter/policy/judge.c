@@ -85,20 +85,34 @@ static struct judgement judge_is(struct run *run, const struct node *node)
 	return truth(found != node->negated);
 }
 
-static struct judgement of_list(enum truth result, const struct list *list)
+static struct judgement of_list(enum truth result, const struct policy_list *list)
 {
 	if (result != TRUTH_UNKNOWN)
 		return truth(result == TRUTH_TRUE);
-	return (struct judgement){.truth = TRUTH_UNKNOWN, .why = "its file could not be read", .list = list};
+	return (struct judgement){.truth = TRUTH_UNKNOWN, .why = list_unknown(list->list), .list = list};
+}
+
+/* A value as a list is asked for it. What is absent is the empty text, which is in no list. */
+static struct list_key key_of(const struct value *value)
+{
+	if (value->state != VALUE_SET)
+		return (struct list_key){.kind = LIST_TEXT, .text = SLICE("")};
+	if (value->type == TYPE_IP)
+		return (struct list_key){.kind = LIST_IP, .ip = value->ip};
+	if (value->type == TYPE_ADDRESS)
+		return (struct list_key){.kind = LIST_ADDRESS, .address = &value->address};
+	return (struct list_key){.kind = LIST_TEXT, .text = value->text};
 }
 
 static struct judgement judge_in(struct run *run, const struct node *node)
 {
 	struct value value = run_read(run, &node->reading);
+	struct list_key key;
 
 	if (value.state == VALUE_UNKNOWN)
 		return unknown_value(&value);
-	return of_list(list_has(node->list, &value), node->list);
+	key = key_of(&value);
+	return of_list(list_has(node->list->list, &key), node->list);
 }
 
 static struct judgement judge_owned(struct run *run, const struct node *node)
@@ -112,7 +126,7 @@ static struct judgement judge_owned(struct run *run, const struct node *node)
 		return unknown_value(&login);
 	if (address.state != VALUE_SET || login.state != VALUE_SET)
 		return truth(false);
-	return of_list(list_owns(node->list, login.text, &address.address), node->list);
+	return of_list(list_owns(node->list->list, login.text, &address.address), node->list);
 }
 
 static struct judgement judge_matches(struct run *run, const struct node *node)

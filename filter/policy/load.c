@@ -146,23 +146,37 @@ static void add_needs(struct policy *policy)
 
 /* ---- loading ----------------------------------------------------------------------------------------- */
 
+/* The same list of the policy that is replaced; NULL: it is new. */
+static const struct list *list_before(const struct policy *old, const struct list *list)
+{
+	for (size_t i = 0; old && i < old->list_count; i++) {
+		if (list_is_same(old->lists[i]->list, list))
+			return old->lists[i]->list;
+	}
+	return NULL;
+}
+
+/* All of them, and what that means for the rules. */
+static void tell_faults(struct compiler *compiler, const struct policy_list *said, const struct list_faults *faults)
+{
+	const char *until = list_is_ready(said->list) ? "its old content is kept until then"
+			    : said->skip              ? "until then rules that ask for it are skipped"
+						      : "until then rules that ask for it defer";
+	size_t told = faults->count < LIST_FAULTS_MAX ? faults->count : LIST_FAULTS_MAX;
+
+	for (size_t i = 0; i < told; i++)
+		diagnostics_warning(compiler->diagnostics, said->place, "list %s: %s%s%s", list_name(said->list),
+				    faults->texts[i].text, i + 1 < told ? "" : "; ", i + 1 < told ? "" : until);
+}
+
 static void load_lists(struct compiler *compiler, const struct policy *old)
 {
 	for (size_t i = 0; i < compiler->policy->list_count; i++) {
-		struct list *list = compiler->policy->lists[i], *before = NULL;
-		struct error err;
+		struct list *list = compiler->policy->lists[i]->list;
+		struct list_faults faults;
 
-		for (size_t k = 0; old && k < old->list_count; k++) {
-			if (strcmp(old->lists[k]->path, list->path) == 0)
-				before = old->lists[k];
-		}
-		if (list_load(list, before, &err) == 0)
-			continue;
-		diagnostics_warning(compiler->diagnostics, (struct place){list->line, list->column, 0},
-				    "list %s: %s; %s", list->name, err.text,
-				    list->content ? "its old content is kept until then"
-				    : list->skip  ? "until then rules that ask for it are skipped"
-						  : "until then rules that ask for it defer");
+		if (list_load(list, list_before(old, list), &faults))
+			tell_faults(compiler, compiler->policy->lists[i], &faults);
 	}
 }
 

@@ -21,7 +21,7 @@ void policy_release(struct policy *policy)
 	if (!policy || --policy->holders > 0)
 		return;
 	for (size_t i = 0; i < policy->list_count; i++)
-		list_free(policy->lists[i]);
+		list_free(policy->lists[i]->list);
 	for (size_t i = 0; i < policy->regex_count; i++)
 		regex_free(policy->regexes[i]);
 	free(policy->lists);
@@ -32,22 +32,25 @@ void policy_release(struct policy *policy)
 	free(policy);
 }
 
-struct list *policy_list(const struct policy *policy, struct slice name)
+const struct policy_list *policy_list(const struct policy *policy, struct slice name)
 {
 	for (size_t i = 0; i < policy->list_count; i++) {
-		if (slice_equal(name, slice_of(policy->lists[i]->name)))
+		if (slice_equal(name, slice_of(list_name(policy->lists[i]->list))))
 			return policy->lists[i];
 	}
 	return NULL;
 }
 
-void policy_add_list(struct policy *policy, struct list *list)
+const struct policy_list *policy_add_list(struct policy *policy, struct policy_list list)
 {
+	struct policy_list *kept = arena_alloc(policy->arena, sizeof(*kept));
+
+	*kept = list;
 	if (policy->list_count == policy->list_room) {
 		policy->list_room = policy->list_room ? 2 * policy->list_room : 8;
-		policy->lists = xrealloc(policy->lists, policy->list_room * sizeof(struct list *));
+		policy->lists = xrealloc(policy->lists, policy->list_room * sizeof(struct policy_list *));
 	}
-	policy->lists[policy->list_count++] = list;
+	return policy->lists[policy->list_count++] = kept;
 }
 
 void policy_add_regex(struct policy *policy, struct regex *regex)
@@ -67,7 +70,7 @@ unsigned policy_refresh_lists(struct policy *policy, void (*report)(void *contex
 	unsigned read = 0;
 
 	for (size_t i = 0; i < policy->list_count; i++) {
-		struct list *list = policy->lists[i];
+		struct list *list = policy->lists[i]->list;
 		const char *failure;
 		char line[sizeof(struct error) + 128];
 
@@ -75,8 +78,8 @@ unsigned policy_refresh_lists(struct policy *policy, void (*report)(void *contex
 		failure = list_report(list, now);
 		if (!failure || !report)
 			continue;
-		snprintf(line, sizeof(line), "list %s: %s; %s", list->name, failure,
-			 list->content ? "its old content is kept" : "rules that ask for it cannot be decided");
+		snprintf(line, sizeof(line), "list %s: %s; %s", list_name(list), failure,
+			 list_is_ready(list) ? "its old content is kept" : "rules that ask for it cannot be decided");
 		report(context, line);
 	}
 	return read;

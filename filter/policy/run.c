@@ -45,7 +45,7 @@ static bool act_on_unknown(struct run *run, const struct rule *rule, const struc
 
 	*effect_r = "no effect";
 	if (judged->list)
-		why = arena_printf(run_arena(run), "list %s: %s; %s", judged->list->name, judged->why, then);
+		why = arena_printf(run_arena(run), "list %s: %s; %s", list_name(judged->list->list), judged->why, then);
 	else
 		why = arena_printf(run_arena(run), "%s; %s", judged->why, then);
 	decision_note(run->decision, NOTE_UNKNOWN, why, rule->where);

@@ -36,55 +36,64 @@ static int read_on_failure(struct setting_reader *reader, const struct word *wor
 	return 0;
 }
 
-/* A list as checks may ask it. */
-static enum relay has_client(void *list, struct ip client)
+/* Two names have a meaning of their own. */
+static bool is_owners(struct slice name)
 {
-	struct value value = {.state = VALUE_SET, .type = TYPE_IP, .ip = client};
+	return slice_equal(name, SLICE("owners"));
+}
 
-	switch (list_has(list, &value)) {
-	case TRUTH_TRUE:
-		return RELAY_YES;
-	case TRUTH_FALSE:
-		return RELAY_NO;
-	case TRUTH_UNKNOWN:
-		break;
-	}
-	return RELAY_UNKNOWN;
+static void add_list(struct setting_reader *reader, struct slice name, struct policy_list said)
+{
+	const struct policy_list *added = policy_add_list(reader->compiler->policy, said);
+
+	if (is_owners(name))
+		reader->compiler->policy->owners = added;
+	if (slice_equal(name, SLICE("relays")))
+		reader->settings->check.relays = added->list;
+}
+
+/* "file:/path", with the path from the root; other places as they are. */
+static struct slice place_of(struct setting_reader *reader, const struct word *word)
+{
+	struct slice place = word_value(word, reader->arena), path = file_path(place);
+
+	return path.n ? arena_join(reader->arena, SLICE("file:"), slice_of(beside(reader, path))) : place;
+}
+
+static int check_name(struct setting_reader *reader, const struct word *word, struct slice name)
+{
+	const struct policy_list *first = policy_list(reader->compiler->policy, name);
+
+	if (!name_valid(name))
+		return setting_wrong(reader, word, "\"%s\" is no name of a list", QUOTE(name));
+	if (!first)
+		return 0;
+	diagnostics_error(reader->compiler->diagnostics, word->place,
+			  "list %.*s is defined already in line %u; give one of them another name", SLICE_ARGS(name),
+			  first->place.line);
+	return -1;
 }
 
 int setting_read_list(struct setting_reader *reader)
 {
 	const struct words *values = &reader->said->values;
-	struct policy *policy = reader->compiler->policy;
-	struct slice name, path;
-	struct list *list;
-	bool skip;
+	struct policy_list said = {.place = reader->said->name.place};
+	struct list_setting setting;
+	struct error err;
 
 	if (values->count < 2 || reader->said->braces)
 		return setting_wrong(reader, NULL, "a list has a name and a file");
-	name = word_value(values->first, reader->arena);
-	path = file_path(word_value(values->first->next, reader->arena));
-	if (!name_valid(name))
-		return setting_wrong(reader, values->first, "\"%s\" is no name of a list", QUOTE(name));
-	if (path.n == 0)
-		return setting_wrong(reader, values->first->next, "\"%s\" names no file",
-				     QUOTE(values->first->next->text));
-	if (read_on_failure(reader, values->first->next->next, &skip))
+	setting.name = word_value(values->first, reader->arena);
+	setting.place = place_of(reader, values->first->next);
+	setting.owners = is_owners(setting.name);
+	if (check_name(reader, values->first, setting.name) ||
+	    read_on_failure(reader, values->first->next->next, &said.skip))
 		return -1;
-	list = policy_list(policy, name);
-	if (list) {
-		diagnostics_error(reader->compiler->diagnostics, values->first->place,
-				  "list %s is defined already in line %u; give one of them another name", list->name,
-				  list->line);
-		return -1;
-	}
-	if (policy->list_count == LISTS_MAX)
+	if (reader->compiler->policy->list_count == LISTS_MAX)
 		return setting_wrong(reader, NULL, "more than %d lists; put several into one", LISTS_MAX);
-	list = list_new(name, beside(reader, path), slice_equal(name, SLICE(OWNERS)), skip);
-	list->line = reader->said->name.place.line;
-	list->column = reader->said->name.place.column;
-	policy_add_list(policy, list);
-	if (slice_equal(name, SLICE(RELAYS)))
-		reader->settings->check.relays = (struct address_list){has_client, list};
+	said.list = list_new(&setting, &err);
+	if (!said.list)
+		return setting_wrong(reader, values->first->next, "%s", err.text);
+	add_list(reader, setting.name, said);
 	return 0;
 }

@@ -94,29 +94,3 @@ struct slice file_path(struct slice text)
 		return SLICE("");
 	return slice_from(text, 5);
 }
-
-/* Bytes of the sequence that begins with `first` (RFC 3629); 0: none does. */
-static size_t sequence_length(unsigned char first)
-{
-	if (first < 0x80)
-		return 1;
-	if (first >= 0xC2 && first <= 0xDF)
-		return 2;
-	if (first >= 0xE0 && first <= 0xEF)
-		return 3;
-	return first >= 0xF0 && first <= 0xF4 ? 4 : 0;
-}
-
-bool utf8_valid(struct slice text)
-{
-	for (size_t i = 0, n; i < text.n; i += n) {
-		n = sequence_length((unsigned char)text.p[i]);
-		if (n == 0 || n > text.n - i)
-			return false;
-		for (size_t k = 1; k < n; k++) {
-			if (((unsigned char)text.p[i + k] & 0xC0) != 0x80)
-				return false;
-		}
-	}
-	return true;
-}

@@ -24,6 +24,4 @@ bool name_valid(struct slice);
 /* "file:/path" gives the path; "" when it is none. */
 struct slice file_path(struct slice text);
 
-bool utf8_valid(struct slice); /* RFC 3629 */
-
 #endif

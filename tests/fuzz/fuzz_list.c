@@ -9,22 +9,22 @@
 
 static void ask(const struct list_content *content, struct slice word, struct arena *arena)
 {
-	struct value value = {.state = VALUE_SET, .type = TYPE_STRING, .text = word};
+	struct address address = address_parse_path(word, arena);
+	struct list_key key = {.kind = LIST_TEXT, .text = word, .address = &address};
 
-	list_content_has(content, &value);
-	value.type = TYPE_ADDRESS;
-	value.address = address_parse_path(word, arena);
-	list_content_has(content, &value);
-	list_content_owns(content, word, &value.address);
-	value.type = TYPE_IP;
-	if (ip_parse(word, &value.ip) == 0)
-		list_content_has(content, &value);
+	list_content_has(content, &key);
+	key.kind = LIST_ADDRESS;
+	list_content_has(content, &key);
+	list_content_owns(content, word, &address);
+	key.kind = LIST_IP;
+	if (ip_parse(word, &key.ip) == 0)
+		list_content_has(content, &key);
 }
 
 /* An entry without a mark is found as the text it is. */
 static void check_found(const struct list_content *content, struct slice line, struct arena *arena)
 {
-	struct value value = {.state = VALUE_SET, .type = TYPE_STRING};
+	struct list_key key = {.kind = LIST_TEXT};
 	struct slice word;
 	struct ip_net net;
 
@@ -37,18 +37,18 @@ static void check_found(const struct list_content *content, struct slice line, s
 		if ((unsigned char)word.p[i] >= 0x80 || word.p[i] == '.')
 			return; /* a domain is listed in its own form */
 	}
-	value.text = word;
-	must(list_content_has(content, &value));
+	key.text = word;
+	must(list_content_has(content, &key));
 }
 
 static void check(struct slice text, bool owners)
 {
-	struct error err = {""};
-	struct list_content *content = list_content_parse(text, "list", owners, &err);
+	struct list_faults faults = {0};
+	struct list_content *content = list_content_parse(text, "list", owners, &faults);
 	struct arena *arena = arena_new();
 	struct slice line;
 
-	must(content || strncmp(err.text, "list:", 5) == 0);
+	must(content || strncmp(faults.texts[0].text, "list:", 5) == 0);
 	while (content && !owners && slice_cut(&text, '\n', &line))
 		check_found(content, line, arena);
 	if (content && owners)

@@ -7,9 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include "../../filter/list/list.h"
+#include "list.h"
 #include "policy_text.h"
 #include <pthread.h>
+#include <sys/stat.h>
 #include <utime.h>
 
 static const char policy_text_of_list[] =
@@ -167,14 +168,47 @@ static void a_list_that_was_never_there_is_unknown_until_it_is(void **state)
 	policy_release(policy);
 }
 
+static struct list *new_list(const char *place)
+{
+	struct list_setting setting = {.name = SLICE("friends"), .place = slice_of(place)};
+	struct error err;
+
+	return list_new(&setting, &err);
+}
+
+/* One fault is one line in the log, however many lines are wrong. */
+static void a_failure_says_that_there_is_more(void **state)
+{
+	struct list *list = new_list("file:friends");
+	struct list_faults faults;
+
+	(void)state;
+	write_text("friends", "@\n.\n");
+	assert_int_equal(list_load(list, NULL, &faults), -1);
+	assert_int_equal(faults.count, 2);
+	assert_string_equal(list_report(list, clock_us() + 2 * LIST_REPORT_US),
+			    "friends:1: \"@\" names no domain behind \"@\"; write it as @example.org (more lines are "
+			    "wrong; \"sekisho check\" names them)");
+	list_free(list);
+}
+
+static void only_known_places_are_lists(void **state)
+{
+	static const char *const places[] = {"", "file:", ":", "/etc/friends", "files:/x", "fil:/x", "ldap://x"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+		assert_null(new_list(places[i]));
+}
+
 static void a_failure_is_reported_once_a_minute(void **state)
 {
-	struct list *list = list_new(SLICE("friends"), "nowhere", false, false);
-	struct error err;
+	struct list *list = new_list("file:nowhere");
+	struct list_faults faults;
 	int64_t now = clock_us();
 
 	(void)state;
-	assert_int_equal(list_load(list, NULL, &err), -1); /* that was told already */
+	assert_int_equal(list_load(list, NULL, &faults), -1); /* that was told already */
 	assert_null(list_report(list, now));
 	assert_int_equal(list_refresh(list), -1);
 	assert_null(list_report(list, now + LIST_REPORT_US / 2));
@@ -185,19 +219,19 @@ static void a_failure_is_reported_once_a_minute(void **state)
 
 static void only_plain_files_of_a_bounded_size_are_lists(void **state)
 {
-	struct list *list = list_new(SLICE("friends"), "/dev/zero", false, false);
-	struct error err;
+	struct list *list = new_list("file:/dev/zero");
+	struct list_faults faults;
 
 	(void)state;
-	assert_int_equal(list_load(list, NULL, &err), -1);
-	assert_string_equal(err.text, "/dev/zero is no plain file; name a file with one entry per line");
+	assert_int_equal(list_load(list, NULL, &faults), -1);
+	assert_string_equal(faults.texts[0].text, "/dev/zero is no plain file; name a file with one entry per line");
 	list_free(list);
 
 	write_text("friends", "");
 	assert_int_equal(truncate("friends", LIST_BYTES_MAX + 1), 0);
-	list = list_new(SLICE("friends"), "friends", false, false);
-	assert_int_equal(list_load(list, NULL, &err), -1);
-	assert_non_null(strstr(err.text, "larger than 67108864 bytes"));
+	list = new_list("file:friends");
+	assert_int_equal(list_load(list, NULL, &faults), -1);
+	assert_non_null(strstr(faults.texts[0].text, "larger than 67108864 bytes"));
 	list_free(list);
 }
 
@@ -253,6 +287,8 @@ int main(void)
 	    cmocka_unit_test(an_emptied_list_is_empty_once_it_has_settled),
 	    cmocka_unit_test(a_list_that_was_never_there_is_unknown_until_it_is),
 	    cmocka_unit_test(a_failure_is_reported_once_a_minute),
+	    cmocka_unit_test(a_failure_says_that_there_is_more),
+	    cmocka_unit_test(only_known_places_are_lists),
 	    cmocka_unit_test(only_plain_files_of_a_bounded_size_are_lists),
 	    cmocka_unit_test(readers_see_a_whole_list_while_it_is_swapped),
 	};

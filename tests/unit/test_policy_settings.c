@@ -52,7 +52,7 @@ static void what_is_not_set_has_its_default(void **state)
 		assert_int_equal(settings->authres_checks >> i & 1, checks[i]->authres != NULL);
 	assert_false(settings->received_spf);
 	assert_int_equal(settings->check.spf_engine, SPF_ENGINE_NATIVE);
-	assert_null(settings->check.relays.has);
+	assert_null(settings->check.relays);
 	assert_int_equal(settings->drain_us, 30 * SECOND);
 	assert_int_equal(settings->resolver.source, DNS_SYSTEM);
 	assert_int_equal(settings->resolver.dnssec, DNSSEC_PERMISSIVE);
@@ -232,7 +232,8 @@ static void wrong_settings_are_told_with_how_to_write_them(void **state)
 	     "t:1:14: engine is never \"pyspf\"; write spf { engine native }, spf { engine libspf2 } "
 	     "or spf { engine compare }"},
 	    {"list x\n", "t:1:1: a list has a name and a file; write list NAME file:/path [on-failure defer|skip]"},
-	    {"list x /etc/x\n", "t:1:8: \"/etc/x\" names no file; write list NAME file:/path [on-failure defer|skip]"},
+	    {"list x /etc/x\n",
+	     "t:1:8: \"/etc/x\" is not a place for a list; write list NAME file:/path [on-failure defer|skip]"},
 	    {"list 1 file:/x\n",
 	     "t:1:6: \"1\" is no name of a list; write list NAME file:/path [on-failure defer|skip]"},
 	    {"list x file:t on-failure ignore\n",
@@ -297,12 +298,12 @@ static void an_engine_that_is_not_built_is_refused(void **state)
 	policy_release(policy);
 }
 
-static struct ip address_of(const char *text)
+static enum truth has_client(struct list *list, const char *client)
 {
-	struct ip ip;
+	struct list_key key = {.kind = LIST_IP};
 
-	assert_int_equal(ip_parse(slice_of(text), &ip), 0);
-	return ip;
+	assert_int_equal(ip_parse(slice_of(client), &key.ip), 0);
+	return list_has(list, &key);
 }
 
 /* They are in the Received field, whatever the rules ask for. */
@@ -312,7 +313,7 @@ static void with_relays_the_header_is_needed_for_spf(void **state)
 	    "authentication-results off\npolicy inbound { on mail { reject 550 \"no\" if spf is fail } }\n";
 	char text[400];
 	struct policy *policy = load(rules);
-	const struct address_list *relays;
+	struct list *relays;
 
 	(void)state;
 	assert_int_equal(policy_needs(policy), 0);
@@ -321,10 +322,10 @@ static void with_relays_the_header_is_needed_for_spf(void **state)
 	snprintf(text, sizeof(text), "list relays file:friends\n%s", rules);
 	policy = load(text);
 	assert_int_equal(policy_needs(policy), NEED_HEADERS);
-	relays = &policy_settings(policy)->check.relays;
-	assert_int_equal(relays->has(relays->list, address_of("192.0.2.7")), RELAY_YES);
-	assert_int_equal(relays->has(relays->list, address_of("2001:db8::1")), RELAY_YES);
-	assert_int_equal(relays->has(relays->list, address_of("2001:db8::2")), RELAY_NO);
+	relays = policy_settings(policy)->check.relays;
+	assert_int_equal(has_client(relays, "192.0.2.7"), TRUTH_TRUE);
+	assert_int_equal(has_client(relays, "2001:db8::1"), TRUTH_TRUE);
+	assert_int_equal(has_client(relays, "2001:db8::2"), TRUTH_FALSE);
 	policy_release(policy);
 	policy = load(
 	    "list relays file:friends\nauthentication-results off\npolicy inbound { on mail { reject 550 \"no\" } }\n");

@@ -1,0 +1,31 @@
+/*
+ * backend.h - what can stand for a list: a kind of place, and how one reads and asks it.
+ *
+ * A backend is one file with one initialiser, and one line in the table of list.c. Its
+ * state is its own; it is asked from many threads while one thread refreshes it.
+ */
+#ifndef SEKISHO_LIST_BACKEND_H
+#define SEKISHO_LIST_BACKEND_H
+
+#include "list.h"
+
+struct list_backend {
+	const char *name;    /* the scheme of its places: what comes before the colon */
+	const char *unknown; /* why it had no answer, for the record */
+	/* The state for `where` (the place after its scheme). Nothing is read; `before`, the state of the same list
+	 * in an older policy, may be NULL, and what it knows is taken over. */
+	void *(*open)(const struct list_setting *, struct slice where, void *before);
+	enum truth (*has)(void *state, const struct list_key *);
+	enum truth (*owns)(void *state, struct slice login, const struct address *);
+	/* Looks whether there is something new. 1: it was read (faults: what is doubtful); 0: nothing new; -1: it
+	 * cannot be used (faults: why) and what was known stays. */
+	int (*refresh)(void *state, struct list_faults *);
+	void (*close)(void *state);
+};
+
+extern const struct list_backend list_file; /* file.c */
+
+/* One more fault; beyond LIST_FAULTS_MAX they are only counted. */
+void list_fault(struct list_faults *, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif
