@@ -94,7 +94,13 @@ struct check_settings {
 	const struct slice *submission_names; /* values of {daemon_name} */
 	size_t submission_name_count;
 	enum spf_engine spf_engine;
+	bool received_spf;   /* stamp messages with it */
 	struct list *relays; /* servers of our own that hand on mail from outside; NULL: none are named */
+};
+
+/* A field that a check puts on top of a message. */
+struct stamp {
+	struct slice name, value;
 };
 
 struct check {
@@ -106,6 +112,11 @@ struct check {
 	void (*authres)(struct view *, struct authres *);          /* its clauses, or none; may be NULL */
 	void (*field)(struct view *, const struct header_field *); /* one has arrived: start DNS early; may be NULL */
 	void (*header)(struct view *); /* the header is complete, the body begins: ask for sinks; may be NULL */
+	bool (*stamp)(struct view *,
+		      struct stamp *stamp_r); /* the field that it puts on top, if it does; may be NULL */
+	/* The message is over: true when it was evaluated by two engines that disagree. Asks for nothing by itself.
+	 * *note_r: how, for the record; "" when a fact says it. May be NULL */
+	bool (*disagrees)(struct view *, struct slice *note_r);
 	unsigned (*needs)(const struct check_settings *); /* NEED_... beyond those of its facts; may be NULL */
 	const struct check *const *reads; /* other checks whose outcomes its facts are made of; may be NULL */
 };
@@ -147,6 +158,7 @@ struct view {
 	void **connection_slots, **message_slots; /* one a check (check_number) for what its facts share */
 	struct sink *sinks;                       /* of this message */
 	struct dkim_body *body;                   /* one of them, once somebody wanted hashes of the body */
+	bool signing_disagrees; /* the engines of DKIM refuse each other's signatures of this message */
 };
 
 /* Both while the header is complete and the body has not begun. */
@@ -170,15 +182,6 @@ struct value fact_get(struct view *, const struct fact *, struct slice argument)
 
 /* A value as text, for templates, logs and JSON: "" when absent or unknown. Not made safe. */
 struct slice value_print(const struct value *, struct arena *);
-
-/* The value of a Received-SPF field (RFC 7208 9.1) for the message; "" when SPF does not concern it. */
-struct slice check_received_spf(struct view *);
-
-/* True once SPF was evaluated by both engines and they disagree. */
-bool check_spf_disagrees(struct view *);
-
-/* For the record: on which signature, and how, when DKIM was evaluated by both engines and they disagree; else "". */
-struct slice check_dkim_disagreement(struct view *);
 
 /* The kind of traffic (submission before local before inbound; what a relay brings is inbound); true only once MAIL is
  * known. */

@@ -24,8 +24,8 @@ struct counters {
 	_Atomic uint64_t sessions, sessions_open, messages, messages_open;
 	_Atomic uint64_t verdicts[VERDICT_COUNT]; /* by enum verdict; NONE: aborted */
 	_Atomic uint64_t recipients_refused;
-	_Atomic uint64_t spf_disagreements;  /* messages on which the engines of SPF disagreed */
-	_Atomic uint64_t dkim_disagreements; /* likewise those of DKIM */
+	_Atomic uint64_t
+	    disagreements[CHECK_MAX]; /* messages on which the two engines of a check disagreed; by its number */
 };
 
 /* What all sessions that begin now share. Immutable and counted. */

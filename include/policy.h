@@ -75,8 +75,7 @@ struct settings {
 	bool report_mode;      /* mode report: every verdict and edit only "would have" */
 	unsigned
 	    authres_checks; /* bit n: checks[n] has a clause; 0: no Authentication-Results are written or removed */
-	bool received_spf;
-	int64_t drain_us; /* how long open messages may take when the daemon ends */
+	int64_t drain_us;   /* how long open messages may take when the daemon ends */
 	struct resolver_settings resolver;
 	struct check_settings check;
 };

@@ -169,21 +169,23 @@ static struct value get_second(struct view *view, struct slice argument)
 	return value_absent(TYPE_STRING);
 }
 
-/* Asks for nothing by itself. */
-struct slice check_dkim_disagreement(struct view *view)
+static bool disagrees(struct view *view, struct slice *note_r)
 {
 	const struct state *state = view->message_slots[check_number(&check_dkim)];
 
 	for (size_t i = 0; state && i < state->outcome.count; i++) {
 		const struct dkim_signature *signature = &state->outcome.signatures[i];
 
-		if (signature->second)
-			return arena_printf(view->message->arena,
-					    "dkim engines disagree: native %s, libopendkim %s: d=%.*s s=%.*s",
-					    dkim_result_names[signature->result], signature->second,
-					    SLICE_ARGS(signature->domain), SLICE_ARGS(signature->selector));
+		if (!signature->second)
+			continue;
+		*note_r = arena_printf(view->message->arena,
+				       "dkim engines disagree: native %s, libopendkim %s: d=%.*s s=%.*s",
+				       dkim_result_names[signature->result], signature->second,
+				       SLICE_ARGS(signature->domain), SLICE_ARGS(signature->selector));
+		return true;
 	}
-	return SLICE("");
+	*note_r = SLICE(""); /* signing was noted when it was done */
+	return view->signing_disagrees;
 }
 
 static struct value get_aligned(struct view *view, struct slice argument)
@@ -262,5 +264,10 @@ static const struct fact facts[] = {
      "the key of the best signature is being tested (t=y)"},
 };
 
-const struct check check_dkim = {
-    .number = CHECK_DKIM, .name = "dkim", FACTS(facts), .authres = authres, .field = field, .header = header};
+const struct check check_dkim = {.number = CHECK_DKIM,
+				 .name = "dkim",
+				 FACTS(facts),
+				 .authres = authres,
+				 .field = field,
+				 .header = header,
+				 .disagrees = disagrees};

@@ -220,10 +220,11 @@ static struct value get_disagreement(struct view *view, struct slice argument)
 	return settle(view, value_text(TYPE_STRING, text_slice(&text)));
 }
 
-bool check_spf_disagrees(struct view *view)
+static bool disagrees(struct view *view, struct slice *note_r)
 {
 	if (view->settings->spf_engine != SPF_ENGINE_COMPARE)
 		return false;
+	*note_r = SLICE(""); /* the fact says it */
 	return fact_get(view, fact_find(SLICE("spf.disagreement")), SLICE("")).state == VALUE_SET;
 }
 
@@ -270,15 +271,19 @@ static void authres(struct view *view, struct authres *field)
 		       origin->known ? origin->helo : view->session->helo);
 }
 
-/* What was not evaluated has no such field. */
-struct slice check_received_spf(struct view *view)
+/* RFC 7208 9.1. What was not evaluated has no such field. */
+static bool stamp(struct view *view, struct stamp *stamp_r)
 {
-	const struct origin *origin = &judged(view)->origin;
-	struct spf_request identity = request(view, origin, sender_is_null(view));
+	const struct origin *origin;
+	struct spf_request identity;
 
-	if (view->kind != KIND_INBOUND || !origin->known)
-		return SLICE("");
-	return spf_received(&identity, mail_outcome(view), view->message->sender.text, view->message->arena);
+	if (!view->settings->received_spf || view->kind != KIND_INBOUND || !judged(view)->origin.known)
+		return false;
+	origin = &judged(view)->origin;
+	identity = request(view, origin, sender_is_null(view));
+	stamp_r->name = SLICE("Received-SPF");
+	stamp_r->value = spf_received(&identity, mail_outcome(view), view->message->sender.text, view->message->arena);
+	return stamp_r->value.n > 0;
 }
 
 static const struct fact facts[] = {
@@ -315,5 +320,11 @@ static const struct fact facts[] = {
      "with spf { engine compare }: what the two engines say where they differ"},
 };
 
-const struct check check_spf = {
-    .number = CHECK_SPF, .name = "spf", FACTS(facts), .needs = needs, .hint = hint, .authres = authres};
+const struct check check_spf = {.number = CHECK_SPF,
+				.name = "spf",
+				FACTS(facts),
+				.needs = needs,
+				.hint = hint,
+				.authres = authres,
+				.stamp = stamp,
+				.disagrees = disagrees};

@@ -42,20 +42,38 @@ static json_t *status_resolver(const struct resolver *resolver)
 	return object;
 }
 
+/* "spf": {"disagreements": 0} for each check that has two engines. */
+static void status_disagreements(json_t *object, const struct counters *counters)
+{
+	for (unsigned i = 0; checks[i]; i++)
+		if (checks[i]->disagrees)
+			json_object_set_new(
+			    object, checks[i]->name,
+			    json_pack("{s:I}", "disagreements", (json_int_t)counters->disagreements[i]));
+}
+
+static json_t *status_messages(const struct counters *c)
+{
+	return json_pack("{s:I, s:I, s:o, s:I}", "open", (json_int_t)c->messages_open, "total", (json_int_t)c->messages,
+			 "verdicts", status_verdicts(c), "recipients-refused", (json_int_t)c->recipients_refused);
+}
+
 json_t *daemon_status(struct daemon *daemon)
 {
 	struct engine *engine = daemon_engine(daemon);
 	const struct counters *c = &daemon->counters;
-	json_t *object = json_pack(
-	    "{s:b, s:s, s:I, s:I, s:o, s:o, s:{s:I, s:I}, s:{s:I, s:I, s:o, s:I}, s:{s:I}, s:{s:I}, s:o}", "ok", 1,
-	    "version", PACKAGE_VERSION, "pid", (json_int_t)getpid(), "uptime",
-	    (json_int_t)((clock_us() - daemon->started_us) / 1000000), "listen", json_text(daemon->startup.listen.text),
-	    "policy", status_policy(engine_policy(engine)), "sessions", "open", (json_int_t)c->sessions_open, "total",
-	    (json_int_t)c->sessions, "messages", "open", (json_int_t)c->messages_open, "total", (json_int_t)c->messages,
-	    "verdicts", status_verdicts(c), "recipients-refused", (json_int_t)c->recipients_refused, "spf",
-	    "disagreements", (json_int_t)c->spf_disagreements, "dkim", "disagreements",
-	    (json_int_t)c->dkim_disagreements, "resolver", status_resolver(engine_resolver(engine)));
+	json_int_t uptime = (clock_us() - daemon->started_us) / 1000000;
+	json_t *object =
+	    json_pack("{s:b, s:s, s:I, s:I, s:o, s:o}", "ok", 1, "version", PACKAGE_VERSION, "pid",
+		      (json_int_t)getpid(), "uptime", uptime, "listen", json_text(daemon->startup.listen.text),
+		      "policy", status_policy(engine_policy(engine)));
 
+	json_object_set_new(
+	    object, "sessions",
+	    json_pack("{s:I, s:I}", "open", (json_int_t)c->sessions_open, "total", (json_int_t)c->sessions));
+	json_object_set_new(object, "messages", status_messages(c));
+	status_disagreements(object, c);
+	json_object_set_new(object, "resolver", status_resolver(engine_resolver(engine)));
 	engine_release(engine);
 	return object;
 }

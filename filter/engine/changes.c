@@ -8,7 +8,6 @@
  * after that, each at the top, the Authentication-Results last: it ends up on top of all.
  */
 #include "gate_private.h"
-#include "spf.h"
 
 struct plan_field {
 	bool deleted;
@@ -27,7 +26,7 @@ struct plan {
 	struct plan_field *fields; /* one for each field of the message */
 	struct plan_new *news;     /* by rules, in their order */
 	size_t new_count;
-	struct plan_new own[2 + SIGN_KEYS_MAX]; /* by the engine itself, out of the rules' reach */
+	struct plan_new own[1 + CHECK_MAX + SIGN_KEYS_MAX]; /* by engine and checks, out of the rules' reach */
 	size_t own_count;
 };
 
@@ -190,12 +189,14 @@ static void plan_authres(struct gate *gate, struct plan *plan)
 		plan_own(plan, SLICE("Authentication-Results"), authres_print(field));
 }
 
-static void plan_received_spf(struct gate *gate, struct plan *plan)
+/* Fields of the checks, those of the first above those of the second. */
+static void plan_stamps(struct gate *gate, struct plan *plan)
 {
-	struct slice value = check_received_spf(&gate->view);
+	struct stamp stamp;
 
-	if (value.n)
-		plan_own(plan, SLICE("Received-SPF"), value);
+	for (unsigned i = 0; checks[i]; i++)
+		if (checks[i]->stamp && checks[i]->stamp(&gate->view, &stamp))
+			plan_own(plan, stamp.name, stamp.value);
 }
 
 /* ---- signing ------------------------------------------------------------------------- */
@@ -305,8 +306,7 @@ void changes_make(struct gate *gate)
 		plan_delete_forged(&plan, gate->settings->check.authserv_id);
 		plan_authres(gate, &plan);
 	}
-	if (gate->settings->received_spf)
-		plan_received_spf(gate, &plan);
+	plan_stamps(gate, &plan);
 	for (size_t i = 0; i < decision->edit_count; i++)
 		plan_edit(&plan, &decision->edits[i]);
 	plan_signatures(gate, &plan);

@@ -175,15 +175,15 @@ static void record_decision(struct gate *gate, enum verdict verdict)
 static void count_disagreements(struct gate *gate)
 {
 	static const struct position engine; /* no rule */
-	struct counters *counters = gate->engine->counters;
-	struct slice dkim = check_dkim_disagreement(&gate->view);
+	struct slice note;
 
-	if (check_spf_disagrees(&gate->view)) /* the fact is then among those that are recorded */
-		counters->spf_disagreements++;
-	if (dkim.n)
-		decision_note(&gate->decision, NOTE_LOG, dkim, engine);
-	if (dkim.n || gate->signing_disagrees)
-		counters->dkim_disagreements++;
+	for (unsigned i = 0; checks[i]; i++) {
+		if (!checks[i]->disagrees || !checks[i]->disagrees(&gate->view, &note))
+			continue;
+		gate->engine->counters->disagreements[i]++;
+		if (note.n)
+			decision_note(&gate->decision, NOTE_LOG, note, engine);
+	}
 }
 
 void message_finish(struct gate *gate, enum verdict verdict)

@@ -41,7 +41,6 @@ static void message_clear(struct gate *gate)
 	gate->argument_memo = (struct argument_memo){NULL, 0};
 	gate->outcome = (struct outcome){.verdict = VERDICT_NONE};
 	gate->spool = NULL;
-	gate->signing_disagrees = false;
 	gate->accepted = gate->ended_early = gate->open = gate->used = gate->recorded = gate->body_began = false;
 	gate->rcpts = NULL;
 	gate->rcpt_count = gate->rcpt_room = 0;

@@ -38,13 +38,12 @@ struct gate {
 	struct decision decision;
 	struct outcome outcome; /* of the message: the rule that accepts or ends it */
 	enum stage decided_at, quarantined_at;
-	bool accepted;          /* outcome says ACCEPT */
-	bool ended_early;       /* outcome says DISCARD before the end */
-	bool open;              /* between MAIL and the record */
-	bool used;              /* a message was here since the arena was reset */
-	bool body_began;        /* the header is complete, and the sinks were asked for */
-	struct spool *spool;    /* the body for the second engine of DKIM; NULL: nobody wants it */
-	bool signing_disagrees; /* the engines of DKIM refuse each other's signatures */
+	bool accepted;       /* outcome says ACCEPT */
+	bool ended_early;    /* outcome says DISCARD before the end */
+	bool open;           /* between MAIL and the record */
+	bool used;           /* a message was here since the arena was reset */
+	bool body_began;     /* the header is complete, and the sinks were asked for */
+	struct spool *spool; /* the body for the second engine of DKIM; NULL: nobody wants it */
 	struct rcpt_outcome *rcpts;
 	size_t rcpt_count, rcpt_room;
 	struct reply *recipients_reply; /* when there were too many */

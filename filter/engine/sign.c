@@ -47,7 +47,7 @@ static void compare(struct gate *gate, struct position rule, const struct dkim_s
 
 	if (compared == DKIM_AGREE)
 		return;
-	gate->signing_disagrees |= compared == DKIM_DISAGREE;
+	gate->view.signing_disagrees |= compared == DKIM_DISAGREE;
 	note(gate, rule,
 	     arena_printf(arena, "%s: d=%.*s s=%.*s: %s",
 			  compared == DKIM_DISAGREE ? "dkim engines disagree on signing" : "signing was not compared",

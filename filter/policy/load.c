@@ -113,7 +113,7 @@ static void add_readers(struct policy *policy)
 		policy->needs |= NEED_HEADERS; /* forged ones are removed */
 	for (unsigned i = 0; checks[i]; i++) {
 		bool reads = settings->record_all_facts || (settings->authres_checks & 1u << i) ||
-			     (settings->received_spf && strcmp(checks[i]->name, "spf") == 0);
+			     (settings->check.received_spf && strcmp(checks[i]->name, "spf") == 0);
 
 		for (unsigned kind = 0; kind < KIND_COUNT; kind++)
 			policy->uses[kind][i] |= reads;

@@ -50,7 +50,7 @@ static void what_is_not_set_has_its_default(void **state)
 	assert_false(settings->report_mode);
 	for (unsigned i = 0; checks[i]; i++)
 		assert_int_equal(settings->authres_checks >> i & 1, checks[i]->authres != NULL);
-	assert_false(settings->received_spf);
+	assert_false(settings->check.received_spf);
 	assert_int_equal(settings->check.spf_engine, SPF_ENGINE_NATIVE);
 	assert_null(settings->check.relays);
 	assert_int_equal(settings->drain_us, 30 * SECOND);
@@ -92,7 +92,7 @@ static void settings_become_what_they_say(void **state)
 	assert_text(settings->control, "/run/c.sock");
 	assert_int_equal(settings->log, LOG_TO_FILE);
 	assert_text(settings->log_file, "/var/log/sekisho");
-	assert_true(settings->record_all_facts && settings->report_mode && settings->received_spf);
+	assert_true(settings->record_all_facts && settings->report_mode && settings->check.received_spf);
 	assert_ptr_equal(checks[__builtin_ctz(settings->authres_checks)], fact_check(fact_find(SLICE("spf"))));
 	assert_int_equal(settings->drain_us, 120 * SECOND);
 	assert_int_equal(settings->resolver.source, DNS_FORWARD);

@@ -14,6 +14,11 @@ void __wrap_spf_check(const struct spf_request *, struct dns_budget *, struct ar
 
 static struct counters counters;
 
+static unsigned long disagreements(void)
+{
+	return counters.disagreements[check_number(fact_check(fact_find(SLICE("spf"))))];
+}
+
 /* The engines disagree on domains that begin with d. */
 void __wrap_spf_check(const struct spf_request *request, struct dns_budget *budget, struct arena *arena,
 		      struct spf_outcome *outcome_r)
@@ -82,12 +87,12 @@ static void a_disagreement_is_recorded_and_counted(void **state)
 	gate_helo(gate, SLICE("mail.example.net"));
 	send(gate, SLICE("<a@agreed.example>"));
 	assert_true(slice_equal(recorded(gate), SLICE("")));
-	assert_int_equal(counters.spf_disagreements, 0);
+	assert_int_equal(disagreements(), 0);
 	send(gate, SLICE("<a@disputed.example>"));
 	assert_true(slice_equal(recorded(gate), SLICE("mailfrom: native softfail, libspf2 neutral")));
-	assert_int_equal(counters.spf_disagreements, 1);
+	assert_int_equal(disagreements(), 1);
 	send(gate, SLICE("<a@agreed.example>"));
-	assert_int_equal(counters.spf_disagreements, 1);
+	assert_int_equal(disagreements(), 1);
 	gate_close(gate);
 	engine_release(engine);
 }
@@ -104,7 +109,7 @@ static void without_compare_nothing_is_said_of_it(void **state)
 	gate_helo(gate, SLICE("mail.example.net"));
 	send(gate, SLICE("<a@disputed.example>"));
 	assert_true(slice_equal(recorded(gate), SLICE("")));
-	assert_int_equal(counters.spf_disagreements, 0);
+	assert_int_equal(disagreements(), 0);
 	gate_close(gate);
 	engine_release(engine);
 }
