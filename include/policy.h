@@ -90,6 +90,10 @@ struct policy *policy_load(const char *path, const struct policy *old, struct di
 struct policy *policy_hold(struct policy *);
 void policy_release(struct policy *); /* NULL is allowed */
 
+/* The path of the control socket that a file names, whatever else is wrong with the file: the default when it names
+ * none, "" for `control off`. free() it. 0, or -1 and err when the file cannot be read. */
+int policy_control(const char *path, char **socket_r, struct error *err);
+
 const struct settings *policy_settings(const struct policy *);
 const char *policy_file(const struct policy *);
 int64_t policy_read_at(const struct policy *); /* clock_wall_us */

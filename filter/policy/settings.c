@@ -123,16 +123,9 @@ static int read_control(struct setting_reader *reader)
 
 	if (setting_value(reader, &value))
 		return -1;
-	if (slice_starts_nocase(value, SLICE("unix:")))
-		value = slice_from(value, 5);
-	if (slice_equal(value, SLICE("off"))) {
-		reader->settings->control = SLICE("");
-		return 0;
-	}
-	if (value.n == 0 || value.p[0] != '/')
+	if (control_parse(value, &reader->settings->control))
 		return setting_wrong(reader, reader->said->values.first, "\"%s\" is no path from the root",
 				     QUOTE(value));
-	reader->settings->control = value;
 	return 0;
 }
 
@@ -241,7 +234,7 @@ static const struct setting_row rows[] = {
      .usage = "a name as in group sekisho"},
     {.name = "control",
      .read = read_control,
-     .preset = RUNSTATEDIR "/sekisho/control.sock",
+     .preset = CONTROL_DEFAULT,
      .usage = "a path as in /run/sekisho/control.sock, or off"},
     {.name = "log", .read = read_log, .preset = "syslog", .usage = "syslog, stderr, off or file:/path"},
     {.name = "record",

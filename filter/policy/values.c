@@ -94,3 +94,14 @@ struct slice file_path(struct slice text)
 		return SLICE("");
 	return slice_from(text, 5);
 }
+
+int control_parse(struct slice text, struct slice *path_r)
+{
+	if (slice_starts_nocase(text, SLICE("unix:")))
+		text = slice_from(text, 5);
+	*path_r = text;
+	if (!slice_equal(text, SLICE("off")))
+		return text.n && text.p[0] == '/' ? 0 : -1;
+	*path_r = SLICE("");
+	return 0;
+}

@@ -21,6 +21,11 @@ struct duration_text duration_print(int64_t us);
 /* A name of a list, a user or a group: letters, digits, "_", "-" and ".", no digit or "-" first, 64 at most. */
 bool name_valid(struct slice);
 
+#define CONTROL_DEFAULT RUNSTATEDIR "/sekisho/control.sock"
+
+/* The path of the control socket, from the root, also as "unix:/path"; "off" gives "". 0, or -1. */
+int control_parse(struct slice text, struct slice *path_r);
+
 /* "file:/path" gives the path; "" when it is none. */
 struct slice file_path(struct slice text);
 

@@ -1,6 +1,7 @@
 /*
  * control.c - sekisho reload and sekisho status: ask the running daemon by
- * its control socket, whose path is in the policy file.
+ * its control socket, whose path is in the policy file. Nothing else of the file has
+ * to be right: the daemon says what it finds wrong.
  */
 #include "daemon.h"
 #include "verbs.h"
@@ -68,26 +69,41 @@ static int arguments_read(int argc, char **argv, struct request *request_r)
 /* The path from the file; NULL and *code_r. free() it. */
 static char *control_path(const struct request *request, int *code_r)
 {
-	struct diagnostics *found = diagnostics_new();
-	struct policy *policy = policy_load(request->config, NULL, found);
-	char *text = diagnostics_print(found), *path = NULL;
+	struct error err;
+	char *path;
 
-	if (!policy)
-		fprintf(stderr,
-			"%ssekisho %s: %s has errors; a running daemon was not asked (--socket PATH asks it all the "
-			"same)\n",
-			text, request->verb, request->config);
-	else if (policy_settings(policy)->control.n == 0)
-		fprintf(stderr, "sekisho %s: %s names no control socket; add `control PATH` and restart the daemon\n",
-			request->verb, request->config);
-	else if (asprintf(&path, "%.*s", SLICE_ARGS(policy_settings(policy)->control)) < 0)
-		die("no memory");
-	/* a file that cannot be used is what `reload` is asked about; elsewhere it is a wrong configuration */
-	*code_r = !policy && strcmp(request->verb, "reload") == 0 ? VERB_NO : VERB_CONFIG;
+	/* reload says no when the file cannot be used; elsewhere that is a wrong configuration */
+	*code_r = strcmp(request->verb, "reload") == 0 ? VERB_NO : VERB_CONFIG;
+	if (policy_control(request->config, &path, &err)) {
+		fprintf(stderr, "sekisho %s: %s; name the policy file with -c, or the control socket with --socket\n",
+			request->verb, err.text);
+		return NULL;
+	}
+	if (*path)
+		return path;
+	fprintf(stderr,
+		"sekisho %s: %s says \"control off\"; write \"control PATH\" and restart the daemon, or name the "
+		"socket with --socket\n",
+		request->verb, request->config);
+	free(path);
+	return NULL;
+}
+
+/* No daemon is where the file says, perhaps because the file is wrong. How many errors it has. */
+static size_t print_errors(const char *config)
+{
+	struct diagnostics *found = diagnostics_new();
+	char *text;
+	size_t errors;
+
+	policy_release(policy_load(config, NULL, found));
+	errors = diagnostics_errors(found);
+	text = diagnostics_print(found);
+	if (errors)
+		fputs(text, stderr);
 	free(text);
-	policy_release(policy);
 	diagnostics_free(found);
-	return path;
+	return errors;
 }
 
 /* The answer, or NULL and *code_r. */
@@ -102,7 +118,8 @@ static json_t *control_request(const struct request *request, int *code_r)
 	answer = control_ask(path, request->verb, &err);
 	if (!answer) {
 		fprintf(stderr, "sekisho %s: %s\n", request->verb, err.text);
-		*code_r = VERB_UNAVAILABLE;
+		if (request->socket || print_errors(request->config) == 0)
+			*code_r = VERB_UNAVAILABLE;
 	}
 	free(path);
 	return answer;

@@ -84,6 +84,13 @@ def test_a_bad_file_changes_nothing_and_says_why(daemon):
     assert "policy one" in ask()
 
 
+def test_status_works_while_the_file_has_errors(daemon):
+    with open(daemon.file, "a") as f:
+        f.write("typo\npolicy inbound { on mail { reject 999 } }\n")
+    done = sekisho.run("status", "-c", daemon.file)
+    assert done.returncode == 0 and "messages" in done.stdout and not done.stderr
+
+
 def test_a_bad_file_and_sigusr1_change_nothing(daemon):
     daemon.configure("nonsense\n")
     daemon.process.send_signal(signal.SIGUSR1)

@@ -8,7 +8,8 @@
 #include <cmocka.h>
 #include "policy_text.h"
 
-#define SECOND 1000000
+#define SECOND  1000000
+#define CONTROL RUNSTATEDIR "/sekisho/control.sock"
 
 static struct policy *load(const char *text)
 {
@@ -333,6 +334,49 @@ static void with_relays_the_header_is_needed_for_spf(void **state)
 	policy_release(policy);
 }
 
+/* A file that is being edited still says where the daemon is. */
+static void the_control_socket_is_found_in_a_file_with_errors(void **state)
+{
+	static const struct {
+		const char *text, *path;
+	} cases[] = {
+	    {"", CONTROL},
+	    {"policy inbound { }\n", CONTROL},
+	    {"control /a/b\n", "/a/b"},
+	    {"control unix:/a/b\n", "/a/b"},
+	    {"control \"/a b\"\n", "/a b"},
+	    {"control off\n", ""},
+	    {"typo\ncontrol /a/b\nsign x { selector s key /nowhere }\n", "/a/b"},
+	    {"control /a/b\npolicy inbound { on mail { reject 999 if spf is fial\n", "/a/b"},
+	    {"listen\n}}\n{\n\"\ncontrol /a/b\n", "/a/b"},
+	    {"trusted { 127.0.0.1\n  control off # comment\n", ""},
+	    {"trusted { 127.0.0.1\ncontrol /a/b c\n", CONTROL},
+	    {"control\n", CONTROL},
+	    {"control b\ncontrol /a/b\n", "/a/b"},
+	    {"control /a/b /c\n", CONTROL},
+	    {"control { /a/b }\n", CONTROL},
+	    {"control /a/b\ncontrol /c\n", "/a/b"},
+	    {"#control /a/b\n", CONTROL},
+	};
+	struct error err;
+	char *path;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		write_text("t", cases[i].text);
+		assert_int_equal(policy_control("t", &path, &err), 0);
+		if (strcmp(path, cases[i].path) != 0)
+			fail_msg("%s: expected %s, got %s", cases[i].text, cases[i].path, path);
+		free(path);
+	}
+	write_file("t", "control /a/b\n\0control /c\n", 26);
+	assert_int_equal(policy_control("t", &path, &err), 0);
+	assert_string_equal(path, "/a/b");
+	free(path);
+	assert_int_equal(policy_control("nowhere", &path, &err), -1);
+	assert_string_equal(err.text, "cannot open nowhere: No such file or directory");
+}
+
 static void forward_servers_are_bounded(void **state)
 {
 	char text[400] = "resolver { forward", *messages;
@@ -409,6 +453,7 @@ int main(void)
 	    cmocka_unit_test(wrong_settings_are_told_with_how_to_write_them),
 	    cmocka_unit_test(an_engine_that_is_not_built_is_refused),
 	    cmocka_unit_test(with_relays_the_header_is_needed_for_spf),
+	    cmocka_unit_test(the_control_socket_is_found_in_a_file_with_errors),
 	    cmocka_unit_test(forward_servers_are_bounded),
 	    cmocka_unit_test(lists_are_bounded_and_named_once),
 	    cmocka_unit_test(the_policy_that_is_shipped_is_right),
