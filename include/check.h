@@ -13,6 +13,7 @@
 #include "dkim.h"
 #include "dmarc.h"
 #include "list.h"
+#include "setting.h"
 #include "spf.h"
 
 enum stage { STAGE_CONNECT, STAGE_HELO, STAGE_MAIL, STAGE_RCPT, STAGE_MESSAGE };
@@ -73,29 +74,24 @@ struct sink {
 	void *context;
 };
 
-/* dkim { } */
-struct dkim_settings {
-	unsigned minimum_bits, signatures;
-	const struct slice *length_domains;
-	size_t length_domain_count;
-	enum dkim_engine engine;
-	struct dkim_library *library; /* for another than native */
+/* What the settings say for one check: its own struct, which nobody else names; of a block that repeats all of
+ * them, one after the other. */
+struct check_block {
+	void *first;
+	size_t count;
 };
 
-/* What a check may know of the configuration. */
+#define CHECK_MAX 32 /* checks; a test counts them */
+
+/* What all checks may know of the configuration, and what each knows alone. */
 struct check_settings {
-	enum dmarc_discovery dmarc_discovery;
-	struct dkim_settings dkim;
 	struct slice authserv_id;
-	const struct ip_net *trusted;
-	size_t trusted_count;
-	const unsigned *submission_ports;
-	size_t submission_port_count;
-	const struct slice *submission_names; /* values of {daemon_name} */
-	size_t submission_name_count;
-	enum spf_engine spf_engine;
-	bool received_spf;   /* stamp messages with it */
+	SETTING_ITEMS(struct ip_net) trusted;
+	SETTING_ITEMS(unsigned) submission_ports;
+	SETTING_ITEMS(struct slice) submission_names; /* values of {daemon_name} */
+	bool received_spf;                            /* stamp messages with it */
 	struct list *relays; /* servers of our own that hand on mail from outside; NULL: none are named */
+	struct check_block blocks[CHECK_MAX]; /* by check number */
 };
 
 /* A field that a check puts on top of a message. */
@@ -108,6 +104,7 @@ struct check {
 	const char *name;
 	const struct fact *facts;
 	unsigned fact_count;
+	const struct setting_block *settings;                      /* its own block of sekisho.conf; NULL: none */
 	void (*hint)(struct view *, enum stage);                   /* start DNS early; never blocks; may be NULL */
 	void (*authres)(struct view *, struct authres *);          /* its clauses, or none; may be NULL */
 	void (*field)(struct view *, const struct header_field *); /* one has arrived: start DNS early; may be NULL */
@@ -123,8 +120,7 @@ struct check {
 
 extern const struct check *const checks[]; /* NULL-terminated */
 
-#define FACT_MAX  96 /* facts of all checks; a test counts them */
-#define CHECK_MAX 32 /* checks; likewise */
+#define FACT_MAX 96 /* facts of all checks; a test counts them */
 
 /* Remembered values of one scope, each in the arena of that scope; NULL: not asked for yet. */
 struct fact_memo {
@@ -177,11 +173,20 @@ static inline unsigned check_number(const struct check *check)
 	return check->number;
 }
 
+/* The check's own block. */
+static inline const void *check_block(const struct check_settings *settings, const struct check *check)
+{
+	return settings->blocks[check->number].first;
+}
+
 /* The value, computed at most once per scope. Before its stage it is absent. */
 struct value fact_get(struct view *, const struct fact *, struct slice argument);
 
 /* A value as text, for templates, logs and JSON: "" when absent or unknown. Not made safe. */
 struct slice value_print(const struct value *, struct arena *);
+
+/* Who computes signatures (dkim { engine }); another than DKIM_NATIVE needs *library_r and the body as it came. */
+enum dkim_engine check_dkim_engine(const struct check_settings *, struct dkim_library **library_r);
 
 /* The kind of traffic (submission before local before inbound; what a relay brings is inbound); true only once MAIL is
  * known. */

@@ -80,9 +80,9 @@ struct resolver_settings {
 	const char *forward[DNS_FORWARD_MAX]; /* "192.0.2.53@53" */
 	size_t forward_count;
 	enum dnssec dnssec;
-	int64_t timeout_us;   /* for one answer */
-	size_t cache_entries; /* most answers kept */
-	bool hints_off;       /* dns_hint does nothing: each question is asked when it is waited for */
+	int64_t timeout_us;     /* for one answer */
+	unsigned cache_entries; /* most answers kept */
+	bool hints_off;         /* dns_hint does nothing: each question is asked when it is waited for */
 };
 
 struct resolver_counters {

@@ -57,9 +57,8 @@ struct signing_key {
 struct sign_setting {
 	struct slice domain;
 	bool subdomains;
-	int64_t lifetime_s;        /* 0: signatures do not expire */
-	const struct slice *names; /* of the fields to sign; NULL: the usual ones */
-	size_t name_count;
+	int64_t lifetime_us;               /* 0: signatures do not expire */
+	SETTING_ITEMS(struct slice) names; /* of the fields to sign; none: the usual ones */
 	struct signing_key keys[SIGN_KEYS_MAX];
 	size_t key_count;
 	struct position where;

@@ -13,8 +13,8 @@ bool client_is_trusted(const struct check_settings *settings, const struct sessi
 {
 	if (session->local_program)
 		return true;
-	for (size_t i = 0; i < settings->trusted_count; i++)
-		if (ip_net_contains(&settings->trusted[i], session->client))
+	for (size_t i = 0; i < settings->trusted.count; i++)
+		if (ip_net_contains(&settings->trusted.items[i], session->client))
 			return true;
 	return false;
 }
@@ -25,11 +25,11 @@ static bool is_submission(const struct check_settings *settings, const struct se
 		return true;
 	if (session->local_program)
 		return false;
-	for (size_t i = 0; i < settings->submission_port_count; i++)
-		if (session->daemon_port && settings->submission_ports[i] == session->daemon_port)
+	for (size_t i = 0; i < settings->submission_ports.count; i++)
+		if (session->daemon_port && settings->submission_ports.items[i] == session->daemon_port)
 			return true;
-	for (size_t i = 0; i < settings->submission_name_count; i++)
-		if (slice_equal_nocase(settings->submission_names[i], session->daemon_name))
+	for (size_t i = 0; i < settings->submission_names.count; i++)
+		if (slice_equal_nocase(settings->submission_names.items[i], session->daemon_name))
 			return true;
 	return false;
 }

@@ -11,6 +11,25 @@
 #define CLAUSES_MAX                                                                                                    \
 	32 /* a header field of ours must not grow until an MTA refuses it; honest mail has a few signatures */
 
+/* dkim { } */
+struct dkim_settings {
+	unsigned minimum_bits, signatures;
+	SETTING_ITEMS(struct slice) length_domains; /* whose l= may leave out a part of the body */
+	enum dkim_engine engine;
+	struct dkim_library *library; /* for another than native */
+};
+
+static const struct dkim_settings *settings_of(const struct check_settings *settings)
+{
+	return check_block(settings, &check_dkim);
+}
+
+enum dkim_engine check_dkim_engine(const struct check_settings *settings, struct dkim_library **library_r)
+{
+	*library_r = settings_of(settings)->library;
+	return settings_of(settings)->engine;
+}
+
 struct state {
 	struct dkim_verifier *verifier; /* NULL: the header is not complete, or has no signature */
 	unsigned arrived;               /* DKIM-Signature fields */
@@ -47,15 +66,15 @@ static void add_body(void *verifier, struct slice chunk)
 
 static void header(struct view *view)
 {
-	const struct dkim_settings *settings = &view->settings->dkim;
+	const struct dkim_settings *settings = settings_of(view->settings);
 	const struct authors *authors;
 	struct message *message = view->message;
 	const struct dkim_rules rules = {
 	    .now_s = clock_wall_us() / 1000000,
 	    .minimum_bits = settings->minimum_bits,
 	    .signatures = settings->signatures,
-	    .length_domains = settings->length_domains,
-	    .length_domain_count = settings->length_domain_count,
+	    .length_domains = settings->length_domains.items,
+	    .length_domain_count = settings->length_domains.count,
 	    .engine = settings->engine,
 	    .library = settings->library,
 	};
@@ -244,6 +263,60 @@ static void authres(struct view *view, struct authres *authres)
 						      outcome->count - shown));
 }
 
+/* ---- settings ------------------------------------------------------------------------------------ */
+
+#define SIGNATURES_MOST 50 /* each costs a question to the DNS and a key operation */
+
+static void close_library(void *library)
+{
+	dkim_library_close(library);
+}
+
+/* The library is opened once and lives as long as the policy. */
+static int finish(void *block, struct setting_told *told, struct error *err)
+{
+	struct dkim_settings *dkim = block;
+
+	told->key = "engine";
+	if (dkim->engine == DKIM_NATIVE)
+		return 0;
+	dkim->library = dkim_library_open(err);
+	if (!dkim->library)
+		return -1;
+	arena_own(told->arena, dkim->library, close_library);
+	return 0;
+}
+
+static const struct setting_key keys[] = {
+    {.name = "minimum-key-bits",
+     .type = SETTING_NUMBER,
+     .offset = offsetof(struct dkim_settings, minimum_bits),
+     .least = DKIM_RSA_BITS_MIN,
+     .most = DKIM_RSA_BITS_MAX,
+     .preset = "1024"},
+    {.name = "maximum-signatures",
+     .type = SETTING_NUMBER,
+     .offset = offsetof(struct dkim_settings, signatures),
+     .least = 1,
+     .most = SIGNATURES_MOST,
+     .preset = "10"},
+    {.name = "allow-length",
+     .type = SETTING_DOMAIN,
+     .count = SETTING_MANY,
+     .offset = offsetof(struct dkim_settings, length_domains),
+     .usage = "the domains (d=) whose l= may leave out a part of the body"},
+    {.name = "engine",
+     .type = SETTING_WORD,
+     .offset = offsetof(struct dkim_settings, engine),
+     .words = dkim_engine_names,
+     .preset = "native"},
+};
+
+static const struct setting_block block = {
+    .name = "dkim", .size = sizeof(struct dkim_settings), SETTING_KEYS(keys), .finish = finish};
+
+/* ---- the check ----------------------------------------------------------------------------------- */
+
 #define NEEDS (NEED_HEADERS | NEED_BODY)
 
 static const struct fact facts[] = {
@@ -267,6 +340,7 @@ static const struct fact facts[] = {
 const struct check check_dkim = {.number = CHECK_DKIM,
 				 .name = "dkim",
 				 FACTS(facts),
+				 .settings = &block,
 				 .authres = authres,
 				 .field = field,
 				 .header = header,

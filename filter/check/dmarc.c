@@ -8,6 +8,16 @@
 #include "check_private.h"
 #include "dmarc.h"
 
+/* dmarc { } */
+struct dmarc_settings {
+	enum dmarc_discovery discovery; /* of the organizational domain */
+};
+
+static enum dmarc_discovery discovery_of(const struct view *view)
+{
+	return ((const struct dmarc_settings *)check_block(view->settings, &check_dmarc))->discovery;
+}
+
 struct state {
 	bool hinted;
 	bool judged;
@@ -35,7 +45,7 @@ static void field(struct view *view, const struct header_field *arrived)
 	authors = check_first_authors(view);
 	state->hinted = authors != NULL;
 	for (size_t i = 0; authors && i < authors->domain_count && i < DMARC_AUTHORS_MAX; i++)
-		dmarc_hint(view->budget, authors->domains[i], view->settings->dmarc_discovery);
+		dmarc_hint(view->budget, authors->domains[i], discovery_of(view));
 }
 
 static struct dmarc_identifier spf_identifier(struct view *view)
@@ -73,7 +83,7 @@ static const struct dmarc_outcome *outcome(struct view *view)
 		    .spf = spf_identifier(view),
 		    .dkim = dkim,
 		    .dkim_count = dkim_identifiers(view, dkim),
-		    .discovery = view->settings->dmarc_discovery,
+		    .discovery = discovery_of(view),
 		};
 
 		state->judged = true;
@@ -139,6 +149,28 @@ static void authres(struct view *view, struct authres *field_r)
 		authres_property(field_r, SLICE("policy"), SLICE("dmarc"), slice_of(dmarc_policy_name(found->policy)));
 }
 
+static int finish(void *block, struct setting_told *told, struct error *err)
+{
+	const struct dmarc_settings *dmarc = block;
+
+	told->key = "organizational-domain";
+	if (dmarc->discovery != DMARC_PSL || dmarc_has_psl())
+		return 0;
+	error_set(err, "this program was built without the public suffix list; write organizational-domain tree-walk");
+	return -1;
+}
+
+static const struct setting_key keys[] = {
+    {.name = "organizational-domain",
+     .type = SETTING_WORD,
+     .offset = offsetof(struct dmarc_settings, discovery),
+     .words = (const char *const[]){[DMARC_TREE_WALK] = "tree-walk", [DMARC_PSL] = "psl", NULL},
+     .preset = "tree-walk"},
+};
+
+static const struct setting_block block = {
+    .name = "dmarc", .size = sizeof(struct dmarc_settings), SETTING_KEYS(keys), .finish = finish};
+
 #define NEEDS (NEED_HEADERS | NEED_BODY) /* DKIM hashes the body */
 
 static const struct fact facts[] = {
@@ -157,5 +189,10 @@ static const struct fact facts[] = {
 
 static const struct check *const reads[] = {&check_from, &check_spf, &check_dkim, NULL};
 
-const struct check check_dmarc = {
-    .number = CHECK_DMARC, .name = "dmarc", FACTS(facts), .authres = authres, .field = field, .reads = reads};
+const struct check check_dmarc = {.number = CHECK_DMARC,
+				  .name = "dmarc",
+				  FACTS(facts),
+				  .settings = &block,
+				  .authres = authres,
+				  .field = field,
+				  .reads = reads};

@@ -65,8 +65,8 @@ static bool is_private(struct ip ip)
 
 static bool is_trusted(const struct check_settings *settings, struct ip ip)
 {
-	for (size_t i = 0; i < settings->trusted_count; i++)
-		if (ip_net_contains(&settings->trusted[i], ip))
+	for (size_t i = 0; i < settings->trusted.count; i++)
+		if (ip_net_contains(&settings->trusted.items[i], ip))
 			return true;
 	return false;
 }

@@ -10,6 +10,16 @@
  */
 #include "check_private.h"
 
+/* spf { } */
+struct spf_settings {
+	enum spf_engine engine;
+};
+
+static enum spf_engine engine_of(const struct view *view)
+{
+	return ((const struct spf_settings *)check_block(view->settings, &check_spf))->engine;
+}
+
 /* What is known of one message. */
 struct judged {
 	struct origin origin;
@@ -27,7 +37,7 @@ static struct spf_request request(struct view *view, const struct origin *origin
 	const struct address *sender = &view->message->sender;
 
 	return (struct spf_request){
-	    .engine = view->settings->spf_engine,
+	    .engine = engine_of(view),
 	    .client = origin->ip,
 	    .helo = origin->helo,
 	    .local = helo ? SLICE("postmaster") : sender->local,
@@ -222,7 +232,7 @@ static struct value get_disagreement(struct view *view, struct slice argument)
 
 static bool disagrees(struct view *view, struct slice *note_r)
 {
-	if (view->settings->spf_engine != SPF_ENGINE_COMPARE)
+	if (engine_of(view) != SPF_ENGINE_COMPARE)
 		return false;
 	*note_r = SLICE(""); /* the fact says it */
 	return fact_get(view, fact_find(SLICE("spf.disagreement")), SLICE("")).state == VALUE_SET;
@@ -286,6 +296,28 @@ static bool stamp(struct view *view, struct stamp *stamp_r)
 	return stamp_r->value.n > 0;
 }
 
+static int finish(void *block, struct setting_told *told, struct error *err)
+{
+	const struct spf_settings *spf = block;
+
+	told->key = "engine";
+	if (spf_engine_built(spf->engine))
+		return 0;
+	error_set(err, "this program was built without libspf2; write engine native");
+	return -1;
+}
+
+static const struct setting_key keys[] = {
+    {.name = "engine",
+     .type = SETTING_WORD,
+     .offset = offsetof(struct spf_settings, engine),
+     .words = spf_engine_names,
+     .preset = "native"},
+};
+
+static const struct setting_block block = {
+    .name = "spf", .size = sizeof(struct spf_settings), SETTING_KEYS(keys), .finish = finish};
+
 static const struct fact facts[] = {
     {"spf", TYPE_RESULT, false, SCOPE_MESSAGE, STAGE_MAIL, 0, spf_result_names, get_result,
      "SPF result of MAIL FROM (of HELO for the null sender)"},
@@ -323,6 +355,7 @@ static const struct fact facts[] = {
 const struct check check_spf = {.number = CHECK_SPF,
 				.name = "spf",
 				FACTS(facts),
+				.settings = &block,
 				.needs = needs,
 				.hint = hint,
 				.authres = authres,

@@ -30,8 +30,10 @@ static void keep(void *spool, struct slice chunk)
 
 void sign_prepare(struct gate *gate)
 {
+	struct dkim_library *library;
+
 	dkim_body_want(view_body(&gate->view), DKIM_RELAXED, DKIM_WHOLE);
-	if (gate->settings->check.dkim.engine == DKIM_NATIVE)
+	if (check_dkim_engine(&gate->settings->check, &library) == DKIM_NATIVE)
 		return;
 	gate->spool = spool_new(gate->message.arena);
 	view_sink(&gate->view, keep, gate->spool);
@@ -78,6 +80,8 @@ size_t sign_message(struct gate *gate, struct position rule, const struct header
 	struct arena *arena = gate->message.arena;
 	struct slice domain = signing_domain(fields, count, arena);
 	const struct sign_setting *sign = policy_sign(gate->engine->policy, domain);
+	struct dkim_library *library;
+	enum dkim_engine engine = check_dkim_engine(&gate->settings->check, &library);
 	struct dkim_fields *prepared;
 	size_t made = 0;
 
@@ -96,12 +100,12 @@ size_t sign_message(struct gate *gate, struct position rule, const struct header
 		    .key = sign->keys[i].key,
 		    .header_canon = DKIM_RELAXED,
 		    .body_canon = DKIM_RELAXED,
-		    .names = sign->names,
-		    .name_count = sign->name_count,
+		    .names = sign->names.items,
+		    .name_count = sign->names.count,
 		    .now_s = clock_wall_us() / 1000000,
-		    .lifetime_s = sign->lifetime_s,
-		    .engine = gate->settings->check.dkim.engine,
-		    .library = gate->settings->check.dkim.library,
+		    .lifetime_s = sign->lifetime_us / 1000000,
+		    .engine = engine,
+		    .library = library,
 		    .spool = gate->spool,
 		};
 

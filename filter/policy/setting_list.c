@@ -3,23 +3,12 @@
  *
  * A path that does not begin at the root is beside the policy file.
  */
-#include "setting.h"
+#include "setting_reader.h"
 #include "values.h"
 
 #include <string.h>
 
 #define LISTS_MAX 256 /* each is looked at every few seconds */
-
-static const char *beside(struct setting_reader *reader, struct slice path)
-{
-	struct slice file = slice_of(reader->compiler->policy->file);
-	ptrdiff_t slash = slice_find_last(file, '/');
-
-	if (path.p[0] == '/' || slash < 0)
-		return arena_cstring(reader->arena, path);
-	return arena_cstring(reader->arena,
-			     arena_printf(reader->arena, "%.*s/%.*s", (int)slash, file.p, SLICE_ARGS(path)));
-}
 
 static int read_on_failure(struct setting_reader *reader, const struct word *word, bool *skip_r)
 {
@@ -57,7 +46,9 @@ static struct slice place_of(struct setting_reader *reader, const struct word *w
 {
 	struct slice place = word_value(word, reader->arena), path = file_path(place);
 
-	return path.n ? arena_join(reader->arena, SLICE("file:"), slice_of(beside(reader, path))) : place;
+	return path.n ? arena_join(reader->arena, SLICE("file:"),
+				   slice_of(path_beside(reader->arena, reader->compiler->policy->file, path)))
+		      : place;
 }
 
 static int check_name(struct setting_reader *reader, const struct word *word, struct slice name)

@@ -16,15 +16,6 @@
 #define TABLE_BYTES_MAX (16 * 1024 * 1024)
 #define EXPIRE_LEAST_US (3600 * 1000000ll) /* mail waits in queues for hours */
 
-static const char *beside(struct arena *arena, const char *file, struct slice path)
-{
-	ptrdiff_t slash = slice_find_last(slice_of(file), '/');
-
-	if (path.p[0] == '/' || slash < 0)
-		return arena_cstring(arena, path);
-	return arena_cstring(arena, arena_printf(arena, "%.*s/%.*s", (int)slash, file, SLICE_ARGS(path)));
-}
-
 static struct position where(const struct setting_reader *reader)
 {
 	struct place place = reader->said->name.place;
@@ -43,131 +34,60 @@ static int add_key(struct sign_setting *sign, struct slice selector, const char 
 
 /* ---- sign DOMAIN { } ---------------------------------------------------------------------- */
 
-enum { NO_KEY, KEY_SELECTOR, KEY_SUBDOMAINS, KEY_EXPIRE, KEY_HEADERS };
-
-static int key_of(const struct word *word)
+/* selector NAME key FILE */
+static int read_selector(struct setting_told *told, void *item, struct error *err)
 {
-	static const char *const names[] = {
-	    [KEY_SELECTOR] = "selector",
-	    [KEY_SUBDOMAINS] = "subdomains",
-	    [KEY_EXPIRE] = "expire",
-	    [KEY_HEADERS] = "headers",
-	};
-
-	for (int key = KEY_SELECTOR; key <= KEY_HEADERS; key++)
-		if (word->kind == WORD_PLAIN && slice_equal(word->text, slice_of(names[key])))
-			return key;
-	return NO_KEY;
-}
-
-/* Each takes the words behind its key and gives the last one; NULL when an error was reported. */
-static const struct word *read_selector(struct setting_reader *reader, struct sign_setting *sign,
-					const struct word *key)
-{
-	const struct word *selector = key->next, *word = selector ? selector->next : NULL;
+	struct sign_setting *sign = item;
 	struct slice name;
 	bool valid;
 
-	if (!word || !slice_equal(word->text, SLICE("key")) || !word->next) {
-		setting_wrong(reader, key, "a selector and its key belong together");
-		return NULL;
-	}
-	name = domain_normalise(word_value(selector, reader->arena), reader->arena, &valid);
-	if (!valid) {
-		setting_wrong(reader, selector, "\"%s\" is no selector", QUOTE(selector->text));
-		return NULL;
-	}
-	word = word->next;
-	if (add_key(sign, name,
-		    beside(reader->arena, reader->compiler->policy->file, word_value(word, reader->arena))) == 0)
-		return word;
-	setting_wrong(reader, key, "more than %d keys", SIGN_KEYS_MAX);
-	return NULL;
-}
-
-static const struct word *read_subdomains(struct setting_reader *reader, struct sign_setting *sign,
-					  const struct word *key)
-{
-	sign->subdomains = key->next && slice_equal(key->next->text, SLICE("yes"));
-	if (sign->subdomains || (key->next && slice_equal(key->next->text, SLICE("no"))))
-		return key->next;
-	setting_wrong(reader, key->next ? key->next : key, "subdomains is yes or no");
-	return NULL;
-}
-
-static const struct word *read_expire(struct setting_reader *reader, struct sign_setting *sign, const struct word *key)
-{
-	int64_t us;
-
-	if (key->next && duration_parse(key->next->text, &us) == 0 && us >= EXPIRE_LEAST_US) {
-		sign->lifetime_s = us / 1000000;
-		return key->next;
-	}
-	setting_wrong(reader, key->next ? key->next : key, "expire is a time of at least %s",
-		      duration_print(EXPIRE_LEAST_US).text);
-	return NULL;
-}
-
-static const struct word *read_headers(struct setting_reader *reader, struct sign_setting *sign, const struct word *key)
-{
-	struct slice *names = arena_alloc(reader->arena, reader->said->inside.count * sizeof(*names));
-	const struct word *word = key;
-
-	for (size_t i = 0; i < sign->name_count; i++) /* `headers` was said before */
-		names[i] = sign->names[i];
-	for (; word->next && key_of(word->next) == NO_KEY; word = word->next) {
-		names[sign->name_count] = arena_copy(reader->arena, word_value(word->next, reader->arena));
-		if (!header_name_valid(names[sign->name_count++])) {
-			setting_wrong(reader, word->next, "\"%s\" is no name of a header field",
-				      QUOTE(word->next->text));
-			return NULL;
-		}
-	}
-	sign->names = names;
-	if (sign->name_count > 0)
-		return word;
-	setting_wrong(reader, key, "headers names the fields to sign");
-	return NULL;
-}
-
-static int read_inside(struct setting_reader *reader, struct sign_setting *sign)
-{
-	static const struct word *(*const readers[])(struct setting_reader *, struct sign_setting *,
-						     const struct word *) = {
-	    [KEY_SELECTOR] = read_selector,
-	    [KEY_SUBDOMAINS] = read_subdomains,
-	    [KEY_EXPIRE] = read_expire,
-	    [KEY_HEADERS] = read_headers,
-	};
-
-	for (const struct word *word = reader->said->inside.first; word; word = word->next) {
-		int key = key_of(word);
-
-		if (key == NO_KEY)
-			return setting_wrong(reader, word, "sign knows no \"%s\"", QUOTE(word->text));
-		word = readers[key](reader, sign, word);
-		if (!word)
-			return -1;
-	}
-	return sign->key_count > 0 ? 0 : setting_wrong(reader, NULL, "sign has no selector and key");
-}
-
-int setting_read_sign(struct setting_reader *reader)
-{
-	struct sign_setting sign = {.where = where(reader)};
-	const struct words *values = &reader->said->values;
-	bool valid;
-
-	if (values->count != 1 || !reader->said->braces)
-		return setting_wrong(reader, NULL, "sign has a domain and { }");
-	sign.domain = domain_normalise(word_value(values->first, reader->arena), reader->arena, &valid);
-	if (!valid)
-		return setting_wrong(reader, values->first, "\"%s\" is no domain", QUOTE(values->first->text));
-	if (read_inside(reader, &sign))
+	told->wrong = 1;
+	if (!slice_equal(told->words[1], SLICE("key"))) {
+		error_set(err, "a selector and its key belong together");
 		return -1;
-	if (sign_add(reader->compiler->policy, &sign))
-		return setting_wrong(reader, NULL, "more than %d domains are signed for", SIGN_DOMAINS_MAX);
-	return 0;
+	}
+	told->wrong = 0;
+	name = domain_normalise(told->words[0], told->arena, &valid);
+	if (!valid) {
+		error_set(err, "\"%s\" is not a selector", QUOTE(told->words[0]));
+		return -1;
+	}
+	if (add_key(sign, name, path_beside(told->arena, told->file, told->words[2])) == 0)
+		return 0;
+	error_set(err, "sign has more than %d keys", SIGN_KEYS_MAX);
+	return -1;
+}
+
+#define SIGN(member) .offset = offsetof(struct sign_setting, member)
+
+static const struct setting_key signed_domain = {.type = SETTING_DOMAIN, SIGN(domain)};
+
+static const struct setting_key keys[] = {
+    {.name = "selector",
+     .type = SETTING_OWN,
+     .count = SETTING_EACH,
+     .read = read_selector,
+     .takes = 3,
+     .required = true,
+     .usage = "selector NAME key FILE"},
+    {.name = "subdomains", .type = SETTING_BOOL, SIGN(subdomains)},
+    {.name = "expire", .type = SETTING_DURATION, SIGN(lifetime_us), .least = EXPIRE_LEAST_US},
+    {.name = "headers", .type = SETTING_HEADER, .count = SETTING_MANY, SIGN(names)},
+};
+
+const struct setting_block sign_block = {
+    .name = "sign", .size = sizeof(struct sign_setting), .value = &signed_domain, SETTING_KEYS(keys), .repeats = true};
+
+int setting_keep_sign(struct setting_reader *reader, const void *block)
+{
+	struct sign_setting sign = *(const struct sign_setting *)block;
+
+	sign.where = where(reader);
+	if (sign_add(reader->compiler->policy, &sign) == 0)
+		return 0;
+	diagnostics_error(reader->compiler->diagnostics, reader->said->name.place,
+			  "more than %d domains are signed for; use fewer", SIGN_DOMAINS_MAX);
+	return -1;
 }
 
 /* ---- sign-table ---------------------------------------------------------------------------------- */
@@ -207,7 +127,7 @@ static int read_line(const struct table *table, struct slice line, struct sign_s
 	if (word.n > 0 && !sign.subdomains && word.p[0] != '#')
 		return wrong_line(table, "the fourth word is not \"subdomains\"");
 	sign.domain = domain;
-	add_key(&sign, selector, beside(policy->arena, table->file, key));
+	add_key(&sign, selector, path_beside(policy->arena, table->file, key));
 	if (last && slice_equal(last->domain, domain) && last->where.line == sign.where.line)
 		return add_key(last, selector, sign.keys[0].file) ? wrong_line(table, "too many keys of one domain")
 								  : 0;
@@ -239,7 +159,7 @@ int setting_read_sign_table(struct setting_reader *reader)
 	path = file_path(path);
 	if (path.n == 0)
 		return setting_wrong(reader, reader->said->values.first, "this names no file");
-	table.file = beside(reader->arena, reader->compiler->policy->file, path);
+	table.file = path_beside(reader->arena, reader->compiler->policy->file, path);
 	if (file_read(table.file, TABLE_BYTES_MAX, &text, &err))
 		return setting_wrong(reader, reader->said->values.first, "%s", err.text);
 	result = read_table(&table, text);

@@ -5,7 +5,7 @@
 #ifndef SEKISHO_POLICY_SIGN_KEYS_H
 #define SEKISHO_POLICY_SIGN_KEYS_H
 
-#include "setting.h"
+#include "setting_reader.h"
 
 #define SIGN_DOMAINS_MAX 100000 /* their keys are read at each start and reload: some seconds */
 

@@ -15,8 +15,8 @@ struct unit {
 };
 
 static const struct unit sizes[] = {
-    {"", 1},         {"b", 1},       {"k", 1 << 10},  {"kb", 1 << 10}, {"m", 1 << 20},
-    {"mb", 1 << 20}, {"g", 1 << 30}, {"gb", 1 << 30}, {NULL, 0},
+    {"", 1},         {"b", 1},       {"k", 1 << 10},  {"kb", 1 << 10}, {"M", 1 << 20},
+    {"mb", 1 << 20}, {"G", 1 << 30}, {"gb", 1 << 30}, {NULL, 0},
 };
 
 static const struct unit durations[] = {
@@ -58,17 +58,30 @@ int duration_parse(struct slice text, int64_t *us_r)
 	return parse(text, durations, DURATION_LIMIT, us_r);
 }
 
-struct duration_text duration_print(int64_t us)
+/* In the largest unit of which it is a whole number. */
+static struct printed print(int64_t value, const struct unit *units)
 {
-	struct duration_text printed;
-	const struct unit *unit = &durations[0];
+	struct printed printed;
+	const struct unit *unit = units;
 
-	for (const struct unit *larger = durations; larger->name; larger++) {
-		if (us && us % larger->factor == 0)
+	if (value == 0)
+		return (struct printed){"0"};
+	for (const struct unit *larger = units; larger->name; larger++) {
+		if (value % larger->factor == 0 && larger->factor > unit->factor)
 			unit = larger;
 	}
-	snprintf(printed.text, sizeof(printed.text), "%lld%s", (long long)(us / unit->factor), unit->name);
+	snprintf(printed.text, sizeof(printed.text), "%lld%s", (long long)(value / unit->factor), unit->name);
 	return printed;
+}
+
+struct printed size_print(int64_t bytes)
+{
+	return print(bytes, sizes);
+}
+
+struct printed duration_print(int64_t us)
+{
+	return us ? print(us, durations) : (struct printed){"0s"};
 }
 
 static bool is_letter(char c)

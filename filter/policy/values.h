@@ -12,11 +12,12 @@ int size_parse(struct slice text, int64_t *bytes_r);
 /* "500ms", "3s", "5m", "1h", "7d": a number and its unit. 0, or -1. */
 int duration_parse(struct slice text, int64_t *us_r);
 
-/* A duration in its largest whole unit, for messages. */
-struct duration_text {
+/* In the largest unit that fits, for messages. */
+struct printed {
 	char text[24];
 };
-struct duration_text duration_print(int64_t us);
+struct printed size_print(int64_t bytes);
+struct printed duration_print(int64_t us);
 
 /* A name of a list, a user or a group: letters, digits, "_", "-" and ".", no digit or "-" first, 64 at most. */
 bool name_valid(struct slice);

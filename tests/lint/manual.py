@@ -15,8 +15,8 @@ MANUAL, PROGRAM_MANUAL = "filter/policy/sekisho.conf.5", "filter/sekisho.8"
 # what, manual, files, how a row of its table begins
 TABLES = (
     ("fact", MANUAL, "filter/check/*.c", r'^\s*\{"([^"]+)", TYPE_'),
-    ("setting or action", MANUAL, "filter/policy/*.c", r'^\s*\{\.name = "([^"]+)"'),
-    ("resolver setting", MANUAL, "filter/policy/setting_resolver.c", r'\{"([^"]+)", read_'),
+    ("setting or action", MANUAL, "filter/policy/*.c", r'\{\.name = "([^"]+)"'),
+    ("setting of a check", MANUAL, "filter/check/*.c", r'\{\.name = "([^"]+)"'),
     ("verb", PROGRAM_MANUAL, "filter/main.c", r'^\s*\{"([^"]+)", verb_'),
 )
 

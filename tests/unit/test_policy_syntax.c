@@ -92,7 +92,7 @@ static void every_statement_has_one_error_and_all_are_told(void **state)
 	static const struct expectation cases[] = {
 	    {"mode what ever\ndrain 1\nfoo\n" MAIL("rejekt\nreject 999 8.8.8 \"a\" if spf is fial and x\naccept if"),
 	     "t:1:11: mode takes one value; write enforce or report\n"
-	     "t:2:7: \"1\" is no time; write a time as in 30s or 2m\n"
+	     "t:2:7: drain cannot be \"1\"; write a time from 0s to 10m\n"
 	     "t:3:1: unknown setting \"foo\"; sekisho.conf(5) names them all (rules stand in \"policy KIND { on STAGE "
 	     "{ } }\")\n"
 	     "t:6:1: unknown action \"rejekt\"; did you mean \"reject\"?\n"
@@ -128,7 +128,7 @@ static void words_mean_something_only_where_they_stand(void **state)
 static void a_hash_begins_a_comment_at_the_start_of_a_word(void **state)
 {
 	static const struct expectation cases[] = {
-	    {"# all\n  # of it\nmode report#\n", "t:3:6: mode is never \"report#\"; write enforce or report"},
+	    {"# all\n  # of it\nmode report#\n", "t:3:6: mode cannot be \"report#\"; write enforce or report"},
 	    {"mode report # here\n", ""},
 	    {"mode report #\n#\n", ""},
 	    {MAIL("reject \"# no\"# yes\n"), ""},

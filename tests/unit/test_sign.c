@@ -105,9 +105,9 @@ static void fields_to_sign_may_be_named_in_several_places(void **state)
 	    load("sign example.org { selector s1 key friends headers From To expire 7d headers Subject }\n", &message);
 	assert_non_null(policy);
 	sign = policy_sign(policy, SLICE("example.org"));
-	assert_int_equal(sign->name_count, 3);
-	assert_slice(sign->names[0], "From");
-	assert_slice(sign->names[2], "Subject");
+	assert_int_equal(sign->names.count, 3);
+	assert_slice(sign->names.items[0], "From");
+	assert_slice(sign->names.items[2], "Subject");
 	policy_release(policy);
 }
 
