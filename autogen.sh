@@ -2,16 +2,22 @@
 # autogen.sh - from a fresh clone to a program.
 #
 #   ./autogen.sh                only generates configure
-#   ./autogen.sh demo [--stay]  installs what is missing, builds in build/, shows Sekisho at work behind a real Postfix
+#   ./autogen.sh demo [--stay]  installs what is missing, builds in build/, shows Sekisho at work with a real Postfix
 #   ./autogen.sh check          the same preparation, then every test; the last line counts them
 #
-# demo and check install packages with apt-get (by sudo when not root). They remove nothing and
+# demo and check install packages with apt-get (with sudo when not run by root). They remove nothing and
 # start no service: where another MTA is installed, Postfix is unpacked into build/demo-root and used from
-# there. Each step is one line; its log is build/STEP.log and is shown when the step fails.
+# there. They build in the source directory instead when it has been configured itself (./configure). Each
+# step prints one line; its log is build/STEP.log, and the end of it is shown when the step fails.
 set -eu
 cd "$(dirname "$0")"
-PATH=$PATH:/usr/sbin:/sbin # of a user the PATH often lacks them
+PATH=$PATH:/usr/sbin:/sbin # a user's PATH often lacks them
 export PATH
+owner=$(stat -c %u:%g .) # of the tree: what root writes into it is given back to this user
+python=/usr/bin/python3  # it has the modules that come as packages; another one earlier in PATH lacks them
+[ -x $python ] || python=python3
+objects=build # where make works: configure refuses another directory once the source directory is configured
+[ ! -e config.status ] || objects=.
 
 build_packages="autoconf automake make gcc libc6-dev pkg-config bison flex
 	libmilter-dev libunbound-dev libspf2-dev libpcre2-dev libjansson-dev libidn2-dev libxxhash-dev libssl-dev libopendkim-dev
@@ -58,6 +64,10 @@ step() {
 
 # ---- configure -----------------------------------------------------------------
 
+generated() {
+	[ -e configure ] && [ -e Makefile.in ] && [ -z "$(find configure.ac Makefile.am -newer Makefile.in)" ]
+}
+
 generate() {
 	missing=
 	for tool in autoconf automake; do
@@ -83,6 +93,19 @@ as_root() {
 		echo "root is needed for: $*; there is no sudo here"
 		return 1
 	fi
+}
+
+# Runs a shell command line as root; what root then owns in the tree is given back to the owner of the tree, in the same
+# call, because sudo may have forgotten the password when the tests are over. -links 1: a hard link may be to a file of others.
+give_back='[ "$owner" = 0:0 ] || find . -path ./.git -prune -o -user 0 \( -type d -o -type l -o -links 1 \) \
+	-exec chown -h "$owner" {} +'
+as_root_in_tree() {
+	as_root sh -c 'owner=$1 give_back=$2 && shift 2
+		trap : INT TERM HUP
+		"$@"
+		status=$?
+		eval "$give_back"
+		exit $status' sh "$owner" "$give_back" "$@"
 }
 
 apt() {
@@ -118,8 +141,6 @@ policy_is_ours=
 forbid_services() {
 	[ ! -e $policy ] || return 0
 	policy_is_ours=yes
-	trap allow_services EXIT
-	trap 'exit 130' INT TERM HUP
 	printf '#!/bin/sh\nexit 101\n' | as_root tee $policy >/dev/null
 	as_root chmod 755 $policy
 }
@@ -183,7 +204,7 @@ postfix_unpack() {
 # accounts it needs, in a mount namespace of that command alone.
 with_postfix() {
 	if [ -x /usr/sbin/postfix ] || [ ! -x $postfix_root/usr/sbin/postfix ]; then
-		as_root "$@"
+		as_root_in_tree "$@"
 		return
 	fi
 	if ! as_root unshare -m true; then
@@ -193,7 +214,7 @@ with_postfix() {
 	cp -L /etc/resolv.conf /etc/hosts $postfix_root/etc/ # in containers these are mounts of their own
 	{ cat /etc/passwd && echo "postfix:x:64901:64901::/nonexistent:/bin/false"; } >$postfix_root/etc/passwd
 	{ cat /etc/group && printf 'postfix:x:64901:\npostdrop:x:64902:\n'; } >$postfix_root/etc/group
-	as_root unshare -m sh -c 'for dir in usr etc; do
+	as_root_in_tree unshare -m sh -c 'for dir in usr etc; do
 			mount -t overlay overlay -o "lowerdir=$1/$dir:/$dir" "/$dir" || exit 1
 		done
 		shift && exec "$@"' sh "$PWD/$postfix_root" "$@"
@@ -234,20 +255,30 @@ packages() {
 
 # ---- the two commands ------------------------------------------------------------
 
-up_to_date() {
-	[ -e configure ] && [ -e Makefile.in ] && [ -e build/Makefile ] &&
-		[ -z "$(find configure.ac Makefile.am -newer Makefile.in)" ]
+# Always, for it takes two seconds: packages may have come, gone or changed since the last time. Options that somebody
+# gave to configure are kept.
+configure() {
+	generated || generate || return 1
+	if [ -e $objects/config.status ]; then
+		(cd $objects && ./config.status --recheck && ./config.status)
+	else
+		(cd $objects && ../configure)
+	fi
 }
 
-configure() {
-	generate && (cd build && ../configure)
+clean_up() {
+	allow_services
+	[ "$(id -u)" != 0 ] || eval "$give_back" || say owner "some files in the source directory still belong to root"
 }
 
 prepare() {
+	trap clean_up EXIT
+	trap 'exit 130' INT TERM HUP
 	mkdir -p build
 	packages "$@"
-	up_to_date || step configure "generating and configuring in build/" configure
-	step build "build/sekisho" make -C build -j"$(nproc)"
+	[ $objects = build ] || say configure "the source directory is configured: building there (make distclean ends that)"
+	step configure "generating and configuring in $objects/" configure
+	step build "$objects/sekisho" make -C $objects -j"$(nproc)"
 }
 
 # tests NAME WHAT COMMAND...: tests may fail; what failed is counted and shown at the end.
@@ -263,26 +294,29 @@ tests() {
 
 check_system() {
 	if can_be_root; then
-		with_postfix make -C build check-system
+		with_postfix make -C $objects check-system
 	else
-		make -C build check-system # which says what it skips, and why
+		make -C $objects check-system # which says what it skips, and why
 	fi
 }
 
 check() {
 	prepare $build_packages $demo_packages $check_packages
-	find build -name '*.trs' -exec rm -f {} + # only what runs now is counted
-	rm -f build/check-system.xml
+	find $objects/tests -name '*.trs' -exec rm -f {} + # only what runs now is counted
+	rm -f $objects/check-system.xml
 	broken=
-	tests check "unit tests, scenarios, conformance" make -C build -k -j"$(nproc)" check
-	tests check-system "the daemon behind a real Postfix and a real Sendmail" check_system
-	/usr/bin/python3 tests/count.py build $broken
+	tests check "unit tests, scenarios, conformance" make -C $objects -k -j"$(nproc)" check
+	tests check-system "the daemon with a real Postfix and a real Sendmail" check_system
+	command -v $python >/dev/null || give_up "without python3 many tests are skipped, and none is counted; see build/check.log"
+	$python -B tests/count.py $objects build $broken
 }
 
 demo() {
 	prepare $build_packages $demo_packages
+	command -v $python >/dev/null || give_up "the demonstration needs python3"
 	[ "$(id -u)" = 0 ] || say demo "Postfix changes users, so this part needs root, by sudo"
-	with_postfix env SEKISHO="$PWD/build/sekisho" /usr/bin/python3 tests/demo/demo.py "$@"
+	trap : INT TERM HUP # the demonstration takes them, and ends
+	with_postfix env SEKISHO="$PWD/$objects/sekisho" $python tests/demo/demo.py "$@"
 }
 
 usage() {

@@ -1,12 +1,12 @@
 #!/usr/bin/python3
-"""count.py BUILD [TARGET ...] - what the tests said, and one closing line that counts all of them.
+"""count.py BUILD LOGS [TARGET ...] - what the tests said, and one closing line that counts all of them.
 
 Reads what `make check` and `make check-system` leave in the build directory: for each program of `make check` its
 .trs (the verdict) and .log (what it printed), for pytest its JUnit file. A test is a cmocka test, a scenario, a
-conformance case, a pytest test. A runner of ours that is no cmocka program prints as its last line
-"N passed, N failed", with ", N skipped" behind it where tests were skipped, and before that one line for each
-that says "skipped: NAME: why". TARGET is what make ended with an error: check, check-system. When no test explains that, the
-end of its log is shown and counts as a failure. Exits 1 when anything failed, or when nothing was run.
+conformance case, a pytest test. A runner of ours that is not a cmocka program prints as its last line
+"N passed, N failed", followed by ", N skipped" where tests were skipped, and before that one line for each
+that says "skipped: NAME: why"; a cmocka test that is skipped prints such a line too. TARGET is a target of make that ended with an error: check, check-system. When no test
+explains that, the end of LOGS/TARGET.log is shown and counts as a failure. Exits 1 when anything failed, or when nothing was run.
 """
 import os
 import re
@@ -17,7 +17,7 @@ CMOCKA = re.compile(r"^\[ +(PASSED|FAILED|SKIPPED|ERROR) +\] (\d+) test\(s\)", r
 CMOCKA_GOOD = re.compile(r"\[ (RUN|      OK) ")
 CMOCKA_SKIPPED = re.compile(r"^\[ +SKIPPED +\] ([a-z]\w*)$", re.M)
 OURS = re.compile(r"^(?:.*: )?(\d+) passed, (\d+) failed(?:, (\d+) skipped)?\.?$", re.M)
-OURS_SKIPPED = re.compile(r"^skipped: (.*)$", re.M)
+REASON = re.compile(r"^skipped: ([^:\n]*): (.*)$", re.M)
 FAILED_LOG_LINES = 40
 WIDTH = 160
 
@@ -45,41 +45,36 @@ def read(path):
         return ""
 
 
-def last_line(text):
-    lines = text.strip().splitlines()
-    return lines[-1] if lines else "no reason given"
-
-
 def numbers(log):
-    """(passed, failed, [skipped]) as the log says, or None when it does not count."""
+    """(passed, failed, skipped) as the log says, or None when it does not count."""
     cmocka = [(word, int(number)) for word, number in CMOCKA.findall(log)]
     if cmocka:
         return (sum(n for word, n in cmocka if word == "PASSED"),
                 sum(n for word, n in cmocka if word in ("FAILED", "ERROR")),
-                sorted(set(CMOCKA_SKIPPED.findall(log))))
+                len(set(CMOCKA_SKIPPED.findall(log))))
     ours = OURS.findall(log)
     if ours:
         passed, failed, skipped = ours[-1]
-        reasons = OURS_SKIPPED.findall(log)
-        reasons += ["no reason given"] * (int(skipped or 0) - len(reasons))
-        return int(passed), int(failed), reasons[:int(skipped or 0)]
+        return int(passed), int(failed), int(skipped or 0)
     return None
 
 
+def reasons(name, log, count):
+    """[(what was skipped, why)] of so many tests."""
+    given = [(f"{name}: {test}", why) for test, why in REASON.findall(log)]
+    return (given + [(name, "no reason given")] * count)[:count]
+
+
 def count_program(name, result, log, tally):
-    counted = numbers(log)
-    if result == "SKIP" and counted is None:
-        tally.skipped.append((name, last_line(log)))
-        return
-    passed, failed, skipped = counted or (int(result == "PASS"), 0, [])
+    passed, failed, skipped = numbers(log) or (int(result == "PASS"), 0, int(result == "SKIP"))
     tally.passed += passed
-    tally.skipped += [(name, reason) for reason in skipped]
+    tally.skipped += reasons(name, log, skipped)
     if result not in ("PASS", "SKIP") or failed:
         lines = [line for line in log.splitlines() if not CMOCKA_GOOD.match(line)]
         tally.fail(name, "\n".join(lines[-FAILED_LOG_LINES:]), max(failed, 1))
 
 
-def count_programs(build, tally):
+def count_programs(build, logs, tally):
     """The programs of `make check`."""
     found = []
     for directory, _, files in os.walk(os.path.join(build, "tests")):
@@ -89,14 +84,14 @@ def count_programs(build, tally):
         name = os.path.relpath(path, build)[:-len(".trs")]
         count_program(name, result.group(1) if result else "ERROR", read(path[:-len(".trs")] + ".log"), tally)
     if not found:
-        tally.fail("make check", "no test was run; see " + os.path.join(build, "check.log"))
+        tally.fail("make check", "no test was run; see " + os.path.join(logs, "check.log"))
 
 
-def count_pytest(build, tally):
+def count_pytest(build, logs, tally):
     try:
         cases = xml.parse(os.path.join(build, "check-system.xml")).iter("testcase")
     except (OSError, xml.ParseError):
-        tally.fail("make check-system", "no test was run; see " + os.path.join(build, "check-system.log"))
+        tally.fail("make check-system", "no test was run; see " + os.path.join(logs, "check-system.log"))
         return
     for case in cases:
         name = f"{case.get('classname') or case.get('file') or 'tests.system'}.{case.get('name')}"
@@ -111,12 +106,12 @@ def count_pytest(build, tally):
             tally.passed += 1
 
 
-def count(target, count_one, build, tally, broken):
+def count(target, count_one, build, logs, tally, broken):
     """Counts what a target of make left; a target that ended with an error has at least one failure."""
     before = tally.failed
-    count_one(build, tally)
+    count_one(build, logs, tally)
     if target in broken and tally.failed == before:
-        tally.fail("make " + target, "\n".join(read(os.path.join(build, target + ".log")).splitlines()[-FAILED_LOG_LINES:]))
+        tally.fail("make " + target, "\n".join(read(os.path.join(logs, target + ".log")).splitlines()[-FAILED_LOG_LINES:]))
 
 
 def show_skipped(skipped):
@@ -128,10 +123,10 @@ def show_skipped(skipped):
 
 
 def main():
-    build, broken = sys.argv[1], sys.argv[2:]
+    build, logs, broken = sys.argv[1], sys.argv[2], sys.argv[3:]
     tally = Tally()
-    count("check", count_programs, build, tally, broken)
-    count("check-system", count_pytest, build, tally, broken)
+    count("check", count_programs, build, logs, tally, broken)
+    count("check-system", count_pytest, build, logs, tally, broken)
     show_skipped(tally.skipped)
     for name, text in tally.failures:
         print("  FAILED  ", name[:WIDTH])

@@ -2,9 +2,9 @@
 """authres_cases.py [ar-cases.json ...] - the Authentication-Results fields of the OpenARC corpus against authres_parse().
 
 Each case is the fields of a message and the ARC-Authentication-Results that was made of them. The fields are parsed, and
-what the receiver of the corpus keeps of them (kept()) must be the clauses of that, which is of the same grammar behind
+what the receiver of the corpus keeps of them (kept()) must be the clauses of that, which is of the same grammar after
 "i=1;" and is parsed too. Comments do not count. Prints each failing case and, last, the count; exits 1 when one
-fails, 77 when no corpus is there. The parser is the program authres_cases: $AUTHRES_CASES, or
+fails, 77 when the corpus is missing. The parser is the program authres_cases: $AUTHRES_CASES, or
 tests/conformance/authres_cases of the build. Corpora are found as in from_cases.py.
 """
 import json
@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 
-from from_cases import find, CHECKOUT
+from corpora import find, summary, CHECKOUT
 
 OUR_ID = "example.com"
 RESULTS_MAX = 16  # that the receiver keeps
@@ -63,16 +63,13 @@ def run_case(program, number, case):
 
 def main():
     program = os.environ.get("AUTHRES_CASES") or os.path.join(CHECKOUT, "build", "tests", "conformance", "authres_cases")
-    found = sys.argv[1:] or [path for path in (find("authres-openarc", "ar-cases.json"),) if path]
-    if not found:
-        print("no Authentication-Results cases: say in SEKISHO_CORPORA where the corpora are")
-        return 77
+    wanted = sys.argv[1:] or [find("authres-openarc", "ar-cases.json")]
+    found = [path for path in wanted if path]
     passed = []
     for path in found:
         with open(path, encoding="utf-8") as f:
             passed += [run_case(program, number, case) for number, case in enumerate(json.load(f), 1)]
-    print("%d passed, %d failed" % (sum(passed), len(passed) - sum(passed)))
-    return 0 if passed and all(passed) else 1
+    return summary(sum(passed), len(passed) - sum(passed), len(wanted) - len(found))
 
 
 if __name__ == "__main__":

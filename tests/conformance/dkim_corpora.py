@@ -14,8 +14,8 @@ import subprocess
 import sys
 import tempfile
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-CHECKOUT = os.path.dirname(os.path.dirname(HERE))
+from corpora import find, summary, CHECKOUT
+
 
 # RFC 8463 A.2, RFC 6376 A: published by the RFCs themselves.
 RFC_KEYS = {
@@ -112,14 +112,13 @@ def run_dkimpy(program, folder, scratch):
 
 def main():
     program = os.environ.get("SEKISHO") or os.path.join(CHECKOUT, "build", "sekisho")
-    roots = [os.environ.get("SEKISHO_CORPORA", ""), os.path.join(CHECKOUT, "..", "shared", "corpora")]
     runs = [("dkim-mail-dkim", run_mail_dkim), ("dkim-dkimpy", run_dkimpy)]
-    count = failed = 0
+    count = failed = skipped = 0
     with tempfile.TemporaryDirectory() as scratch:
         for corpus, run in runs:
-            folder = next((os.path.join(r, corpus) for r in roots if r and os.path.isdir(os.path.join(r, corpus))), None)
+            folder = find(corpus)
             if not folder:
-                print("skipped: %s: the corpus is not here" % corpus)
+                skipped += 1
                 continue
             number, wrong = run(program, folder, scratch)
             count += number
@@ -127,8 +126,7 @@ def main():
             for line in wrong:
                 print("FAILED %s %s" % (corpus, line))
             print("%s: %d of %d messages as they should be" % (corpus, number - len(wrong), number))
-    print("%d passed, %d failed" % (count - failed, failed))
-    return 77 if count == 0 else 1 if failed else 0
+    return summary(count - failed, failed, skipped)
 
 
 if __name__ == "__main__":

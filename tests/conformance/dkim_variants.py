@@ -24,8 +24,8 @@ try:
 except ImportError:
     dkim = None
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-CHECKOUT = os.path.dirname(os.path.dirname(HERE))
+from corpora import summary, CHECKOUT, HERE
+
 NOW = int(time.time())
 ED_SEED = bytes(range(32))
 
@@ -390,8 +390,8 @@ def judge(case, ours, others):
 
 def main():
     if not dkim:
-        print("skipped: dkim_variants: python3-dkim and python3-nacl are not here\n0 passed, 0 failed, 1 skipped")
-        return 77
+        print("skipped: dkim_variants: dkimpy or PyNaCl is missing (packages python3-dkim and python3-nacl on Debian and Ubuntu)")
+        return summary(0, 0, 1)
     program = os.environ.get("SEKISHO") or os.path.join(CHECKOUT, "build", "sekisho")
     cases = make_cases()
     failed = 0
@@ -409,9 +409,9 @@ def main():
         second = has_libopendkim(program) and ask_sekisho(program, groups.values(), scratch, "libopendkim")
         perl = ask_perl(groups.values(), scratch)
         if not second:
-            print("built without libopendkim: judged without it")
+            print("skipped: dkim_variants by libopendkim: the program was built without libopendkim")
         if perl is None:
-            print("Mail::DKIM (libmail-dkim-perl) is not here: judged without it")
+            print("skipped: dkim_variants by Mail::DKIM: Mail::DKIM is missing (package libmail-dkim-perl on Debian and Ubuntu)")
         for path, case in files.items():
             others = {"dkimpy": ask_dkimpy(case)}
             if perl is not None and case.algorithm.startswith("rsa"):
@@ -422,8 +422,7 @@ def main():
             if wrong:
                 failed += 1
                 print("FAILED %s: %s" % (case.name, wrong))
-    print("%d passed, %d failed" % (len(cases) - failed, failed))
-    return 1 if failed else 0
+    return summary(len(cases) - failed, failed, (not second) + (perl is None))
 
 
 if __name__ == "__main__":

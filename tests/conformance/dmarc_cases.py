@@ -1,10 +1,10 @@
 #!/usr/bin/python3
-"""dmarc_cases.py [cases.yml ...] - the evaluation cases of the DMARC corpus against `sekisho lookup dmarc --from`.
+"""dmarc_cases.py [cases.yml ...] - the evaluation cases of dmarc/ against `sekisho lookup dmarc --from`.
 
 Each case is a zone, a From field, and what SPF and DKIM said; result, policy, domain, organization, alignment and, where
-given, the names that the walk asked are compared. Prints each failing case and, last, the count; exits 1 when one
-fails, 77 when no corpus is there. Corpora and program are found as in from_cases.py. The public suffix cases
-(psl/tests.txt) are asked with --psl.
+given, the names that the walk asked are compared. The public suffix cases (psl/tests.txt) are asked with --psl. Prints
+each failing case and, last, the count; exits 1 when one fails, 77 when none can be run. Corpora and program are found as
+in from_cases.py.
 """
 import json
 import os
@@ -12,8 +12,8 @@ import subprocess
 import sys
 import tempfile
 
-from from_cases import find, yaml, CHECKOUT
-from spf_suite import zone_name, zone_rdata
+from corpora import find, ours, summary, CHECKOUT, YAML_MISSING
+from spf_suite import yaml, zone_name, zone_rdata
 
 # The corpus knows only receivers that stop at two author domains; it names this one as allowed.
 CORRECTED = {
@@ -117,25 +117,25 @@ def run_suffixes(program, path):
 def main():
     program = os.environ.get("SEKISHO") or os.path.join(CHECKOUT, "build", "sekisho")
     if not yaml:
-        print("python3-yaml is not installed: the corpora cannot be read")
-        return 77
-    found = sys.argv[1:] or [path for path in (find("dmarc", "cases.yml"), find("psl", "tests.txt")) if path]
-    if not found:
-        print("no DMARC cases: say in SEKISHO_CORPORA where the corpora are")
-        return 77
+        print("skipped: dmarc_cases: " + YAML_MISSING)
+        return summary(0, 0, 1)
+    wanted = sys.argv[1:] or [ours("cases.yml"), find("psl", "tests.txt")]
+    found = [path for path in wanted if path]
     passed = []
     with tempfile.TemporaryDirectory(prefix="sekisho-dmarc-") as scratch:
         for path in found:
             if path.endswith(".txt"):
                 built_without = "without the public suffix list" in look_up(
                     program, "--psl", "--zone", "/dev/null", "dmarc", "example.org").get("result", "")
+                if built_without:
+                    print("skipped: psl: the program was built without libpsl")
+                    wanted.append(None)
                 cases = [] if built_without else run_suffixes(program, path)
             else:
                 cases = run_cases(program, path, scratch)
             print("%s: %d of %d cases pass" % (os.path.basename(path), sum(cases), len(cases)))
             passed += cases
-    print("%d passed, %d failed" % (sum(passed), len(passed) - sum(passed)))
-    return 0 if passed and all(passed) else 1
+    return summary(sum(passed), len(passed) - sum(passed), len(wanted) - len(found))
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ try:
 except ImportError:
     yaml = None
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-CHECKOUT = os.path.dirname(os.path.dirname(HERE))
+from corpora import summary, tops, CHECKOUT, YAML_MISSING
+
 DEBIAN = "/usr/share/gocode/src/blitiri.com.ar/go/spf/testdata"
 SUITES = ["rfc7208-tests.yml", "rfc4408-tests.yml", "blitirispf-tests.yml", "test.yml"]
 ONE_LABEL = "RFC 7208 4.3: the result for a domain of one label is none"
@@ -140,9 +140,7 @@ def run_suite(program, engine, path, scratch):
 def find_suites():
     """Each suite once, from the first place that has it."""
     found = {}
-    for top in (os.environ.get("SEKISHO_CORPORA"), os.path.join(CHECKOUT, "..", "shared", "corpora"), DEBIAN):
-        if not top:
-            continue
+    for top in tops() + [DEBIAN]:
         for directory, _, files in sorted(os.walk(top)):
             if os.path.basename(directory) in ("spf-rfc7208", "spf-blitiri", "testdata") or directory == top:
                 for file in SUITES:
@@ -161,12 +159,13 @@ def engines(program):
 def main():
     program = os.environ.get("SEKISHO") or os.path.join(CHECKOUT, "build", "sekisho")
     if not yaml:
-        print("python3-yaml is not installed: the suites cannot be read")
-        return 77
+        print("skipped: spf_suite: " + YAML_MISSING)
+        return summary(0, 0, 1)
     suites = sys.argv[1:] or find_suites()
     if not suites:
-        print("no SPF suite: install golang-blitiri-go-spf-dev, or say in SEKISHO_CORPORA where the suites are")
-        return 77
+        print("skipped: spf_suite: no SPF suite is here (package golang-blitiri-go-spf-dev on Debian and Ubuntu, or"
+              " SEKISHO_CORPORA=DIR)")
+        return summary(0, 0, 1)
     if not os.access(program, os.X_OK):
         print("there is no program %s; build it, or say in SEKISHO where it is" % program)
         return 1
@@ -177,8 +176,7 @@ def main():
                 good, bad = run_suite(program, engine, path, scratch)
                 passed += good
                 failed += bad
-    print("%d passed, %d failed" % (passed, failed))
-    return 1 if failed or not passed else 0
+    return summary(passed, failed, 0)
 
 
 if __name__ == "__main__":

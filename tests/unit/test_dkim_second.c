@@ -6,6 +6,7 @@
 #include "../../filter/engine/gate_private.h"
 #include "dkim_bench.h"
 #include "policy_text.h"
+#include "skip_because.h"
 
 #include <sys/stat.h>
 
@@ -118,8 +119,7 @@ static void what_libopendkim_signs_passes_both_verifiers(void **state)
 {
 	struct bench *bench = *state;
 
-	if (!library)
-		skip();
+	SKIP_UNLESS(library, WITHOUT_LIBOPENDKIM);
 	for (size_t b = 0; b < sizeof(bodies) / sizeof(bodies[0]); b++)
 		for (int i = 0; i < 4; i++) {
 			struct dkim_signing signing = bench_signing(bench, i & 1);
@@ -170,8 +170,7 @@ static void both_engines_sign_the_same_fields(void **state)
 	static const struct slice chosen[] = {SLICE("x-mine"), SLICE("Received"), SLICE("absent"), SLICE("SUBJECT")};
 	struct bench *bench = *state;
 
-	if (!library)
-		skip();
+	SKIP_UNLESS(library, WITHOUT_LIBOPENDKIM);
 	for (int i = 0; i < 4; i++) {
 		struct dkim_signing signing = bench_signing(bench, i & 1);
 		struct slice ours, theirs;
@@ -196,8 +195,7 @@ static void libopendkim_writes_times_and_identity(void **state)
 	struct dkim_signing signing = bench_signing(bench, false);
 	struct slice text;
 
-	if (!library)
-		skip();
+	SKIP_UNLESS(library, WITHOUT_LIBOPENDKIM);
 	text = signed_letter(bench, &signing, SLICE(LETTER "Hello.\n"));
 	assert_string_equal(value_of_tag(bench, text, "t"), "1700000000");
 	assert_null(value_of_tag(bench, text, "x"));
@@ -224,8 +222,7 @@ static void what_libopendkim_cannot_sign_rightly_is_not_signed(void **state)
 	struct bench *bench = *state;
 	char *many = calloc(1, 1100 * 8 + 1);
 
-	if (!library)
-		skip();
+	SKIP_UNLESS(library, WITHOUT_LIBOPENDKIM);
 	refused(bench, SLICE(LETTER "a\rb\n"), "a bare CR");
 	refused(bench, SLICE(LETTER "a\r"), "a bare CR");
 	for (int i = 0; i < 1100; i++)
@@ -266,8 +263,7 @@ static void what_the_other_engine_refuses_is_not_handed_out(void **state)
 	struct dkim_signing signing;
 	struct error err;
 
-	if (!library)
-		skip();
+	SKIP_UNLESS(library, WITHOUT_LIBOPENDKIM);
 	spoil_sign = true;
 	refused(*state, SLICE(LETTER "Hello.\n"), "what libopendkim signed does not verify");
 	spoil_sign = false;
@@ -296,8 +292,7 @@ static void engines_verify_the_signatures_of_each_other(void **state)
 {
 	struct error err;
 
-	if (!library)
-		skip();
+	SKIP_UNLESS(library, WITHOUT_LIBOPENDKIM);
 	for (int ed = 0; ed < 2; ed++) {
 		for (size_t b = 0; b < sizeof(bodies) / sizeof(bodies[0]); b++)
 			assert_int_equal(compared(*state, ed,
@@ -397,8 +392,7 @@ static void engines_that_disagree_are_noted_and_counted(void **state)
 	struct engine *engine;
 	struct gate *gate;
 
-	if (!library)
-		skip();
+	SKIP_UNLESS(library, WITHOUT_LIBOPENDKIM);
 	engine = make_engine(bench, "dkim { engine compare }");
 	gate = open_gate(engine);
 	assert_int_equal(send(bench, gate, once), 1);
@@ -427,8 +421,7 @@ static void a_session_signs_by_the_engine_of_its_policy(void **state)
 	struct engine *engine;
 	struct gate *gate;
 
-	if (!library)
-		skip();
+	SKIP_UNLESS(library, WITHOUT_LIBOPENDKIM);
 	engine = make_engine(bench, "dkim { engine libopendkim }");
 	gate = open_gate(engine);
 	assert_int_equal(send(bench, gate, SLICE(LETTER "Hello.\n")), 1);

@@ -3,6 +3,7 @@
  * verifiers say of a thousand variants is in tests/conformance.
  */
 #include "dkim_bench.h"
+#include "skip_because.h"
 
 #define LETTER                                                                                                         \
 	"Received: from a by b\n"                                                                                      \
@@ -353,8 +354,7 @@ static void no_engine_gives_one_signature_the_verdict_of_another(void **state)
 
 	rules.engine = DKIM_LIBOPENDKIM;
 	rules.library = dkim_library_open(&err);
-	if (!rules.library)
-		skip();
+	SKIP_UNLESS(rules.library, WITHOUT_LIBOPENDKIM);
 	bench->arena = arena_new();
 	good = signed_letter(bench, false);
 	forged = slice_head(good, good.n - strlen(LETTER));

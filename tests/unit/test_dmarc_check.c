@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "dmarc.h"
+#include "skip_because.h"
 
 struct bench {
 	struct arena *arena;
@@ -195,8 +196,7 @@ static void the_public_suffix_list_finds_the_organization_where_it_is_wanted(voi
 	struct bench bench;
 
 	(void)state;
-	if (!dmarc_has_psl())
-		skip();
+	SKIP_UNLESS(dmarc_has_psl(), "the program was built without libpsl");
 	bench_open(&bench, "_dmarc.example.co.uk TXT \"v=DMARC1; p=none; sp=reject\"\n"
 			   "_dmarc.mail.example.co.uk TXT \"v=spf1\"\n"
 			   "_dmarc.co.uk TXT \"v=DMARC1; p=reject\"\n");

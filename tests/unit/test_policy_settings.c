@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include "policy_text.h"
+#include "skip_because.h"
 
 #define SECOND  1000000
 #define CONTROL RUNSTATEDIR "/sekisho/control.sock"
@@ -447,8 +448,7 @@ static void the_policy_that_is_shipped_is_right(void **state)
 	struct policy *policy;
 
 	(void)state;
-	if (!shipped)
-		skip();
+	SKIP_UNLESS(shipped, "conf/sekisho.conf of the source is not here");
 	diagnostics = diagnostics_new();
 	policy = policy_load(shipped, NULL, diagnostics);
 	if (!policy || diagnostics_warnings(diagnostics))

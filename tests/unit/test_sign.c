@@ -5,6 +5,7 @@
 #include "../../filter/engine/gate_private.h"
 #include "assert_slice.h"
 #include "policy_text.h"
+#include "skip_because.h"
 
 #include <sys/stat.h>
 
@@ -140,8 +141,7 @@ static void a_key_of_somebody_else_is_refused(void **state)
 	const char *message;
 
 	(void)state;
-	if (geteuid() != 0)
-		skip();
+	SKIP_UNLESS(geteuid() == 0, "only root can give files away");
 	write_key("friends");
 	assert_int_equal(chown("friends", 12345, (gid_t)-1), 0);
 	assert_null(load("sign example.org { selector s1 key friends }\n", &message));

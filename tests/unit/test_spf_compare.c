@@ -9,6 +9,7 @@
 #include <cmocka.h>
 #include "engine.h"
 #include "policy_text.h"
+#include "skip_because.h"
 
 void __wrap_spf_check(const struct spf_request *, struct dns_budget *, struct arena *, struct spf_outcome *outcome_r);
 
@@ -78,8 +79,7 @@ static void a_disagreement_is_recorded_and_counted(void **state)
 	struct ip ip;
 
 	(void)state;
-	if (!spf_engine_built(SPF_ENGINE_COMPARE))
-		skip();
+	SKIP_UNLESS(spf_engine_built(SPF_ENGINE_COMPARE), WITHOUT_LIBSPF2);
 	engine = make_engine("spf { engine compare }\nauthentication-results { spf }\n");
 	gate = gate_open(engine, &abilities_all);
 	ip_parse(SLICE("203.0.113.9"), &ip);

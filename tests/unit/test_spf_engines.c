@@ -3,6 +3,7 @@
  * they are. Behind our parser they do it no harm, and both engines come to the same.
  */
 #include "spf_bench.h"
+#include "skip_because.h"
 
 /* TEXT of a record: `head`, then `piece` so many times, then `tail`; in strings of at most 200 bytes. */
 struct made {
@@ -165,8 +166,7 @@ static void hostile_records_have_the_right_result(void **state)
 static void hostile_records_do_libspf2_no_harm(void **state)
 {
 	(void)state;
-	if (!spf_engine_built(SPF_ENGINE_LIBSPF2))
-		skip();
+	SKIP_UNLESS(spf_engine_built(SPF_ENGINE_LIBSPF2), WITHOUT_LIBSPF2);
 	for (size_t i = 0; i < COUNT(cases); i++)
 		check_by(SPF_ENGINE_LIBSPF2, i);
 }
@@ -235,8 +235,7 @@ static void compare_keeps_what_both_say_and_the_native_result(void **state)
 	struct spf_request request = request_for("192.0.2.9", "a@x.example", "h");
 
 	(void)state;
-	if (!spf_engine_built(SPF_ENGINE_COMPARE))
-		skip();
+	SKIP_UNLESS(spf_engine_built(SPF_ENGINE_COMPARE), WITHOUT_LIBSPF2);
 	request.engine = SPF_ENGINE_COMPARE;
 	bench_open(&bench, SLICE("x.example TXT \"v=spf1 ~all\"\n"), DNS_BUDGET_QUESTIONS);
 	spf_check(&request, bench.budget, bench.arena, &bench.outcome);

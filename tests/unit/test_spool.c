@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base.h"
+#include "skip_because.h"
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,13 +98,7 @@ static const char *round_trip_on(const char *options, unsigned long flags)
 	return said;
 }
 
-#define SKIP_WITHOUT(said)                                                                                             \
-	do {                                                                                                           \
-		if (!(said)) {                                                                                         \
-			print_message("skipped: no mount namespace may be made here\n");                               \
-			skip();                                                                                        \
-		}                                                                                                      \
-	} while (0)
+#define NO_NAMESPACE "no mount namespace may be made here"
 
 static void what_is_added_comes_back_as_often_as_it_is_read(void **state)
 {
@@ -119,7 +114,7 @@ static void a_full_disk_is_told_and_nothing_half_comes_back(void **state)
 	const char *said = round_trip_on("size=128k", 0);
 
 	(void)state;
-	SKIP_WITHOUT(said);
+	SKIP_UNLESS(said, NO_NAMESPACE);
 	assert_string_equal(said, "the body cannot be kept: writing to /var/tmp fails");
 }
 
@@ -128,7 +123,7 @@ static void where_no_disk_takes_it_memory_does(void **state)
 	const char *said = round_trip_on("", MS_RDONLY);
 
 	(void)state;
-	SKIP_WITHOUT(said);
+	SKIP_UNLESS(said, NO_NAMESPACE);
 	assert_string_equal(said, "none");
 }
 
