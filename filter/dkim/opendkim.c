@@ -1,10 +1,10 @@
 /*
  * opendkim.c - libopendkim as the second engine.
  *
- * Guarded against what it is known to do wrong: it says pass to signatures of rsa-sha1, with a short l=, with an
- * unsigned From (these are judged before and after us); a field near 64 KB or a bare LF ruins the whole message, and
- * long or bare key records fail (here it gets neither). A signature passes only without an error, with
- * the flag, and with a matching body hash.
+ * Algorithms, l=, From and the key are judged by us, before and after it. It is handed only what it treats as we do:
+ * fields below a bound, signatures that are to be verified, lines that end in CRLF, and keys printed anew; of any other
+ * message its word does not count. A signature passes only without an error, with the flag, and with a matching body
+ * hash.
  */
 #include "second.h"
 #include <opendkim/dkim.h>
@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIELD_MOST 60000 /* it fails a message with a field of 64 KB */
+#define FIELD_MOST 60000 /* bytes; it takes fields below 64 KB */
 #define MESSAGE_ID "sekisho"
 
 struct dkim_library {
@@ -27,7 +27,7 @@ struct second {
 	size_t count;
 	const struct key *const *keys;
 	char last;    /* byte of the body; '\0' before the first */
-	bool bare_cr; /* it lets them vanish, and so passes a body to which some were added */
+	bool bare_cr; /* it does not hash them as we do: its word does not count */
 };
 
 /* ---- keys ------------------------------------------------------------------------------------ */
@@ -113,8 +113,7 @@ static void give_up(struct second *second)
 	second->dkim = NULL;
 }
 
-/* It takes a name with a tab or the like before its colon for another name than we do: a signature would be missing
- * in its list, a field in what it hashes. No honest mail has that. */
+/* A control character in a name: it reads such a name as another one than we do. Honest mail has none. */
 static bool is_odd(struct slice name)
 {
 	for (size_t i = 0; i < name.n; i++)

@@ -2,11 +2,10 @@
  * libspf2.c - SPF by libspf2, for those who come from software that uses it, and to
  * hold our own evaluator against another one.
  *
- * The library walks through records, follows includes and compares addresses; all else is ours. It smashes its
- * stack on macros and long terms, counts lookups for each record anew, cuts long records and reads others
- * laxly, so it is never given what a sender wrote: each record is parsed by us and printed anew with aliases
- * (canonical.c), and its questions for aliases come back to the hooks below, where names are expanded,
- * lookups counted and answers taken from the budget.
+ * The library walks through records, follows includes and compares addresses; all else is ours. It is not safe with
+ * text that a sender wrote, and its limits are not those of RFC 7208. So it is never given such text: each record is
+ * parsed by us and printed anew with aliases (canonical.c), and its questions for aliases come back to the hooks below,
+ * where names are expanded, lookups counted and answers taken from the budget.
  *
  * Everything is made for one check and freed with it; the library keeps no state between checks.
  */

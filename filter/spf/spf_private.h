@@ -166,7 +166,7 @@ extern const bool spf_libspf2_built;
 enum spf_result spf_libspf2_check(struct spf_run *, struct spf_match *match_r);
 
 /* canonical.c: what libspf2 is given in place of a record. */
-#define SPF_CANONICAL_MAX   600 /* bytes; they compile to 480 at most, and libspf2 cuts at 511 without a word */
+#define SPF_CANONICAL_MAX   600 /* bytes; they compile to 480 at most, which libspf2 has room for (511) */
 #define SPF_CANONICAL_TERMS (SPF_LOOKUPS_MAX + 1) /* that ask the DNS: the last of them is one too many in any case */
 
 struct slice spf_canonical(const struct spf_run *, const struct spf_frame *, unsigned frame_number);

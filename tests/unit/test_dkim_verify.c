@@ -243,7 +243,7 @@ static void a_field_and_its_names_are_bounded(void **state)
 	outcome = bench_verify(bench, replaced(bench, text, "h=From", arena_printf(bench->arena, "h=From%s", names).p));
 	assert_slice(outcome.best->reason, "h= has too many names");
 	memset(names, 'z', DKIM_FIELD_MAX);
-	outcome = bench_verify(bench, replaced(bench, text, "v=1;", arena_printf(bench->arena, "v=1; z=%s;", names).p));
+	outcome = bench_verify(bench, replaced(bench, text, "v=1;", arena_printf(bench->arena, "v=1; y=%s;", names).p));
 	assert_slice(outcome.best->reason, "the field is longer than 64 KB");
 	free(names);
 }

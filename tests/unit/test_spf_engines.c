@@ -1,11 +1,11 @@
 /*
- * test_spf_engines.c - records that crash, overrun or mislead libspf2 when it is given them as
- * they are. Behind our parser they do it no harm, and both engines come to the same.
+ * test_spf_engines.c - both engines come to the same result, over records that test one rule each. What libspf2
+ * is handed for them is the subject of test_spf_handed.c.
  */
 #include "spf_bench.h"
 #include "skip_because.h"
 
-/* TEXT of a record: `head`, then `piece` so many times, then `tail`; in strings of at most 200 bytes. */
+/* TEXT of a record: `head`, then `piece` so many times, then `tail`. */
 struct made {
 	const char *head, *piece;
 	int times;
@@ -16,15 +16,11 @@ static void add_txt(struct text *zone, const char *name, const struct made *made
 {
 	struct text record;
 
-	text_init(&record, zone->arena, 1 << 17);
+	text_init(&record, zone->arena, 1000);
 	text_printf(&record, "%s", made->head);
 	for (int i = 0; i < made->times; i++)
 		text_printf(&record, "%s", made->piece);
-	text_printf(&record, "%s", made->tail);
-	text_printf(zone, "%s TXT \"\"", name);
-	for (size_t at = 0; at < record.n; at += 200)
-		text_printf(zone, " \"%.*s\"", SLICE_ARGS(slice_head(slice_from(text_slice(&record), at), 200)));
-	text_add_char(zone, '\n');
+	text_printf(zone, "%s TXT \"%.*s%s\"\n", name, SLICE_ARGS(text_slice(&record)), made->tail);
 }
 
 static const struct {
@@ -33,59 +29,51 @@ static const struct {
 	enum spf_result result;
 	unsigned lookups;
 } cases[] = {
-    {"an explanation that smashes its stack",
+    {"an explanation with a macro",
      "192.0.2.9",
      {"v=spf1 -all exp=o.example", "", 0, ""},
-     {"a", "%{d}", 43, "abcdefgh"},
+     {"%{i} is not ours", "", 0, ""},
      SPF_FAIL,
      0},
-    {"a mechanism of 6,500 bytes",
+    {"a macro in a mechanism",
      "192.0.2.9",
-     {"v=spf1 a:", "a.", 3250, "example -all"},
+     {"v=spf1 exists:%{l}.%{d2}.", "", 0, "wild.example -all"},
      {"", "", 0, ""},
      SPF_FAIL,
      1},
-    {"a macro mechanism of 6,500 bytes",
+    {"a macro in a modifier that is not known",
      "192.0.2.9",
-     {"v=spf1 exists:", "%{d}.", 1300, "example -all"},
-     {"", "", 0, ""},
-     SPF_PERMERROR,
-     0},
-    {"a modifier of 6,500 bytes", "192.0.2.9", {"v=spf1 x=", "a", 6500, " -all"}, {"", "", 0, ""}, SPF_FAIL, 0},
-    {"a modifier of 6,500 bytes of macros",
-     "192.0.2.9",
-     {"v=spf1 x=", "%{d}", 200, " -all"},
+     {"v=spf1 x=%{d} -all", "", 0, ""},
      {"", "", 0, ""},
      SPF_FAIL,
      0},
-    {"a name of a modifier of 600 bytes", "192.0.2.9", {"v=spf1 ", "a", 600, "=b -all"}, {"", "", 0, ""}, SPF_FAIL, 0},
-    {"64 networks in front of -all",
+    {"networks of others before -all",
      "192.0.2.9",
-     {"v=spf1", " ip4:198.51.100.1", 64, " -all"},
+     {"v=spf1", " ip4:198.51.100.1", 3, " -all"},
      {"", "", 0, ""},
      SPF_FAIL,
      0},
-    {"26 networks of IPv6 in front of -all",
+    {"networks of IPv6 before -all",
      "2001:db8::9",
-     {"v=spf1", " ip6:2001:db8:1::1", 26, " -all"},
+     {"v=spf1", " ip6:2001:db8:1::1", 3, " -all"},
      {"", "", 0, ""},
      SPF_FAIL,
      0},
-    {"8 includes with long names in front of -all",
+    {"includes that do not match before -all",
      "192.0.2.9",
-     {"v=spf1", " include:o.example", 8, " -all"},
+     {"v=spf1", " include:o.example", 3, " -all"},
      {"v=spf1 ?all", "", 0, ""},
      SPF_FAIL,
-     8},
-    {"300 networks and then the one",
+     3},
+    {"networks of others, then the one of the client",
      "192.0.2.9",
-     {"v=spf1", " ip4:198.51.100.1", 300, " ip4:192.0.2.0/24 -all"},
+     {"v=spf1", " ip4:198.51.100.1", 3, " ip4:192.0.2.0/24 -all"},
      {"", "", 0, ""},
      SPF_PASS,
      0},
     {"a length of 0", "192.0.2.9", {"v=spf1 a:o.example/0 -all", "", 0, ""}, {"a", "", 0, ""}, SPF_PASS, 1},
     {"a network of length 0", "192.0.2.9", {"v=spf1 ip4:198.51.100.1/0 -all", "", 0, ""}, {"", "", 0, ""}, SPF_PASS, 0},
-    {"a redirect in front of what matches",
+    {"a redirect before what matches",
      "192.0.2.9",
      {"v=spf1 redirect=o.example ip4:192.0.2.9", "", 0, ""},
      {"v=spf1 -all", "", 0, ""},
@@ -112,7 +100,12 @@ static const struct {
      0},
     {"a loopback client", "127.0.0.1", {"v=spf1 ip4:192.0.2.1 -all", "", 0, ""}, {"", "", 0, ""}, SPF_FAIL, 0},
     {"a mapped address", "::ffff:192.0.2.9", {"v=spf1 ip4:192.0.2.9 -all", "", 0, ""}, {"", "", 0, ""}, SPF_PASS, 0},
-    {"20 terms that ask", "192.0.2.9", {"v=spf1", " a:o.example", 20, " -all"}, {"a", "", 0, ""}, SPF_PERMERROR, 10},
+    {"a term too many that asks",
+     "192.0.2.9",
+     {"v=spf1", " a:o.example", 11, " -all"},
+     {"a", "", 0, ""},
+     SPF_PERMERROR,
+     10},
     {"a record that includes itself",
      "192.0.2.9",
      {"v=spf1 include:x.example -all", "", 0, ""},
@@ -125,7 +118,7 @@ static const struct {
      {"v=spf1 redirect=x.example", "", 0, ""},
      SPF_PERMERROR,
      10},
-    {"ptr behind an include",
+    {"ptr after an include",
      "192.0.2.9",
      {"v=spf1 include:o.example ptr:in.example -all", "", 0, ""},
      {"v=spf1 ptr:nowhere.example", "", 0, ""},
@@ -156,14 +149,14 @@ static void check_by(enum spf_engine engine, size_t number)
 	arena_free(arena);
 }
 
-static void hostile_records_have_the_right_result(void **state)
+static void records_have_the_right_result(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++)
 		check_by(SPF_ENGINE_NATIVE, i);
 }
 
-static void hostile_records_do_libspf2_no_harm(void **state)
+static void libspf2_comes_to_the_same_results(void **state)
 {
 	(void)state;
 	SKIP_UNLESS(spf_engine_built(SPF_ENGINE_LIBSPF2), WITHOUT_LIBSPF2);
@@ -171,20 +164,20 @@ static void hostile_records_do_libspf2_no_harm(void **state)
 		check_by(SPF_ENGINE_LIBSPF2, i);
 }
 
-static void both_engines_ask_no_more_than_a_tree_of_includes_may(void **state)
+static void both_engines_stop_at_ten_lookups_in_a_tree_of_includes(void **state)
 {
 	struct arena *arena = arena_new();
 	struct text zone;
 
 	(void)state;
 	text_init(&zone, arena, 1 << 20);
-	for (int level = 0; level < 3; level++) {
+	for (int level = 0; level < 2; level++) {
 		text_printf(&zone, "l%d.example TXT \"v=spf1", level);
-		for (int i = 0; i < 9; i++)
+		for (int i = 0; i < 4; i++)
 			text_printf(&zone, " include:l%d.example", level + 1);
 		text_printf(&zone, " -all\"\n");
 	}
-	text_printf(&zone, "l3.example TXT \"v=spf1 -all\"\n");
+	text_printf(&zone, "l2.example TXT \"v=spf1 -all\"\n");
 	for (int engine = SPF_ENGINE_NATIVE; engine <= SPF_ENGINE_LIBSPF2; engine++) {
 		struct spf_request request = request_for("192.0.2.9", "a@l0.example", "h");
 		struct bench bench;
@@ -198,34 +191,6 @@ static void both_engines_ask_no_more_than_a_tree_of_includes_may(void **state)
 		assert_true(dns_budget_asked(bench.budget) <= 1 + SPF_LOOKUPS_MAX);
 		bench_close(&bench);
 	}
-	arena_free(arena);
-}
-
-/* What libspf2 is given: only what canonical.c prints, never longer than it can take. */
-static void the_longest_canonical_record_is_whole(void **state)
-{
-	struct arena *arena = arena_new();
-	struct text record;
-
-	(void)state;
-	text_init(&record, arena, 1 << 16);
-	text_printf(&record, "v=spf1");
-	for (int i = 0; i < 600; i++)
-		text_printf(&record, " ip6:2001:db8:1::1");
-	for (int i = 0; i < 10; i++)
-		text_printf(&record, " ptr:%%{d}.%%{l}");
-	text_printf(&record, " -ip6:2001:db8:ffff:ffff:ffff:ffff:ffff:0/112 redirect=x.example");
-	struct spf_record *parsed = spf_record_parse(text_slice(&record));
-	struct spf_request request = request_for("2001:db8:ffff:ffff:ffff:ffff:ffff:fffe", "a@x.example", "h");
-	struct spf_run run = {.request = &request, .arena = arena};
-	struct spf_frame frame = {.record = parsed};
-	struct slice canonical;
-
-	assert_int_equal(parsed->state, SPF_RECORD_VALID);
-	canonical = spf_canonical(&run, &frame, 10);
-	assert_true(slice_ends_nocase(canonical, SLICE(" -ip6:2001:db8:ffff:ffff:ffff:ffff:ffff:fffe")));
-	assert_true(canonical.n < SPF_CANONICAL_MAX);
-	free(parsed);
 	arena_free(arena);
 }
 
@@ -277,10 +242,9 @@ static void a_reason_names_the_term_with_and_without_a_trace(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(hostile_records_have_the_right_result),
-	    cmocka_unit_test(hostile_records_do_libspf2_no_harm),
-	    cmocka_unit_test(both_engines_ask_no_more_than_a_tree_of_includes_may),
-	    cmocka_unit_test(the_longest_canonical_record_is_whole),
+	    cmocka_unit_test(records_have_the_right_result),
+	    cmocka_unit_test(libspf2_comes_to_the_same_results),
+	    cmocka_unit_test(both_engines_stop_at_ten_lookups_in_a_tree_of_includes),
 	    cmocka_unit_test(compare_keeps_what_both_say_and_the_native_result),
 	    cmocka_unit_test(a_reason_names_the_term_with_and_without_a_trace),
 	};

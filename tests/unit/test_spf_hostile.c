@@ -11,13 +11,13 @@ static void a_tree_of_includes_stops_at_the_tenth_lookup(void **state)
 
 	(void)state;
 	text_init(&text, arena, 1 << 20);
-	for (int level = 0; level < 3; level++) {
+	for (int level = 0; level < 2; level++) {
 		text_printf(&text, "l%d.example TXT \"v=spf1", level);
-		for (int i = 0; i < 9; i++)
+		for (int i = 0; i < 4; i++)
 			text_printf(&text, " include:l%d.example", level + 1);
 		text_printf(&text, " -all\"\n");
 	}
-	text_printf(&text, "l3.example TXT \"v=spf1 -all\"\n");
+	text_printf(&text, "l2.example TXT \"v=spf1 -all\"\n");
 	bench_open(&bench, text_slice(&text), DNS_BUDGET_QUESTIONS);
 	check(&bench, "192.0.2.1", "a@l0.example", "h");
 	assert_int_equal(bench.outcome.result, SPF_PERMERROR);
@@ -103,7 +103,7 @@ static void a_budget_that_is_used_up_is_a_temperror_and_never_a_fail(void **stat
 
 static void records_at_the_size_of_a_message_cost_bounded_memory(void **state)
 {
-	static const char *const words[] = {" ip4:192.0.2.1", " a:%{ir}%{ir}%{l}.x.example", " x=%{l}", " %{l}",
+	static const char *const words[] = {" ip4:192.0.2.1", " a:%{ir}.x.example", " x=%{l}", " %{l}",
 					    " exp=%{l}.x.example"};
 
 	(void)state;

@@ -158,16 +158,16 @@ static void a_name_over_253_bytes_loses_labels_on_the_left(void **state)
 	arena_free(arena);
 }
 
-static void reversed_nibbles_128_times_make_one_bounded_name(void **state)
+static void reversed_nibbles_make_one_bounded_name(void **state)
 {
 	struct arena *arena = arena_new();
 	struct spf_values values;
-	char text[128 * 5 + 1] = "";
+	char text[5 * 5 + 1] = "";
 	size_t used;
 
 	(void)state;
 	values_fill(&values, true);
-	for (int i = 0; i < 128; i++)
+	for (int i = 0; i < 5; i++) /* 63 bytes each, and no dot between */
 		strcat(text, "%{ir}");
 	used = arena_used(arena);
 	assert_true(domain_of(text, &values, arena).n <= SPF_NAME_MAX);
@@ -276,7 +276,7 @@ int main(void)
 	    cmocka_unit_test(domains_expand_as_the_rfc_shows),
 	    cmocka_unit_test(empty_parts_of_a_value_stay_empty_labels),
 	    cmocka_unit_test(a_name_over_253_bytes_loses_labels_on_the_left),
-	    cmocka_unit_test(reversed_nibbles_128_times_make_one_bounded_name),
+	    cmocka_unit_test(reversed_nibbles_make_one_bounded_name),
 	    cmocka_unit_test(explanations_keep_spaces_and_know_three_letters_more),
 	    cmocka_unit_test(an_explanation_stops_at_its_limit),
 	    cmocka_unit_test(names_are_checked_by_the_lengths_of_their_labels),
