@@ -8,11 +8,11 @@ import os
 HERE = os.path.dirname(os.path.abspath(__file__))
 CHECKOUT = os.path.dirname(os.path.dirname(HERE))
 SOURCES = {  # folder: whose tests they are
-    "authres-openarc": "the Authentication-Results tests of OpenARC (from its source)",
-    "dkim-dkimpy": "the test messages of dkimpy (from its source, dkim/tests/data)",
-    "dkim-mail-dkim": "the test messages of Mail::DKIM (from its source, t/corpus)",
-    "from-parsing-opendmarc": "the From fields of OpenDMARC (from its source)",
-    "psl": "the tests of the public suffix list (tests.txt, from its source)",
+    "authres-openarc": "OpenARC",
+    "dkim-dkimpy": "dkimpy",
+    "dkim-mail-dkim": "Mail::DKIM",
+    "from-parsing-opendmarc": "OpenDMARC",
+    "psl": "the public suffix list",
 }
 YAML_MISSING = "python3-yaml is missing (package python3-yaml on Debian and Ubuntu)"
 
@@ -28,8 +28,8 @@ def find(*names):
             path = os.path.join(top, *names[i:])
             if os.path.exists(path):
                 return path
-    print("skipped: %s: %s are not here; SEKISHO_CORPORA=DIR names the directory that holds the folder %s"
-          % (names[0], SOURCES[names[0]], names[0]))
+    print("skipped: %s: the tests from the source of %s are not here (SEKISHO_CORPORA, see tests/README)"
+          % (names[0], SOURCES[names[0]]))
     return None
 
 

@@ -98,7 +98,7 @@ static const char *round_trip_on(const char *options, unsigned long flags)
 	return said;
 }
 
-#define NO_NAMESPACE "no mount namespace may be made here"
+#define NO_NAMESPACE "only root can make a mount namespace, and not everywhere"
 
 static void what_is_added_comes_back_as_often_as_it_is_read(void **state)
 {
