@@ -114,6 +114,9 @@ struct check {
 	/* The message is over: true when it was evaluated by two engines that disagree. Asks for nothing by itself.
 	 * *note_r: how, for the record; "" when a fact says it. May be NULL */
 	bool (*disagrees)(struct view *, struct slice *note_r);
+	/* The message is over: true when somebody asked for a result and nothing could be judged, for a reason that the
+	 * administrator can remove. *note_r: which, for the record. May be NULL */
+	bool (*unchecked)(struct view *, struct slice *note_r);
 	unsigned (*needs)(const struct check_settings *); /* NEED_... beyond those of its facts; may be NULL */
 	const struct check *const *reads; /* other checks whose outcomes its facts are made of; may be NULL */
 };

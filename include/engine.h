@@ -26,6 +26,7 @@ struct counters {
 	_Atomic uint64_t recipients_refused;
 	_Atomic uint64_t
 	    disagreements[CHECK_MAX]; /* messages on which the two engines of a check disagreed; by its number */
+	_Atomic uint64_t unchecked[CHECK_MAX]; /* messages that a check could not judge; likewise */
 };
 
 /* What all sessions that begin now share. Immutable and counted. */

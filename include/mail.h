@@ -109,15 +109,18 @@ void author_find(const struct headers *, struct arena *, struct authors *authors
 /* The author domain, when there is exactly one; else "". */
 struct slice author_domain(const struct headers *, struct arena *);
 bool author_is_field(struct slice name); /* "From" in any case, with blanks before the colon too */
+
 /* What a server says of a message in the Received field it wrote (RFC 5321 4.4). */
 struct received {
-	struct slice helo, name; /* of the client: as it said, and its reverse name if there is one; else "" */
-	struct ip ip;            /* of the client */
-	struct slice by;         /* the server that wrote the field */
-	struct ip by_ip;         /* its address when it says it; else family 0 */
+	struct slice helo; /* of the client, as it said it: any text on one line; "" when it said none */
+	struct slice name; /* of the client: its reverse name if it has one; else "" */
+	struct ip ip;      /* of the client */
+	struct slice by;   /* the server that wrote the field: a host name or an address literal */
+	struct ip by_ip;   /* its address when it says it; else family 0 */
 };
 
-/* Reads the forms of Postfix, Sendmail, Exchange and Exim; false for all else. Texts live in the arena. */
+/* Reads the forms of Postfix, Sendmail, Exchange, Exim, qmail and amavis; false for all else. What the client said of
+ * itself never decides whether the field is read. Texts live in the arena. */
 bool received_parse(struct slice value, struct arena *, struct received *received_r);
 
 /* ---- Authentication-Results (RFC 8601) ------------------------------------- */

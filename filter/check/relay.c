@@ -2,9 +2,10 @@
  * relay.c - mail that comes through a server of our own (`list relays`: a secondary MX,
  * a forwarder): who handed it to that server?
  *
- * The relay's Received field stands on top of the header. It is believed only when it was
- * written by the server that gave us the mail: what stands behind `by` is the name or the address by which we
- * know it. When the mail came to the relay from another relay, that one's field is the next. In every
+ * The relay's Received field is on top of the header. It is believed only when it was
+ * written by the server that gave us the mail: what follows `by` is the name or the address by which we
+ * know it. When the mail came to the relay from another relay, that one's field is the next. When the relay had it from
+ * itself, a content filter wrote the next field, or the relay did. In every
  * other case the origin is lost, and the reason is said: no result may then be made from a wrong address.
  */
 #include "check_private.h"
@@ -15,6 +16,8 @@
 struct writer {
 	struct slice helo, name;
 	struct ip ip;
+	bool within; /* it handed the mail to itself: the next field can be of a filter there, which calls itself
+			localhost */
 };
 
 enum truth relay_is(const struct check_settings *settings, struct ip client)
@@ -22,21 +25,6 @@ enum truth relay_is(const struct check_settings *settings, struct ip client)
 	if (!settings->relays || client.family == 0)
 		return TRUTH_FALSE;
 	return list_has(settings->relays, &(struct list_key){.kind = LIST_IP, .ip = client});
-}
-
-static bool is_name(struct slice by, struct slice known)
-{
-	if (known.n > 1 && known.p[known.n - 1] == '.')
-		known.n--;
-	if (by.n > 1 && by.p[by.n - 1] == '.')
-		by.n--;
-	return known.n > 0 && !slice_equal_nocase(known, SLICE("unknown")) && slice_equal_nocase(by, known);
-}
-
-static bool is_written_by(const struct received *received, const struct writer *writer)
-{
-	return is_name(received->by, writer->helo) || is_name(received->by, writer->name) ||
-	       (received->by_ip.family && ip_equal(received->by_ip, writer->ip));
 }
 
 static bool is_in(const char *net, struct ip ip)
@@ -49,6 +37,32 @@ static bool is_in(const char *net, struct ip ip)
 static bool is_loopback(struct ip ip)
 {
 	return is_in("127.0.0.0/8", ip) || is_in("::1", ip);
+}
+
+static bool is_name(struct slice by, struct slice known)
+{
+	if (known.n > 1 && known.p[known.n - 1] == '.')
+		known.n--;
+	if (by.n > 1 && by.p[by.n - 1] == '.')
+		by.n--;
+	return known.n > 0 && !slice_equal_nocase(known, SLICE("unknown")) && slice_equal_nocase(by, known);
+}
+
+static bool is_here(const struct received *received)
+{
+	static const struct slice names[] = {SLICE("localhost"), SLICE("localhost.localdomain"), SLICE("localhost4"),
+					     SLICE("localhost6"), SLICE("ip6-localhost")};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (is_name(received->by, names[i]))
+			return true;
+	return received->by_ip.family && is_loopback(received->by_ip);
+}
+
+static bool is_written_by(const struct received *received, const struct writer *writer)
+{
+	return (writer->within && is_here(received)) || is_name(received->by, writer->helo) ||
+	       is_name(received->by, writer->name) || (received->by_ip.family && ip_equal(received->by_ip, writer->ip));
 }
 
 /* RFC 1918, RFC 4193, RFC 3927, RFC 4291: no client from outside has them. */
@@ -79,7 +93,7 @@ static struct origin lost(const char *reason)
 static struct origin follow(struct view *view)
 {
 	const struct headers *headers = &view->message->headers;
-	struct writer writer = {view->session->helo, view->session->client_name, view->session->client};
+	struct writer writer = {view->session->helo, view->session->client_name, view->session->client, false};
 	struct received received;
 
 	for (unsigned hop = 1; hop <= RELAY_HOPS_MAX; hop++) {
@@ -92,13 +106,14 @@ static struct origin follow(struct view *view)
 			return lost("relay: its Received field cannot be read");
 		if (!is_written_by(&received, &writer))
 			return lost("relay: the Received field on top was not written by it");
-		if (is_loopback(received.ip)) /* it handed the mail to itself: a content filter */
+		writer.within = is_loopback(received.ip);
+		if (writer.within)
 			continue;
 		relay = relay_is(view->settings, received.ip);
 		if (relay == TRUTH_UNKNOWN)
 			return lost("relay: the list of relays cannot be read");
 		if (relay == TRUTH_TRUE) {
-			writer = (struct writer){received.helo, received.name, received.ip};
+			writer = (struct writer){received.helo, received.name, received.ip, false};
 			continue;
 		}
 		if (is_trusted(view->settings, received.ip) || is_private(received.ip))

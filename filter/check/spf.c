@@ -238,6 +238,17 @@ static bool disagrees(struct view *view, struct slice *note_r)
 	return fact_get(view, fact_find(SLICE("spf.disagreement")), SLICE("")).state == VALUE_SET;
 }
 
+/* Mail of a relay that did not say whom it has it from. */
+static bool unchecked(struct view *view, struct slice *note_r)
+{
+	const struct judged *known = view->message_slots[check_number(&check_spf)];
+
+	if (!known || known->origin.known || known->origin.pending)
+		return false;
+	*note_r = arena_join(view->message->arena, SLICE("SPF was not checked: "), slice_of(known->origin.reason));
+	return true;
+}
+
 /* ---- the check ------------------------------------------------------------------------------ */
 
 static unsigned needs(const struct check_settings *settings)
@@ -360,4 +371,5 @@ const struct check check_spf = {.number = CHECK_SPF,
 				.hint = hint,
 				.authres = authres,
 				.stamp = stamp,
-				.disagrees = disagrees};
+				.disagrees = disagrees,
+				.unchecked = unchecked};

@@ -52,6 +52,17 @@ static void status_disagreements(json_t *object, const struct counters *counters
 			    json_pack("{s:I}", "disagreements", (json_int_t)counters->disagreements[i]));
 }
 
+/* "unchecked": {"spf": 0}: messages that a check could not judge. */
+static json_t *status_unchecked(const struct counters *counters)
+{
+	json_t *object = json_object();
+
+	for (unsigned i = 0; checks[i]; i++)
+		if (checks[i]->unchecked)
+			json_object_set_new(object, checks[i]->name, json_integer((json_int_t)counters->unchecked[i]));
+	return object;
+}
+
 static json_t *status_messages(const struct counters *c)
 {
 	return json_pack("{s:I, s:I, s:o, s:I}", "open", (json_int_t)c->messages_open, "total", (json_int_t)c->messages,
@@ -73,6 +84,7 @@ json_t *daemon_status(struct daemon *daemon)
 	    json_pack("{s:I, s:I}", "open", (json_int_t)c->sessions_open, "total", (json_int_t)c->sessions));
 	json_object_set_new(object, "messages", status_messages(c));
 	status_disagreements(object, c);
+	json_object_set_new(object, "unchecked", status_unchecked(c));
 	json_object_set_new(object, "resolver", status_resolver(engine_resolver(engine)));
 	engine_release(engine);
 	return object;

@@ -186,6 +186,20 @@ static void count_disagreements(struct gate *gate)
 	}
 }
 
+/* What was not judged at all: the administrator should know how often, and why. */
+static void count_unchecked(struct gate *gate)
+{
+	static const struct position engine; /* no rule */
+	struct slice note;
+
+	for (unsigned i = 0; checks[i]; i++) {
+		if (!checks[i]->unchecked || !checks[i]->unchecked(&gate->view, &note))
+			continue;
+		gate->engine->counters->unchecked[i]++;
+		decision_note(&gate->decision, NOTE_LOG, note, engine);
+	}
+}
+
 void message_finish(struct gate *gate, enum verdict verdict)
 {
 	struct record *record = &gate->record;
@@ -202,6 +216,7 @@ void message_finish(struct gate *gate, enum verdict verdict)
 	record_recipients(gate);
 	record_decision(gate, verdict);
 	count_disagreements(gate);
+	count_unchecked(gate);
 	record_facts(gate);
 	record_notes(gate);
 	record->dns_us = dns_budget_waited_us(gate->budget);

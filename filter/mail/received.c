@@ -2,14 +2,26 @@
  * received.c - reads the Received field (RFC 5321 4.4) that another server wrote:
  * whom it took the mail from, and what it calls itself.
  *
- * Only the forms that servers really write are read, and those strictly, for the HELO name and the reverse
- * name in it are the client's. "from HELO (NAME [IP]) by HOST" is what Postfix and Sendmail write,
- * "from HELO (IP) by HOST (IP)" Exchange, "from NAME ([IP] helo=HELO) by HOST" Exim. The address is the first one of
- * the first comment; what stands before it can only be one name. Nothing else is ever taken for the address.
+ * The field holds much that the client chose: HELO, the names of its certificate and login, the envelope. None of that
+ * may decide which address is read, nor whether one is. So the address is looked for where only the server writes: in
+ * the comment "(NAME [IP])" or "(IP)" with no words between it and "by", only other comments. What comes before it is
+ * the client's word, whatever it looks like. The first such place counts: after it come texts of the client again
+ * (sender, recipient). This holds for all relays that let no HELO with blanks and parentheses in; the ones below never
+ * do.
+ *
+ *     from HELO (NAME [IP]) by HOST                Postfix, Sendmail, amavis; NAME may be missing, or come after LOGIN@
+ *     (from NAME [IP]) by HOST                     Sendmail, of a client that said no HELO
+ *     from HELO (IP) by HOST (IP)                  Exchange
+ *     from NAME ([IP]:PORT helo=HELO) by HOST      Exim
+ *     from [IP] (helo=HELO) by HOST                Exim, of a client without a name
+ *     from NAME (HELO HELO) (IP) by HOST           qmail
  */
 #include "mail.h"
 
-#define RECEIVED_MAX 8192 /* bytes of a field; honest ones have some 500 */
+#include <string.h>
+
+#define RECEIVED_MAX 8192 /* bytes of a field; honest ones have some 500, HELO adds 2048 at most */
+#define CUT_LINE_MIN 500  /* a line of a field that is longer was folded because of its length alone */
 
 static bool is_host_char(char c)
 {
@@ -44,7 +56,7 @@ static struct slice take_word(struct slice *rest)
 	return word;
 }
 
-/* "( ... )" with comments inside of it; false when the text begins with none that is closed. */
+/* "( ... )" with comments inside of it; false when the text does not begin with one that is closed. */
 static bool take_comment(struct slice *rest, struct slice *inside_r)
 {
 	unsigned depth = 0;
@@ -67,76 +79,259 @@ static bool take_comment(struct slice *rest, struct slice *inside_r)
 	return false;
 }
 
-/* " helo=NAME" behind the address, as Exim writes it. */
-static void read_exim_helo(struct slice tail, struct received *received)
+/* Nothing but what a name, a login and an address are made of. */
+static bool is_word_char(char c)
 {
-	struct slice word;
-
-	while (slice_word(&tail, &word))
-		if (slice_starts_nocase(word, SLICE("helo=")) && is_host(slice_from(word, 5)))
-			received->helo = slice_from(word, 5);
+	return c > ' ' && c != '(' && c != ')' && c != '[' && c != ']' && c != '"';
 }
 
-/* "(HELO [IP]) (IP)" of qmail and "(helo=x@[IP])" of Exim: what follows is the client's word, and no address of it. */
+/* "[IP]" at the start, as the servers write it. */
+static bool take_literal(struct slice *rest, struct ip *ip_r)
+{
+	ptrdiff_t close = slice_find(*rest, ']');
+
+	if (rest->n == 0 || rest->p[0] != '[' || close < 0)
+		return false;
+	if (ip_parse(slice_from(slice_head(*rest, (size_t)close), 1), ip_r) < 0)
+		return false;
+	*rest = slice_from(*rest, (size_t)close + 1);
+	return true;
+}
+
+/* "HELO" of qmail and "helo=x@" of Exim: what follows is the client's word, and not an address of it. */
 static bool is_helo_mark(struct slice before)
 {
 	return slice_equal_nocase(before, SLICE("helo")) || slice_equal_nocase(before, SLICE("ehlo")) ||
 	       slice_find(before, '=') >= 0;
 }
 
-/* "NAME [IP]", "[IP] ...", "user@NAME [IP] (may be forged)", or the address alone. */
-static bool read_client(struct slice comment, struct received *received)
+/* " helo=NAME" after the address, as Exim writes it. */
+static void read_exim_helo(struct slice tail, struct received *received)
 {
-	ptrdiff_t open = slice_find(comment, '['), close;
-	struct slice before, tail;
+	struct slice word;
 
-	if (open < 0)
-		return ip_parse(comment, &received->ip) == 0;
-	before = slice_trim(slice_head(comment, (size_t)open));
-	if (is_helo_mark(before))
+	while (slice_word(&tail, &word))
+		if (slice_starts_nocase(word, SLICE("helo=")))
+			received->helo = slice_from(word, strlen("helo="));
+}
+
+/* Inside a comment: "NAME [IP]", "[IP] ...", "user@NAME [IP] (may be forged)", or the address alone. */
+static bool read_client(struct slice inside, struct received *client_r)
+{
+	struct slice name;
+	size_t n = 0;
+
+	*client_r = (struct received){.helo = SLICE(""), .name = SLICE(""), .by = SLICE("")};
+	if (ip_parse(inside, &client_r->ip) == 0)
+		return true;
+	while (n < inside.n && is_word_char(inside.p[n]))
+		n++;
+	name = slice_head(inside, n);
+	inside = slice_trim(slice_from(inside, n));
+	if (is_helo_mark(name) || !take_literal(&inside, &client_r->ip))
 		return false;
-	if (slice_find_last(before, '@') >= 0)
-		before = slice_from(before, (size_t)slice_find_last(before, '@') + 1);
-	if (before.n > 0 && !is_host(before))
-		return false;
-	tail = slice_from(comment, (size_t)open + 1);
-	close = slice_find(tail, ']');
-	if (close < 0 || ip_parse(slice_head(tail, (size_t)close), &received->ip) < 0)
-		return false;
-	received->name = before;
-	read_exim_helo(slice_from(tail, (size_t)close + 1), received);
+	if (slice_find_last(name, '@') >= 0)
+		name = slice_from(name, (size_t)slice_find_last(name, '@') + 1);
+	client_r->name = is_host(name) ? name : SLICE("");
+	read_exim_helo(inside, client_r);
 	return true;
 }
 
-static bool read_field(struct slice rest, struct received *received)
+/* "by HOST (IP)" */
+static bool read_by(struct slice rest, struct received *received)
 {
+	struct received self;
 	struct slice comment;
 
-	if (!slice_equal_nocase(take_word(&rest), SLICE("from")))
-		return false;
-	received->helo = take_word(&rest);
-	/* Servers write a blank behind it: a comment that touches it is a part of what the client said. */
-	if (rest.p == received->helo.p + received->helo.n)
-		return false;
-	if (!is_host(received->helo) || !take_comment(&rest, &comment) || !read_client(comment, received))
-		return false;
-	while (take_comment(&rest, &comment)) /* of TLS and the like */
-		continue;
 	if (!slice_equal_nocase(take_word(&rest), SLICE("by")))
 		return false;
 	received->by = take_word(&rest);
 	if (!is_host(received->by))
 		return false;
-	if (take_comment(&rest, &comment))
-		ip_parse(comment, &received->by_ip);
+	comment = received->by;
+	if (!take_literal(&comment, &received->by_ip) && ip_parse(received->by, &received->by_ip) < 0 &&
+	    take_comment(&rest, &comment) && read_client(comment, &self))
+		received->by_ip = self.ip;
 	return true;
+}
+
+/* At a "(": can it be a comment that names a client? A cheap look, for a field can have thousands of them. */
+static bool may_name_client(struct slice text)
+{
+	size_t i = 1;
+
+	while (i < text.n && text.p[i] == ' ')
+		i++;
+	while (i < text.n && is_word_char(text.p[i]))
+		i++;
+	while (i < text.n && text.p[i] == ' ')
+		i++;
+	return i < text.n && (text.p[i] == '[' || text.p[i] == ')');
+}
+
+/* At a "(": the comments from here on, up to "by". The last of them that names a client is the server's: all that a
+ * client says of itself comes before it, or has another form. */
+static bool read_comments(struct slice rest, struct received *received, const char **at_r)
+{
+	const char *at = rest.p;
+	struct received client;
+	struct slice comment;
+	bool found = false;
+
+	while (take_comment(&rest, &comment)) {
+		if (read_client(comment, &client)) {
+			*received = client;
+			*at_r = at;
+			found = true;
+		} else if (!found) {
+			return false;
+		}
+		at = rest.p;
+	}
+	return found && read_by(rest, received);
+}
+
+/* The next place from there on where a server wrote of its client: *at_r is where its comment begins. */
+static bool find_place(struct slice text, size_t from, struct received *received, size_t *at_r)
+{
+	const char *at;
+
+	for (size_t i = from; i < text.n; i++) {
+		struct slice rest = slice_from(text, i);
+
+		if (text.p[i] != '(' || !may_name_client(rest) || !read_comments(rest, received, &at))
+			continue;
+		*at_r = (size_t)(at - text.p);
+		return true;
+	}
+	return false;
+}
+
+/* "NAME (HELO x)": what qmail knows, and what the client said. */
+static void split_qmail_helo(struct received *received)
+{
+	struct slice rest = received->helo, name = take_word(&rest), comment;
+
+	if (!take_comment(&rest, &comment) || rest.n > 0 || !slice_starts_nocase(comment, SLICE("helo ")))
+		return;
+	received->helo = slice_trim(slice_from(comment, strlen("helo ")));
+	received->name = is_host(name) ? name : SLICE("");
+}
+
+static bool has_open_quote(struct slice text)
+{
+	size_t quotes = 0;
+
+	for (size_t i = 0; i < text.n; i++)
+		quotes += text.p[i] == '"';
+	return quotes % 2 > 0;
+}
+
+/* After "from": "HELO (NAME [IP]) by HOST" */
+static bool read_with_comment(struct slice rest, struct received *received)
+{
+	struct received other;
+	struct slice helo;
+	size_t at, again;
+
+	if (!find_place(rest, 0, received, &at))
+		return false;
+	helo = slice_trim(slice_head(rest, at));
+	/* One inside of a quote, and another one: which of them the server wrote cannot be told. */
+	if (has_open_quote(helo) && find_place(rest, at + 1, &other, &again))
+		return false;
+	if (received->helo.n == 0)
+		received->helo = helo;
+	split_qmail_helo(received);
+	return true;
+}
+
+/* After "from": "[IP] by HOST", "[IP] (port=N helo=HELO ident=X) by HOST" */
+static bool read_without_name(struct slice rest, struct received *received)
+{
+	static const struct slice marks[] = {SLICE("helo="), SLICE("port="), SLICE("ident=")};
+	struct slice literal = take_word(&rest), comment;
+	bool marked = false;
+
+	received->helo = literal;
+	if (!take_literal(&literal, &received->ip) || (literal.n > 0 && literal.p[0] != ':'))
+		return false;
+	if (!take_comment(&rest, &comment))
+		return read_by(rest, received);
+	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
+		marked = marked || slice_starts_nocase(comment, marks[i]);
+	read_exim_helo(comment, received);
+	return marked && read_by(rest, received);
+}
+
+/* "(from NAME [IP]) by HOST" */
+static bool read_without_helo(struct slice rest, struct received *received)
+{
+	struct slice comment, inside;
+
+	if (!take_comment(&rest, &comment))
+		return false;
+	inside = comment;
+	if (!slice_equal_nocase(take_word(&inside), SLICE("from")))
+		return false;
+	return read_client(inside, received) && read_by(rest, received);
+}
+
+static bool read_field(struct slice rest, struct received *received)
+{
+	*received = (struct received){.helo = SLICE(""), .name = SLICE(""), .by = SLICE("")};
+	if (rest.n > 0 && rest.p[0] == '(')
+		return read_without_helo(rest, received);
+	if (!slice_equal_nocase(take_word(&rest), SLICE("from")))
+		return false;
+	if (read_with_comment(rest, received))
+		return true;
+	*received = (struct received){.helo = SLICE(""), .name = SLICE(""), .by = SLICE("")};
+	return read_without_name(rest, received);
+}
+
+/* A server cuts a line that is longer than SMTP allows wherever that is, in an address, too; a client whose HELO is
+ * long enough chooses where. Without the line ends (and the blank after each) of such lines. */
+static struct slice without_cuts(struct slice value, struct arena *arena)
+{
+	struct text out;
+	size_t line = 0;
+
+	text_init(&out, arena, value.n);
+	for (size_t i = 0; i < value.n; i++) {
+		if (value.p[i] != '\n') {
+			text_add_char(&out, value.p[i]);
+			line++;
+			continue;
+		}
+		if (line < CUT_LINE_MIN)
+			text_add_char(&out, '\n');
+		else
+			i++;
+		line = 0;
+	}
+	return text_slice(&out);
+}
+
+static struct slice without_cr(struct slice value, struct arena *arena)
+{
+	struct text out;
+
+	text_init(&out, arena, value.n);
+	for (size_t i = 0; i < value.n; i++)
+		if (value.p[i] != '\r')
+			text_add_char(&out, value.p[i]);
+	return text_slice(&out);
 }
 
 bool received_parse(struct slice value, struct arena *arena, struct received *received_r)
 {
-	*received_r = (struct received){.helo = SLICE(""), .name = SLICE(""), .by = SLICE("")};
-	if (value.n <= RECEIVED_MAX && read_field(header_unfold(value, arena), received_r))
-		return true;
+	if (value.n <= RECEIVED_MAX) {
+		value = without_cr(value, arena);
+		if (read_field(header_unfold(value, arena), received_r) ||
+		    read_field(header_unfold(without_cuts(value, arena), arena), received_r))
+			return true;
+	}
 	*received_r = (struct received){.helo = SLICE(""), .name = SLICE(""), .by = SLICE("")};
 	return false;
 }

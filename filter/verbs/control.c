@@ -212,6 +212,7 @@ static void status_print(json_t *status)
 		printf("%-10s %s\n", "warning", text_of(resolver, "warning"));
 	status_print_numbers("spf", json_object_get(status, "spf"));
 	status_print_numbers("dkim", json_object_get(status, "dkim"));
+	status_print_numbers("unchecked", json_object_get(status, "unchecked"));
 }
 
 int verb_status(int argc, char **argv)

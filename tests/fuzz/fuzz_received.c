@@ -1,6 +1,6 @@
 /*
  * fuzz_received.c - any bytes as a Received field. What is read of it must be fit to be compared:
- * names of hosts, and an address that stands in the field.
+ * names of hosts, and an address that is in the field. HELO alone is any text on one line.
  */
 #include "fuzz.h"
 #include "mail.h"
@@ -18,11 +18,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct received received;
 	bool read = received_parse((struct slice){(const char *)data, size}, arena, &received);
 
-	must_be_host(received.helo);
+	for (size_t i = 0; i < received.helo.n; i++)
+		must(received.helo.p[i] != '\n' && received.helo.p[i] != '\r');
 	must_be_host(received.name);
 	must_be_host(received.by);
 	must(read == (received.ip.family != 0));
-	must(!read || (received.helo.n > 0 && received.by.n > 0));
+	must(!read || received.by.n > 0);
 	arena_free(arena);
 	return 0;
 }

@@ -40,8 +40,8 @@ def program_has_libspf2():
         pytest.skip("the program was built without libspf2")
 
 
-def hand_in(postfix, sender, token, source=space.GOOD):
-    with smtp.Client(postfix, service="relay", source=source) as client:
+def hand_in(postfix, sender, token, source=space.GOOD, helo="mail.example.net"):
+    with smtp.Client(postfix, service="relay", source=source, helo=helo) as client:
         return client.send(sender, [BOB], smtp.message(token))
 
 
@@ -61,6 +61,17 @@ def test_mail_through_a_relay_that_fails_is_refused_at_its_end(daemon, postfix_s
     record = daemon.record(sender=sender)
     assert (record["verdict"], record["stage"]) == ("reject", "message")
     assert record["facts"]["spf"] == "fail" and record["facts"]["spf.client"] == space.BAD
+
+
+# The last two: where Postfix cuts the line of its Received field, in the address, and in the name before it.
+@pytest.mark.parametrize("helo", ["a+b", "a/b", "x$y", "a:b", "pc!x", "from", "a(b", 'a"b', "[203.0.113.5]",
+                                  "a" * (998 - len("Received: from ") - len(" (unknown [203.")),
+                                  "a" * (998 - len("Received: from ") - len(" (unk"))])
+def test_what_the_client_says_in_helo_does_not_switch_the_check_off(daemon, postfix_server, token, helo):
+    sender = f"{token}@pass.example.net"
+    assert hand_in(postfix_server, f"<{sender}>", token, source=space.BAD, helo=helo).end.code == 250
+    record = daemon.record(sender=sender)
+    assert (record["verdict"], record["facts"]["spf.client"]) == ("reject", space.BAD)
 
 
 def test_what_comes_without_the_relay_is_refused_at_mail(daemon, postfix_server, token):

@@ -46,12 +46,145 @@ static const struct {
     /* Exim */
     {" from host.example.net ([192.0.2.1]:4711 helo=mail.example.net)\n\tby mx2.example.org with esmtps (Exim 4.96)",
      "192.0.2.1", "mail.example.net", "mx2.example.org", ""},
-    /* What a client may say of itself stands there and changes nothing. */
+    {" from host.example.net ([192.0.2.1])\n\tby mx2.example.org with esmtp (Exim 4.96)\n\t(envelope-from "
+     "<\"x) (a [198.51.100.1]) by mx2.example.org (\"@evil.example>) id 1",
+     "192.0.2.1", "host.example.net", "mx2.example.org", ""},
+    {" from host.example.net ([2001:db8::1] helo=mail.example.net ident=alice)\n\tby mx2.example.org with esmtp",
+     "2001:db8::1", "mail.example.net", "mx2.example.org", ""},
+    {" from [192.0.2.1] (helo=mail.example.net)\n\tby mx2.example.org with esmtps (Exim 4.96)", "192.0.2.1",
+     "mail.example.net", "mx2.example.org", ""},
+    {" from [192.0.2.1]:4711 (port=4711 helo=mail.example.net)\n\tby mx2.example.org with esmtp", "192.0.2.1",
+     "mail.example.net", "mx2.example.org", ""},
+    {" from [IPv6:2001:db8::1] (port=4711 helo=[198.51.100.1])\n\tby mx2.example.org with esmtp", "2001:db8::1",
+     "[198.51.100.1]", "mx2.example.org", ""},
+    {" from [2001:db8::1] (ident=alice)\n\tby mx2.example.org with esmtp", "2001:db8::1", "[2001:db8::1]",
+     "mx2.example.org", ""},
+    {" from [192.0.2.1]\n\tby mx2.example.org with esmtp", "192.0.2.1", "[192.0.2.1]", "mx2.example.org", ""},
+    {"from [192.0.2.1] (helo=x@[198.51.100.1])\n\tby mx2.example.org with smtp (Exim 4.96)", "192.0.2.1",
+     "x@[198.51.100.1]", "mx2.example.org", ""},
+    /* qmail */
+    {"from host.example.net (HELO mail.example.net) (192.0.2.1) by mx2.example.org with SMTP", "192.0.2.1",
+     "mail.example.net", "mx2.example.org", ""},
+    {"from unknown (HELO [198.51.100.1]) (192.0.2.1) by mx2.example.org with SMTP", "192.0.2.1", "[198.51.100.1]",
+     "mx2.example.org", ""},
+    /* Sendmail, of a client without HELO */
+    {" (from host.example.net [192.0.2.1])\n\tby mx2.example.org (8.17.1/8.17.1) with SMTP id 5A", "192.0.2.1", "",
+     "mx2.example.org", ""},
+    /* amavis */
+    {" from mx2.example.org ([127.0.0.1])\n\tby localhost (mx2.example.org [127.0.0.1]) (amavisd-new, port "
+     "10024)\n\twith "
+     "ESMTP id xx",
+     "127.0.0.1", "mx2.example.org", "localhost", "127.0.0.1"},
+    {" from localhost (localhost [127.0.0.1])\n\tby [127.0.0.1] (filter) with ESMTP", "127.0.0.1", "localhost",
+     "[127.0.0.1]", "127.0.0.1"},
+    /* What a client may say of itself appears and changes nothing. */
     {" from [198.51.100.1] (by.mx2.example.org [192.0.2.1]) by mx2.example.org", "192.0.2.1", "[198.51.100.1]",
      "mx2.example.org", ""},
     {" from mail.example.net ([192.0.2.1] helo=[198.51.100.1])\n\tby mx2.example.org (Exim)", "192.0.2.1",
      "[198.51.100.1]", "mx2.example.org", ""},
+    {" from mail.example.net (unknown [192.0.2.1])\n\t(Client CN \"x [198.51.100.1]\", Issuer \"(y [198.51.100.1])\" "
+     "(not "
+     "verified))\n\t(Authenticated sender: [198.51.100.1])\n\tby mx2.example.org (Postfix) with ESMTPSA id 1\n\tfor "
+     "<\"(x [198.51.100.1]) by mx2.example.org\"@example.org>",
+     "192.0.2.1", "mail.example.net", "mx2.example.org", ""},
 };
+
+/* Each as the HELO of a client in the fields of three servers. */
+static const char *const helos[] = {
+    "a+b",
+    "a/b",
+    "x$y",
+    "a:b",
+    "pc!x",
+    "a_b",
+    "#1",
+    "a,b",
+    "a;b",
+    "from",
+    "by",
+    "from by",
+    "my pc",
+    "a(b",
+    "a)b",
+    "(a)",
+    "a (b",
+    "a\"b",
+    "\"a b\"",
+    "a\\",
+    "[198.51.100.1]",
+    "[",
+    "]",
+    "a[198.51.100.1",
+    "(x [198.51.100.1])",
+    "a(x[198.51.100.1])",
+    "a (x [198.51.100.1])",
+    "(198.51.100.1)",
+    "(helo=x [198.51.100.1]",
+    "<a@b>",
+    "=?utf-8?q?a?=",
+    "m\xc3\xa4il.example",
+    "\xff",
+    "helo=[198.51.100.1]",
+    "\"(x [198.51.100.1]) by mx2.example.org\"",
+    "*",
+    "-",
+};
+
+static const char *const around[][2] = {
+    {" from ", " (unknown [192.0.2.1])\n\tby mx2.example.org (Postfix) with ESMTP id 1\n\tfor <b@example.org>; Sat"},
+    {" from ", " ([192.0.2.1] (may be forged))\n\tby mx2.example.org (8.17.1/8.17.1) with ESMTP id 1; Sat"},
+    {" from ", " (192.0.2.1) by mx2.example.org (10.0.0.1) with Microsoft SMTP Server id 1; Sat"},
+};
+
+static void what_a_client_says_in_helo_decides_nothing(void **state)
+{
+	struct arena *arena = arena_new();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(helos) / sizeof(helos[0]); i++)
+		for (size_t k = 0; k < sizeof(around) / sizeof(around[0]); k++) {
+			struct slice value = arena_printf(arena, "%s%s%s", around[k][0], helos[i], around[k][1]);
+			struct received received;
+			char buffer[IP_TEXT];
+
+			if (!received_parse(value, arena, &received))
+				fail_msg("not read: %.*s", SLICE_ARGS(value));
+			if (!slice_equal(ip_print(received.ip, buffer), SLICE("192.0.2.1")))
+				fail_msg("read as %s: %.*s", buffer, SLICE_ARGS(value));
+			assert_slice(received.by, "mx2.example.org");
+		}
+	arena_free(arena);
+}
+
+#define SMTP_LINE 998 /* RFC 5322 2.1.1: where Postfix cuts a line, whatever is there */
+
+/* A server that hands a field on cuts its lines; HELO decides where the cut falls. */
+static void a_cut_through_the_address_changes_nothing(void **state)
+{
+	struct arena *arena = arena_new();
+	char helo[2048];
+
+	(void)state;
+	memset(helo, 'a', sizeof(helo));
+	for (size_t n = 900; n < 2000; n++) {
+		struct slice line =
+		    arena_printf(arena, "Received: from %.*s (host.example.net [192.0.2.1])", (int)n, helo);
+		struct slice rest = slice_from(line, SMTP_LINE), value;
+		struct received received;
+		char buffer[IP_TEXT];
+
+		value = slice_head(line, SMTP_LINE);
+		for (; rest.n > 0; rest = slice_from(rest, SMTP_LINE - 1))
+			value = arena_join(arena, value, SLICE("\r\n "), slice_head(rest, SMTP_LINE - 1));
+		value = arena_join(arena, slice_from(value, strlen("Received:")),
+				   SLICE("\r\n\tby mx2.example.org (Postfix) with ESMTP id 1"));
+		if (!received_parse(value, arena, &received))
+			fail_msg("not read with a HELO of %zu bytes", n);
+		assert_slice(ip_print(received.ip, buffer), "192.0.2.1");
+		arena_reset(arena);
+	}
+	arena_free(arena);
+}
 
 static void fields_that_servers_write_are_read(void **state)
 {
@@ -80,27 +213,24 @@ static const char *const odd[] = {
     "(qmail 12345 invoked from network); 21 Nov 2026",
     "from mail.example.net by mx2.example.org (Postfix)",
     "from mail.example.net (host.example.net) by mx2.example.org",
-    "from mail.example.net (HELO other) (192.0.2.1) by mx2.example.org",
-    "from unknown (HELO [198.51.100.1]) (192.0.2.1) by mx2.example.org with SMTP",
-    "from unknown (ehlo [198.51.100.1]) (192.0.2.1) by mx2.example.org with SMTP",
-    "from [192.0.2.1] (helo=x@[198.51.100.1])\n\tby mx2.example.org with smtp (Exim 4.96)",
-    "from a(x[198.51.100.1]) (host.example.net [192.0.2.1]) by mx2.example.org with SMTP",
     "from mail.example.net (host.example.net [192.0.2.1]) with ESMTP",
     "from mail.example.net (host.example.net [192.0.2.1]) by",
     "from mail.example.net (host.example.net [192.0.2.1]) by ; x",
     "from mail.example.net (host.example.net [192.0.2.1]",
     "from mail.example.net (host.example.net [192.0.2.1 by mx2.example.org)",
+    "from [192.0.2.1] (unknown) by mx2.example.org",
+    "from [192.0.2.1]x by mx2.example.org",
+    "from 192.0.2.1 by mx2.example.org",
+    "(from root@localhost) by mx2.example.org (8.17.1/8.17.1/Submit) id 5A",
+    "(qmail 12345 invoked by uid 0)",
     "from mail.example.net (host.example.net [192.0.2.999]) by mx2.example.org",
     "from mail.example.net (host.example.net []) by mx2.example.org",
     "from mail.example.net (two names [192.0.2.1]) by mx2.example.org",
-    "from mail.example.net (a,b [192.0.2.1]) by mx2.example.org",
     "from mail.example.net (x (y [198.51.100.1]) [192.0.2.1]) by mx2.example.org",
-    "from (x [198.51.100.1]) (host [192.0.2.1]) by mx2.example.org",
-    "from a\\ b (host [192.0.2.1]) by mx2.example.org",
     "from mail.example.net ([fe80::1%eth0]) by mx2.example.org",
-    "from mail.ex\xc3\xa4mple.net (host [192.0.2.1]) by mx2.example.org",
     "from mail.example.net (host [192.0.2.1]) by mx2.\x01.example.org",
-    "from \"(x [198.51.100.1]) by mx2.example.org\" (host [192.0.2.1]) by mx2.example.org",
+    /* Which of the two is the server's cannot be told. */
+    "from \"a (x [198.51.100.1]) by mx2.example.org \" (host [192.0.2.1]) by mx2.example.org",
 };
 
 static void fields_that_no_server_writes_are_not_read(void **state)
@@ -141,6 +271,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(fields_that_servers_write_are_read),
+	    cmocka_unit_test(what_a_client_says_in_helo_decides_nothing),
+	    cmocka_unit_test(a_cut_through_the_address_changes_nothing),
 	    cmocka_unit_test(fields_that_no_server_writes_are_not_read),
 	    cmocka_unit_test(a_field_beyond_the_bound_is_not_read),
 	};
