@@ -1,8 +1,9 @@
 /*
- * action.c - the table of actions, and how what stands behind an action is read:
- * codes are of their class, names are names, texts are complete.
+ * action.c - the table of actions, and how the arguments of an action are read: it
+ * checks reply class, names and texts.
  */
 #include "compile.h"
+#include "run.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -234,7 +235,6 @@ static int compile_sign(struct compiler *compiler, const struct rule_syntax *sai
 	if (said->arguments.count)
 		return misused(compiler, said, rule, said->arguments.first,
 			       "nothing stands behind this action but \"if\"");
-	compiler->policy->needs |= NEED_HEADERS | NEED_BODY;
 	compiler->policy->signs_kind[compiler->kind] = true;
 	if (compiler->policy->sign_count == 0)
 		diagnostics_warning(
@@ -264,36 +264,76 @@ static int compile_override(struct compiler *compiler, const struct rule_syntax 
 
 /* ---- the table --------------------------------------------------------------------------------- */
 
+#define VERDICT .class = ACTION_VERDICT, .use = FOR_LOG
+#define EDIT    .class = ACTION_EDIT, .use = FOR_HEADER, .act = act_edit
+#define NOTE    .class = ACTION_NOTE, .use = FOR_LOG, .act = act_note
+
 static const struct action actions[] = {
-    {.name = "accept", .verdict = VERDICT_ACCEPT, .compile = compile_plain, .usage = "accept"},
+    {.name = "accept",
+     VERDICT,
+     .verdict = VERDICT_ACCEPT,
+     .compile = compile_plain,
+     .act = act_verdict,
+     .usage = "accept"},
     {.name = "reject",
+     VERDICT,
      .verdict = VERDICT_REJECT,
      .compile = compile_reply,
+     .act = act_verdict,
      .usage = "reject [CODE [ENHANCED]] [\"text\" ...]"},
     {.name = "defer",
+     VERDICT,
      .verdict = VERDICT_DEFER,
      .compile = compile_reply,
+     .act = act_verdict,
      .usage = "defer [CODE [ENHANCED]] [\"text\" ...]"},
-    {.name = "discard", .verdict = VERDICT_DISCARD, .compile = compile_plain, .usage = "discard"},
+    {.name = "discard",
+     VERDICT,
+     .verdict = VERDICT_DISCARD,
+     .compile = compile_plain,
+     .act = act_verdict,
+     .usage = "discard"},
     {.name = "quarantine",
+     VERDICT,
      .verdict = VERDICT_QUARANTINE,
      .compile = compile_reason,
+     .act = act_quarantine,
      .usage = "quarantine [\"reason\"]"},
-    {.name = "add-header", .edit = EDIT_ADD_HEADER, .compile = compile_field, .usage = "add-header NAME \"value\""},
-    {.name = "delete-header", .edit = EDIT_DELETE_HEADER, .compile = compile_name, .usage = "delete-header NAME"},
+    {.name = "add-header",
+     EDIT,
+     .edit = EDIT_ADD_HEADER,
+     .compile = compile_field,
+     .usage = "add-header NAME \"value\""},
+    {.name = "delete-header",
+     EDIT,
+     .edit = EDIT_DELETE_HEADER,
+     .needs = NEED_HEADERS,
+     .compile = compile_name,
+     .usage = "delete-header NAME"},
     {.name = "replace-header",
+     EDIT,
      .edit = EDIT_REPLACE_HEADER,
+     .needs = NEED_HEADERS,
      .compile = compile_field,
      .usage = "replace-header NAME \"value\""},
     {.name = "prefix-subject",
+     .class = ACTION_EDIT,
      .edit = EDIT_PREFIX_SUBJECT,
+     .use = FOR_SUBJECT,
+     .needs = NEED_HEADERS,
      .compile = compile_text,
+     .act = act_edit,
      .usage = "prefix-subject \"text\""},
-    {.name = "sign", .edit = EDIT_SIGN, .compile = compile_sign, .usage = "sign"},
-    {.name = "log", .note = true, .compile = compile_text, .usage = "log \"text\""},
+    {.name = "sign",
+     EDIT,
+     .edit = EDIT_SIGN,
+     .needs = NEED_HEADERS | NEED_BODY,
+     .compile = compile_sign,
+     .usage = "sign"},
+    {.name = "log", NOTE, .note = NOTE_LOG, .compile = compile_text, .usage = "log \"text\""},
     {.name = "override",
-     .note = true,
-     .kind = NOTE_OVERRIDE,
+     NOTE,
+     .note = NOTE_OVERRIDE,
      .compile = compile_override,
      .usage = "override trusted_forwarder \"why\""},
 };
@@ -333,7 +373,6 @@ int action_compile(struct compiler *compiler, const struct rule_syntax *said, st
 	rule->action = find_action(said->action.text);
 	if (!rule->action)
 		return unknown_action(compiler, &said->action);
-	if (rule->action->verdict == VERDICT_NONE && !rule->action->note && rule->action->edit != EDIT_ADD_HEADER)
-		compiler->policy->needs |= NEED_HEADERS; /* to find the field */
+	compiler->policy->needs |= rule->action->needs;
 	return rule->action->compile(compiler, said, rule);
 }

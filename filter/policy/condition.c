@@ -185,12 +185,42 @@ static int test_matches(struct builder *builder, const struct condition_syntax *
 	return 0;
 }
 
+static bool is_less(int64_t value, int64_t operand)
+{
+	return value < operand;
+}
+
+static bool is_at_most(int64_t value, int64_t operand)
+{
+	return value <= operand;
+}
+
+static bool is_greater(int64_t value, int64_t operand)
+{
+	return value > operand;
+}
+
+static bool is_at_least(int64_t value, int64_t operand)
+{
+	return value >= operand;
+}
+
+static bool is_equal(int64_t value, int64_t operand)
+{
+	return value == operand;
+}
+
 static int test_compare(struct builder *builder, const struct condition_syntax *said, struct node *node)
 {
+	static bool (*const compares[])(int64_t, int64_t) = {
+	    [TEST_LESS] = is_less,       [TEST_LESS_EQUAL] = is_at_most,
+	    [TEST_GREATER] = is_greater, [TEST_GREATER_EQUAL] = is_at_least,
+	    [TEST_EQUAL] = is_equal,
+	};
 	struct operand *operand = arena_alloc(builder->compiler->policy->arena, sizeof(*operand));
 
 	node->kind = NODE_COMPARE;
-	node->comparison = said->test;
+	node->compare = compares[said->test];
 	if (node->reading.fact->type != TYPE_NUMBER)
 		return wrong(builder, said->fact.name.place, "only a number can be compared; use \"is\"");
 	node->operands = operand;

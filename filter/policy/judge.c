@@ -7,7 +7,7 @@
  * Parts are tried from left to right and no further than the answer needs: a fact
  * that nobody needs is never computed.
  */
-#include "compile.h"
+#include "run.h"
 
 static struct judgement judge(struct run *, const struct node *);
 
@@ -144,24 +144,12 @@ static struct judgement judge_matches(struct run *run, const struct node *node)
 static struct judgement judge_compare(struct run *run, const struct node *node)
 {
 	struct value value = run_read(run, &node->reading);
-	int64_t a = value.number, b = node->operands[0].number;
 
 	if (value.state == VALUE_UNKNOWN)
 		return unknown_value(&value);
 	if (value.state != VALUE_SET)
 		return truth(false);
-	switch (node->comparison) {
-	case TEST_LESS:
-		return truth(a < b);
-	case TEST_LESS_EQUAL:
-		return truth(a <= b);
-	case TEST_GREATER:
-		return truth(a > b);
-	case TEST_GREATER_EQUAL:
-		return truth(a >= b);
-	default:
-		return truth(a == b);
-	}
+	return truth(node->compare(value.number, node->operands[0].number));
 }
 
 /* Recursion is as deep as the parentheses of the file, which are bounded. */

@@ -162,10 +162,11 @@ static void tell_faults(struct compiler *compiler, const struct policy_list *sai
 	const char *until = list_is_ready(said->list) ? "its old content is kept until then"
 			    : said->skip              ? "until then rules that ask for it are skipped"
 						      : "until then rules that ask for it defer";
+	struct place place = {said->where.line, said->where.column, 0};
 	size_t told = faults->count < LIST_FAULTS_MAX ? faults->count : LIST_FAULTS_MAX;
 
 	for (size_t i = 0; i < told; i++)
-		diagnostics_warning(compiler->diagnostics, said->place, "list %s: %s%s%s", list_name(said->list),
+		diagnostics_warning(compiler->diagnostics, place, "list %s: %s%s%s", list_name(said->list),
 				    faults->texts[i].text, i + 1 < told ? "" : "; ", i + 1 < told ? "" : until);
 }
 

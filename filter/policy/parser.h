@@ -74,7 +74,11 @@ void lexer_expect_regex(struct parser *); /* the next thing is /.../ */
 void lexer_open(struct parser *, struct slice text);
 void lexer_close(struct parser *);
 
-struct place parser_place(const struct parser *, unsigned line, unsigned column); /* in the current statement */
+/* A place in the current statement. What is between two statements belongs to the next one. */
+static inline struct place parser_place(const struct parser *parser, unsigned line, unsigned column)
+{
+	return (struct place){line, column, parser->statement + !parser->started};
+}
 
 /* The statement read so far, on one line. */
 struct slice parser_source(const struct parser *);

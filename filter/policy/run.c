@@ -6,25 +6,12 @@
  * skipped. For anything else the rule is skipped. A rule that only notes (log, try, mode
  * report) never defers, nor does one of a message that is accepted already.
  */
-#include "compile.h"
+#include "run.h"
 
 #define SCRATCH_MAX      (64 * 1024) /* bytes after which the arena of texts begins anew */
 #define UNKNOWN_CODE     451
 #define UNKNOWN_ENHANCED SLICE("4.3.0")
 #define UNKNOWN_TEXT     SLICE("Temporary failure of a list, try again later")
-
-struct arena *run_arena(struct run *run)
-{
-	if (!run->scratch)
-		run->scratch = arena_new();
-	return run->scratch;
-}
-
-/* Is the rule still asked once the message (or the recipient) is accepted? */
-static bool is_edit_or_note(const struct rule *rule)
-{
-	return rule->action->verdict == VERDICT_NONE;
-}
 
 static void defer(const struct rule *rule, struct outcome *outcome_r)
 {
@@ -39,7 +26,7 @@ static void defer(const struct rule *rule, struct outcome *outcome_r)
 static bool act_on_unknown(struct run *run, const struct rule *rule, const struct judgement *judged, bool only_would,
 			   bool accepted, struct outcome *outcome_r, const char **effect_r)
 {
-	bool defers = judged->list && !judged->list->skip && !rule->action->note && !accepted;
+	bool defers = judged->list && !judged->list->skip && rule->action->class != ACTION_NOTE && !accepted;
 	const char *then = defers && !only_would ? "deferred" : "rule skipped";
 	struct slice why;
 
@@ -76,7 +63,8 @@ static void trace(const struct tracer *tracer, struct run *run, const struct rul
 static bool try_rule(struct run *run, const struct rule *rule, bool accepted, const struct tracer *tracer,
 		     struct outcome *outcome_r)
 {
-	bool only_would = rule->try || (run->policy->settings.report_mode && !rule->action->note), ended = false;
+	bool report = run->policy->settings.report_mode && rule->action->class != ACTION_NOTE;
+	bool only_would = rule->try || report, ended = false;
 	const char *effect = "no effect";
 	struct judgement judged;
 
@@ -105,7 +93,7 @@ void policy_run(const struct policy *policy, enum kind kind, enum stage stage, s
 
 		if (outcome_r->verdict == VERDICT_ACCEPT)
 			accepted = true;
-		if (accepted && !is_edit_or_note(rule))
+		if (accepted && rule->action->class == ACTION_VERDICT)
 			continue;
 		ended = try_rule(&run, rule, accepted, tracer, outcome_r);
 		if (run.scratch && arena_used(run.scratch) > SCRATCH_MAX)

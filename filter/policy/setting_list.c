@@ -61,14 +61,15 @@ static int check_name(struct setting_reader *reader, const struct word *word, st
 		return 0;
 	diagnostics_error(reader->compiler->diagnostics, word->place,
 			  "list %.*s is defined already in line %u; give one of them another name", SLICE_ARGS(name),
-			  first->place.line);
+			  first->where.line);
 	return -1;
 }
 
 int setting_read_list(struct setting_reader *reader)
 {
 	const struct words *values = &reader->said->values;
-	struct policy_list said = {.place = reader->said->name.place};
+	struct place place = reader->said->name.place;
+	struct policy_list said = {.where = {reader->compiler->policy->file, place.line, place.column}};
 	struct list_setting setting;
 	struct error err;
 

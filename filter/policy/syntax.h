@@ -27,6 +27,9 @@ struct word {
 	struct word *next;
 };
 
+/* A quoted word without its escapes; other words as they are. */
+struct slice word_value(const struct word *, struct arena *);
+
 struct words {
 	struct word *first, *last;
 	size_t count;

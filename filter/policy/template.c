@@ -1,36 +1,11 @@
 /*
- * template.c - texts with facts in them: "%{sender} may not do that".
- *
- * What comes from outside is made safe for where the text goes: printable ASCII in
- * a reply, one folded line in a header field, no control bytes in a log. Every
- * expansion is bounded before it is made.
+ * template.c - compiles texts with facts in them: "%{sender} may not do that".
  */
 #include "compile.h"
 
 #include <string.h>
 
-#define PARTS_MAX       64   /* facts and texts of one string */
-#define HEADER_TEXT_MAX 2000 /* of a field's value: RFC 5322 allows 998 a line, and it is folded */
-#define LOG_TEXT_MAX    1000 /* a record is cut at 2000 bytes for syslog */
-
-/* ---- strings without their escapes ------------------------------------------------------ */
-
-struct slice word_value(const struct word *word, struct arena *arena)
-{
-	struct text text;
-
-	if (word->kind != WORD_QUOTED || slice_find(word->text, '\\') < 0)
-		return word->text;
-	text_init(&text, arena, word->text.n);
-	for (size_t i = 0; i < word->text.n; i++) {
-		if (word->text.p[i] == '\\' && i + 1 < word->text.n)
-			i++;
-		text_add_char(&text, word->text.p[i]);
-	}
-	return text_slice(&text);
-}
-
-/* ---- compiling ----------------------------------------------------------------------------- */
+#define PARTS_MAX 64 /* facts and texts of one string */
 
 struct builder {
 	struct compiler *compiler;
@@ -149,61 +124,4 @@ int template_compile(struct compiler *compiler, const struct word *word, struct 
 	memcpy(parts, builder.parts, builder.count * sizeof(*parts));
 	*template_r = (struct template){parts, builder.count};
 	return 0;
-}
-
-/* ---- running --------------------------------------------------------------------------------- */
-
-static bool is_control(char c)
-{
-	return (unsigned char)c < 0x20 || c == 0x7F;
-}
-
-static void add_for_reply(struct text *text, char c)
-{
-	text_add_char(text, is_control(c) ? ' ' : (unsigned char)c >= 0x80 ? '?' : c);
-}
-
-static void add_for_header(struct text *text, char c)
-{
-	text_add_char(text, is_control(c) ? ' ' : c);
-}
-
-static void add_for_log(struct text *text, char c)
-{
-	if (is_control(c))
-		text_printf(text, "\\x%02X", (unsigned char)c);
-	else
-		text_add_char(text, c);
-}
-
-static const struct {
-	void (*add)(struct text *, char);
-	size_t limit;
-} uses[] = {
-    [FOR_REPLY] = {add_for_reply, REPLY_LINE_MAX},
-    [FOR_HEADER] = {add_for_header, HEADER_TEXT_MAX},
-    [FOR_SUBJECT] = {add_for_header, HEADER_TEXT_MAX},
-    [FOR_LOG] = {add_for_log, LOG_TEXT_MAX},
-};
-
-struct slice template_expand(struct run *run, const struct template *template, enum template_use use,
-			     size_t name_length)
-{
-	struct text text;
-
-	text_init(&text, run_arena(run), uses[use].limit);
-	for (size_t i = 0; i < template->count; i++) {
-		struct slice piece = template->parts[i].text;
-		struct value value;
-
-		if (template->parts[i].reading.fact) {
-			value = run_read(run, &template->parts[i].reading);
-			piece = value_print(&value, run_arena(run));
-		}
-		for (size_t k = 0; k < piece.n && !text.cut; k++)
-			uses[use].add(&text, piece.p[k]);
-	}
-	if (use == FOR_HEADER)
-		return header_safe(text_slice(&text), name_length, run_arena(run));
-	return text_slice(&text);
 }

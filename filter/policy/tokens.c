@@ -53,12 +53,6 @@ static int keyword(struct slice text, const struct keyword *table)
 	return WORD;
 }
 
-struct place parser_place(const struct parser *parser, unsigned line, unsigned column)
-{
-	/* What stands between two statements belongs to the next one. */
-	return (struct place){line, column, parser->statement + !parser->started};
-}
-
 struct slice parser_source(const struct parser *parser)
 {
 	return arena_copy(parser->arena, text_slice(&parser->source));

@@ -1,0 +1,142 @@
+/*
+ * compiled.h - the compiled form of a policy file: what the compiler writes and running
+ * reads.
+ *
+ * A condition is an array of nodes in the order in which they are tried: a node
+ * comes before its parts and knows how many nodes are below it. No name of a
+ * fact, list or action is compared when rules run.
+ */
+#ifndef SEKISHO_POLICY_COMPILED_H
+#define SEKISHO_POLICY_COMPILED_H
+
+#include "list.h"
+#include "policy.h"
+
+struct regex;
+
+/* A list of the file, and what follows when it has no answer. */
+struct policy_list {
+	struct list *list;
+	bool skip;             /* on-failure skip */
+	struct position where; /* of its statement */
+};
+
+/* A fact, with its argument, that something reads. */
+struct reading {
+	const struct fact *fact;
+	struct slice argument;
+	struct slice shown; /* header("Subject") */
+};
+
+/* Text with facts in it: parts in order. */
+struct part {
+	struct slice text;      /* when fact is NULL */
+	struct reading reading; /* .fact NULL: only text */
+};
+
+struct template
+{
+	const struct part *parts;
+	size_t count;
+};
+
+/* What a fact is compared with. */
+struct operand {
+	bool (*matches)(const struct value *, const struct operand *);
+	struct slice text;
+	struct address address;
+	struct ip_net net;
+	int64_t number;
+	bool empty; /* "": what is absent is equal to it */
+};
+
+enum node_kind { NODE_AND, NODE_OR, NODE_NOT, NODE_TRUE, NODE_IS, NODE_IN, NODE_OWNED, NODE_MATCHES, NODE_COMPARE };
+
+struct node {
+	enum node_kind kind;
+	bool (*compare)(int64_t value, int64_t operand); /* COMPARE */
+	bool negated;                                    /* IS: is not */
+	size_t size;                                     /* of the node and all below it */
+	struct reading reading;
+	const struct operand *operands; /* IS, COMPARE: one */
+	size_t operand_count;
+	const struct policy_list *list; /* IN, OWNED */
+	struct reading owner;           /* OWNED: the login */
+	const struct regex *regex;
+};
+
+enum template_use { FOR_REPLY, FOR_HEADER, FOR_SUBJECT, FOR_LOG }; /* what a text is made safe for */
+
+/* Verdicts are not tried once a message is accepted, and only noted by `try` and `mode report`; edits are tried, and
+ * only noted; notes are tried, and `mode report` changes nothing about them. */
+enum action_class { ACTION_VERDICT, ACTION_EDIT, ACTION_NOTE };
+
+struct compiler;
+struct rule;
+struct rule_syntax;
+struct run;
+
+/* One row of the table in action.c. */
+struct action {
+	const char *name;
+	enum action_class class;
+	enum verdict verdict; /* what a VERDICT leads to */
+	enum edit_kind edit;  /* what an EDIT leaves in the decision, */
+	enum note_kind note;  /* and a NOTE */
+	enum template_use use;
+	unsigned needs; /* NEED_... */
+	const char *usage;
+	/* Reads what follows the name. 0, or -1 when an error was reported. */
+	int (*compile)(struct compiler *, const struct rule_syntax *, struct rule *);
+	/* Does it. True when it ended the message (or the recipient). */
+	bool (*act)(struct run *, const struct rule *, struct outcome *outcome_r);
+};
+
+struct rule {
+	const struct action *action;
+	bool try;
+	enum stage stage;
+	struct position where;
+	struct slice source;
+	const struct node *condition; /* NULL: always */
+	unsigned code;                /* reject, defer */
+	struct slice enhanced;
+	struct slice name;                /* of a header field */
+	const struct template *templates; /* lines of a reply, the value, the reason, the text */
+	size_t template_count;
+};
+
+struct rules {
+	const struct rule *rules;
+	size_t count;
+};
+
+struct policy {
+	_Atomic unsigned holders;
+	struct arena *arena;
+	char *file;
+	int64_t read_at;
+	struct settings settings;
+	struct rules rules[KIND_COUNT][STAGE_COUNT];
+	size_t rule_count;
+	unsigned needs;
+	bool uses[KIND_COUNT][CHECK_MAX]; /* by check number */
+	struct policy_list **lists;
+	size_t list_count, list_room;
+	const struct policy_list *owners; /* who owns an address; NULL: nobody says */
+	struct sign_setting *signs;       /* by domain */
+	size_t sign_count, sign_room;
+	bool signs_kind[KIND_COUNT];
+	struct regex **regexes;
+	size_t regex_count, regex_room;
+};
+
+/* ---- expressions (regex.c) ------------------------------------------------------ */
+
+#define REGEX_SUBJECT_MAX 16384 /* bytes looked at; the work of an expression can grow with their square */
+
+struct regex *regex_compile(struct slice pattern, bool ignore_case, struct error *err, size_t *offset_r);
+void regex_free(struct regex *);
+enum truth regex_match(const struct regex *, struct slice subject, const char **why_r);
+
+#endif

@@ -1,0 +1,66 @@
+/*
+ * expand.c - fills the facts into a text when a rule runs.
+ *
+ * What comes from outside is made safe for where the text goes: printable ASCII in
+ * a reply, one folded line in a header field, no control bytes in a log. Every
+ * expansion is bounded before it is made.
+ */
+#include "run.h"
+
+#define HEADER_TEXT_MAX 2000 /* of a field's value: RFC 5322 allows 998 a line, and it is folded */
+#define LOG_TEXT_MAX    1000 /* a record is cut at 2000 bytes for syslog */
+
+static bool is_control(char c)
+{
+	return (unsigned char)c < 0x20 || c == 0x7F;
+}
+
+static void add_for_reply(struct text *text, char c)
+{
+	text_add_char(text, is_control(c) ? ' ' : (unsigned char)c >= 0x80 ? '?' : c);
+}
+
+static void add_for_header(struct text *text, char c)
+{
+	text_add_char(text, is_control(c) ? ' ' : c);
+}
+
+static void add_for_log(struct text *text, char c)
+{
+	if (is_control(c))
+		text_printf(text, "\\x%02X", (unsigned char)c);
+	else
+		text_add_char(text, c);
+}
+
+static const struct {
+	void (*add)(struct text *, char);
+	size_t limit;
+} uses[] = {
+    [FOR_REPLY] = {add_for_reply, REPLY_LINE_MAX},
+    [FOR_HEADER] = {add_for_header, HEADER_TEXT_MAX},
+    [FOR_SUBJECT] = {add_for_header, HEADER_TEXT_MAX},
+    [FOR_LOG] = {add_for_log, LOG_TEXT_MAX},
+};
+
+struct slice template_expand(struct run *run, const struct template *template, enum template_use use,
+			     size_t name_length)
+{
+	struct text text;
+
+	text_init(&text, run_arena(run), uses[use].limit);
+	for (size_t i = 0; i < template->count; i++) {
+		struct slice piece = template->parts[i].text;
+		struct value value;
+
+		if (template->parts[i].reading.fact) {
+			value = run_read(run, &template->parts[i].reading);
+			piece = value_print(&value, run_arena(run));
+		}
+		for (size_t k = 0; k < piece.n && !text.cut; k++)
+			uses[use].add(&text, piece.p[k]);
+	}
+	if (use == FOR_HEADER)
+		return header_safe(text_slice(&text), name_length, run_arena(run));
+	return text_slice(&text);
+}

@@ -1,0 +1,50 @@
+/*
+ * run.h - what the files that run rules share: a truth with its reason, facts that are
+ * read, texts that are filled in, and what actions do.
+ */
+#ifndef SEKISHO_POLICY_RUN_H
+#define SEKISHO_POLICY_RUN_H
+
+#include "compiled.h"
+
+#define SEEN_MAX      64   /* facts of one rule that a trace shows */
+#define SEEN_TEXT_MAX 1000 /* bytes of a value there */
+
+/* What the running rules of a stage share. */
+struct run {
+	const struct policy *policy;
+	struct view *view;
+	struct decision *decision; /* what is kept is copied into its arena: every recipient runs the rules again */
+	struct arena *scratch;     /* of this run alone: run_arena() */
+	struct seen *seen;         /* of the rule at hand; NULL without a tracer */
+	size_t seen_count;
+};
+
+/* A truth and, when it is unknown, whose fault that is. */
+struct judgement {
+	enum truth truth;
+	const char *why;
+	const struct policy_list *list; /* the list that failed */
+};
+
+/* For texts that nobody reads after the run. Most runs make none, and have no arena. */
+struct arena *run_arena(struct run *);
+
+struct judgement condition_judge(struct run *, const struct node *);
+struct value run_read(struct run *, const struct reading *);
+
+struct slice template_expand(struct run *, const struct template *, enum template_use, size_t name_length);
+
+void decision_edit(struct decision *, const struct edit *);
+
+/* ---- what actions do (act.c) ------------------------------------------------------ */
+
+bool act_verdict(struct run *, const struct rule *, struct outcome *outcome_r);
+bool act_quarantine(struct run *, const struct rule *, struct outcome *);
+bool act_edit(struct run *, const struct rule *, struct outcome *);
+bool act_note(struct run *, const struct rule *, struct outcome *);
+
+/* Does what the rule says, or notes that it would. True when it ended the message (or the recipient). */
+bool rule_act(struct run *, const struct rule *, bool only_would, struct outcome *outcome_r, const char **effect_r);
+
+#endif
