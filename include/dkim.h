@@ -53,8 +53,14 @@ struct dkim_body;
 struct dkim_body *dkim_body_new(struct arena *);
 /* To be said before the first byte. The digest is filled by dkim_body_end. Equal wishes get the same digest. */
 const struct dkim_digest *dkim_body_want(struct dkim_body *, enum dkim_canon, uint64_t length);
+/* To be said before the first byte: lines over `line_max` octets (CRLF not counted) and bytes over 0x7f are noticed. */
+void dkim_body_watch(struct dkim_body *, size_t line_max);
 void dkim_body_add(struct dkim_body *, struct slice chunk);
 void dkim_body_end(struct dkim_body *); /* more than once does no harm */
+struct dkim_noticed {
+	bool long_line, eight_bits;
+};
+struct dkim_noticed dkim_body_noticed(const struct dkim_body *); /* after the end */
 uint64_t dkim_body_length(const struct dkim_body *,
 			  enum dkim_canon); /* canonical bytes; of a wanted one, after the end */
 
@@ -172,6 +178,8 @@ struct dkim_signing {
 	struct dkim_library *library; /* for another than native */
 	struct spool *spool;          /* likewise: the body as it came */
 };
+
+bool dkim_signing_covers(const struct dkim_signing *, struct slice name); /* is a field of this name signed? */
 
 /* The value of a DKIM-Signature field with its leading space, folded by LF and tab. `body` has ended, and its whole
  * was wanted in body_canon. From is always signed. "" and err when the key cannot sign. */

@@ -36,6 +36,7 @@ struct dkim_body {
 	const struct block_loops *loops; /* by canonicalisation */
 	EVP_MD_CTX *copy;                /* NULL: no length has ended yet */
 	struct canon canon[2];
+	struct watch watch;
 	bool ended;
 };
 
@@ -312,8 +313,20 @@ static void canon_add(struct dkim_body *body, struct canon *canon, const char *p
 		add_byte(body, canon, *p);
 }
 
+void dkim_body_watch(struct dkim_body *body, size_t line_max)
+{
+	body->watch.most = line_max + 2;
+}
+
+struct dkim_noticed dkim_body_noticed(const struct dkim_body *body)
+{
+	return body->watch.noticed;
+}
+
 void dkim_body_add(struct dkim_body *body, struct slice chunk)
 {
+	if (body->watch.most > 0)
+		watch_add(&body->watch, chunk);
 	for (int i = 0; i < 2; i++)
 		if (body->canon[i].hash)
 			canon_add(body, &body->canon[i], chunk.p, chunk.p + chunk.n);
@@ -341,6 +354,7 @@ void dkim_body_end(struct dkim_body *body)
 	for (int i = 0; i < 2 && !body->ended; i++)
 		if (body->canon[i].hash)
 			canon_end(body, &body->canon[i]);
+	watch_end(&body->watch);
 	body->ended = true;
 }
 

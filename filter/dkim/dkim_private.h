@@ -87,6 +87,16 @@ extern const struct key key_unknown;                              /* the DNS doe
 /* As dkim_body_new, but it is said whether the processor has AVX2, so that a test tries both. */
 struct dkim_body *body_new(struct arena *, bool avx2);
 
+/* ---- what a mail server would change (watch.c) ------------------------------------------------ */
+
+struct watch {
+	size_t most; /* octets of a line with its CRLF; 0: nobody watches */
+	size_t line; /* octets of the line that is not over yet */
+	struct dkim_noticed noticed;
+};
+void watch_add(struct watch *, struct slice chunk);
+void watch_end(struct watch *);
+
 /* ---- a digest that was wanted ------------------------------------------------------------- */
 
 const struct dkim_digest *body_digest(const struct dkim_body *, enum dkim_canon,

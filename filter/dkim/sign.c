@@ -106,6 +106,17 @@ size_t signing_names(const struct dkim_signing *signing, const struct dkim_field
 	return count;
 }
 
+bool dkim_signing_covers(const struct dkim_signing *signing, struct slice name)
+{
+	bool covers = slice_equal_nocase(name, SLICE("From"));
+
+	for (size_t i = 0; signing->names && i < signing->name_count && !covers; i++)
+		covers = slice_equal_nocase(name, signing->names[i]) && !never_signed(name);
+	for (size_t i = 0; !signing->names && i < sizeof(usual) / sizeof(usual[0]) && !covers; i++)
+		covers = slice_equal_nocase(name, slice_of(usual[i].name));
+	return covers;
+}
+
 /* ---- writing -------------------------------------------------------------------------------- */
 
 struct writer {

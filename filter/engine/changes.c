@@ -201,53 +201,55 @@ static void plan_stamps(struct gate *gate, struct plan *plan)
 
 /* ---- signing ------------------------------------------------------------------------- */
 
-/* MTAs write lists of addresses anew behind us: they get them as they would write them. */
-static void plan_emittable(struct plan *plan)
-{
-	for (size_t i = 0; i < plan->headers->count; i++) {
-		const struct header_field *field = &plan->headers->fields[i];
-		struct plan_field *planned = &plan->fields[i];
-		struct slice value = planned->replaced ? planned->value : field->value;
-
-		if (planned->deleted || !emit_rewrites(field->name, value, plan->arena, &value))
-			continue;
-		planned->replaced = true;
-		planned->value = spaced(plan->arena, value);
-	}
-}
-
 /* The header as it will be sent, below what we add ourselves. */
-static struct header_field *plan_result(const struct plan *plan, size_t *count_r)
+static struct outgoing *plan_result(const struct plan *plan, size_t *count_r)
 {
-	struct header_field *fields =
-	    arena_raw(plan->arena, (plan->new_count + plan->headers->count + 1) * sizeof(*fields));
+	struct outgoing *fields =
+	    arena_alloc(plan->arena, (plan->new_count + plan->headers->count + 1) * sizeof(*fields));
 	size_t count = 0;
 
 	for (size_t i = 0; i < plan->new_count; i++)
 		if (!plan->news[i].deleted)
-			fields[count++] =
+			fields[count++].field =
 			    (struct header_field){.name = plan->news[i].name, .value = plan->news[i].value};
 	for (size_t i = 0; i < plan->headers->count; i++) {
 		if (plan->fields[i].deleted)
 			continue;
-		fields[count] = plan->headers->fields[i];
+		fields[count].field = plan->headers->fields[i];
 		if (plan->fields[i].replaced)
-			fields[count].value = plan->fields[i].value;
+			fields[count].field.value = plan->fields[i].value;
 		count++;
 	}
 	*count_r = count;
 	return fields;
 }
 
+/* Takes what was written anew to be signed into the plan; `fields` is what plan_result gave. */
+static void plan_take(struct plan *plan, const struct outgoing *fields)
+{
+	for (size_t i = 0; i < plan->new_count; i++)
+		if (!plan->news[i].deleted)
+			plan->news[i].value = fields++->field.value;
+	for (size_t i = 0; i < plan->headers->count; i++) {
+		if (plan->fields[i].deleted)
+			continue;
+		if (fields->changed) {
+			plan->fields[i].replaced = true;
+			plan->fields[i].value = fields->field.value;
+		}
+		fields++;
+	}
+}
+
 static void plan_sign(struct gate *gate, struct plan *plan, struct position rule)
 {
 	struct slice values[SIGN_KEYS_MAX];
-	struct header_field *fields;
-	size_t count;
+	size_t field_count, count;
+	struct outgoing *fields = plan_result(plan, &field_count);
 
-	plan_emittable(plan);
-	fields = plan_result(plan, &count);
-	count = sign_message(gate, rule, fields, count, values);
+	count = sign_message(gate, rule, fields, field_count, values);
+	if (count > 0)
+		plan_take(plan, fields);
 	for (size_t i = 0; i < count; i++)
 		plan->own[plan->own_count++] = (struct plan_new){.name = SLICE("DKIM-Signature"), .value = values[i]};
 }

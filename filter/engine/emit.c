@@ -1,56 +1,367 @@
 /*
- * emit.c - header fields that an MTA writes anew behind the milter.
+ * emit.c - address fields in the form that mail servers leave as it is (RFC 6376 5.3).
  *
- * Sendmail takes lists of addresses apart and writes them with ", " between, so that
- * `To: a@b,c@d` leaves as `To: a@b, c@d`, and a signature over the first form is
- * broken. Postfix leaves them alone. The form with ", " is the one that both leave as it is, so a
- * message that is signed gets it first. Nothing else of the field is touched; what is not well-formed is left alone.
+ * Sendmail writes address fields anew after the milter: ", " between addresses, names in quotes when they hold one of
+ * @,;:\()[].' outside of quotes (MustQuoteChars), no source routes, no blanks or comments within an address. A
+ * signature over the form before that is broken. Postfix changes nothing. So a message that is signed gets the form
+ * that Sendmail would write, where it means the same: names keep their text, encoded words stay outside of quotes,
+ * groups stay groups. What only Sendmail can know (which domain it adds to an address without one) is left alone, and
+ * the caller is told why.
  */
+#include "emit_private.h"
 #include "gate_private.h"
+#include <string.h>
+
+#define ELEMENT_MAX 255              /* of one address with its name: Sendmail cuts what is longer (MAXNAME) */
+#define TOKENS_MAX  ELEMENT_MAX      /* likewise */
+#define MUST_QUOTE  "@,;:\\[].'()<>" /* in a name, outside of quotes */
+
+static const char no_domain[] = "an address without a domain, to which Sendmail adds its own";
+static const char unreadable[] = "an address that is not well-formed, which Sendmail writes otherwise";
+static const char too_long[] = "an address that is longer with its name than Sendmail takes";
+
+struct tokens {
+	struct token *list;
+	size_t count;
+};
+
+struct emitter {
+	struct text out;
+	struct tokens element; /* the tokens since the last separator */
+	struct tokens inner;   /* those of an address in angle brackets */
+	size_t start;          /* of the element in `out` */
+	bool group;            /* between the colon and the semicolon of a group */
+	bool begun;            /* the element has its separator */
+	const char *why;       /* it cannot be written safely; the first reason stays */
+};
+
+static void refuse(struct emitter *emitter, const char *why)
+{
+	if (!emitter->why)
+		emitter->why = why;
+}
+
+static void push(struct emitter *emitter, struct tokens *tokens, struct token token)
+{
+	if (tokens->count == TOKENS_MAX)
+		refuse(emitter, too_long);
+	else
+		tokens->list[tokens->count++] = token;
+}
+
+static bool is_mark(const struct token *token, char mark)
+{
+	return token->kind == TOKEN_MARK && token->text.p[0] == mark;
+}
+
+/* ---- names --------------------------------------------------------------------------------- */
+
+static void write_blank(struct emitter *emitter, const struct token *token)
+{
+	if (token->blank && emitter->out.n > emitter->start)
+		text_add_char(&emitter->out, ' ');
+}
+
+static bool must_quote(struct tokens words)
+{
+	for (size_t i = 0; i < words.count; i++)
+		for (size_t k = 0; k < words.list[i].text.n; k++)
+			if (words.list[i].text.p[k] && strchr(MUST_QUOTE, words.list[i].text.p[k]))
+				return true;
+	return false;
+}
+
+/* Words without quotes, in one pair of quotes when they need it. A backslash means the same there. */
+static void write_words(struct emitter *emitter, struct tokens words)
+{
+	bool quotes = must_quote(words);
+
+	write_blank(emitter, &words.list[0]);
+	text_add(&emitter->out, quotes ? SLICE("\"") : SLICE(""));
+	for (size_t i = 0; i < words.count; i++) {
+		text_add(&emitter->out, i > 0 && words.list[i].blank ? SLICE(" ") : SLICE(""));
+		token_write(&emitter->out, &words.list[i]);
+	}
+	text_add(&emitter->out, quotes ? SLICE("\"") : SLICE(""));
+}
+
+/* Tokens from..to of the element: a name, and comments. */
+static void write_phrase(struct emitter *emitter, size_t from, size_t to)
+{
+	struct token *list = emitter->element.list;
+
+	while (from < to) {
+		size_t end = from;
+
+		while (end < to && list[end].kind == TOKEN_WORD)
+			end++;
+		if (end > from) {
+			write_words(emitter, (struct tokens){list + from, end - from});
+			from = end;
+			continue;
+		}
+		write_blank(emitter, &list[from]);
+		if (list[from].kind == TOKEN_ENCODED)
+			encoded_write(&emitter->out, list[from].text);
+		else
+			token_write(&emitter->out, &list[from]);
+		from++;
+	}
+}
+
+/* ---- addresses ------------------------------------------------------------------------------- */
+
+static bool joins(char c)
+{
+	return c == '.' || c == '@';
+}
+
+/* Both ends of what stands between two tokens of an address; blanks and comments there are obsolete (RFC 5322 4.4). */
+static bool is_apart(struct slice before, const struct token *token, bool comment)
+{
+	if (before.n == 0 || !(token->blank || comment))
+		return false;
+	return !joins(before.p[before.n - 1]) && !joins(token->text.p[0]);
+}
+
+/* Where the domain of an address begins; SIZE_MAX: there is none. */
+static size_t domain_start(struct slice address)
+{
+	bool quoted = false;
+	size_t at = SIZE_MAX;
+
+	for (size_t i = 0; i < address.n; i++) {
+		if (address.p[i] == '\\')
+			i++;
+		else if (address.p[i] == '"')
+			quoted = !quoted;
+		else if (address.p[i] == '@' && !quoted)
+			at = i + 1;
+	}
+	return at;
+}
+
+/* Without dots at the end of its domain. */
+static struct slice whole_address(struct emitter *emitter, struct slice address)
+{
+	size_t at = domain_start(address);
+	struct slice domain = slice_from(address, at);
+
+	while (domain.n > 1 && domain.p[domain.n - 1] == '.')
+		domain = slice_head(domain, domain.n - 1);
+	if (at == SIZE_MAX || slice_equal_nocase(domain, SLICE("localhost")) ||
+	    slice_ends_nocase(domain, SLICE(".uucp")))
+		refuse(emitter, no_domain);
+	else if (at == 1 || domain.n == 0 || slice_find(domain, '\\') >= 0)
+		refuse(emitter, unreadable);
+	return slice_head(address, address.n - (slice_from(address, at).n - domain.n));
+}
+
+/* Has it what closes something that was not opened? */
+static bool is_broken(struct slice word)
+{
+	return slice_find(word, '>') >= 0 || slice_find(word, ')') >= 0 || slice_find(word, ';') >= 0;
+}
+
+/* The address that the tokens make, without blanks, comments and source route. */
+static struct slice join_address(struct emitter *emitter, struct tokens tokens)
+{
+	struct text address;
+	bool comment = false;
+
+	text_init(&address, emitter->out.arena, SIZE_MAX / 4);
+	for (size_t i = 0; i < tokens.count; i++) {
+		const struct token *token = &tokens.list[i];
+
+		if (token->kind == TOKEN_COMMENT) {
+			comment = true;
+			continue;
+		}
+		if (token->kind == TOKEN_MARK || is_apart(text_slice(&address), token, comment) ||
+		    (token->kind == TOKEN_WORD && is_broken(token->text)))
+			refuse(emitter, unreadable);
+		comment = false;
+		token_write(&address, token);
+	}
+	return whole_address(emitter, text_slice(&address));
+}
+
+/* "@a,@b:" says how an address was once to be reached (RFC 5322 4.4). */
+static struct tokens without_route(struct tokens tokens)
+{
+	if (tokens.count == 0 || tokens.list[0].text.p[0] != '@')
+		return tokens;
+	for (size_t i = 0; i < tokens.count; i++)
+		if (is_mark(&tokens.list[i], ':'))
+			return (struct tokens){tokens.list + i + 1, tokens.count - i - 1};
+	return tokens;
+}
+
+static void write_comments(struct emitter *emitter, struct tokens tokens)
+{
+	for (size_t i = 0; i < tokens.count; i++) {
+		if (tokens.list[i].kind != TOKEN_COMMENT)
+			continue;
+		text_add_char(&emitter->out, ' ');
+		token_write(&emitter->out, &tokens.list[i]);
+	}
+}
+
+static void write_angle(struct emitter *emitter, const struct token *angle)
+{
+	struct slice rest = angle->text;
+	struct token token;
+	int found;
+
+	emitter->inner.count = 0;
+	while ((found = token_next(&rest, &token)) > 0)
+		push(emitter, &emitter->inner, token);
+	if (found < 0)
+		refuse(emitter, unreadable);
+	write_blank(emitter, angle);
+	text_add_char(&emitter->out, '<');
+	if (emitter->inner.count > 0)
+		text_add(&emitter->out, join_address(emitter, without_route(emitter->inner)));
+	text_add_char(&emitter->out, '>');
+	write_comments(emitter, emitter->inner);
+}
+
+/* An address without a name. Comments before and after it stay where they are. */
+static void write_bare(struct emitter *emitter)
+{
+	struct tokens all = emitter->element;
+	size_t first = 0, last = all.count;
+
+	while (first < last && all.list[first].kind == TOKEN_COMMENT)
+		first++;
+	while (last > first && all.list[last - 1].kind == TOKEN_COMMENT)
+		last--;
+	write_phrase(emitter, 0, first);
+	if (first == last)
+		return;
+	write_blank(emitter, &all.list[first]);
+	all = (struct tokens){all.list + first, last - first};
+	text_add(&emitter->out, join_address(emitter, all));
+	write_comments(emitter, all);
+	write_phrase(emitter, last, emitter->element.count);
+}
+
+/* ---- lists ------------------------------------------------------------------------------------- */
+
+static size_t count_angles(const struct emitter *emitter, size_t *first_r)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < emitter->element.count; i++)
+		if (emitter->element.list[i].kind == TOKEN_ANGLE && count++ == 0)
+			*first_r = i;
+	return count;
+}
+
+static void begin_element(struct emitter *emitter)
+{
+	if (!emitter->begun)
+		text_add(&emitter->out, emitter->out.n > 0 ? SLICE(",\n ") : SLICE(""));
+	if (!emitter->begun)
+		emitter->start = emitter->out.n;
+	emitter->begun = true;
+}
+
+static void end_element(struct emitter *emitter)
+{
+	size_t count, angle = 0;
+
+	if (emitter->element.count > 0) {
+		begin_element(emitter);
+		count = count_angles(emitter, &angle);
+		if (count > 1)
+			refuse(emitter, unreadable);
+		if (count == 0) {
+			write_bare(emitter);
+		} else {
+			write_phrase(emitter, 0, angle);
+			write_angle(emitter, &emitter->element.list[angle]);
+			write_phrase(emitter, angle + 1, emitter->element.count);
+		}
+		if (emitter->out.n - emitter->start > ELEMENT_MAX)
+			refuse(emitter, too_long);
+	}
+	emitter->element.count = 0;
+}
+
+/* At the colon after the name of a group (RFC 5322 3.4). */
+static void begin_group(struct emitter *emitter)
+{
+	size_t angle;
+
+	if (emitter->group || emitter->element.count == 0 || count_angles(emitter, &angle) > 0)
+		refuse(emitter, unreadable);
+	begin_element(emitter);
+	write_phrase(emitter, 0, emitter->element.count);
+	text_add_char(&emitter->out, ':');
+	emitter->element.count = 0;
+	emitter->group = true;
+}
+
+static void end_group(struct emitter *emitter)
+{
+	end_element(emitter);
+	text_add_char(&emitter->out, ';');
+	emitter->group = emitter->begun = false;
+}
+
+/* May a list go on after the element? */
+static bool ends_address(const struct emitter *emitter)
+{
+	for (size_t i = 0; i < emitter->element.count; i++) {
+		const struct token *token = &emitter->element.list[i];
+
+		if (token->kind == TOKEN_ANGLE || (token->kind == TOKEN_WORD && slice_find(token->text, '@') >= 0))
+			return true;
+	}
+	return emitter->element.count == 0;
+}
+
+/* Outside of a group some programs write ";" where "," is meant. */
+static void take_token(struct emitter *emitter, struct token token)
+{
+	if (is_mark(&token, ';') && emitter->group) {
+		end_group(emitter);
+	} else if (is_mark(&token, ',') || (is_mark(&token, ';') && ends_address(emitter))) {
+		end_element(emitter);
+		emitter->begun = emitter->begun && emitter->out.p[emitter->out.n - 1] == ':';
+	} else if (is_mark(&token, ':')) {
+		begin_group(emitter);
+	} else {
+		if (token.kind == TOKEN_MARK)
+			token.kind = TOKEN_WORD;
+		push(emitter, &emitter->element, token);
+	}
+}
+
+/* ---- a field ------------------------------------------------------------------------------------ */
 
 static bool has_addresses(struct slice name)
 {
-	static const char *const names[] = {"From",      "Sender",    "Reply-To",      "To", "Cc", "Resent-From",
-					    "Resent-To", "Resent-Cc", "Resent-Sender", NULL};
+	static const char *const names[] = {"From",
+					    "Sender",
+					    "Reply-To",
+					    "To",
+					    "Cc",
+					    "Resent-From",
+					    "Resent-To",
+					    "Resent-Cc",
+					    "Resent-Sender",
+					    "Resent-Reply-To",
+					    "Errors-To",
+					    "Apparently-To",
+					    "Disposition-Notification-To",
+					    NULL};
 
 	for (size_t i = 0; names[i]; i++)
 		if (slice_equal_nocase(name, slice_of(names[i])))
 			return true;
 	return false;
-}
-
-static char closing(char c)
-{
-	static const char pairs[][2] = {{'"', '"'}, {'(', ')'}, {'<', '>'}, {'[', ']'}};
-
-	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
-		if (c == pairs[i][0])
-			return pairs[i][1];
-	return '\0';
-}
-
-/* Length of the element that the text begins with, up to its comma; -1: something is open at the end. */
-static ptrdiff_t element_length(struct slice text)
-{
-	char open = '\0', close = '\0';
-	unsigned depth = 0;
-
-	for (size_t i = 0; i < text.n; i++) {
-		if (text.p[i] == '\\') {
-			i++;
-		} else if (close) {
-			if (open == '(' && text.p[i] == '(')
-				depth++;
-			else if (text.p[i] == close && depth-- == 1)
-				close = '\0';
-		} else if (text.p[i] == ',') {
-			return (ptrdiff_t)i;
-		} else if ((close = closing(text.p[i])) != '\0') {
-			open = text.p[i];
-			depth = 1;
-		}
-	}
-	return close ? -1 : (ptrdiff_t)text.n;
 }
 
 /* Relaxed canonicalisation makes one space of all blanks: folding alone is no difference. */
@@ -74,8 +385,7 @@ static bool is_rewritten(struct slice old, struct slice new)
 	return i < old.n || k < new.n;
 }
 
-/* A line end that folds nothing: behind it, what we hand back would be a field of its own. */
-static bool is_torn(struct slice value)
+bool emit_is_torn(struct slice value)
 {
 	for (size_t i = 0; i < value.n; i++) {
 		char next = i + 1 < value.n ? value.p[i + 1] : '\0';
@@ -88,26 +398,25 @@ static bool is_torn(struct slice value)
 	return false;
 }
 
-bool emit_rewrites(struct slice name, struct slice value, struct arena *arena, struct slice *value_r)
+bool emit_rewrites(struct slice name, struct slice value, struct arena *arena, struct slice *value_r,
+		   const char **why_r)
 {
-	struct slice rest = value, element;
-	struct text text;
-	ptrdiff_t n;
+	struct token element[TOKENS_MAX], inner[TOKENS_MAX], token;
+	struct emitter emitter = {.element = {element, 0}, .inner = {inner, 0}};
+	struct slice rest = value;
+	int found = 0;
 
-	if (!has_addresses(name) || is_torn(value))
+	*why_r = NULL;
+	if (!has_addresses(name) || emit_is_torn(value))
 		return false;
-	text_init(&text, arena, 2 * value.n + 2);
-	while (rest.n > 0) {
-		n = element_length(rest);
-		if (n < 0)
-			return false;
-		element = slice_trim(slice_head(rest, (size_t)n));
-		rest = slice_from(rest, (size_t)n + 1);
-		if (element.n == 0)
-			continue;
-		text_add(&text, text.n > 0 ? SLICE(",\n ") : SLICE(""));
-		text_add(&text, element);
-	}
-	*value_r = text_slice(&text);
-	return value_r->n > 0 && is_rewritten(value, *value_r);
+	text_init(&emitter.out, arena, SIZE_MAX / 4); /* linear in the value, which is bounded */
+	while (!emitter.why && (found = token_next(&rest, &token)) > 0)
+		take_token(&emitter, token);
+	if (found < 0)
+		refuse(&emitter, unreadable);
+	if (!emitter.why)
+		end_element(&emitter);
+	*why_r = emitter.why;
+	*value_r = text_slice(&emitter.out);
+	return !emitter.why && value_r->n > 0 && is_rewritten(value, *value_r);
 }

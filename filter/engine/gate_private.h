@@ -61,15 +61,28 @@ void message_begin(struct gate *, struct slice sender, bool smtputf8);
 /* changes.c: what must be done to the header, once the message is let through. */
 void changes_make(struct gate *);
 
+/* A field of the header as it will be sent, below what we add ourselves. */
+struct outgoing {
+	struct header_field field;
+	bool changed; /* its value was written anew, to be signed as it will arrive */
+};
+
 /* sign.c: before the body; a rule may want to sign. */
 void sign_prepare(struct gate *);
-/* The values of the DKIM-Signature fields for a header as it will be sent; how many. What was done, or why
- * nothing, is noted for the rule. */
-size_t sign_message(struct gate *, struct position rule, const struct header_field *, size_t count,
+/* The values of the DKIM-Signature fields for this header; how many. What was done, why nothing, and why a signature
+ * may not hold, is noted for the rule. Fields are changed only when the header is signed. */
+size_t sign_message(struct gate *, struct position rule, struct outgoing *, size_t count,
 		    struct slice values_r[SIGN_KEYS_MAX]);
 
-/* emit.c: would an MTA write this field otherwise than it stands? Then *value_r is how. */
-bool emit_rewrites(struct slice name, struct slice value, struct arena *, struct slice *value_r);
+/* emit.c: would an MTA write this field otherwise than it is here? Then *value_r is a form that it leaves alone. When
+ * there is none that means the same, *why_r is "an address ..."; else NULL. */
+bool emit_rewrites(struct slice name, struct slice value, struct arena *, struct slice *value_r, const char **why_r);
+/* A line end that folds nothing: what follows it would be a field of its own. */
+bool emit_is_torn(struct slice value);
+
+/* emit_lines.c: has the field a line that MTAs cut? Then *value_r is the value, folded at its blanks. *cut_r: a line
+ * is too long even so. */
+bool emit_folds(struct slice name, struct slice value, struct arena *, struct slice *value_r, bool *cut_r);
 
 /* finish.c: the message is over; fills the record, counts it and hands it to the report. */
 void message_finish(struct gate *, enum verdict verdict);

@@ -7,19 +7,58 @@
  */
 #include "gate_private.h"
 
+/* Sendmail breaks longer lines (L=990 of its SMTP mailers), Postfix those over 998 (smtp_line_length_limit). */
+#define BODY_LINE_MAX 990
+
 static void note(struct gate *gate, struct position rule, struct slice text)
 {
 	decision_note(&gate->decision, NOTE_LOG, text, rule);
 }
 
-static struct slice signing_domain(const struct header_field *fields, size_t count, struct arena *arena)
+/* A field in the form in which it will arrive; why it will not, is noted for the rule. */
+static void settle(struct gate *gate, struct position rule, struct outgoing *outgoing)
+{
+	struct arena *arena = gate->message.arena;
+	struct header_field *field = &outgoing->field;
+	struct slice value;
+	const char *why;
+	bool cut;
+
+	if (emit_rewrites(field->name, field->value, arena, &value, &why)) {
+		field->value = arena_join(arena, SLICE(" "), value);
+		outgoing->changed = true;
+	}
+	if (emit_folds(field->name, field->value, arena, &value, &cut)) {
+		field->value = value;
+		outgoing->changed = true;
+	}
+	if (why)
+		note(gate, rule,
+		     arena_printf(arena, "the signature may break: %.*s has %s", SLICE_ARGS(field->name), why));
+	if (cut)
+		note(gate, rule,
+		     arena_printf(arena,
+				  "the signature may break: %.*s has a word that is too long for one line, and "
+				  "mail servers divide it",
+				  SLICE_ARGS(field->name)));
+}
+
+/* From is always signed, and says who signs. */
+static struct slice signing_domain(const struct outgoing *fields, size_t count, struct arena *arena)
 {
 	struct headers headers;
+	const char *why;
 
 	headers_init(&headers, arena);
-	for (size_t i = 0; i < count; i++)
-		if (author_is_field(fields[i].name))
-			headers_add(&headers, fields[i].name, fields[i].value);
+	for (size_t i = 0; i < count; i++) {
+		struct slice value = fields[i].field.value;
+
+		if (!author_is_field(fields[i].field.name))
+			continue;
+		if (!emit_rewrites(fields[i].field.name, value, arena, &value, &why))
+			value = fields[i].field.value;
+		headers_add(&headers, fields[i].field.name, value);
+	}
 	return author_domain(&headers, arena);
 }
 
@@ -33,6 +72,7 @@ void sign_prepare(struct gate *gate)
 	struct dkim_library *library;
 
 	dkim_body_want(view_body(&gate->view), DKIM_RELAXED, DKIM_WHOLE);
+	dkim_body_watch(view_body(&gate->view), BODY_LINE_MAX);
 	if (check_dkim_engine(&gate->settings->check, &library) == DKIM_NATIVE)
 		return;
 	gate->spool = spool_new(gate->message.arena);
@@ -74,14 +114,63 @@ static struct slice sign_with(struct gate *gate, struct position rule, const str
 	return value;
 }
 
-size_t sign_message(struct gate *gate, struct position rule, const struct header_field *fields, size_t count,
+/* All but the key. */
+static struct dkim_signing signing_of(struct gate *gate, const struct sign_setting *sign)
+{
+	struct dkim_library *library;
+	enum dkim_engine engine = check_dkim_engine(&gate->settings->check, &library);
+
+	return (struct dkim_signing){
+	    .domain = sign->domain,
+	    .header_canon = DKIM_RELAXED,
+	    .body_canon = DKIM_RELAXED,
+	    .names = sign->names.items,
+	    .name_count = sign->names.count,
+	    .now_s = clock_wall_us() / 1000000,
+	    .lifetime_s = sign->lifetime_us / 1000000,
+	    .engine = engine,
+	    .library = library,
+	    .spool = gate->spool,
+	};
+}
+
+/* What mail servers change in a body after us. */
+static void note_body(struct gate *gate, struct position rule)
+{
+	struct dkim_noticed noticed = dkim_body_noticed(gate->view.body);
+
+	if (noticed.long_line)
+		note(gate, rule,
+		     SLICE(
+			 "the signature may break: the body has lines that are longer than mail servers send, and they "
+			 "divide them (Postfix over 998 octets, Sendmail over 990)"));
+	if (noticed.eight_bits)
+		note(gate, rule,
+		     SLICE("the signature may break: the body has 8-bit text, and mail servers convert it for a next "
+			   "server without 8BITMIME"));
+}
+
+static struct dkim_fields *prepare_fields(struct gate *gate, struct position rule, const struct dkim_signing *signing,
+					  struct outgoing *fields, size_t count)
+{
+	struct arena *arena = gate->message.arena;
+	struct header_field *list = arena_raw(arena, (count + 1) * sizeof(*list));
+
+	for (size_t i = 0; i < count; i++) {
+		if (dkim_signing_covers(signing, fields[i].field.name))
+			settle(gate, rule, &fields[i]);
+		list[i] = fields[i].field;
+	}
+	return dkim_fields_new(list, count, arena);
+}
+
+size_t sign_message(struct gate *gate, struct position rule, struct outgoing *fields, size_t count,
 		    struct slice values_r[SIGN_KEYS_MAX])
 {
 	struct arena *arena = gate->message.arena;
 	struct slice domain = signing_domain(fields, count, arena);
 	const struct sign_setting *sign = policy_sign(gate->engine->policy, domain);
-	struct dkim_library *library;
-	enum dkim_engine engine = check_dkim_engine(&gate->settings->check, &library);
+	struct dkim_signing signing;
 	struct dkim_fields *prepared;
 	size_t made = 0;
 
@@ -92,25 +181,15 @@ size_t sign_message(struct gate *gate, struct position rule, const struct header
 		return 0;
 	}
 	dkim_body_end(view_body(&gate->view));
-	prepared = dkim_fields_new(fields, count, arena);
+	signing = signing_of(gate, sign);
+	prepared = prepare_fields(gate, rule, &signing, fields, count);
 	for (size_t i = 0; i < sign->key_count; i++) {
-		const struct dkim_signing signing = {
-		    .domain = sign->domain,
-		    .selector = sign->keys[i].selector,
-		    .key = sign->keys[i].key,
-		    .header_canon = DKIM_RELAXED,
-		    .body_canon = DKIM_RELAXED,
-		    .names = sign->names.items,
-		    .name_count = sign->names.count,
-		    .now_s = clock_wall_us() / 1000000,
-		    .lifetime_s = sign->lifetime_us / 1000000,
-		    .engine = engine,
-		    .library = library,
-		    .spool = gate->spool,
-		};
-
+		signing.selector = sign->keys[i].selector;
+		signing.key = sign->keys[i].key;
 		values_r[made] = sign_with(gate, rule, &signing, prepared);
 		made += values_r[made].n > 0;
 	}
+	if (made > 0)
+		note_body(gate, rule);
 	return made;
 }

@@ -298,9 +298,54 @@ static void header_fields_have_their_canonical_form(void **state)
 	}
 }
 
+static struct dkim_noticed noticed(size_t before, size_t line, const char *end, size_t piece)
+{
+	static char text[5000];
+	struct arena *arena = arena_new();
+	struct dkim_body *body = dkim_body_new(arena);
+	struct dkim_noticed noticed;
+	size_t n = 0;
+
+	for (size_t i = 0; i < before; i++)
+		text[n++] = (char)(i % 70 == 69 || i + 1 == before ? '\n' : 'a');
+	memset(text + n, 'x', line);
+	memcpy(text + n + line, end, strlen(end));
+	n += line + strlen(end);
+	dkim_body_want(body, DKIM_RELAXED, DKIM_WHOLE);
+	dkim_body_watch(body, 990);
+	for (size_t i = 0; i < n; i += piece)
+		dkim_body_add(body, (struct slice){text + i, piece < n - i ? piece : n - i});
+	dkim_body_end(body);
+	noticed = dkim_body_noticed(body);
+	arena_free(arena);
+	return noticed;
+}
+
+/* However the body comes in pieces, and wherever the line is in it. */
+static void lines_that_mail_servers_divide_are_noticed(void **state)
+{
+	static const size_t pieces[] = {1, 7, 500, 991, 992, 993, 5000}, before[] = {0, 1, 100, 991, 2000};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++)
+		for (size_t k = 0; k < sizeof(before) / sizeof(before[0]); k++) {
+			assert_false(noticed(before[k], 990, "\r\n", pieces[i]).long_line);
+			assert_true(noticed(before[k], 991, "\r\n", pieces[i]).long_line);
+			assert_false(noticed(before[k], 990, "", pieces[i]).long_line);
+			assert_true(noticed(before[k], 991, "", pieces[i]).long_line);
+			assert_false(noticed(before[k], 990, "\r\nabc\r\n", pieces[i]).long_line);
+			assert_true(noticed(before[k], 2000, "\r\nabc\r\n", pieces[i]).long_line);
+			assert_false(noticed(before[k], 10, "\r\n\x7f", pieces[i]).eight_bits);
+			assert_true(noticed(before[k], 10, "\r\n\x80", pieces[i]).eight_bits);
+			assert_true(
+			    noticed(before[k], 10, "\xc3\xbc\r\nabcdefghijklmnopqrstuvwxyz\r\n", pieces[i]).eight_bits);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(lines_that_mail_servers_divide_are_noticed),
 	    cmocka_unit_test(bodies_have_their_canonical_form),
 	    cmocka_unit_test(no_chunking_changes_a_digest),
 	    cmocka_unit_test(no_boundary_between_two_chunks_changes_a_digest),
