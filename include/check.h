@@ -94,6 +94,28 @@ struct check_settings {
 	struct check_block blocks[CHECK_MAX]; /* by check number */
 };
 
+/* ---- what came of a message -------------------------------------------------- */
+
+enum verdict { VERDICT_NONE, VERDICT_ACCEPT, VERDICT_REJECT, VERDICT_DEFER, VERDICT_DISCARD, VERDICT_QUARANTINE };
+#define VERDICT_COUNT (VERDICT_QUARANTINE + 1)
+extern const char
+    *const verdict_names[VERDICT_COUNT + 1]; /* "none" "accept" "reject" "defer" "discard" "quarantine" NULL */
+
+/* What the MTA was told at the end of a message. "Told" is not "delivered": another filter after us may still refuse
+ * it.
+ */
+enum told_how {
+	TOLD_AS_DECIDED,
+	TOLD_LATE,         /* a refusal that had to wait for the end of the message: its step has no reply */
+	TOLD_EDITS_FAILED, /* a message that was to be let through was deferred: the MTA did not take every edit */
+	TOLD_NOBODY        /* the MTA was gone before it could be answered */
+};
+
+struct told {
+	enum told_how how;
+	enum verdict verdict; /* that the client was told; NONE: none was. The engine sets it */
+};
+
 /* A field that a check puts on top of a message. */
 struct stamp {
 	struct slice name, value;
@@ -117,6 +139,9 @@ struct check {
 	/* The message is over: true when somebody asked for a result and nothing could be judged, for a reason that the
 	 * administrator can remove. *note_r: which, for the record. May be NULL */
 	bool (*unchecked)(struct view *, struct slice *note_r);
+	/* The message is over, and the MTA was told this: count it, learn it, or forget it. Once for each message that
+	 * began with MAIL, also for one that nobody was answered for. May be NULL */
+	void (*finished)(struct view *, const struct told *);
 	unsigned (*needs)(const struct check_settings *); /* NEED_... beyond those of its facts; may be NULL */
 	const struct check *const *reads; /* other checks whose outcomes its facts are made of; may be NULL */
 };

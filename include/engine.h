@@ -54,7 +54,7 @@ enum gate_answer {
 struct abilities {
 	int64_t wait_us; /* how long the MTA waits for a command before the end of the message, at most */
 	int64_t end_us;  /* and at the end */
-	bool reply_mail; /* a refusal can be told at MAIL, at RCPT; at the end of the message it always can */
+	bool reply_mail; /* a refusal can be told at MAIL, at RCPT; if not, it is told at the end of the message */
 	bool reply_rcpt;
 	unsigned changes; /* bit n: changes of the kind n (enum change_kind) */
 	bool quarantine;
@@ -90,6 +90,14 @@ enum gate_answer gate_end(struct gate *);
 void gate_abort(struct gate *); /* RSET, or the MTA gave up: the message ends, the session goes on */
 
 const struct reply *gate_reply(const struct gate *); /* of the last GATE_REFUSE */
+const struct reply *
+gate_reply_unchanged(void); /* when the MTA did not take every change: nothing is let through as it is */
+
+/* The MTA was answered: the message is over. To be called after gate_mail or gate_end gave an answer for the message
+ * and the changes were made (told->how is then TOLD_AS_DECIDED, or TOLD_EDITS_FAILED), or could not be given to
+ * anybody. Only now the record is written and the message counted. Before that gate_abort, gate_mail and gate_close
+ * mean TOLD_NOBODY. */
+void gate_done(struct gate *, const struct told *);
 
 /* After gate_end gave GATE_CONTINUE, in the order in which they must be made:
  * deletions and changes from the highest index down, then insertions, each at the top. */
@@ -105,7 +113,7 @@ const struct slice *gate_quarantine(const struct gate *); /* the reason, or NULL
 
 /* ---- for explain and the scenarios --------------------------------------------------- */
 
-/* The record of the message that ended last (also after a refusal); NULL before the first.
+/* The record of the message that was done last; NULL before the first.
  * Lives until the next gate_mail or gate_close. */
 const struct record *gate_record(const struct gate *);
 struct view *gate_view(struct gate *); /* to read any fact after gate_end or a refusal, before the next gate_mail */

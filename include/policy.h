@@ -126,11 +126,6 @@ struct reply {
 	size_t line_count;                   /* at least 1 */
 };
 
-enum verdict { VERDICT_NONE, VERDICT_ACCEPT, VERDICT_REJECT, VERDICT_DEFER, VERDICT_DISCARD, VERDICT_QUARANTINE };
-#define VERDICT_COUNT (VERDICT_QUARANTINE + 1)
-extern const char
-    *const verdict_names[VERDICT_COUNT + 1]; /* "none" "accept" "reject" "defer" "discard" "quarantine" NULL */
-
 struct outcome {
 	enum verdict verdict; /* NONE, ACCEPT, REJECT, DEFER or DISCARD; quarantine is kept in the decision */
 	struct reply reply;   /* for REJECT and DEFER */

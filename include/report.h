@@ -9,7 +9,7 @@
 
 #include "base.h"
 
-#define RECORD_VERSION    1
+#define RECORD_VERSION    2
 #define RECORD_SYSLOG_MAX 2000  /* RFC 5424 6.1: what every receiver should take is 2048 with its own header */
 #define RECORD_LINE_MAX   16384 /* stderr and files */
 
@@ -35,7 +35,8 @@ struct record {
 	struct slice queue_id, client, client_name, helo, kind, sender;
 	const struct record_recipient *recipients;
 	size_t recipient_count;
-	struct slice verdict;    /* accept reject defer discard quarantine aborted */
+	struct slice verdict;    /* that the client was told: accept reject defer discard quarantine aborted */
+	struct slice told;       /* how, when it was not as decided: held edits-failed unanswered; else "" */
 	struct slice stage;      /* where it was decided */
 	struct slice rule;       /* "file:line", "" when no rule decided */
 	struct slice reply;      /* "550 5.7.1 text", "" when none */

@@ -151,16 +151,28 @@ static void record_session(struct gate *gate)
 	gate->record.kind = slice_of(kind_names[gate->view.kind]);
 }
 
-static void record_decision(struct gate *gate, enum verdict verdict)
+static const char *const told_words[] = {
+    [TOLD_AS_DECIDED] = "", [TOLD_LATE] = "held", [TOLD_EDITS_FAILED] = "edits-failed", [TOLD_NOBODY] = "unanswered"};
+
+static void note_undone(struct gate *gate, const char *why)
+{
+	enum verdict verdict = gate->outcome.verdict;
+
+	if (verdict == VERDICT_NONE || verdict == VERDICT_ACCEPT)
+		verdict = gate->decision.quarantined ? VERDICT_QUARANTINE : VERDICT_ACCEPT;
+	decision_note(&gate->decision, NOTE_LOG,
+		      arena_printf(gate->message.arena, "%s; decided was %s", why, verdict_names[verdict]),
+		      gate->outcome.rule);
+}
+
+/* What was decided is what was told. */
+static void record_verdict(struct gate *gate, enum verdict verdict)
 {
 	struct arena *arena = gate->message.arena;
 	struct record *record = &gate->record;
-	struct position rule = verdict == VERDICT_QUARANTINE ? gate->decision.quarantine_rule : gate->outcome.rule;
 
-	record->verdict = verdict == VERDICT_NONE ? SLICE("aborted") : slice_of(verdict_names[verdict]);
-	if (verdict == VERDICT_NONE)
-		return;
-	record->rule = position_print(rule, arena);
+	record->rule =
+	    position_print(verdict == VERDICT_QUARANTINE ? gate->decision.quarantine_rule : gate->outcome.rule, arena);
 	if (verdict == VERDICT_REJECT || verdict == VERDICT_DEFER)
 		record->reply = reply_print(&gate->outcome.reply, arena);
 	if (verdict == VERDICT_QUARANTINE) {
@@ -169,6 +181,32 @@ static void record_decision(struct gate *gate, enum verdict verdict)
 	} else if (gate->outcome.verdict != VERDICT_NONE) {
 		record->stage = slice_of(stage_names[gate->decided_at]);
 	}
+}
+
+static void record_decision(struct gate *gate, const struct told *told)
+{
+	struct record *record = &gate->record;
+
+	record->verdict = told->verdict == VERDICT_NONE ? SLICE("aborted") : slice_of(verdict_names[told->verdict]);
+	if (gate->decided)
+		record->told = slice_of(told_words[told->how]);
+	if (told->how == TOLD_EDITS_FAILED) {
+		record->reply = reply_print(gate_reply_unchanged(), gate->message.arena);
+		record->stage = slice_of(stage_names[STAGE_MESSAGE]);
+		note_undone(gate, "the mail server did not take every change");
+	} else if (told->verdict != VERDICT_NONE) {
+		record_verdict(gate, told->verdict);
+	} else if (gate->decided) {
+		note_undone(gate, "the mail server was gone before it was answered");
+	}
+}
+
+/* Every check learns how it ended, whether it was asked before or not. */
+static void tell_checks(struct gate *gate, const struct told *told)
+{
+	for (unsigned i = 0; checks[i]; i++)
+		if (checks[i]->finished)
+			checks[i]->finished(&gate->view, told);
 }
 
 /* Two engines that say different things of one message are worth a look. */
@@ -200,7 +238,7 @@ static void count_unchecked(struct gate *gate)
 	}
 }
 
-void message_finish(struct gate *gate, enum verdict verdict)
+void message_finish(struct gate *gate, const struct told *told)
 {
 	struct record *record = &gate->record;
 	struct counters *counters = gate->engine->counters;
@@ -214,9 +252,10 @@ void message_finish(struct gate *gate, enum verdict verdict)
 	};
 	record_session(gate);
 	record_recipients(gate);
-	record_decision(gate, verdict);
+	record_decision(gate, told);
 	count_disagreements(gate);
 	count_unchecked(gate);
+	tell_checks(gate, told);
 	record_facts(gate);
 	record_notes(gate);
 	record->dns_us = dns_budget_waited_us(gate->budget);
@@ -224,7 +263,7 @@ void message_finish(struct gate *gate, enum verdict verdict)
 	record->dns_stale = dns_budget_stale(gate->budget);
 	record->total_us = gate->spent_us;
 	gate->recorded = true;
-	counters->verdicts[verdict]++;
+	counters->verdicts[told->verdict]++;
 	counters->messages_open--;
 	report_record(gate->engine->report, record, gate->message.arena);
 }

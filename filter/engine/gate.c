@@ -41,7 +41,8 @@ static void message_clear(struct gate *gate)
 	gate->argument_memo = (struct argument_memo){NULL, 0};
 	gate->outcome = (struct outcome){.verdict = VERDICT_NONE};
 	gate->spool = NULL;
-	gate->accepted = gate->ended_early = gate->open = gate->used = gate->recorded = gate->body_began = false;
+	gate->accepted = gate->decided = gate->late = gate->unable = gate->ended_early = gate->open = gate->used =
+	    gate->recorded = gate->body_began = false;
 	gate->rcpts = NULL;
 	gate->rcpt_count = gate->rcpt_room = 0;
 	gate->recipients_reply = NULL;
@@ -189,21 +190,53 @@ void message_begin(struct gate *gate, struct slice sender, bool smtputf8)
 	hint(gate, STAGE_MAIL);
 }
 
+/* The refusal of the first recipient says why, when nobody was left to receive the message. NULL: that is not so. */
+static const struct outcome *refusal_of_all(const struct gate *gate)
+{
+	for (size_t i = 0; i < gate->rcpt_count && gate->message.recipient_count == 0; i++)
+		if (gate->rcpts[i].outcome.verdict != VERDICT_NONE)
+			return &gate->rcpts[i].outcome;
+	return NULL;
+}
+
 void gate_abort(struct gate *gate)
 {
+	struct told told = {.how = TOLD_NOBODY};
+	const struct outcome *refusal;
+
 	if (!gate->open)
 		return;
-	/* Nobody was left to receive it: the refusal of the first recipient says why. */
-	for (size_t i = 0; i < gate->rcpt_count && gate->message.recipient_count == 0; i++) {
-		const struct outcome *outcome = &gate->rcpts[i].outcome;
-		if (outcome->verdict == VERDICT_NONE)
-			continue;
-		gate->outcome = *outcome;
+	refusal = gate->decided ? NULL : refusal_of_all(gate);
+	if (refusal) {
+		gate->outcome = *refusal;
 		gate->decided_at = STAGE_RCPT;
-		message_finish(gate, outcome->verdict);
-		return;
+		told = (struct told){TOLD_AS_DECIDED, refusal->verdict};
 	}
-	message_finish(gate, VERDICT_NONE);
+	message_finish(gate, &told);
+}
+
+/* What the client heard of a message by the answer that the engine gave. */
+static struct told told_of(const struct gate *gate, enum told_how how)
+{
+	enum verdict verdict = gate->outcome.verdict;
+
+	if (how == TOLD_AS_DECIDED && gate->unable)
+		how = TOLD_EDITS_FAILED;
+	if (how == TOLD_NOBODY)
+		return (struct told){how, VERDICT_NONE};
+	if (how == TOLD_EDITS_FAILED)
+		return (struct told){how, VERDICT_DEFER};
+	if (verdict == VERDICT_NONE || verdict == VERDICT_ACCEPT)
+		verdict = gate->decision.quarantined ? VERDICT_QUARANTINE : VERDICT_ACCEPT;
+	return (struct told){gate->late ? TOLD_LATE : how, verdict};
+}
+
+void gate_done(struct gate *gate, const struct told *said)
+{
+	struct told told = told_of(gate, said->how);
+
+	if (gate->open && gate->decided)
+		message_finish(gate, &told);
 }
 
 const struct reply *gate_reply(const struct gate *gate)

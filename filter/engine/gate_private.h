@@ -39,7 +39,10 @@ struct gate {
 	struct outcome outcome; /* of the message: the rule that accepts or ends it */
 	enum stage decided_at, quarantined_at;
 	bool accepted;       /* outcome says ACCEPT */
-	bool ended_early;    /* outcome says DISCARD before the end */
+	bool decided;        /* gate_done is awaited */
+	bool late;           /* a refusal waits for the end of the message */
+	bool unable;         /* the door cannot make a change that was decided */
+	bool ended_early;    /* outcome is told at the end, whatever else comes */
 	bool open;           /* between MAIL and the record */
 	bool used;           /* a message was here since the arena was reset */
 	bool body_began;     /* the header is complete, and the sinks were asked for */
@@ -85,7 +88,7 @@ bool emit_is_torn(struct slice value);
 bool emit_folds(struct slice name, struct slice value, struct arena *, struct slice *value_r, bool *cut_r);
 
 /* finish.c: the message is over; fills the record, counts it and hands it to the report. */
-void message_finish(struct gate *, enum verdict verdict);
+void message_finish(struct gate *, const struct told *);
 struct slice position_print(struct position, struct arena *); /* "file:line", "" for none */
 struct slice reply_print(const struct reply *,
 			 struct arena *); /* "550 5.7.1 text"; lines joined by LF, all but the last with "550-" */

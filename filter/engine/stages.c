@@ -3,8 +3,10 @@
  * an answer for the MTA.
  *
  * A rejection or deferral at connect, helo or mail is answered at MAIL and ends the message.
- * Discard is answered at the end, so that the record knows whom the mail was for; no rule
- * is tried in between.
+ * Discard is answered at the end, so that the record knows whom the mail was for; so is a refusal at a
+ * step that has no reply. No rule is tried in between.
+ *
+ * An answer ends nothing: the message is over when the door says what the MTA was told (gate_done).
  */
 #include "gate_private.h"
 #include <string.h>
@@ -48,11 +50,21 @@ static bool run_stage(struct gate *gate, enum stage stage)
 	return !gate->accepted;
 }
 
-static enum gate_answer refuse(struct gate *gate)
+/* What the outcome means for the MTA, now that the message ends. */
+static enum gate_answer end_answer(struct gate *gate)
 {
+	gate->decided = true;
+	if (gate->outcome.verdict == VERDICT_DISCARD)
+		return GATE_DISCARD;
 	gate->reply = &gate->outcome.reply;
-	message_finish(gate, gate->outcome.verdict);
 	return GATE_REFUSE;
+}
+
+/* Nobody hears us at this step: the refusal is told at the end of the message, and nothing before that counts. */
+static enum gate_answer refuse_late(struct gate *gate)
+{
+	gate->ended_early = gate->late = true;
+	return GATE_CONTINUE;
 }
 
 enum gate_answer gate_mail(struct gate *gate, struct slice sender, bool smtputf8)
@@ -67,8 +79,11 @@ enum gate_answer gate_mail(struct gate *gate, struct slice sender, bool smtputf8
 	callback_end(gate, began);
 	if (!ends)
 		return GATE_CONTINUE;
-	gate->ended_early = gate->outcome.verdict == VERDICT_DISCARD;
-	return gate->ended_early ? GATE_CONTINUE : refuse(gate);
+	if (gate->outcome.verdict == VERDICT_DISCARD) {
+		gate->ended_early = true;
+		return GATE_CONTINUE;
+	}
+	return gate->abilities.reply_mail ? end_answer(gate) : refuse_late(gate);
 }
 
 #define RCPTS_FIRST 2 /* most messages have one recipient; the room is doubled for more */
@@ -132,18 +147,43 @@ static void run_rcpt(struct gate *gate, struct recipient *recipient, struct outc
 	gate->view.recipient = NULL;
 }
 
+/* The outcome of one recipient that cannot be told of it is told of the message: nothing is let through. */
+static enum gate_answer rcpt_refuse(struct gate *gate, struct rcpt_outcome *said, const struct recipient *recipient)
+{
+	if (gate->abilities.reply_rcpt) {
+		gate->engine->counters->recipients_refused++;
+		gate->reply = &said->outcome.reply;
+		return GATE_REFUSE;
+	}
+	gate->outcome = said->outcome;
+	gate->decided_at = STAGE_RCPT;
+	said->outcome.verdict = VERDICT_NONE;
+	recipient_keep(&gate->message, recipient);
+	return refuse_late(gate);
+}
+
+static enum gate_answer rcpt_refuse_too_many(struct gate *gate)
+{
+	if (gate->late)
+		return GATE_CONTINUE;
+	gate->reply = too_many_recipients(gate);
+	if (gate->abilities.reply_rcpt)
+		return GATE_REFUSE;
+	gate->outcome = (struct outcome){.verdict = VERDICT_DEFER, .reply = *gate->reply};
+	gate->decided_at = STAGE_RCPT;
+	return refuse_late(gate);
+}
+
 enum gate_answer gate_rcpt(struct gate *gate, struct slice argument)
 {
 	struct recipient recipient;
 	struct rcpt_outcome *said;
 	int64_t began;
 
-	if (!gate->open)
+	if (!gate->open || gate->decided)
 		return GATE_CONTINUE;
-	if (gate->rcpt_count >= ENGINE_RECIPIENTS_MAX) {
-		gate->reply = too_many_recipients(gate);
-		return GATE_REFUSE;
-	}
+	if (gate->rcpt_count >= ENGINE_RECIPIENTS_MAX)
+		return rcpt_refuse_too_many(gate);
 	recipient.address = address_parse_path(argument, gate->message.arena);
 	said = rcpt_add(gate, recipient.address.text);
 	if (!gate->ended_early) {
@@ -151,14 +191,11 @@ enum gate_answer gate_rcpt(struct gate *gate, struct slice argument)
 		run_rcpt(gate, &recipient, &said->outcome);
 		callback_end(gate, began);
 	}
-	if (said->outcome.verdict != VERDICT_REJECT && said->outcome.verdict != VERDICT_DEFER) {
-		said->outcome.verdict = VERDICT_NONE;
-		recipient_keep(&gate->message, &recipient);
-		return GATE_CONTINUE;
-	}
-	gate->engine->counters->recipients_refused++;
-	gate->reply = &said->outcome.reply;
-	return GATE_REFUSE;
+	if (said->outcome.verdict == VERDICT_REJECT || said->outcome.verdict == VERDICT_DEFER)
+		return rcpt_refuse(gate, said, &recipient);
+	said->outcome.verdict = VERDICT_NONE;
+	recipient_keep(&gate->message, &recipient);
+	return GATE_CONTINUE;
 }
 
 void gate_queue_id(struct gate *gate, struct slice queue_id)
@@ -178,7 +215,7 @@ void gate_header(struct gate *gate, struct slice name, struct slice value)
 	struct headers *headers = &gate->message.headers;
 	size_t before = headers->count;
 
-	if (!gate->open)
+	if (!gate->open || gate->decided)
 		return;
 	headers_add(headers, name, value);
 	gate->message.size += name.n + strlen(":") + value.n + strlen("\r\n");
@@ -207,7 +244,7 @@ void gate_body(struct gate *gate, struct slice chunk)
 {
 	int64_t began;
 
-	if (!gate->open)
+	if (!gate->open || gate->decided)
 		return;
 	began = clock_us();
 	gate->message.size += chunk.n;
@@ -217,38 +254,58 @@ void gate_body(struct gate *gate, struct slice chunk)
 	callback_end(gate, began);
 }
 
+/* The rules of the last stage. True when they end the message. */
+static bool run_message(struct gate *gate)
+{
+	if (!gate->message.headers.too_large)
+		return run_stage(gate, STAGE_MESSAGE);
+	gate->outcome = (struct outcome){
+	    .verdict = VERDICT_REJECT,
+	    .reply = bound_reply(552, SLICE("5.3.4"), SLICE("The header of the message is too large")),
+	};
+	gate->decided_at = STAGE_MESSAGE;
+	return true;
+}
+
+const struct reply *gate_reply_unchanged(void)
+{
+	static const struct reply reply = {451, SLICE("4.3.0"), {SLICE("Temporary failure of the mail filter")}, 1};
+
+	return &reply;
+}
+
+/* Is there a change that the door cannot make? A message is not let through as it is (a forged field still in it, not
+ * held although it should be). */
+static bool is_unable(const struct gate *gate)
+{
+	bool unable = gate->decision.quarantined && !gate->abilities.quarantine;
+
+	for (size_t i = 0; i < gate->change_count; i++)
+		unable |= !(gate->abilities.changes & 1u << gate->changes[i].kind);
+	return unable;
+}
+
 enum gate_answer gate_end(struct gate *gate)
 {
 	int64_t began;
 	bool ends;
 
-	if (!gate->open)
+	if (!gate->open || gate->decided)
 		return GATE_CONTINUE;
-	if (gate->ended_early) {
-		message_finish(gate, VERDICT_DISCARD);
-		return GATE_DISCARD;
-	}
+	if (gate->ended_early)
+		return end_answer(gate);
 	began = callback_begin(gate, gate->abilities.end_us);
 	body_begin(gate);
-	if (gate->message.headers.too_large) {
-		gate->outcome = (struct outcome){
-		    .verdict = VERDICT_REJECT,
-		    .reply = bound_reply(552, SLICE("5.3.4"), SLICE("The header of the message is too large")),
-		};
-		gate->decided_at = STAGE_MESSAGE;
-		ends = true;
-	} else {
-		ends = run_stage(gate, STAGE_MESSAGE);
-	}
+	ends = run_message(gate);
 	if (!ends)
 		changes_make(gate);
 	callback_end(gate, began);
-	if (ends && gate->outcome.verdict != VERDICT_DISCARD)
-		return refuse(gate);
-	if (ends) {
-		message_finish(gate, VERDICT_DISCARD);
-		return GATE_DISCARD;
-	}
-	message_finish(gate, gate->decision.quarantined ? VERDICT_QUARANTINE : VERDICT_ACCEPT);
-	return GATE_CONTINUE;
+	if (ends)
+		return end_answer(gate);
+	gate->decided = true;
+	gate->unable = is_unable(gate);
+	if (!gate->unable)
+		return GATE_CONTINUE;
+	gate->reply = gate_reply_unchanged();
+	return GATE_REFUSE;
 }

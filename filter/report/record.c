@@ -20,7 +20,7 @@ struct amount {
 	size_t recipients, text;
 };
 
-/* From all to what fits under any limit: eleven texts of 16 bytes, six characters each at worst. */
+/* From all to what fits under any limit: twelve texts of 16 bytes, six characters each at worst. */
 static const struct amount amounts[] = {
     {true, true, RECIPIENTS_MAX, TEXT_MAX},
     {false, true, RECIPIENTS_MAX, TEXT_MAX},
@@ -87,6 +87,8 @@ static void add_head(struct json_writer *writer, const struct record *record, co
 	writer_number(writer, SLICE("v"), RECORD_VERSION);
 	writer_text(writer, SLICE("time"), clock_print(record->time_us, writer->text.arena));
 	writer_text(writer, SLICE("verdict"), cut(record->verdict, amount->text));
+	if (record->told.n > 0)
+		writer_text(writer, SLICE("told"), cut(record->told, amount->text));
 	add_or_null(writer, SLICE("rule"), record->rule, amount->text);
 	add_or_null(writer, SLICE("reply"), record->reply, amount->text);
 	add_or_null(writer, SLICE("stage"), record->stage, amount->text);

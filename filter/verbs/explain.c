@@ -194,6 +194,8 @@ static void tell_message(struct gate *gate, struct slice text)
 /* The conversation. A message that is refused at MAIL has no more of it. */
 static void run(struct explain *explain, struct gate *gate, struct slice message)
 {
+	static const struct told told = {.how = TOLD_AS_DECIDED};
+
 	gate_connect(gate, &(struct connection){
 			       .client = explain->client,
 			       .client_name = slice_of(explain->client_name),
@@ -208,8 +210,10 @@ static void run(struct explain *explain, struct gate *gate, struct slice message
 	if (explain->auth_user)
 		gate_auth(gate, slice_of(explain->auth_user), SLICE("PLAIN"));
 	explain->reached = STAGE_MAIL;
-	if (gate_mail(gate, slice_of(explain->sender), false) == GATE_REFUSE)
+	if (gate_mail(gate, slice_of(explain->sender), false) == GATE_REFUSE) {
+		gate_done(gate, &told);
 		return;
+	}
 	explain->reached = STAGE_RCPT;
 	for (size_t i = 0; i < explain->recipient_count; i++)
 		gate_rcpt(gate, slice_of(explain->recipients[i]));
@@ -221,6 +225,7 @@ static void run(struct explain *explain, struct gate *gate, struct slice message
 	explain->reached = STAGE_MESSAGE;
 	tell_message(gate, message);
 	gate_end(gate);
+	gate_done(gate, &told);
 }
 
 static int explain_message(struct explain *explain, struct policy *policy, struct slice message)

@@ -134,6 +134,8 @@ static void say_mail(struct play *play, struct slice rest)
 {
 	play->change = 0;
 	play->answer = gate_mail(play->gate, rest, false);
+	if (play->answer != GATE_CONTINUE)
+		gate_done(play->gate, &(struct told){.how = TOLD_AS_DECIDED});
 }
 
 static void say_rcpt(struct play *play, struct slice rest)
@@ -171,6 +173,7 @@ static void say_end(struct play *play, struct slice rest)
 {
 	(void)rest;
 	play->answer = gate_end(play->gate);
+	gate_done(play->gate, &(struct told){.how = TOLD_AS_DECIDED});
 }
 
 static void say_queue_id(struct play *play, struct slice rest)

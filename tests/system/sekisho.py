@@ -161,6 +161,10 @@ class Daemon:
         done = run("reload", "-c", self.file)
         return done.returncode, done.stdout + done.stderr
 
+    def status(self):
+        """sekisho status --json."""
+        return json.loads(run("status", "-c", self.file, "--json").stdout)
+
     # ---- records
 
     def records(self):

@@ -49,6 +49,14 @@ static struct gate *begin(struct engine *engine)
 	return gate;
 }
 
+static enum gate_answer end(struct gate *gate)
+{
+	enum gate_answer answer = gate_end(gate);
+
+	gate_done(gate, &(struct told){.how = TOLD_AS_DECIDED});
+	return answer;
+}
+
 static const char mild[] = "authserv-id mx.example.org\n"
 			   "policy inbound { on message { add-header X-Size \"%{size}\" if size > 0 } }\n";
 
@@ -64,13 +72,13 @@ static void a_header_field_of_a_megabyte_is_refused_at_the_end(void **state)
 	assert_int_equal(gate_rcpt(gate, SLICE("<b@example.org>")), GATE_CONTINUE);
 	gate_header(gate, SLICE("X-Big"), (struct slice){big, HEADER_BYTES_MAX});
 	gate_header(gate, SLICE("Subject"), SLICE(" x"));
-	assert_int_equal(gate_end(gate), GATE_REFUSE);
+	assert_int_equal(end(gate), GATE_REFUSE);
 	assert_int_equal(gate_reply(gate)->code, 552);
 	assert_true(slice_equal(gate_record(gate)->verdict, SLICE("reject")));
 	/* The next message of the session is judged by itself. */
 	assert_int_equal(gate_mail(gate, SLICE("<a@example.org>"), false), GATE_CONTINUE);
 	gate_header(gate, SLICE("Subject"), SLICE(" x"));
-	assert_int_equal(gate_end(gate), GATE_CONTINUE);
+	assert_int_equal(end(gate), GATE_CONTINUE);
 	gate_close(gate);
 	engine_release(engine);
 	free(big);
@@ -86,11 +94,11 @@ static void more_header_fields_than_the_bound_are_refused_at_the_end(void **stat
 	gate_rcpt(gate, SLICE("<b@example.org>"));
 	for (int i = 0; i < HEADER_COUNT_MAX; i++)
 		gate_header(gate, SLICE("X"), SLICE(" y"));
-	assert_int_equal(gate_end(gate), GATE_CONTINUE);
+	assert_int_equal(end(gate), GATE_CONTINUE);
 	gate_mail(gate, SLICE("<a@example.org>"), false);
 	for (int i = 0; i < HEADER_COUNT_MAX + 1; i++)
 		gate_header(gate, SLICE("X"), SLICE(" y"));
-	assert_int_equal(gate_end(gate), GATE_REFUSE);
+	assert_int_equal(end(gate), GATE_REFUSE);
 	assert_int_equal(gate_reply(gate)->code, 552);
 	gate_close(gate);
 	engine_release(engine);
@@ -107,7 +115,7 @@ static void recipients_beyond_the_bound_are_deferred(void **state)
 		assert_int_equal(gate_rcpt(gate, SLICE("<b@example.org>")), GATE_CONTINUE);
 	assert_int_equal(gate_rcpt(gate, SLICE("<b@example.org>")), GATE_REFUSE);
 	assert_int_equal(gate_reply(gate)->code, 452);
-	assert_int_equal(gate_end(gate), GATE_CONTINUE);
+	assert_int_equal(end(gate), GATE_CONTINUE);
 	assert_int_equal(gate_record(gate)->recipient_count, ENGINE_RECIPIENTS_MAX);
 	gate_close(gate);
 	engine_release(engine);
@@ -124,7 +132,7 @@ static void size_counts_header_and_body(void **state)
 	gate_rcpt(gate, SLICE("<b@example.org>"));
 	gate_header(gate, SLICE("X"), SLICE(" y")); /* "X: y" and a line end: 6 */
 	gate_body(gate, SLICE("hello\r\n"));        /* 7 */
-	assert_int_equal(gate_end(gate), GATE_CONTINUE);
+	assert_int_equal(end(gate), GATE_CONTINUE);
 	const struct change *changes = gate_changes(gate, &count);
 	assert_int_equal(count, 2);
 	assert_true(slice_equal(changes[0].value, SLICE(" 13")));
@@ -139,10 +147,11 @@ static void every_message_has_one_record_and_is_counted_once(void **state)
 
 	(void)state;
 	gate_mail(gate, SLICE("<x@example.net>"), false); /* reject */
+	gate_done(gate, &(struct told){.how = TOLD_AS_DECIDED});
 	gate_mail(gate, SLICE("<a@example.org>"), false); /* aborted by the next */
 	gate_mail(gate, SLICE("<a@example.org>"), false); /* accept */
 	assert_int_equal(counters.messages_open, 1);
-	gate_end(gate);
+	end(gate);
 	gate_abort(gate);
 	gate_mail(gate, SLICE("<a@example.org>"), false); /* aborted by HELO */
 	gate_helo(gate, SLICE("again"));
@@ -168,11 +177,11 @@ static void callbacks_in_any_order_do_no_harm(void **state)
 	assert_int_equal(gate_rcpt(gate, SLICE("<b@example.org>")), GATE_CONTINUE);
 	gate_header(gate, SLICE("X"), SLICE(" y"));
 	gate_body(gate, SLICE("x"));
-	assert_int_equal(gate_end(gate), GATE_CONTINUE);
+	assert_int_equal(end(gate), GATE_CONTINUE);
 	gate_queue_id(gate, SLICE("q"));
 	gate_mail(gate, SLICE(""), false);
-	gate_end(gate);
-	gate_end(gate);
+	end(gate);
+	end(gate);
 	gate_rcpt(gate, SLICE("<b@example.org>"));
 	assert_null(gate_quarantine(gate));
 	gate_close(gate);
@@ -274,6 +283,169 @@ static void facts_and_checks_are_numbered_as_they_stand(void **state)
 	assert_null(fact_at(number));
 }
 
+/* ---- how a message ends -------------------------------------------------------------- */
+
+static void assert_record(struct gate *gate, const char *verdict, const char *told, const char *reply)
+{
+	const struct record *record = gate_record(gate);
+
+	assert_non_null(record);
+	assert_true(slice_equal(record->verdict, slice_of(verdict)));
+	assert_true(slice_equal(record->told, slice_of(told)));
+	assert_true(slice_equal(record->reply, slice_of(reply)));
+}
+
+static void message(struct gate *gate, enum gate_answer expected)
+{
+	assert_int_equal(gate_mail(gate, SLICE("<a@example.org>"), false), GATE_CONTINUE);
+	assert_int_equal(gate_rcpt(gate, SLICE("<b@example.org>")), GATE_CONTINUE);
+	gate_header(gate, SLICE("Subject"), SLICE(" x"));
+	assert_int_equal(gate_end(gate), expected);
+}
+
+static void there_is_no_record_before_the_mta_was_answered(void **state)
+{
+	struct engine *engine = make_engine(mild);
+	struct gate *gate = begin(engine);
+
+	(void)state;
+	message(gate, GATE_CONTINUE);
+	assert_null(gate_record(gate));
+	assert_int_equal(counters.verdicts[VERDICT_ACCEPT], 0);
+	assert_int_equal(counters.messages_open, 1);
+	gate_done(gate, &(struct told){.how = TOLD_AS_DECIDED});
+	assert_record(gate, "accept", "", "");
+	assert_int_equal(counters.verdicts[VERDICT_ACCEPT], 1);
+	assert_int_equal(counters.messages_open, 0);
+	gate_done(gate, &(struct told){.how = TOLD_AS_DECIDED}); /* twice is once */
+	assert_int_equal(counters.verdicts[VERDICT_ACCEPT], 1);
+	gate_close(gate);
+	engine_release(engine);
+}
+
+static void a_message_whose_edits_failed_is_recorded_as_deferred(void **state)
+{
+	struct engine *engine = make_engine(mild);
+	struct gate *gate = begin(engine);
+
+	(void)state;
+	message(gate, GATE_CONTINUE);
+	gate_done(gate, &(struct told){.how = TOLD_EDITS_FAILED});
+	assert_record(gate, "defer", "edits-failed", "451 4.3.0 Temporary failure of the mail filter");
+	assert_int_equal(gate_record(gate)->note_count, 1);
+	assert_int_equal(counters.verdicts[VERDICT_ACCEPT], 0);
+	assert_int_equal(counters.verdicts[VERDICT_DEFER], 1);
+	gate_close(gate);
+	engine_release(engine);
+}
+
+static void what_a_door_cannot_change_is_not_let_through(void **state)
+{
+	static const struct {
+		const char *config;
+		unsigned changes;
+		bool quarantine;
+		enum gate_answer answer;
+	} cases[] = {
+	    {mild, 1u << CHANGE_INSERT, false, GATE_CONTINUE},
+	    {mild, 1u << CHANGE_DELETE, true, GATE_REFUSE},
+	    {"policy inbound { on message { quarantine \"q\" } }\n", ~0u, true, GATE_CONTINUE},
+	    {"policy inbound { on message { quarantine \"q\" } }\n", ~0u, false, GATE_REFUSE},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct engine *engine = make_engine(cases[i].config);
+		struct abilities abilities = abilities_all;
+		struct gate *gate;
+
+		abilities.changes = cases[i].changes;
+		abilities.quarantine = cases[i].quarantine;
+		gate = gate_open(engine, &abilities);
+		message(gate, cases[i].answer);
+		if (cases[i].answer == GATE_REFUSE)
+			assert_int_equal(gate_reply(gate)->code, 451);
+		gate_done(gate, &(struct told){.how = TOLD_AS_DECIDED});
+		if (cases[i].answer == GATE_REFUSE)
+			assert_record(gate, "defer", "edits-failed", "451 4.3.0 Temporary failure of the mail filter");
+		gate_close(gate);
+		engine_release(engine);
+	}
+}
+
+static void a_refusal_at_a_step_without_reply_is_told_at_the_end(void **state)
+{
+	static const char *const policies[] = {
+	    "policy inbound { on mail { reject 550 5.7.1 \"no\" if sender is a@example.org } }\n",
+	    "policy inbound { on rcpt { reject 550 5.7.1 \"no\" if recipient is b@example.org } }\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(policies) / sizeof(policies[0]); i++) {
+		struct engine *engine = make_engine(policies[i]);
+		struct abilities abilities = abilities_all;
+		struct gate *gate;
+
+		abilities.reply_mail = abilities.reply_rcpt = false;
+		gate = gate_open(engine, &abilities);
+		message(gate, GATE_REFUSE);
+		assert_int_equal(gate_reply(gate)->code, 550);
+		gate_done(gate, &(struct told){.how = TOLD_AS_DECIDED});
+		assert_record(gate, "reject", "held", "550 5.7.1 no");
+		assert_true(slice_equal(gate_record(gate)->stage, i ? SLICE("rcpt") : SLICE("mail")));
+		assert_int_equal(gate_record(gate)->recipient_count, 1);
+		/* the next message of the session is judged by itself */
+		assert_int_equal(gate_mail(gate, SLICE("<c@example.org>"), false), GATE_CONTINUE);
+		assert_int_equal(end(gate), GATE_CONTINUE);
+		assert_record(gate, "accept", "", "");
+		gate_close(gate);
+		engine_release(engine);
+	}
+}
+
+static void too_many_recipients_at_a_step_without_reply_are_told_at_the_end(void **state)
+{
+	struct engine *engine = make_engine(mild);
+	struct abilities abilities = abilities_all;
+	struct gate *gate;
+
+	(void)state;
+	abilities.reply_rcpt = false;
+	gate = gate_open(engine, &abilities);
+	gate_mail(gate, SLICE("<a@example.org>"), false);
+	for (int i = 0; i < ENGINE_RECIPIENTS_MAX + 2; i++)
+		assert_int_equal(gate_rcpt(gate, SLICE("<b@example.org>")), GATE_CONTINUE);
+	assert_int_equal(end(gate), GATE_REFUSE);
+	assert_record(gate, "defer", "held", "452 4.5.3 Too many recipients");
+	gate_close(gate);
+	engine_release(engine);
+}
+
+static void an_mta_that_is_gone_was_told_nothing(void **state)
+{
+	static const char *const policies[] = {
+	    mild,
+	    "policy inbound { on message { reject } }\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(policies) / sizeof(policies[0]); i++) {
+		struct engine *engine = make_engine(policies[i]);
+		struct gate *gate = begin(engine);
+
+		message(gate, i ? GATE_REFUSE : GATE_CONTINUE);
+		gate_done(gate, &(struct told){.how = TOLD_NOBODY});
+		assert_record(gate, "aborted", "unanswered", "");
+		assert_int_equal(gate_record(gate)->note_count, 1);
+		message(gate, i ? GATE_REFUSE : GATE_CONTINUE);
+		gate_abort(gate); /* the door heard of it before it could answer */
+		assert_record(gate, "aborted", "unanswered", "");
+		assert_int_equal(counters.verdicts[VERDICT_NONE], 2);
+		gate_close(gate);
+		engine_release(engine);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -288,6 +460,12 @@ int main(void)
 	    cmocka_unit_test(many_helos_do_not_make_a_session_grow),
 	    cmocka_unit_test(texts_that_are_not_kept_do_not_make_a_message_grow),
 	    cmocka_unit_test(what_a_trace_shows_lives_as_long_as_the_message),
+	    cmocka_unit_test(there_is_no_record_before_the_mta_was_answered),
+	    cmocka_unit_test(a_message_whose_edits_failed_is_recorded_as_deferred),
+	    cmocka_unit_test(what_a_door_cannot_change_is_not_let_through),
+	    cmocka_unit_test(a_refusal_at_a_step_without_reply_is_told_at_the_end),
+	    cmocka_unit_test(too_many_recipients_at_a_step_without_reply_are_told_at_the_end),
+	    cmocka_unit_test(an_mta_that_is_gone_was_told_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

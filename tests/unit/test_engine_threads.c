@@ -80,6 +80,7 @@ static void talk(struct gate *gate, unsigned number)
 		if (gate_end(gate) == GATE_REFUSE)
 			code = gate_reply(gate)->code;
 	}
+	gate_done(gate, &(struct told){.how = TOLD_AS_DECIDED});
 	wrong += code != cases[which].code;
 	judged++;
 }

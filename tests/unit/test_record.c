@@ -114,7 +114,7 @@ static void a_record_has_one_form_to_the_byte(void **state)
 		const char *line;
 	} cases[] = {
 	    {{0},
-	     "{\"v\":1,\"time\":\"1970-01-01T00:00:00.000Z\",\"verdict\":\"\",\"rule\":null,\"reply\":null,\"stage\":"
+	     "{\"v\":2,\"time\":\"1970-01-01T00:00:00.000Z\",\"verdict\":\"\",\"rule\":null,\"reply\":null,\"stage\":"
 	     "null,"
 	     "\"kind\":\"\",\"queue-id\":null,\"client\":null,\"client.name\":null,\"helo\":null,\"sender\":\"\","
 	     "\"recipients\":[],\"facts\":{},\"dns-us\":0,\"dns-questions\":0,\"total-us\":0}"},
@@ -140,7 +140,7 @@ static void a_record_has_one_form_to_the_byte(void **state)
 	      .total_us = 42,
 	      .dns_questions = 3,
 	      .dns_stale = 1},
-	     "{\"v\":1,\"time\":\"2026-11-21T17:39:40.123Z\",\"verdict\":\"quarantine\",\"rule\":\"sekisho.conf:12\","
+	     "{\"v\":2,\"time\":\"2026-11-21T17:39:40.123Z\",\"verdict\":\"quarantine\",\"rule\":\"sekisho.conf:12\","
 	     "\"reply\":\"550 5.7.1 no\",\"stage\":\"message\",\"quarantine\":\"looks odd\",\"kind\":\"inbound\","
 	     "\"queue-id\":\"4Zq1\",\"client\":\"2001:db8::1\",\"client.name\":\"mx.example.net\",\"helo\":\"mx\","
 	     "\"sender\":\"a@example.net\",\"recipients\":[\"bob@example.org\",\"eve@example.org\"],"

@@ -105,23 +105,6 @@ static void a_reply_without_text_still_says_something(void **state)
 	arena_free(arena);
 }
 
-static void a_kept_reply_outlives_the_message_it_came_from(void **state)
-{
-	char code[] = "5.1.1", text[] = "first";
-	struct reply reply = {550, {code, 5}, {{text, 5}, SLICE("second")}, 2};
-	struct arena *arena = arena_new();
-	struct reply *copy = reply_copy(&reply, arena);
-
-	(void)state;
-	memset(code, 'x', 5);
-	memset(text, 'x', 5);
-	assert_true(slice_equal(copy->enhanced, SLICE("5.1.1")));
-	assert_true(slice_equal(copy->lines[0], SLICE("first")));
-	assert_true(slice_equal(copy->lines[1], SLICE("second")));
-	assert_int_equal(copy->line_count, 2);
-	arena_free(arena);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -130,7 +113,6 @@ int main(void)
 	    cmocka_unit_test(a_long_line_of_percent_signs_stays_within_what_libmilter_takes),
 	    cmocka_unit_test(no_more_lines_are_written_than_libmilter_takes),
 	    cmocka_unit_test(a_reply_without_text_still_says_something),
-	    cmocka_unit_test(a_kept_reply_outlives_the_message_it_came_from),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -59,6 +59,7 @@ static void send(struct gate *gate, struct slice sender)
 	gate_mail(gate, sender, false);
 	gate_rcpt(gate, SLICE("<b@example.org>"));
 	assert_int_equal(gate_end(gate), GATE_CONTINUE);
+	gate_done(gate, &(struct told){.how = TOLD_AS_DECIDED});
 }
 
 /* What the record says of the engines; "" when it says nothing. */

@@ -3,9 +3,8 @@
  *
  * Each callback takes what is true at its step, hands it to the gate, and leaves
  * by conn_answer(), the one place that turns a verdict into what libmilter
- * returns. A verdict at a step that was negotiated without reply (a bound that
- * was crossed where no rule looks) is kept and given at the end of the message:
- * returned at its step, both MTAs would swallow it and let the message through.
+ * returns. At a step that was negotiated without reply the engine gives none: returned
+ * there, both MTAs would swallow it and let the message through.
  *
  * A session is never accepted before the end of a message, as libmilter would
  * then be told nothing more of it.
@@ -51,39 +50,30 @@ static sfsistat conn_leave(sfsistat status)
 	return status;
 }
 
-/* The step has no reply: the first verdict is kept for the end of the message. */
-static sfsistat conn_keep(struct conn *conn, enum gate_answer answer)
+/* The message is over: the MTA is told this now. */
+static void conn_done(struct conn *conn, enum told_how how)
 {
-	if (conn->pending != GATE_CONTINUE)
-		return SMFIS_NOREPLY;
-	if (!conn->pending_arena)
-		conn->pending_arena = arena_new();
-	conn->pending = answer;
-	if (answer == GATE_REFUSE)
-		conn->pending_reply = reply_copy(gate_reply(conn->gate), conn->pending_arena);
-	return SMFIS_NOREPLY;
+	gate_done(conn->gate, &(struct told){.how = how});
+	conn_close(conn);
 }
 
-/* What the MTA is told at a step. `no_reply` is the SMFIP_NR_ bit of the step, 0 at the end of the message. */
+/* What libmilter has to return for a verdict. */
+static sfsistat conn_refuse(struct conn *conn, enum gate_answer answer)
+{
+	return answer == GATE_DISCARD ? SMFIS_DISCARD : reply_send(conn->ctx, gate_reply(conn->gate));
+}
+
+/* What the MTA is told at a step before the end. `no_reply` is the SMFIP_NR_ bit of the step. */
 static sfsistat conn_answer(struct conn *conn, unsigned long no_reply, enum gate_answer answer)
 {
-	bool mute = (conn->terms.steps & no_reply) != 0;
+	sfsistat status;
 
 	if (answer == GATE_CONTINUE)
-		return conn_leave(mute ? SMFIS_NOREPLY : SMFIS_CONTINUE);
-	if (mute)
-		return conn_leave(conn_keep(conn, answer));
-	if (no_reply != SMFIP_NR_RCPT || answer == GATE_DISCARD) /* a refused recipient is not the end */
-		conn_close(conn);
-	if (answer == GATE_DISCARD)
-		return conn_leave(SMFIS_DISCARD);
-	return conn_leave(reply_send(conn->ctx, gate_reply(conn->gate)));
-}
-
-/* Commands of a message that is as good as refused, or that never began, are let pass unseen. */
-static bool conn_listens(const struct conn *conn)
-{
-	return conn->open && conn->pending == GATE_CONTINUE;
+		return conn_leave((conn->terms.steps & no_reply) != 0 ? SMFIS_NOREPLY : SMFIS_CONTINUE);
+	status = conn_refuse(conn, answer);
+	if (no_reply != SMFIP_NR_RCPT) /* a refused recipient is not the end */
+		conn_done(conn, TOLD_AS_DECIDED);
+	return conn_leave(status);
 }
 
 /* ---- what is true at several steps ------------------------------------------------------ */
@@ -121,7 +111,7 @@ static void conn_queue_id(struct conn *conn)
 {
 	struct slice id;
 
-	if (conn->queue_id || !conn_listens(conn))
+	if (conn->queue_id || !conn->open)
 		return;
 	id = macro_read(conn->ctx, "i");
 	if (id.n == 0)
@@ -230,7 +220,7 @@ static sfsistat on_rcpt(SMFICTX *ctx, char **arguments)
 	if (!conn)
 		return SMFIS_TEMPFAIL;
 	conn_queue_id(conn);
-	if (conn_listens(conn))
+	if (conn->open)
 		answer = gate_rcpt(conn->gate, slice_of(arguments[0]));
 	return conn_answer(conn, SMFIP_NR_RCPT, answer);
 }
@@ -280,7 +270,7 @@ static sfsistat on_header(SMFICTX *ctx, char *name, char *value)
 	if (!conn)
 		return SMFIS_TEMPFAIL;
 	conn_queue_id(conn);
-	if (conn_listens(conn))
+	if (conn->open)
 		conn_header(conn, slice_of(name), slice_of(value));
 	return conn_answer(conn, SMFIP_NR_HDR, GATE_CONTINUE);
 }
@@ -312,7 +302,7 @@ static sfsistat on_body(SMFICTX *ctx, unsigned char *chunk, size_t n)
 
 	if (!conn)
 		return SMFIS_TEMPFAIL;
-	if (conn_listens(conn))
+	if (conn->open)
 		gate_body(conn->gate, (struct slice){(const char *)chunk, n});
 	if ((conn->terms.skip_body || (conn->terms.steps & SMFIP_NR_BODY)) && is_end(conn))
 		return conn_leave(SMFIS_CONTINUE);
@@ -353,49 +343,58 @@ static int changes_apply(struct conn *conn, struct arena *arena)
 	return smfi_quarantine(conn->ctx, text[0] ? text : "policy") == MI_SUCCESS ? 0 : -1;
 }
 
-/* A message that could not be changed as decided (a forged field still in it, not
- * held although it should be) is not let through: the client tries again. */
+/* Is the MTA gone? libmilter does not say so; a write tells. The first one after the other end has closed a TCP
+ * connection is still taken, the second is not. */
+static bool conn_is_gone(struct conn *conn, bool written)
+{
+	if (!written && smfi_progress(conn->ctx) != MI_SUCCESS)
+		return true;
+	return smfi_progress(conn->ctx) != MI_SUCCESS;
+}
+
+/* A message that could not be changed as decided is not let through: the client tries again. */
 static sfsistat conn_unchanged(struct conn *conn)
 {
-	static const struct reply reply = {451, SLICE("4.3.0"), {SLICE("Temporary failure of the mail filter")}, 1};
-
 	report_line(conn->milter->host->report, "error",
-		    "the MTA took not all changes of a message (it offered actions 0x%lx); it was deferred",
+		    "the MTA did not take all changes of a message (it offered actions 0x%lx); it was deferred",
 		    conn->terms.actions);
-	conn_close(conn);
-	return conn_leave(reply_send(conn->ctx, &reply));
+	conn_done(conn, TOLD_EDITS_FAILED);
+	return reply_send(conn->ctx, gate_reply_unchanged());
+}
+
+static sfsistat conn_accept(struct conn *conn)
+{
+	struct arena *arena = arena_new();
+	int result = changes_apply(conn, arena);
+	size_t count;
+
+	arena_free(arena);
+	gate_changes(conn->gate, &count);
+	if (conn_is_gone(conn, count > 0)) {
+		conn_done(conn, TOLD_NOBODY);
+		return SMFIS_TEMPFAIL;
+	}
+	if (result != 0)
+		return conn_unchanged(conn);
+	conn_done(conn, TOLD_AS_DECIDED);
+	return SMFIS_CONTINUE;
 }
 
 static sfsistat conn_finish(struct conn *conn)
 {
-	struct arena *arena;
 	enum gate_answer answer;
-	int result;
+	sfsistat status;
+	bool gone;
 
 	conn_busy(conn, true);
 	answer = gate_end(conn->gate);
 	conn_busy(conn, false);
-	if (answer != GATE_CONTINUE)
-		return conn_answer(conn, 0, answer);
-	arena = arena_new();
-	result = changes_apply(conn, arena);
-	arena_free(arena);
-	if (result != 0)
-		return conn_unchanged(conn);
-	conn_close(conn);
-	return conn_answer(conn, 0, GATE_CONTINUE);
-}
-
-/* A verdict that had to wait. */
-static sfsistat conn_finish_pending(struct conn *conn)
-{
-	enum gate_answer answer = conn->pending;
-	sfsistat status;
-
-	gate_abort(conn->gate);
-	status = answer == GATE_DISCARD ? SMFIS_DISCARD : reply_send(conn->ctx, conn->pending_reply);
-	conn_close(conn);
-	return conn_leave(status);
+	if (answer == GATE_CONTINUE)
+		return conn_accept(conn);
+	gone = conn_is_gone(conn, false);
+	status = conn_refuse(conn, answer);
+	conn_done(conn, gone ? TOLD_NOBODY : TOLD_AS_DECIDED);
+	return status;
 }
 
 static sfsistat on_end(SMFICTX *ctx)
@@ -404,10 +403,8 @@ static sfsistat on_end(SMFICTX *ctx)
 
 	if (!conn || !conn->open)
 		return conn ? conn_leave(SMFIS_TEMPFAIL) : SMFIS_TEMPFAIL;
-	if (conn->pending != GATE_CONTINUE)
-		return conn_finish_pending(conn);
 	conn_queue_id(conn);
-	return conn_finish(conn);
+	return conn_leave(conn_finish(conn));
 }
 
 /* ---- registration ---------------------------------------------------------------------------------- */

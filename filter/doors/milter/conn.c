@@ -62,7 +62,6 @@ void conn_free(struct conn *conn)
 	conn_unlink(conn);
 	conn_close(conn);
 	gate_close(conn->gate);
-	arena_free(conn->pending_arena);
 	free(conn);
 }
 
@@ -72,10 +71,6 @@ void conn_open(struct conn *conn)
 		conn->milter->host->messages_open++;
 	conn->open = true;
 	conn->queue_id = false;
-	conn->pending = GATE_CONTINUE;
-	conn->pending_reply = NULL;
-	if (conn->pending_arena)
-		arena_reset(conn->pending_arena);
 }
 
 void conn_close(struct conn *conn)
@@ -83,7 +78,6 @@ void conn_close(struct conn *conn)
 	if (conn->open)
 		conn->milter->host->messages_open--;
 	conn->open = false;
-	conn->pending = GATE_CONTINUE;
 }
 
 void conn_busy(struct conn *conn, bool busy)

@@ -71,7 +71,6 @@ struct reply_text {
 
 void reply_write(const struct reply *, struct arena *, struct reply_text *text_r);
 sfsistat reply_send(SMFICTX *, const struct reply *); /* sets it, and says what the callback returns */
-struct reply *reply_copy(const struct reply *, struct arena *);
 
 /* ---- the state of the door ------------------------------------------------------------------ */
 
@@ -93,11 +92,8 @@ struct conn {
 	struct gate *gate;
 	struct terms terms;
 	struct client client;
-	bool open;                /* between MAIL and the end of the message, as the MTA sees it */
-	bool queue_id;            /* the engine knows it */
-	enum gate_answer pending; /* what no command could be answered with so far */
-	const struct reply *pending_reply;
-	struct arena *pending_arena;     /* NULL before the first */
+	bool open;                       /* between MAIL and the end of the message, as the MTA sees it */
+	bool queue_id;                   /* the engine knows it */
 	int64_t busy_since, progress_at; /* clock_us; at the end of a message; under milter->lock */
 	struct conn *previous, *next;    /* under milter->lock */
 };

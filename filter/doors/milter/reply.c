@@ -73,14 +73,3 @@ sfsistat reply_send(SMFICTX *ctx, const struct reply *reply)
 	arena_free(arena);
 	return status;
 }
-
-struct reply *reply_copy(const struct reply *reply, struct arena *arena)
-{
-	struct reply *copy = arena_alloc(arena, sizeof(*copy));
-
-	*copy = *reply;
-	copy->enhanced = arena_copy(arena, reply->enhanced);
-	for (size_t i = 0; i < reply->line_count && i < REPLY_LINES_MAX; i++)
-		copy->lines[i] = arena_copy(arena, reply->lines[i]);
-	return copy;
-}
