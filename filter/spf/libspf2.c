@@ -14,6 +14,7 @@
 #include <netinet/in.h>
 #include <arpa/nameser.h>
 #include <netdb.h>
+#include <time.h> /* spf2/spf.h takes this and the first two for granted */
 #include <spf2/spf.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,6 +23,7 @@
 #define LIBRARY_MAX  1000                  /* its own limits: ours come first */
 #define HOST_NAME    "h%zu.t%u.f%u.s"
 #define HOST_ROOM    48
+#define ANSWERED     0                 /* NETDB_SUCCESS, which not every C library has */
 #define SENDER       "postmaster@f0.s" /* what it may know of the identity */
 #define NOTHING_MORE "v=spf1"
 
@@ -162,7 +164,7 @@ static SPF_dns_rr_data_t *reply_room(SPF_dns_rr_t *reply, size_t size)
 {
 	if (SPF_dns_rr_buf_realloc(reply, reply->num_rr, size) != SPF_E_SUCCESS)
 		die("no memory left for libspf2");
-	reply->herrno = NETDB_SUCCESS;
+	reply->herrno = ANSWERED;
 	return reply->rr[reply->num_rr++];
 }
 

@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <arpa/nameser.h>
 #include <netdb.h>
+#include <time.h> /* spf2/spf.h takes this and the first two for granted */
 #include <spf2/spf.h>
 
 #define HANDED_MAX  (SPF_LOOKUPS_MAX + 2)
