@@ -71,7 +71,7 @@ struct settings {
 	enum log_target log;
 	struct slice log_file;
 	bool record_all_facts; /* record { facts all } */
-	bool report_mode;      /* mode report: every verdict and edit only "would have" */
+	bool report_mode;      /* mode report: every verdict and edit but sign only "would have" */
 	unsigned
 	    authres_checks; /* bit n: checks[n] has a clause; 0: no Authentication-Results are written or removed */
 	int64_t drain_us;   /* how long open messages may take when the daemon ends */
@@ -159,6 +159,7 @@ struct note {
 /* What the rules of all stages said of one message. All texts live in `arena`. */
 struct decision {
 	struct arena *arena;
+	enum verdict would; /* mode report: what the first rule with a verdict on the message would have led to */
 	bool quarantined;
 	struct slice quarantine_reason;
 	struct position quarantine_rule;

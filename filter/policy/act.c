@@ -90,6 +90,15 @@ bool act_note(struct run *run, const struct rule *rule, struct outcome *outcome)
 	return false;
 }
 
+/* One of `try` is out of the way; one at RCPT is about a single recipient. */
+void run_would(struct run *run, const struct rule *rule, enum verdict verdict)
+{
+	bool counts = !rule->try && rule->stage != STAGE_RCPT && verdict != VERDICT_QUARANTINE;
+
+	if (counts && run->decision->would == VERDICT_NONE)
+		run->decision->would = verdict;
+}
+
 bool rule_act(struct run *run, const struct rule *rule, bool only_would, struct outcome *outcome_r,
 	      const char **effect_r)
 {
@@ -99,6 +108,7 @@ bool rule_act(struct run *run, const struct rule *rule, bool only_would, struct 
 	if (only_would) {
 		*effect_r = "would";
 		decision_note(run->decision, NOTE_WOULD, describe(run, rule), rule->where);
+		run_would(run, rule, rule->action->verdict);
 		return false;
 	}
 	*effect_r = rule->action->verdict == VERDICT_QUARANTINE ? "quarantine" : effects[rule->action->class];

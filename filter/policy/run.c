@@ -44,6 +44,7 @@ static bool act_on_unknown(struct run *run, const struct rule *rule, const struc
 			      arena_printf(run_arena(run), "defer %d %.*s %.*s", UNKNOWN_CODE,
 					   SLICE_ARGS(UNKNOWN_ENHANCED), SLICE_ARGS(UNKNOWN_TEXT)),
 			      rule->where);
+		run_would(run, rule, VERDICT_DEFER);
 		return false;
 	}
 	*effect_r = "decides";
@@ -59,11 +60,20 @@ static void trace(const struct tracer *tracer, struct run *run, const struct rul
 	tracer->rule(tracer->context, &shown);
 }
 
+/* mode report: notes are taken, and a message that would have come as far is signed, since it goes out. */
+static bool acts_in_report_mode(const struct run *run, const struct rule *rule)
+{
+	const struct action *action = rule->action;
+	bool refused = run->decision->would != VERDICT_NONE && run->decision->would != VERDICT_ACCEPT;
+
+	return action->class == ACTION_NOTE || (action->class == ACTION_EDIT && action->edit == EDIT_SIGN && !refused);
+}
+
 /* True when the rule ended the message (or the recipient). */
 static bool try_rule(struct run *run, const struct rule *rule, bool accepted, const struct tracer *tracer,
 		     struct outcome *outcome_r)
 {
-	bool report = run->policy->settings.report_mode && rule->action->class != ACTION_NOTE;
+	bool report = run->policy->settings.report_mode && !acts_in_report_mode(run, rule);
 	bool only_would = rule->try || report, ended = false;
 	const char *effect = "no effect";
 	struct judgement judged;

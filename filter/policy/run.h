@@ -44,6 +44,9 @@ bool act_quarantine(struct run *, const struct rule *, struct outcome *);
 bool act_edit(struct run *, const struct rule *, struct outcome *);
 bool act_note(struct run *, const struct rule *, struct outcome *);
 
+/* Keeps that a rule that may not act would have led to this. */
+void run_would(struct run *, const struct rule *, enum verdict);
+
 /* Does what the rule says, or notes that it would. True when it ended the message (or the recipient). */
 bool rule_act(struct run *, const struct rule *, bool only_would, struct outcome *outcome_r, const char **effect_r);
 

@@ -5,10 +5,12 @@
 #ifndef SEKISHO_TEST_POLICY_TEXT_H
 #define SEKISHO_TEST_POLICY_TEXT_H
 
+#include "dkim.h"
 #include "policy.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static inline void write_file(const char *name, const void *bytes, size_t n)
@@ -22,6 +24,21 @@ static inline void write_file(const char *name, const void *bytes, size_t n)
 static inline void write_text(const char *name, const char *text)
 {
 	write_file(name, text, strlen(text));
+}
+
+/* A new Ed25519 key, as the daemon wants it. */
+static inline void write_key(const char *name)
+{
+	struct arena *arena = arena_new();
+	struct error err;
+	struct dkim_private *key = dkim_private_generate(DKIM_ED25519, &err);
+	struct slice pem = dkim_private_pem(key, arena);
+
+	write_file(name, pem.p, pem.n);
+	if (chmod(name, 0600))
+		die("cannot change the mode of %s", name);
+	dkim_private_free(key);
+	arena_free(arena);
 }
 
 static inline int enter_directory(void **state)

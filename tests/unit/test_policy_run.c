@@ -335,6 +335,46 @@ static void facts_that_nobody_needs_are_not_computed(void **state)
 	scene_free(scene);
 }
 
+/* Who turns to report mode goes on sending mail: it is signed as before, and what would have been refused is not. */
+static void report_mode_signs_what_the_policy_would_have_signed(void **state)
+{
+	static const struct {
+		const char *mail, *rcpt, *message;
+		size_t edits;
+	} cases[] = {
+	    {"", "", "sign", 1},
+	    {"", "", "try sign", 0},
+	    {"", "", "add-header X \"y\"\nquarantine\nsign", 1},
+	    {"reject", "", "sign", 0},
+	    {"", "", "discard\nsign", 0},
+	    {"try reject", "", "sign", 1},
+	    {"accept\nreject", "", "defer\nsign", 1},
+	    {"", "reject", "sign", 1},
+	    {"reject if sender in absent", "", "sign", 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct scene *scene;
+		char *text = NULL;
+
+		write_key("owners");
+		assert_true(asprintf(&text,
+				     "mode report\nlist absent file:nowhere\n"
+				     "sign example.org { selector s key owners }\npolicy inbound {\n"
+				     "on mail {\n%s\n}\non rcpt {\n%s\n}\non message {\n%s\n}\n}\n",
+				     cases[i].mail, cases[i].rcpt, cases[i].message) > 0);
+		scene = scene_new(text);
+		for (enum stage stage = STAGE_MAIL; stage <= STAGE_MESSAGE; stage++)
+			run(scene, stage, false);
+		if (scene->decision.edit_count != cases[i].edits ||
+		    (cases[i].edits && scene->decision.edits[0].kind != EDIT_SIGN))
+			fail_msg("%s\n%s", text, scene->trace);
+		scene_free(scene);
+		free(text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -344,6 +384,7 @@ int main(void)
 	    cmocka_unit_test(quarantine_is_remembered_and_a_later_reject_wins),
 	    cmocka_unit_test(rules_are_those_of_their_stage_and_kind),
 	    cmocka_unit_test(try_does_nothing_but_note_what_it_would),
+	    cmocka_unit_test(report_mode_signs_what_the_policy_would_have_signed),
 	    cmocka_unit_test(edits_are_kept_in_order_and_once),
 	    cmocka_unit_test(edits_and_notes_of_a_rule_are_bounded_and_take_no_other_rules_place),
 	    cmocka_unit_test(what_comes_from_outside_is_made_safe_for_where_it_goes),

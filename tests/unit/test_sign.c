@@ -9,19 +9,6 @@
 
 #include <sys/stat.h>
 
-static void write_key(const char *name)
-{
-	struct arena *arena = arena_new();
-	struct error err;
-	struct dkim_private *key = dkim_private_generate(DKIM_ED25519, &err);
-	struct slice pem = dkim_private_pem(key, arena);
-
-	write_file(name, pem.p, pem.n);
-	assert_int_equal(chmod(name, 0600), 0);
-	dkim_private_free(key);
-	arena_free(arena);
-}
-
 /* The policy of a text; NULL and the first message. */
 static struct policy *load(const char *text, const char **message_r)
 {
