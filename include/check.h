@@ -30,7 +30,7 @@ enum type {
 	TYPE_RESULT /* one of the words the fact declares */
 };
 
-enum scope { SCOPE_CONNECTION, SCOPE_MESSAGE, SCOPE_RECIPIENT }; /* where a value is remembered */
+enum scope { SCOPE_MESSAGE, SCOPE_CONNECTION, SCOPE_RECIPIENT }; /* where a value is remembered */
 
 enum value_state {
 	VALUE_ABSENT, /* there is none: no AUTH, no such header. Not a failure */
@@ -54,17 +54,59 @@ struct value {
 #define NEED_HEADERS 1u
 #define NEED_BODY    2u
 
+/* What comes in parentheses after a fact. */
+enum argument_kind {
+	ARGUMENT_NONE,
+	ARGUMENT_HEADER, /* the name of a header field: header("Subject") */
+	ARGUMENT_THING   /* the name of a block that the settings of the check declare: dnsbl("zen"), limit("hourly") */
+};
+
+struct argument {
+	struct slice text; /* as the policy has it; lives as long as the policy */
+	const void *thing; /* ARGUMENT_THING: the struct of that block */
+};
+#define NO_ARGUMENT ((struct argument){.text = SLICE("")})
+
+/* What the policy must know of a fact before it is read. */
+#define TRAIT_READS_MAX 4
+struct traits {
+	enum scope scope;
+	enum stage stage;                          /* the earliest at which it can be had */
+	unsigned needs;                            /* NEED_... */
+	const struct fact *reads[TRAIT_READS_MAX]; /* facts of other checks that it is made of */
+	unsigned read_count;
+};
+
 struct view;
 struct fact {
 	const char *name; /* "spf", "spf.domain", "header" */
 	enum type type;   /* of the value */
-	bool argument;    /* takes one: header("Subject") */
+	enum argument_kind argument;
 	enum scope scope;
-	enum stage stage;                                          /* the earliest at which it can be had */
-	unsigned needs;                                            /* NEED_... */
-	const char *const *words;                                  /* TYPE_RESULT: what it can be, NULL-terminated */
-	struct value (*get)(struct view *, struct slice argument); /* texts live in the arena of its scope */
-	const char *about;                                         /* one line for a person */
+	enum stage stage;
+	unsigned needs;
+	bool changes;             /* read anew each time: a score, a counter, what a rule can set */
+	const char *const *words; /* TYPE_RESULT: what it can be, NULL-terminated */
+	/* One of both. Texts live in the arena of the scope. */
+	struct value (*get)(struct view *);
+	struct value (*get_of)(struct view *, struct argument); /* of a fact with an argument */
+	/* ARGUMENT_THING: where scope, stage, needs or reads depend on the thing; traits_r begins as the row says.
+	 * NULL: they do not. */
+	void (*depends)(const void *thing, struct traits *traits_r);
+	const char *about; /* one line for a person */
+};
+
+/* A fact with its argument that some rule reads. */
+struct asked {
+	const struct fact *fact;
+	struct argument argument;
+};
+
+/* All of one check that the rules for one kind of traffic read. */
+#define ASKING_MAX 256 /* beyond it nothing is asked early: an early question must not become a flood */
+struct asking {
+	const struct asked *items;
+	size_t count;
 };
 
 /* Gets the body of a message as it comes, chunk by chunk; nothing of it is kept. */
@@ -126,8 +168,9 @@ struct check {
 	const char *name;
 	const struct fact *facts;
 	unsigned fact_count;
-	const struct setting_block *settings;                      /* its own block of sekisho.conf; NULL: none */
-	void (*hint)(struct view *, enum stage);                   /* start DNS early; never blocks; may be NULL */
+	const struct setting_block *settings; /* its own block of sekisho.conf; NULL: none */
+	/* Start DNS early, for what rules read of this check; never blocks; may be NULL. */
+	void (*hint)(struct view *, enum stage, const struct asking *);
 	void (*authres)(struct view *, struct authres *);          /* its clauses, or none; may be NULL */
 	void (*field)(struct view *, const struct header_field *); /* one has arrived: start DNS early; may be NULL */
 	void (*header)(struct view *); /* the header is complete, the body begins: ask for sinks; may be NULL */
@@ -150,22 +193,23 @@ extern const struct check *const checks[]; /* NULL-terminated */
 
 #define FACT_MAX 96 /* facts of all checks; a test counts them */
 
-/* Remembered values of one scope, each in the arena of that scope; NULL: not asked for yet. */
-struct fact_memo {
-	const struct value *values[FACT_MAX];
-};
-
-/* Likewise for facts with an argument, which are of the message; in the order they were asked for. */
+/* A remembered value of a fact with an argument. */
 struct argument_value {
 	const struct fact *fact;
-	struct slice argument; /* as the policy has it; lives as long as the policy */
+	struct argument argument;
 	struct value value;
 };
-#define ARGUMENT_MAX 64 /* different ones that are remembered for a message; more are computed each time */
-struct argument_memo {
-	struct argument_value *values;
-	size_t count;
+#define ARGUMENT_MAX 64 /* different ones that are remembered in one scope; more are computed each time */
+
+/* Remembered values of one scope, each in the arena of that scope. */
+struct fact_memo {
+	const struct value *values[FACT_MAX]; /* NULL: not asked for yet */
+	struct argument_value *with_argument; /* in the order they were asked for */
+	unsigned argument_count, argument_room;
 };
+
+/* Forgets the values, for the next recipient; keeps the room. */
+void fact_memo_clear(struct fact_memo *);
 
 /* Through a view a check sees one message at one stage. The engine makes it. Memos and slots are there from MAIL on:
  * hints of connect and helo have none. */
@@ -176,9 +220,9 @@ struct view {
 	struct session *session;
 	struct message *message;     /* there from the connection on; empty before MAIL */
 	struct recipient *recipient; /* NULL but at STAGE_RCPT */
+	int64_t now_us;              /* the time of the message, microseconds since 1970 */
 	struct dns_budget *budget;
 	struct fact_memo *connection_memo, *message_memo, *recipient_memo;
-	struct argument_memo *argument_memo;
 	void **connection_slots, **message_slots; /* one a check (check_number) for what its facts share */
 	struct sink *sinks;                       /* of this message */
 	struct dkim_body *body;                   /* one of them, once somebody wanted hashes of the body */
@@ -208,7 +252,15 @@ static inline const void *check_block(const struct check_settings *settings, con
 }
 
 /* The value, computed at most once per scope. Before its stage it is absent. */
-struct value fact_get(struct view *, const struct fact *, struct slice argument);
+struct value fact_get(struct view *, const struct fact *, struct argument);
+
+/* What must be known of a fact before it is read. */
+struct traits fact_traits(const struct fact *, struct argument);
+/* For `depends`: the fact is made of this one, too. It can be had no earlier, and is remembered no longer. */
+void traits_add(struct traits *, const struct fact *);
+
+/* The block that the settings of the fact's check declare by this name; NULL: none. */
+const void *fact_thing(const struct check_settings *, const struct fact *, struct slice name);
 
 /* A value as text, for templates, logs and JSON: "" when absent or unknown. Not made safe. */
 struct slice value_print(const struct value *, struct arena *);

@@ -63,6 +63,7 @@ extern const struct abilities abilities_all; /* of a driver that is no door: eve
 
 struct gate *gate_open(struct engine *, const struct abilities *); /* holds the engine until gate_close */
 void gate_close(struct gate *);                                    /* also ends an open message, with a record */
+void gate_time(struct gate *, int64_t wall_us);        /* the time of the messages that follow; 0: the clock says it */
 void gate_trace(struct gate *, const struct tracer *); /* shows every rule tried; the tracer outlives the gate */
 
 /* Who is at the other end of the session, as far as the MTA knows it. */

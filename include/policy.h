@@ -106,6 +106,9 @@ bool policy_has_rules(const struct policy *, enum stage); /* of any kind of traf
 bool policy_uses_check(const struct policy *, enum kind,
 		       const struct check *); /* some rule or the Authentication-Results read a fact of it */
 
+/* What its rules read of a check, for hints. */
+const struct asking *policy_asking(const struct policy *, enum kind, const struct check *);
+
 bool policy_signs(const struct policy *, enum kind); /* some rule says sign */
 /* Who signs for an author domain: itself, or a parent that signs for its subdomains. NULL: nobody. */
 const struct sign_setting *policy_sign(const struct policy *, struct slice domain);

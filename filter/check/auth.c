@@ -8,21 +8,18 @@ static bool authenticated(const struct view *view)
 	return view->session->auth_user.n || view->session->auth_method.n;
 }
 
-static struct value get_auth(struct view *view, struct slice argument)
+static struct value get_auth(struct view *view)
 {
-	(void)argument;
 	return value_bool(authenticated(view));
 }
 
-static struct value get_user(struct view *view, struct slice argument)
+static struct value get_user(struct view *view)
 {
-	(void)argument;
 	return value_text(TYPE_STRING, view->session->auth_user);
 }
 
-static struct value get_method(struct view *view, struct slice argument)
+static struct value get_method(struct view *view)
 {
-	(void)argument;
 	return value_text(TYPE_STRING, view->session->auth_method);
 }
 
@@ -37,9 +34,9 @@ static void authres(struct view *view, struct authres *field)
 }
 
 static const struct fact facts[] = {
-    {"auth", TYPE_BOOL, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_auth, "the client has authenticated"},
-    {"auth.user", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_user, "its login name"},
-    {"auth.method", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_method, "the SASL mechanism"},
+    FACT("auth", BOOL, MAIL, get_auth, "the client has authenticated"),
+    FACT("auth.user", STRING, MAIL, get_user, "its login name"),
+    FACT("auth.method", STRING, MAIL, get_method, "the SASL mechanism"),
 };
 
-const struct check check_auth = {.number = CHECK_AUTH, .name = "auth", FACTS(facts), .authres = authres};
+const struct check check_auth = {CHECK_NAMED(auth), FACTS(facts), .authres = authres};

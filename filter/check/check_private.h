@@ -8,25 +8,28 @@
 #include "check.h"
 #include "spf.h"
 
-/* Their places in checks[]. One reads only what stands before it. */
+/* Their places in checks[]. */
 enum {
-	CHECK_CLIENT,
-	CHECK_PTR,
-	CHECK_ENVELOPE,
-	CHECK_MX,
-	CHECK_AUTH,
-	CHECK_TLS,
-	CHECK_HEADER,
-	CHECK_FROM,
-	CHECK_SPF,
-	CHECK_DKIM,
-	CHECK_DMARC
+#define CHECK(which) CHECK_NUMBER_##which,
+#include "check_list.h"
+#undef CHECK
 };
+
+#define CHECK(which) extern const struct check check_##which;
+#include "check_list.h"
+#undef CHECK
+
+/* The beginning of a struct check: CHECK_NAMED(dkim). */
+#define CHECK_NAMED(which) .number = CHECK_NUMBER_##which, .name = #which
 
 #define FACTS(table) .facts = (table), .fact_count = sizeof(table) / sizeof((table)[0])
 
-extern const struct check check_client, check_ptr, check_envelope, check_mx, check_auth, check_tls, check_header,
-    check_spf, check_from, check_dkim, check_dmarc;
+/* A row of facts: what every fact has, then by name what is its own (.scope, .needs, .words, ...). */
+#define FACT(fact_name, fact_type, known_from, getter, for_a_person, ...)                                              \
+	{                                                                                                              \
+		.name = (fact_name), .type = TYPE_##fact_type, .stage = STAGE_##known_from, .get = (getter),           \
+		.about = (for_a_person), __VA_ARGS__                                                                   \
+	}
 
 /* The author of the message, read once, when all of the header is there. */
 const struct authors *check_authors(struct view *);

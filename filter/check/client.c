@@ -43,35 +43,31 @@ enum kind kind_of(const struct check_settings *settings, const struct session *s
 	return client_is_trusted(settings, session) ? KIND_LOCAL : KIND_INBOUND;
 }
 
-static struct value get_client(struct view *view, struct slice argument)
+static struct value get_client(struct view *view)
 {
-	(void)argument;
 	if (!view->session->client.family)
 		return value_absent(TYPE_IP);
 	return (struct value){.state = VALUE_SET, .type = TYPE_IP, .ip = view->session->client};
 }
 
-static struct value get_name(struct view *view, struct slice argument)
+static struct value get_name(struct view *view)
 {
 	bool valid;
 
-	(void)argument;
 	return value_text(TYPE_DOMAIN, domain_normalise(view->session->client_name, view->session->arena, &valid));
 }
 
-static struct value get_port(struct view *view, struct slice argument)
+static struct value get_port(struct view *view)
 {
-	(void)argument;
 	if (!view->session->client_port)
 		return value_absent(TYPE_NUMBER);
 	return value_number(view->session->client_port);
 }
 
-static struct value get_ptr(struct view *view, struct slice argument)
+static struct value get_ptr(struct view *view)
 {
 	struct slice name;
 
-	(void)argument;
 	if (!view->session->client.family)
 		return value_absent(TYPE_DOMAIN);
 	if (dns_confirmed_name(view->budget, view->session->client, view->session->arena, &name) == DNS_TEMPFAIL)
@@ -79,58 +75,51 @@ static struct value get_ptr(struct view *view, struct slice argument)
 	return value_text(TYPE_DOMAIN, name);
 }
 
-static struct value get_helo(struct view *view, struct slice argument)
+static struct value get_helo(struct view *view)
 {
 	bool valid;
 
-	(void)argument;
 	return value_text(TYPE_DOMAIN, domain_normalise(view->session->helo, view->session->arena, &valid));
 }
 
-static struct value get_trusted(struct view *view, struct slice argument)
+static struct value get_trusted(struct view *view)
 {
-	(void)argument;
 	return value_bool(client_is_trusted(view->settings, view->session));
 }
 
-static struct value get_submission(struct view *view, struct slice argument)
+static struct value get_submission(struct view *view)
 {
-	(void)argument;
 	return value_bool(view->kind == KIND_SUBMISSION);
 }
 
-static struct value get_local(struct view *view, struct slice argument)
+static struct value get_local(struct view *view)
 {
-	(void)argument;
 	return value_bool(view->kind == KIND_LOCAL);
 }
 
-static void hint(struct view *view, enum stage stage)
+static void hint(struct view *view, enum stage stage, const struct asking *asking)
 {
+	(void)asking;
 	if (stage == STAGE_CONNECT && view->session->client.family)
 		dns_hint(view->budget, dns_reverse_name(view->session->client, view->message->arena), DNS_PTR);
 }
 
 static const struct fact facts[] = {
-    {"client", TYPE_IP, false, SCOPE_CONNECTION, STAGE_CONNECT, 0, NULL, get_client, "address of the SMTP client"},
-    {"client.name", TYPE_DOMAIN, false, SCOPE_CONNECTION, STAGE_CONNECT, 0, NULL, get_name,
-     "its name as the MTA verified it"},
-    {"client.port", TYPE_NUMBER, false, SCOPE_CONNECTION, STAGE_CONNECT, 0, NULL, get_port, "the port it comes from"},
-    {"helo", TYPE_DOMAIN, false, SCOPE_CONNECTION, STAGE_HELO, 0, NULL, get_helo, "the name it gave in HELO or EHLO"},
-    {"trusted", TYPE_BOOL, false, SCOPE_CONNECTION, STAGE_CONNECT, 0, NULL, get_trusted,
-     "the client is in a trusted network or a program of this host"},
-    {"submission", TYPE_BOOL, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_submission,
-     "the message is submitted by a user"},
-    {"local", TYPE_BOOL, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_local,
-     "the message comes from this host or a trusted network"},
+    FACT("client", IP, CONNECT, get_client, "address of the SMTP client", .scope = SCOPE_CONNECTION),
+    FACT("client.name", DOMAIN, CONNECT, get_name, "its name as the MTA verified it", .scope = SCOPE_CONNECTION),
+    FACT("client.port", NUMBER, CONNECT, get_port, "the port it comes from", .scope = SCOPE_CONNECTION),
+    FACT("helo", DOMAIN, HELO, get_helo, "the name it gave in HELO or EHLO", .scope = SCOPE_CONNECTION),
+    FACT("trusted", BOOL, CONNECT, get_trusted, "the client is in a trusted network or a program of this host",
+	 .scope = SCOPE_CONNECTION),
+    FACT("submission", BOOL, MAIL, get_submission, "the message is submitted by a user"),
+    FACT("local", BOOL, MAIL, get_local, "the message comes from this host or a trusted network"),
 };
 
-const struct check check_client = {.number = CHECK_CLIENT, .name = "client", FACTS(facts)};
+const struct check check_client = {CHECK_NAMED(client), FACTS(facts)};
 
 /* A check of its own, so that only policies that read it ask the DNS. */
 static const struct fact ptr_facts[] = {
-    {"client.ptr", TYPE_DOMAIN, false, SCOPE_CONNECTION, STAGE_CONNECT, 0, NULL, get_ptr,
-     "its forward-confirmed name in the DNS"},
+    FACT("client.ptr", DOMAIN, CONNECT, get_ptr, "its forward-confirmed name in the DNS", .scope = SCOPE_CONNECTION),
 };
 
-const struct check check_ptr = {.number = CHECK_PTR, .name = "ptr", FACTS(ptr_facts), .hint = hint};
+const struct check check_ptr = {CHECK_NAMED(ptr), FACTS(ptr_facts), .hint = hint};

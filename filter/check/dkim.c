@@ -70,7 +70,7 @@ static void header(struct view *view)
 	const struct authors *authors;
 	struct message *message = view->message;
 	const struct dkim_rules rules = {
-	    .now_s = clock_wall_us() / 1000000,
+	    .now_s = view->now_us / 1000000,
 	    .minimum_bits = settings->minimum_bits,
 	    .signatures = settings->signatures,
 	    .length_domains = settings->length_domains.items,
@@ -137,24 +137,21 @@ static const struct dkim_signature *best(struct view *view)
 	return state->outcome.best ? state->outcome.best : &none;
 }
 
-static struct value get_dkim(struct view *view, struct slice argument)
+static struct value get_dkim(struct view *view)
 {
-	(void)argument;
 	return value_word(dkim_result_names[ended(view)->outcome.result]);
 }
 
-static struct value get_domain(struct view *view, struct slice argument)
+static struct value get_domain(struct view *view)
 {
-	(void)argument;
 	return value_text(TYPE_DOMAIN, best(view)->domain);
 }
 
-static struct value get_domains(struct view *view, struct slice argument)
+static struct value get_domains(struct view *view)
 {
 	const struct state *state = ended(view);
 	struct text text;
 
-	(void)argument;
 	text_init(&text, view->message->arena, HEADER_BYTES_MAX);
 	for (size_t i = 0; i < state->pass_count; i++) {
 		text_add(&text, i > 0 ? SLICE(" ") : SLICE(""));
@@ -163,24 +160,21 @@ static struct value get_domains(struct view *view, struct slice argument)
 	return value_text(TYPE_STRING, text_slice(&text));
 }
 
-static struct value get_selector(struct view *view, struct slice argument)
+static struct value get_selector(struct view *view)
 {
-	(void)argument;
 	return value_text(TYPE_STRING, best(view)->selector);
 }
 
-static struct value get_reason(struct view *view, struct slice argument)
+static struct value get_reason(struct view *view)
 {
-	(void)argument;
 	return value_text(TYPE_STRING, best(view)->reason);
 }
 
 /* dkim { engine compare } */
-static struct value get_second(struct view *view, struct slice argument)
+static struct value get_second(struct view *view)
 {
 	const struct dkim_outcome *outcome = &ended(view)->outcome;
 
-	(void)argument;
 	for (size_t i = 0; i < outcome->count; i++)
 		if (outcome->signatures[i].second)
 			return value_text(TYPE_STRING, arena_printf(view->message->arena, "%s for signature %zu",
@@ -207,20 +201,18 @@ static bool disagrees(struct view *view, struct slice *note_r)
 	return view->signing_disagrees;
 }
 
-static struct value get_aligned(struct view *view, struct slice argument)
+static struct value get_aligned(struct view *view)
 {
 	const struct dkim_outcome *outcome = &ended(view)->outcome;
 	bool aligned = false;
 
-	(void)argument;
 	for (size_t i = 0; i < outcome->count; i++)
 		aligned |= outcome->signatures[i].aligned && outcome->signatures[i].result == DKIM_PASS;
 	return value_bool(aligned);
 }
 
-static struct value get_testing(struct view *view, struct slice argument)
+static struct value get_testing(struct view *view)
 {
-	(void)argument;
 	return value_bool(best(view)->testing);
 }
 
@@ -320,28 +312,20 @@ static const struct setting_block block = {
 #define NEEDS (NEED_HEADERS | NEED_BODY)
 
 static const struct fact facts[] = {
-    {"dkim", TYPE_RESULT, false, SCOPE_MESSAGE, STAGE_MESSAGE, NEEDS, dkim_result_names, get_dkim,
-     "result of the best DKIM signature"},
-    {"dkim.domain", TYPE_DOMAIN, false, SCOPE_MESSAGE, STAGE_MESSAGE, NEEDS, NULL, get_domain, "its domain (d=)"},
-    {"dkim.domains", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_MESSAGE, NEEDS, NULL, get_domains,
-     "the domains of all signatures that pass"},
-    {"dkim.selector", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_MESSAGE, NEEDS, NULL, get_selector,
-     "the selector (s=) of the best signature"},
-    {"dkim.reason", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_MESSAGE, NEEDS, NULL, get_reason,
-     "why the best signature does not pass"},
-    {"dkim.libopendkim", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_MESSAGE, NEEDS, NULL, get_second,
-     "what libopendkim says where it disagrees (engine compare)"},
-    {"dkim.aligned", TYPE_BOOL, false, SCOPE_MESSAGE, STAGE_MESSAGE, NEEDS, NULL, get_aligned,
-     "a signature of the author domain passes"},
-    {"dkim.testing", TYPE_BOOL, false, SCOPE_MESSAGE, STAGE_MESSAGE, NEEDS, NULL, get_testing,
-     "the key of the best signature is being tested (t=y)"},
+    FACT("dkim", RESULT, MESSAGE, get_dkim, "result of the best DKIM signature", .needs = NEEDS,
+	 .words = dkim_result_names),
+    FACT("dkim.domain", DOMAIN, MESSAGE, get_domain, "its domain (d=)", .needs = NEEDS),
+    FACT("dkim.domains", STRING, MESSAGE, get_domains, "the domains of all signatures that pass", .needs = NEEDS),
+    FACT("dkim.selector", STRING, MESSAGE, get_selector, "the selector (s=) of the best signature", .needs = NEEDS),
+    FACT("dkim.reason", STRING, MESSAGE, get_reason, "why the best signature does not pass", .needs = NEEDS),
+    FACT("dkim.libopendkim", STRING, MESSAGE, get_second, "what libopendkim says where it disagrees (engine compare)",
+	 .needs = NEEDS),
+    FACT("dkim.aligned", BOOL, MESSAGE, get_aligned, "a signature of the author domain passes", .needs = NEEDS),
+    FACT("dkim.testing", BOOL, MESSAGE, get_testing, "the key of the best signature is being tested (t=y)",
+	 .needs = NEEDS),
 };
 
-const struct check check_dkim = {.number = CHECK_DKIM,
-				 .name = "dkim",
-				 FACTS(facts),
-				 .settings = &block,
-				 .authres = authres,
-				 .field = field,
-				 .header = header,
-				 .disagrees = disagrees};
+const struct check check_dkim = {
+    CHECK_NAMED(dkim), FACTS(facts),     .settings = &block,     .authres = authres,
+    .field = field,    .header = header, .disagrees = disagrees,
+};

@@ -92,43 +92,37 @@ static const struct dmarc_outcome *outcome(struct view *view)
 	return &state->outcome;
 }
 
-static struct value get_dmarc(struct view *view, struct slice argument)
+static struct value get_dmarc(struct view *view)
 {
-	(void)argument;
 	return value_word(dmarc_result_names[outcome(view)->result]);
 }
 
-static struct value get_policy(struct view *view, struct slice argument)
+static struct value get_policy(struct view *view)
 {
 	enum dmarc_policy policy = outcome(view)->policy;
 
-	(void)argument;
 	return policy == DMARC_NO_POLICY ? value_absent(TYPE_RESULT) : value_word(dmarc_policy_name(policy));
 }
 
-static struct value get_domain(struct view *view, struct slice argument)
+static struct value get_domain(struct view *view)
 {
-	(void)argument;
 	return value_text(TYPE_DOMAIN, outcome(view)->domain);
 }
 
-static struct value get_org(struct view *view, struct slice argument)
+static struct value get_org(struct view *view)
 {
-	(void)argument;
 	return value_text(TYPE_DOMAIN, outcome(view)->org);
 }
 
-static struct value get_aligned(struct view *view, struct slice argument)
+static struct value get_aligned(struct view *view)
 {
-	(void)argument;
 	return value_word(dmarc_aligned_names[outcome(view)->aligned]);
 }
 
-static struct value get_record(struct view *view, struct slice argument)
+static struct value get_record(struct view *view)
 {
 	const struct dmarc_record *record = outcome(view)->record;
 
-	(void)argument;
 	return value_text(TYPE_STRING, record ? record->text : SLICE(""));
 }
 
@@ -174,25 +168,20 @@ static const struct setting_block block = {
 #define NEEDS (NEED_HEADERS | NEED_BODY) /* DKIM hashes the body */
 
 static const struct fact facts[] = {
-    {"dmarc", TYPE_RESULT, false, SCOPE_MESSAGE, STAGE_MESSAGE, NEEDS, dmarc_result_names, get_dmarc,
-     "DMARC result of the author domain; of several the strictest"},
-    {"dmarc.policy", TYPE_RESULT, false, SCOPE_MESSAGE, STAGE_MESSAGE, NEEDS, dmarc_policy_names, get_policy,
-     "what the domain asks for this message when it fails, after sp, np and t"},
-    {"dmarc.domain", TYPE_DOMAIN, false, SCOPE_MESSAGE, STAGE_MESSAGE, NEEDS, NULL, get_domain,
-     "where the record was found"},
-    {"dmarc.org", TYPE_DOMAIN, false, SCOPE_MESSAGE, STAGE_MESSAGE, NEEDS, NULL, get_org,
-     "the organizational domain of the author"},
-    {"dmarc.aligned", TYPE_RESULT, false, SCOPE_MESSAGE, STAGE_MESSAGE, NEEDS, dmarc_aligned_names, get_aligned,
-     "what passed for a domain that aligns"},
-    {"dmarc.record", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_MESSAGE, NEEDS, NULL, get_record, "the record"},
+    FACT("dmarc", RESULT, MESSAGE, get_dmarc, "DMARC result of the author domain; of several the strictest",
+	 .needs = NEEDS, .words = dmarc_result_names),
+    FACT("dmarc.policy", RESULT, MESSAGE, get_policy,
+	 "what the domain asks for this message when it fails, after sp, np and t", .needs = NEEDS,
+	 .words = dmarc_policy_names),
+    FACT("dmarc.domain", DOMAIN, MESSAGE, get_domain, "where the record was found", .needs = NEEDS),
+    FACT("dmarc.org", DOMAIN, MESSAGE, get_org, "the organizational domain of the author", .needs = NEEDS),
+    FACT("dmarc.aligned", RESULT, MESSAGE, get_aligned, "what passed for a domain that aligns", .needs = NEEDS,
+	 .words = dmarc_aligned_names),
+    FACT("dmarc.record", STRING, MESSAGE, get_record, "the record", .needs = NEEDS),
 };
 
 static const struct check *const reads[] = {&check_from, &check_spf, &check_dkim, NULL};
 
-const struct check check_dmarc = {.number = CHECK_DMARC,
-				  .name = "dmarc",
-				  FACTS(facts),
-				  .settings = &block,
-				  .authres = authres,
-				  .field = field,
-				  .reads = reads};
+const struct check check_dmarc = {
+    CHECK_NAMED(dmarc), FACTS(facts), .settings = &block, .authres = authres, .field = field, .reads = reads,
+};

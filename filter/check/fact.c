@@ -36,6 +36,31 @@ struct value value_bool(bool boolean)
 	return (struct value){.state = VALUE_SET, .type = TYPE_BOOL, .boolean = boolean};
 }
 
+/* ---- before it is read -------------------------------------------------------------------------- */
+
+struct traits fact_traits(const struct fact *fact, struct argument argument)
+{
+	struct traits traits = {.scope = fact->scope, .stage = fact->stage, .needs = fact->needs};
+
+	if (fact->depends)
+		fact->depends(argument.thing, &traits);
+	return traits;
+}
+
+void traits_add(struct traits *traits, const struct fact *fact)
+{
+	if (traits->read_count == TRAIT_READS_MAX)
+		die("a fact that is made of more than %d others", TRAIT_READS_MAX);
+	traits->reads[traits->read_count++] = fact;
+	traits->needs |= fact->needs;
+	if (fact->stage > traits->stage)
+		traits->stage = fact->stage;
+	if (fact->scope == SCOPE_RECIPIENT || traits->scope == SCOPE_CONNECTION)
+		traits->scope = fact->scope;
+}
+
+/* ---- reading it ------------------------------------------------------------------------------------ */
+
 /* The memo and the arena of a scope; NULL memo when the view has no such scope now. */
 static struct fact_memo *memo_of(struct view *view, enum scope scope, struct arena **arena_r)
 {
@@ -49,40 +74,90 @@ static struct fact_memo *memo_of(struct view *view, enum scope scope, struct are
 	return view->recipient ? view->recipient_memo : NULL;
 }
 
-static struct value get_with_argument(struct view *view, const struct fact *fact, struct slice argument)
+void fact_memo_clear(struct fact_memo *memo)
 {
-	struct argument_memo *memo = view->argument_memo;
+	memset(memo->values, 0, sizeof(memo->values));
+	memo->argument_count = 0;
+}
+
+static bool is_settled(const struct view *view, const struct value *value)
+{
+	return !(value->provisional && view->stage == STAGE_MESSAGE);
+}
+
+static bool is_same(struct argument a, struct argument b)
+{
+	return a.thing == b.thing && slice_equal_nocase(a.text, b.text);
+}
+
+/* The number of the remembered value; the count when there is none. */
+static unsigned find_value(const struct fact_memo *memo, const struct fact *fact, struct argument argument)
+{
+	unsigned i = 0;
+
+	while (i < memo->argument_count &&
+	       !(memo->with_argument[i].fact == fact && is_same(memo->with_argument[i].argument, argument)))
+		i++;
+	return i;
+}
+
+static void keep_value(struct fact_memo *memo, struct arena *arena, struct argument_value kept)
+{
+	unsigned at = find_value(memo, kept.fact, kept.argument),
+		 room = memo->argument_room ? 2 * memo->argument_room : 4;
+	struct argument_value *values;
+
+	if (at == ARGUMENT_MAX)
+		return;
+	if (at == memo->argument_room) {
+		values = arena_raw(arena, room * sizeof(*values));
+		if (at)
+			memcpy(values, memo->with_argument, at * sizeof(*values));
+		memo->with_argument = values;
+		memo->argument_room = room;
+	}
+	if (at == memo->argument_count)
+		memo->argument_count++;
+	memo->with_argument[at] = kept;
+}
+
+static struct value get_with_argument(struct view *view, const struct fact *fact, struct argument argument,
+				      struct fact_memo *memo, struct arena *arena)
+{
+	unsigned at = fact->changes ? memo->argument_count : find_value(memo, fact, argument);
 	struct value value;
 
-	for (size_t i = 0; i < memo->count; i++)
-		if (memo->values[i].fact == fact && slice_equal_nocase(memo->values[i].argument, argument))
-			return memo->values[i].value;
-	value = fact->get(view, argument);
-	if (!memo->values)
-		memo->values = arena_raw(view->message->arena, ARGUMENT_MAX * sizeof(*memo->values));
-	if (memo->count < ARGUMENT_MAX)
-		memo->values[memo->count++] = (struct argument_value){fact, argument, value};
+	if (at < memo->argument_count && is_settled(view, &memo->with_argument[at].value))
+		return memo->with_argument[at].value;
+	value = fact->get_of(view, argument); /* which may read others, so that the memo grows */
+	keep_value(memo, arena, (struct argument_value){fact, argument, value});
 	return value;
 }
 
-struct value fact_get(struct view *view, const struct fact *fact, struct slice argument)
+struct value fact_get(struct view *view, const struct fact *fact, struct argument argument)
 {
+	struct traits traits = {.scope = fact->scope, .stage = fact->stage};
 	struct arena *arena = NULL;
-	struct fact_memo *memo = memo_of(view, fact->scope, &arena);
+	struct fact_memo *memo;
+	struct value *value;
 
-	if (!memo || view->stage < fact->stage)
+	if (fact->depends)
+		traits = fact_traits(fact, argument);
+	memo = memo_of(view, traits.scope, &arena);
+	if (!memo || view->stage < traits.stage)
 		return value_absent(fact->type);
-	if (fact->argument)
-		return get_with_argument(view, fact, argument);
+	if (fact->argument != ARGUMENT_NONE)
+		return get_with_argument(view, fact, argument, memo, arena);
 
 	unsigned number = fact_number(fact);
-	bool settled = memo->values[number] && !(memo->values[number]->provisional && view->stage == STAGE_MESSAGE);
-	if (!settled) {
-		struct value *value = arena_raw(arena, sizeof(*value));
-		*value = fact->get(view, argument);
-		memo->values[number] = value;
-	}
-	return *memo->values[number];
+	if (memo->values[number] && !fact->changes && is_settled(view, memo->values[number]))
+		return *memo->values[number];
+	value = (struct value *)memo->values[number];
+	if (!value)
+		value = arena_raw(arena, sizeof(*value));
+	*value = fact->get(view);
+	memo->values[number] = value;
+	return *value;
 }
 
 struct slice value_print(const struct value *value, struct arena *arena)

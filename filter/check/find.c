@@ -59,3 +59,18 @@ const struct check *fact_check(const struct fact *fact)
 
 	return locate(fact, &number);
 }
+
+const void *fact_thing(const struct check_settings *settings, const struct fact *fact, struct slice name)
+{
+	const struct check *check = fact_check(fact);
+	const struct check_block *blocks = &settings->blocks[check_number(check)];
+
+	for (size_t i = 0; i < blocks->count; i++) {
+		const char *thing = (const char *)blocks->first + i * check->settings->size;
+		const struct slice *declared = (const void *)(thing + check->settings->value->offset);
+
+		if (slice_equal(*declared, name))
+			return thing;
+	}
+	return NULL;
+}

@@ -57,12 +57,11 @@ const struct authors *check_authors(struct view *view)
 	return &state->authors;
 }
 
-static struct value get_from(struct view *view, struct slice argument)
+static struct value get_from(struct view *view)
 {
 	const struct authors *authors = check_authors(view);
 	struct value value = {.state = VALUE_SET, .type = TYPE_ADDRESS};
 
-	(void)argument;
 	if (!authors->field.n)
 		return value_absent(TYPE_ADDRESS);
 	if (authors->mailbox_count == 1)
@@ -72,20 +71,18 @@ static struct value get_from(struct view *view, struct slice argument)
 	return value;
 }
 
-static struct value get_domain(struct view *view, struct slice argument)
+static struct value get_domain(struct view *view)
 {
 	const struct authors *authors = check_authors(view);
 
-	(void)argument;
 	return value_text(TYPE_DOMAIN, authors->domain_count == 1 ? authors->domains[0] : SLICE(""));
 }
 
-static struct value get_domains(struct view *view, struct slice argument)
+static struct value get_domains(struct view *view)
 {
 	const struct authors *authors = check_authors(view);
 	struct text text;
 
-	(void)argument;
 	text_init(&text, view->message->arena, (size_t)AUTHORS_MAX * (MAIL_DOMAIN_MAX + 1));
 	for (size_t i = 0; i < authors->domain_count; i++) {
 		if (i > 0)
@@ -95,29 +92,27 @@ static struct value get_domains(struct view *view, struct slice argument)
 	return value_text(TYPE_STRING, text_slice(&text));
 }
 
-static struct value get_count(struct view *view, struct slice argument)
+static struct value get_count(struct view *view)
 {
-	(void)argument;
 	return value_number((int64_t)check_authors(view)->domain_count);
 }
 
-static struct value get_valid(struct view *view, struct slice argument)
+static struct value get_valid(struct view *view)
 {
-	(void)argument;
 	return value_bool(check_authors(view)->valid);
 }
 
 static const struct fact facts[] = {
-    {"from", TYPE_ADDRESS, false, SCOPE_MESSAGE, STAGE_MESSAGE, NEED_HEADERS, NULL, get_from,
-     "the author; an address that is nobody's when From is not valid or names several"},
-    {"from.domain", TYPE_DOMAIN, false, SCOPE_MESSAGE, STAGE_MESSAGE, NEED_HEADERS, NULL, get_domain,
-     "the author domain; absent when there are several"},
-    {"from.domains", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_MESSAGE, NEED_HEADERS, NULL, get_domains,
-     "all author domains, blanks between them"},
-    {"from.count", TYPE_NUMBER, false, SCOPE_MESSAGE, STAGE_MESSAGE, NEED_HEADERS, NULL, get_count,
-     "how many author domains there are; 0 when From is not valid"},
-    {"from.valid", TYPE_BOOL, false, SCOPE_MESSAGE, STAGE_MESSAGE, NEED_HEADERS, NULL, get_valid,
-     "there is one From field, and all of it could be read"},
+    FACT("from", ADDRESS, MESSAGE, get_from,
+	 "the author; an address that is nobody's when From is not valid or names several", .needs = NEED_HEADERS),
+    FACT("from.domain", DOMAIN, MESSAGE, get_domain, "the author domain; absent when there are several",
+	 .needs = NEED_HEADERS),
+    FACT("from.domains", STRING, MESSAGE, get_domains, "all author domains, blanks between them",
+	 .needs = NEED_HEADERS),
+    FACT("from.count", NUMBER, MESSAGE, get_count, "how many author domains there are; 0 when From is not valid",
+	 .needs = NEED_HEADERS),
+    FACT("from.valid", BOOL, MESSAGE, get_valid, "there is one From field, and all of it could be read",
+	 .needs = NEED_HEADERS),
 };
 
-const struct check check_from = {.number = CHECK_FROM, .name = "from", FACTS(facts), .field = field};
+const struct check check_from = {CHECK_NAMED(from), FACTS(facts), .field = field};

@@ -43,7 +43,7 @@ static struct spf_request request(struct view *view, const struct origin *origin
 	    .local = helo ? SLICE("postmaster") : sender->local,
 	    .domain = helo ? origin->helo : sender->domain,
 	    .receiver = view->settings->authserv_id,
-	    .now_us = clock_wall_us(),
+	    .now_us = view->now_us,
 	    .identity_helo = helo,
 	};
 }
@@ -184,9 +184,8 @@ static struct value client_of(struct view *view, const struct spf_outcome *outco
 }
 
 #define GET(name, whose, what)                                                                                         \
-	static struct value name(struct view *view, struct slice argument)                                             \
+	static struct value name(struct view *view)                                                                    \
 	{                                                                                                              \
-		(void)argument;                                                                                        \
 		return what(view, whose(view));                                                                        \
 	}
 GET(get_result, mail_outcome, result_of)
@@ -216,12 +215,11 @@ static void add_disagreement(struct text *text, const char *identity, const stru
 }
 
 /* Of what was evaluated: it asks for nothing by itself. */
-static struct value get_disagreement(struct view *view, struct slice argument)
+static struct value get_disagreement(struct view *view)
 {
 	const struct judged *known = view->message_slots[check_number(&check_spf)];
 	struct text text;
 
-	(void)argument;
 	if (!known)
 		return value_absent(TYPE_STRING);
 	text_init(&text, view->message->arena, 200);
@@ -235,7 +233,7 @@ static bool disagrees(struct view *view, struct slice *note_r)
 	if (engine_of(view) != SPF_ENGINE_COMPARE)
 		return false;
 	*note_r = SLICE(""); /* the fact says it */
-	return fact_get(view, fact_find(SLICE("spf.disagreement")), SLICE("")).state == VALUE_SET;
+	return fact_get(view, fact_find(SLICE("spf.disagreement")), NO_ARGUMENT).state == VALUE_SET;
 }
 
 /* Mail of a relay that did not say whom it has it from. */
@@ -256,8 +254,9 @@ static unsigned needs(const struct check_settings *settings)
 	return settings->relays ? NEED_HEADERS : 0;
 }
 
-static void hint(struct view *view, enum stage stage)
+static void hint(struct view *view, enum stage stage, const struct asking *asking)
 {
+	(void)asking;
 	if (stage == STAGE_HELO && relay_is(view->settings, view->session->client) == TRUTH_FALSE)
 		spf_hint_helo(view->budget, view->session->helo, view->session->client);
 	if (stage == STAGE_MAIL && view->message->sender.domain.n)
@@ -330,46 +329,28 @@ static const struct setting_block block = {
     .name = "spf", .size = sizeof(struct spf_settings), SETTING_KEYS(keys), .finish = finish};
 
 static const struct fact facts[] = {
-    {"spf", TYPE_RESULT, false, SCOPE_MESSAGE, STAGE_MAIL, 0, spf_result_names, get_result,
-     "SPF result of MAIL FROM (of HELO for the null sender)"},
-    {"spf.domain", TYPE_DOMAIN, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_domain, "the domain that was asked"},
-    {"spf.mechanism", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_mechanism,
-     "the term of its record that matched"},
-    {"spf.explanation", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_explanation,
-     "why SPF failed, in the words of the domain if it has some"},
-    {"spf.reason", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_reason,
-     "why the result is none, temperror or permerror"},
-    {"spf.lookups", TYPE_NUMBER, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_lookups,
-     "terms that asked the DNS, of 10 at most"},
-    {"spf.secure", TYPE_BOOL, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_secure,
-     "DNSSEC proved every answer that the result rests on"},
-    {"spf.client", TYPE_IP, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_client,
-     "the address that was judged: the client's, or whose mail a relay handed on"},
-    {"spf.helo", TYPE_RESULT, false, SCOPE_MESSAGE, STAGE_HELO, 0, spf_result_names, get_helo,
-     "SPF result of the HELO name"},
-    {"spf.helo.domain", TYPE_DOMAIN, false, SCOPE_MESSAGE, STAGE_HELO, 0, NULL, get_helo_domain,
-     "the HELO name as it was asked"},
-    {"spf.helo.mechanism", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_HELO, 0, NULL, get_helo_mechanism,
-     "the term of its record that matched"},
-    {"spf.helo.explanation", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_HELO, 0, NULL, get_helo_explanation,
-     "why its SPF failed"},
-    {"spf.helo.reason", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_HELO, 0, NULL, get_helo_reason,
-     "why its result is none, temperror or permerror"},
-    {"spf.helo.lookups", TYPE_NUMBER, false, SCOPE_MESSAGE, STAGE_HELO, 0, NULL, get_helo_lookups,
-     "terms that asked the DNS, of 10 at most"},
-    {"spf.helo.secure", TYPE_BOOL, false, SCOPE_MESSAGE, STAGE_HELO, 0, NULL, get_helo_secure,
-     "DNSSEC proved every answer that its result rests on"},
-    {"spf.disagreement", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_disagreement,
-     "with spf { engine compare }: what the two engines say where they differ"},
+    FACT("spf", RESULT, MAIL, get_result, "SPF result of MAIL FROM (of HELO for the null sender)",
+	 .words = spf_result_names),
+    FACT("spf.domain", DOMAIN, MAIL, get_domain, "the domain that was asked"),
+    FACT("spf.mechanism", STRING, MAIL, get_mechanism, "the term of its record that matched"),
+    FACT("spf.explanation", STRING, MAIL, get_explanation, "why SPF failed, in the words of the domain if it has some"),
+    FACT("spf.reason", STRING, MAIL, get_reason, "why the result is none, temperror or permerror"),
+    FACT("spf.lookups", NUMBER, MAIL, get_lookups, "terms that asked the DNS, of 10 at most"),
+    FACT("spf.secure", BOOL, MAIL, get_secure, "DNSSEC proved every answer that the result rests on"),
+    FACT("spf.client", IP, MAIL, get_client,
+	 "the address that was judged: the client's, or whose mail a relay handed on"),
+    FACT("spf.helo", RESULT, HELO, get_helo, "SPF result of the HELO name", .words = spf_result_names),
+    FACT("spf.helo.domain", DOMAIN, HELO, get_helo_domain, "the HELO name as it was asked"),
+    FACT("spf.helo.mechanism", STRING, HELO, get_helo_mechanism, "the term of its record that matched"),
+    FACT("spf.helo.explanation", STRING, HELO, get_helo_explanation, "why its SPF failed"),
+    FACT("spf.helo.reason", STRING, HELO, get_helo_reason, "why its result is none, temperror or permerror"),
+    FACT("spf.helo.lookups", NUMBER, HELO, get_helo_lookups, "terms that asked the DNS, of 10 at most"),
+    FACT("spf.helo.secure", BOOL, HELO, get_helo_secure, "DNSSEC proved every answer that its result rests on"),
+    FACT("spf.disagreement", STRING, MAIL, get_disagreement,
+	 "with spf { engine compare }: what the two engines say where they differ"),
 };
 
-const struct check check_spf = {.number = CHECK_SPF,
-				.name = "spf",
-				FACTS(facts),
-				.settings = &block,
-				.needs = needs,
-				.hint = hint,
-				.authres = authres,
-				.stamp = stamp,
-				.disagrees = disagrees,
-				.unchecked = unchecked};
+const struct check check_spf = {
+    CHECK_NAMED(spf),   FACTS(facts),   .settings = &block,     .needs = needs,         .hint = hint,
+    .authres = authres, .stamp = stamp, .disagrees = disagrees, .unchecked = unchecked,
+};

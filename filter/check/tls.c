@@ -3,28 +3,25 @@
  */
 #include "check_private.h"
 
-static struct value get_tls(struct view *view, struct slice argument)
+static struct value get_tls(struct view *view)
 {
-	(void)argument;
 	return value_bool(view->session->tls_version.n > 0);
 }
 
-static struct value get_version(struct view *view, struct slice argument)
+static struct value get_version(struct view *view)
 {
-	(void)argument;
 	return value_text(TYPE_STRING, view->session->tls_version);
 }
 
-static struct value get_cipher(struct view *view, struct slice argument)
+static struct value get_cipher(struct view *view)
 {
-	(void)argument;
 	return value_text(TYPE_STRING, view->session->tls_cipher);
 }
 
 static const struct fact facts[] = {
-    {"tls", TYPE_BOOL, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_tls, "the connection is encrypted"},
-    {"tls.version", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_version, "such as TLSv1.3"},
-    {"tls.cipher", TYPE_STRING, false, SCOPE_MESSAGE, STAGE_MAIL, 0, NULL, get_cipher, "the cipher suite"},
+    FACT("tls", BOOL, MAIL, get_tls, "the connection is encrypted"),
+    FACT("tls.version", STRING, MAIL, get_version, "such as TLSv1.3"),
+    FACT("tls.cipher", STRING, MAIL, get_cipher, "the cipher suite"),
 };
 
-const struct check check_tls = {.number = CHECK_TLS, .name = "tls", FACTS(facts)};
+const struct check check_tls = {CHECK_NAMED(tls), FACTS(facts)};

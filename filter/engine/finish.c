@@ -66,25 +66,34 @@ static const struct value *known_value(struct gate *gate, const struct fact *fac
 	if (fact->scope == SCOPE_RECIPIENT || fact->argument)
 		return NULL;
 	if (!memo->values[number] && gate->settings->record_all_facts)
-		fact_get(&gate->view, fact, SLICE(""));
+		fact_get(&gate->view, fact, NO_ARGUMENT);
 	return memo->values[number];
 }
 
 /* header("Subject") */
 static struct slice name_with_argument(const struct argument_value *known, struct arena *arena)
 {
-	return arena_join(arena, slice_of(known->fact->name), SLICE("(\""), known->argument, SLICE("\")"));
+	return arena_join(arena, slice_of(known->fact->name), SLICE("(\""), known->argument.text, SLICE("\")"));
+}
+
+/* Facts with an argument that were read in one scope. The next free place. */
+static struct record_fact *record_arguments(struct record_fact *fact, const struct fact_memo *memo, struct arena *arena)
+{
+	for (unsigned i = 0; i < memo->argument_count; i++)
+		record_value(fact++, name_with_argument(&memo->with_argument[i], arena), &memo->with_argument[i].value,
+			     arena);
+	return fact;
 }
 
 static void record_facts(struct gate *gate)
 {
 	struct arena *arena = gate->message.arena;
-	const struct argument_memo *with_argument = &gate->argument_memo;
+	const struct fact_memo *connection = gate->view.connection_memo, *message = gate->view.message_memo;
 	const struct fact *facts[FACT_MAX];
 	const struct value *values[FACT_MAX];
 	struct record_fact *fact;
 	unsigned number = 0;
-	size_t count = 0;
+	size_t count = 0, with_argument = connection->argument_count + message->argument_count;
 
 	for (unsigned i = 0; checks[i]; i++)
 		for (unsigned j = 0; j < checks[i]->fact_count; j++, number++) {
@@ -92,13 +101,12 @@ static void record_facts(struct gate *gate)
 			values[count] = known_value(gate, facts[count], number);
 			count += values[count] ? 1 : 0;
 		}
-	gate->record.facts = fact = arena_raw(arena, (count + with_argument->count) * sizeof(*fact));
-	gate->record.fact_count = count + with_argument->count;
+	gate->record.facts = fact = arena_raw(arena, (count + with_argument) * sizeof(*fact));
+	gate->record.fact_count = count + with_argument;
 	for (size_t i = 0; i < count; i++)
 		record_value(fact++, slice_of(facts[i]->name), values[i], arena);
-	for (size_t i = 0; i < with_argument->count; i++)
-		record_value(fact++, name_with_argument(&with_argument->values[i], arena),
-			     &with_argument->values[i].value, arena);
+	fact = record_arguments(fact, connection, arena);
+	record_arguments(fact, message, arena);
 }
 
 static void record_recipients(struct gate *gate)

@@ -22,7 +22,6 @@ static void view_init(struct gate *gate)
 	    .message = &gate->message,
 	    .budget = gate->budget,
 	    .connection_memo = gate->connection_memo,
-	    .argument_memo = &gate->argument_memo,
 	    .connection_slots = gate->connection_slots,
 	};
 }
@@ -38,7 +37,6 @@ static void message_clear(struct gate *gate)
 	gate->message = (struct message){.arena = arena};
 	headers_init(&gate->message.headers, arena);
 	decision_init(&gate->decision, arena);
-	gate->argument_memo = (struct argument_memo){NULL, 0};
 	gate->outcome = (struct outcome){.verdict = VERDICT_NONE};
 	gate->spool = NULL;
 	gate->accepted = gate->decided = gate->late = gate->unable = gate->ended_early = gate->open = gate->used =
@@ -81,6 +79,11 @@ void gate_close(struct gate *gate)
 	free(gate);
 }
 
+void gate_time(struct gate *gate, int64_t wall_us)
+{
+	gate->time_us = wall_us;
+}
+
 void gate_trace(struct gate *gate, const struct tracer *tracer)
 {
 	gate->tracer = tracer;
@@ -93,7 +96,8 @@ static void hint(struct gate *gate, enum stage stage)
 	gate->view.stage = stage;
 	for (unsigned i = 0; checks[i]; i++)
 		if (checks[i]->hint && policy_uses_check(gate->engine->policy, gate->view.kind, checks[i]))
-			checks[i]->hint(&gate->view, stage);
+			checks[i]->hint(&gate->view, stage,
+					policy_asking(gate->engine->policy, gate->view.kind, checks[i]));
 }
 
 void gate_connect(struct gate *gate, const struct connection *connection)
@@ -181,7 +185,7 @@ void message_begin(struct gate *gate, struct slice sender, bool smtputf8)
 	arena_expect(gate->message.arena, MESSAGE_BYTES);
 	memos_make(gate);
 	gate->used = gate->open = true;
-	gate->began_wall_us = clock_wall_us();
+	gate->began_wall_us = gate->view.now_us = gate->time_us ? gate->time_us : clock_wall_us();
 	gate->message.sender = address_parse_path(sender, gate->message.arena);
 	gate->message.smtputf8 = smtputf8;
 	gate->view.kind = kind_of(&gate->settings->check, &gate->session);

@@ -32,7 +32,6 @@ struct gate {
 
 	/* the message; all of it begins anew at MAIL */
 	struct message message;
-	struct argument_memo argument_memo;
 	struct dns_budget *budget;
 	struct view view;
 	struct decision decision;
@@ -54,6 +53,7 @@ struct gate {
 	struct change *changes;
 	size_t change_count;
 	int64_t began_wall_us, spent_us;
+	int64_t time_us; /* gate_time; 0: the clock says it */
 	struct record record;
 	bool recorded;
 };

@@ -126,7 +126,7 @@ static struct dkim_signing signing_of(struct gate *gate, const struct sign_setti
 	    .body_canon = DKIM_RELAXED,
 	    .names = sign->names.items,
 	    .name_count = sign->names.count,
-	    .now_s = clock_wall_us() / 1000000,
+	    .now_s = gate->view.now_us / 1000000,
 	    .lifetime_s = sign->lifetime_us / 1000000,
 	    .engine = engine,
 	    .library = library,

@@ -140,8 +140,8 @@ static void run_rcpt(struct gate *gate, struct recipient *recipient, struct outc
 	struct fact_memo *memo = gate->view.recipient_memo;
 
 	if (!memo)
-		memo = gate->view.recipient_memo = arena_raw(gate->message.arena, sizeof(*memo));
-	memset(memo, 0, sizeof(*memo));
+		memo = gate->view.recipient_memo = arena_alloc(gate->message.arena, sizeof(*memo));
+	fact_memo_clear(memo);
 	gate->view.recipient = recipient;
 	run_policy(gate, STAGE_RCPT, outcome_r);
 	gate->view.recipient = NULL;

@@ -24,6 +24,9 @@ int action_compile(struct compiler *, const struct rule_syntax *, struct rule *r
 int condition_compile(struct compiler *, const struct condition_syntax *, const struct node **nodes_r);
 int operand_compile(struct compiler *, const struct reading *, const struct word *, struct operand *operand_r);
 int reading_compile(struct compiler *, const struct fact_syntax *, struct reading *reading_r);
+int argument_compile(struct compiler *, const struct fact_syntax *, const struct fact *, struct argument *argument_r);
+/* Somebody reads the fact in the policy at hand: what the message must bring for it, and what may be asked early. */
+void reading_remember(struct compiler *, const struct fact *, struct argument);
 int template_compile(struct compiler *, const struct word *, struct template *template_r);
 
 const struct policy_list *policy_list(const struct policy *, struct slice name); /* NULL: not defined */

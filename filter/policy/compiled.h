@@ -24,7 +24,7 @@ struct policy_list {
 /* A fact, with its argument, that something reads. */
 struct reading {
 	const struct fact *fact;
-	struct slice argument;
+	struct argument argument;
 	struct slice shown; /* header("Subject") */
 };
 
@@ -120,7 +120,8 @@ struct policy {
 	struct rules rules[KIND_COUNT][STAGE_COUNT];
 	size_t rule_count;
 	unsigned needs;
-	bool uses[KIND_COUNT][CHECK_MAX]; /* by check number */
+	bool uses[KIND_COUNT][CHECK_MAX];            /* by check number */
+	struct asking asking[KIND_COUNT][CHECK_MAX]; /* likewise: what rules read of it */
 	struct policy_list **lists;
 	size_t list_count, list_room;
 	const struct policy_list *owners; /* who owns an address; NULL: nobody says */

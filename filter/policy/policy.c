@@ -131,6 +131,11 @@ bool policy_uses_check(const struct policy *policy, enum kind kind, const struct
 	return policy->uses[kind][check_number(check)];
 }
 
+const struct asking *policy_asking(const struct policy *policy, enum kind kind, const struct check *check)
+{
+	return &policy->asking[kind][check_number(check)];
+}
+
 bool policy_signs(const struct policy *policy, enum kind kind)
 {
 	return policy->signs_kind[kind];

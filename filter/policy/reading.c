@@ -18,67 +18,46 @@ static int unknown_fact(struct compiler *compiler, const struct word *name)
 	return -1;
 }
 
-/* Facts with an argument are about header fields: its name must be one. */
-static int check_argument(struct compiler *compiler, const struct fact_syntax *said, const struct fact *fact,
-			  struct slice argument)
-{
-	if (!fact->argument && !said->argument)
-		return 0;
-	if (!fact->argument)
-		diagnostics_error(compiler->diagnostics, said->argument->place, "%s takes no argument; write %s alone",
-				  fact->name, fact->name);
-	else if (!said->argument)
-		diagnostics_error(compiler->diagnostics, said->name.place,
-				  "%s needs the name of a field; write %s(\"Subject\")", fact->name, fact->name);
-	else if (!header_name_valid(argument))
-		diagnostics_error(compiler->diagnostics, said->argument->place,
-				  "\"%s\" is no name of a header field; write it without \":\" and blanks",
-				  QUOTE(argument));
-	else
-		return 0;
-	return -1;
-}
-
 /* Names both places: where the fact is known from, and where the rule stands. */
-static int check_stage(struct compiler *compiler, const struct word *name, const struct fact *fact)
+static int check_stage(struct compiler *compiler, const struct word *name, struct slice shown,
+		       const struct traits *traits)
 {
-	if (fact->scope == SCOPE_RECIPIENT && compiler->stage > STAGE_RCPT) {
+	if (traits->scope == SCOPE_RECIPIENT && compiler->stage > STAGE_RCPT) {
 		diagnostics_error(
 		    compiler->diagnostics, name->place,
-		    "%s belongs to one recipient and a message can have several (this rule stands in \"on %s\", "
+		    "%.*s belongs to one recipient and a message can have several (this rule stands in \"on %s\", "
 		    "line %u); ask for it in \"on rcpt\"",
-		    fact->name, stage_names[compiler->stage], compiler->stage_place.line);
+		    SLICE_ARGS(shown), stage_names[compiler->stage], compiler->stage_place.line);
 		return -1;
 	}
-	if (fact->stage <= compiler->stage)
+	if (traits->stage <= compiler->stage)
 		return 0;
 	diagnostics_error(
 	    compiler->diagnostics, name->place,
-	    "%s is known from \"on %s\" on (this rule stands in \"on %s\", line %u); move the rule to \"on %s\"%s",
-	    fact->name, stage_names[fact->stage], stage_names[compiler->stage], compiler->stage_place.line,
-	    stage_names[fact->stage], fact->stage < STAGE_MESSAGE && fact->scope != SCOPE_RECIPIENT ? " or later" : "");
+	    "%.*s is known from \"on %s\" on (this rule stands in \"on %s\", line %u); move the rule to \"on %s\"%s",
+	    SLICE_ARGS(shown), stage_names[traits->stage], stage_names[compiler->stage], compiler->stage_place.line,
+	    stage_names[traits->stage],
+	    traits->stage < STAGE_MESSAGE && traits->scope != SCOPE_RECIPIENT ? " or later" : "");
 	return -1;
-}
-
-static void remember(struct compiler *compiler, const struct fact *fact)
-{
-	compiler->policy->needs |= fact->needs;
-	compiler->policy->uses[compiler->kind][check_number(fact_check(fact))] = true;
 }
 
 int reading_compile(struct compiler *compiler, const struct fact_syntax *said, struct reading *reading_r)
 {
 	struct arena *arena = compiler->policy->arena;
 	const struct fact *fact = fact_find(said->name.text);
-	struct slice argument = said->argument ? word_value(said->argument, arena) : SLICE("");
+	struct argument argument;
+	struct traits traits;
 
 	if (!fact)
 		return unknown_fact(compiler, &said->name);
-	if (check_argument(compiler, said, fact, argument) || check_stage(compiler, &said->name, fact))
+	if (argument_compile(compiler, said, fact, &argument))
 		return -1;
-	*reading_r = (struct reading){.fact = fact, .argument = arena_copy(arena, argument)};
-	reading_r->shown = fact->argument ? arena_printf(arena, "%s(\"%.*s\")", fact->name, SLICE_ARGS(argument))
-					  : slice_of(fact->name);
-	remember(compiler, fact);
+	*reading_r = (struct reading){.fact = fact, .argument = argument, .shown = slice_of(fact->name)};
+	if (fact->argument != ARGUMENT_NONE)
+		reading_r->shown = arena_printf(arena, "%s(\"%.*s\")", fact->name, SLICE_ARGS(argument.text));
+	traits = fact_traits(fact, argument);
+	if (check_stage(compiler, &said->name, fact->depends ? reading_r->shown : slice_of(fact->name), &traits))
+		return -1;
+	reading_remember(compiler, fact, argument);
 	return 0;
 }

@@ -43,7 +43,7 @@ static json_t *recipient_facts(struct explain *explain, struct view *view, const
 		memset(&memo, 0, sizeof(memo));
 		view->recipient = &recipient;
 		view->recipient_memo = &memo;
-		struct value value = fact_get(view, fact, SLICE(""));
+		struct value value = fact_get(view, fact, NO_ARGUMENT);
 		json_array_append_new(values, value.state == VALUE_SET
 						  ? json_text(value_print(&value, view->message->arena))
 						  : json_null());
@@ -68,7 +68,18 @@ static json_t *value_json(const struct value *value, struct arena *arena)
 	return json_text(value_print(value, arena));
 }
 
-/* Every fact that can be had, also those that no rule read, and header fields that some rule read. */
+static void add_arguments(struct explain *explain, json_t *facts, const struct fact_memo *memo, struct arena *arena)
+{
+	for (unsigned i = 0; i < memo->argument_count; i++) {
+		const struct argument_value *known = &memo->with_argument[i];
+		struct slice name =
+		    arena_printf(explain->arena, "%s(\"%.*s\")", known->fact->name, SLICE_ARGS(known->argument.text));
+
+		json_object_set_new(facts, arena_cstring(explain->arena, name), value_json(&known->value, arena));
+	}
+}
+
+/* Every fact that can be had, also those that no rule read; of those with an argument what some rule read. */
 static json_t *all_facts(struct explain *explain, struct gate *gate)
 {
 	struct view *view = gate_view(gate);
@@ -78,23 +89,17 @@ static json_t *all_facts(struct explain *explain, struct gate *gate)
 	view->stage = explain->reached;
 	dns_budget_deadline(view->budget, clock_us() + abilities_all.end_us);
 	for (unsigned number = 0; (fact = fact_at(number)) != NULL; number++) {
-		if (fact->argument)
+		if (fact->argument != ARGUMENT_NONE)
 			continue;
 		if (fact->scope == SCOPE_RECIPIENT) {
 			json_object_set_new(facts, fact->name, recipient_facts(explain, view, fact));
 			continue;
 		}
-		struct value value = fact_get(view, fact, SLICE(""));
+		struct value value = fact_get(view, fact, NO_ARGUMENT);
 		json_object_set_new(facts, fact->name, value_json(&value, view->message->arena));
 	}
-	for (size_t i = 0; i < view->argument_memo->count; i++) {
-		const struct argument_value *known = &view->argument_memo->values[i];
-		struct slice name =
-		    arena_printf(explain->arena, "%s(\"%.*s\")", known->fact->name, SLICE_ARGS(known->argument));
-
-		json_object_set_new(facts, arena_cstring(explain->arena, name),
-				    value_json(&known->value, view->message->arena));
-	}
+	add_arguments(explain, facts, view->connection_memo, view->message->arena);
+	add_arguments(explain, facts, view->message_memo, view->message->arena);
 	return facts;
 }
 

@@ -71,7 +71,6 @@ static void stage_run(void *with)
 {
 	struct scene *scene = with;
 	struct fact_memo connection = {0}, message = {0}, recipient = {0};
-	struct argument_memo arguments = {0};
 	void *slots[2][CHECK_MAX] = {0};
 	struct view view = {.settings = &policy_settings(scene->policy)->check,
 			    .stage = STAGE_MAIL,
@@ -80,7 +79,6 @@ static void stage_run(void *with)
 			    .connection_memo = &connection,
 			    .message_memo = &message,
 			    .recipient_memo = &recipient,
-			    .argument_memo = &arguments,
 			    .connection_slots = slots[0],
 			    .message_slots = slots[1]};
 	struct decision decision;

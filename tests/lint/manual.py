@@ -14,7 +14,7 @@ MANUAL, PROGRAM_MANUAL = "filter/policy/sekisho.conf.5", "filter/sekisho.8"
 
 # what, manual, files, how a row of its table begins
 TABLES = (
-    ("fact", MANUAL, "filter/check/*.c", r'^\s*\{"([^"]+)", TYPE_'),
+    ("fact", MANUAL, "filter/check/*.c", r'\bFACT\("([^"]+)"'),
     ("setting or action", MANUAL, "filter/policy/*.c", r'\{\.name = "([^"]+)"'),
     ("setting of a check", MANUAL, "filter/check/*.c", r'\{\.name = "([^"]+)"'),
     ("verb", PROGRAM_MANUAL, "filter/main.c", r'^\s*\{"([^"]+)", verb_'),

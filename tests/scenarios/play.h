@@ -23,6 +23,7 @@ struct play {
 	struct resolver *resolver;
 	struct engine *engine;
 	struct counters counters;
+	int64_t time_us; /* of messages; 0: now */
 	struct gate *gate;
 	enum gate_answer answer;
 	size_t change; /* next to be expected */

@@ -106,6 +106,7 @@ static void say_connect(struct play *play, struct slice rest)
 	if (slice_equal(name, SLICE("-")))
 		name = SLICE("");
 	play->gate = gate_open(play->engine, &abilities_all);
+	gate_time(play->gate, play->time_us);
 	gate_connect(play->gate, &(struct connection){ip, 40000, name, daemon, (unsigned)port, local});
 }
 
@@ -248,6 +249,17 @@ static void remove_list(struct play *play, struct slice rest)
 	play->changed = true;
 }
 
+/* Seconds since 1970; for the sessions of the case that begin after it. */
+static void set_time(struct play *play, struct slice rest)
+{
+	uint64_t seconds;
+
+	if (slice_number(rest, UINT32_MAX, &seconds))
+		fail(play, "time: no number of seconds: %.*s", SLICE_ARGS(rest));
+	else
+		play->time_us = (int64_t)seconds * 1000000;
+}
+
 static const struct command commands[] = {
     {"case", case_begin, false},
     {"config", read_config, false},
@@ -255,6 +267,7 @@ static const struct command commands[] = {
     {"remove-file", remove_list, false},
     {"zone", add_zone, false},
     {"clear-zone", clear_zone, false},
+    {"time", set_time, false},
     {"connect", say_connect, false},
     {"helo", say_helo, true},
     {"tls", say_tls, true},
@@ -292,6 +305,7 @@ static void case_begin(struct play *play, struct slice title)
 	gate_close(play->gate);
 	play->gate = NULL;
 	play->title = title;
+	play->time_us = 0;
 	play->failed = false;
 }
 

@@ -17,7 +17,6 @@ struct scene {
 	struct recipient recipient;
 	struct view view;
 	struct fact_memo connection, of_message, of_recipient;
-	struct argument_memo arguments;
 	void *slots[2][CHECK_MAX];
 	struct decision decision;
 	struct outcome outcome;
@@ -53,7 +52,6 @@ static inline void scene_view(struct scene *scene)
 	    .connection_memo = &scene->connection,
 	    .message_memo = &scene->of_message,
 	    .recipient_memo = &scene->of_recipient,
-	    .argument_memo = &scene->arguments,
 	    .connection_slots = scene->slots[0],
 	    .message_slots = scene->slots[1],
 	};

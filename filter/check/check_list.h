@@ -1,0 +1,15 @@
+/*
+ * check_list.h - the checks of the program, one line each. Their order is that in which they are asked: a check
+ * reads only what comes before it.
+ */
+CHECK(client)
+CHECK(ptr)
+CHECK(envelope)
+CHECK(mx)
+CHECK(auth)
+CHECK(tls)
+CHECK(header)
+CHECK(from)
+CHECK(spf)
+CHECK(dkim)
+CHECK(dmarc)

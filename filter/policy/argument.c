@@ -1,0 +1,115 @@
+/*
+ * argument.c - what a rule reads of a fact: its argument, and what follows for the message.
+ *
+ * The name of a declared thing becomes its struct here, so that no name is compared when rules run.
+ */
+#include "compile.h"
+
+#include <string.h>
+
+/* ---- the argument -------------------------------------------------------------------------------- */
+
+static int check_header(struct compiler *compiler, const struct fact_syntax *said, struct argument *argument)
+{
+	if (header_name_valid(argument->text))
+		return 0;
+	diagnostics_error(compiler->diagnostics, said->argument->place,
+			  "\"%s\" is no name of a header field; write it without \":\" and blanks",
+			  QUOTE(argument->text));
+	return -1;
+}
+
+/* The names of all blocks of this check that the file declares. */
+static const char *const *declared_names(struct compiler *compiler, const struct fact *fact)
+{
+	const struct check *check = fact_check(fact);
+	const struct check_block *blocks = &compiler->policy->settings.check.blocks[check_number(check)];
+	const char **names = arena_alloc(compiler->policy->arena, (blocks->count + 1) * sizeof(*names));
+
+	for (size_t i = 0; i < blocks->count; i++) {
+		const char *thing = (const char *)blocks->first + i * check->settings->size;
+
+		names[i] = arena_cstring(compiler->policy->arena,
+					 *(const struct slice *)(const void *)(thing + check->settings->value->offset));
+	}
+	return names;
+}
+
+static int find_thing(struct compiler *compiler, const struct fact_syntax *said, const struct fact *fact,
+		      struct argument *argument)
+{
+	const char *block = fact_check(fact)->settings->name, *const * names;
+
+	argument->thing = fact_thing(&compiler->policy->settings.check, fact, argument->text);
+	if (argument->thing)
+		return 0;
+	names = declared_names(compiler, fact);
+	if (nearest_word(argument->text, names))
+		diagnostics_error(compiler->diagnostics, said->argument->place, "no %s is named \"%s\"; %s", block,
+				  QUOTE(argument->text), suggestion(argument->text, names).text);
+	else
+		diagnostics_error(compiler->diagnostics, said->argument->place,
+				  "no %s is named \"%s\"; declare it before the policies: %s NAME { ... }", block,
+				  QUOTE(argument->text), block);
+	return -1;
+}
+
+static int missing(struct compiler *compiler, const struct word *name, const struct fact *fact)
+{
+	bool header = fact->argument == ARGUMENT_HEADER;
+	const char *block = header ? "" : fact_check(fact)->settings->name;
+
+	diagnostics_error(compiler->diagnostics, name->place, "%s needs the name of a %s; write %s(\"%s\")", fact->name,
+			  header ? "field" : block, fact->name, header ? "Subject" : "NAME");
+	return -1;
+}
+
+int argument_compile(struct compiler *compiler, const struct fact_syntax *said, const struct fact *fact,
+		     struct argument *argument_r)
+{
+	struct arena *arena = compiler->policy->arena;
+
+	*argument_r = NO_ARGUMENT;
+	if (said->argument)
+		argument_r->text = arena_copy(arena, word_value(said->argument, arena));
+	if (fact->argument == ARGUMENT_NONE && said->argument) {
+		diagnostics_error(compiler->diagnostics, said->argument->place, "%s takes no argument; write %s alone",
+				  fact->name, fact->name);
+		return -1;
+	}
+	if (fact->argument == ARGUMENT_NONE)
+		return 0;
+	if (!said->argument)
+		return missing(compiler, &said->name, fact);
+	return fact->argument == ARGUMENT_HEADER ? check_header(compiler, said, argument_r)
+						 : find_thing(compiler, said, fact, argument_r);
+}
+
+/* ---- what follows ---------------------------------------------------------------------------------- */
+
+static void add_asked(struct compiler *compiler, const struct fact *fact, struct argument argument)
+{
+	struct asking *asking = &compiler->policy->asking[compiler->kind][check_number(fact_check(fact))];
+	struct asked *items = (struct asked *)asking->items;
+
+	for (size_t i = 0; i < asking->count; i++)
+		if (items[i].fact == fact && items[i].argument.thing == argument.thing &&
+		    slice_equal(items[i].argument.text, argument.text))
+			return;
+	if (asking->count == ASKING_MAX)
+		return;
+	if (!items)
+		asking->items = items = arena_alloc(compiler->policy->arena, ASKING_MAX * sizeof(*items));
+	items[asking->count++] = (struct asked){fact, argument};
+}
+
+void reading_remember(struct compiler *compiler, const struct fact *fact, struct argument argument)
+{
+	struct traits traits = fact_traits(fact, argument);
+
+	compiler->policy->needs |= traits.needs;
+	compiler->policy->uses[compiler->kind][check_number(fact_check(fact))] = true;
+	add_asked(compiler, fact, argument);
+	for (unsigned i = 0; i < traits.read_count; i++)
+		reading_remember(compiler, traits.reads[i], NO_ARGUMENT);
+}
