@@ -1,5 +1,5 @@
 /*
- * cross.c - each engine's signature before the other one's verifier.
+ * cross.c - which engine signs, and each engine's signature before the other one's verifier.
  *
  * libopendkim must not send out what a reader would refuse: its signature is verified natively before anybody gets
  * it. And comparing, each engine signs the same message, and the other must accept it.
@@ -97,13 +97,11 @@ static void say_word(struct error *err, enum second_word word, const struct dkim
 static struct slice cross_sign_ed25519(const struct dkim_signing *signing, struct dkim_fields *fields,
 				       const struct dkim_body *body, struct arena *arena, struct error *err)
 {
-	struct dkim_signing native = *signing;
-	struct slice value;
+	struct slice value =
+	    sign_natively(signing, fields, body_digest(body, signing->body_canon, DKIM_WHOLE), arena, err);
 	enum second_word word;
 	struct made made;
 
-	native.engine = DKIM_NATIVE;
-	value = dkim_signature_make(&native, fields, body, arena, err);
 	if (value.n == 0)
 		return value;
 	made_read(&made, signing, fields, body, value, arena);
@@ -114,8 +112,8 @@ static struct slice cross_sign_ed25519(const struct dkim_signing *signing, struc
 	return SLICE("");
 }
 
-struct slice cross_sign(const struct dkim_signing *signing, struct dkim_fields *fields, const struct dkim_body *body,
-			struct arena *arena, struct error *err)
+static struct slice cross_sign(const struct dkim_signing *signing, struct dkim_fields *fields,
+			       const struct dkim_body *body, struct arena *arena, struct error *err)
 {
 	struct slice value, why;
 	struct made made;
@@ -131,6 +129,21 @@ struct slice cross_sign(const struct dkim_signing *signing, struct dkim_fields *
 		return value;
 	error_set(err, "what libopendkim signed does not verify: %.*s", SLICE_ARGS(why));
 	return SLICE("");
+}
+
+struct slice dkim_signature_make(const struct dkim_signing *signing, struct dkim_fields *fields,
+				 const struct dkim_body *body, struct arena *arena, struct error *err)
+{
+	const struct dkim_digest *digest = body_digest(body, signing->body_canon, DKIM_WHOLE);
+
+	if (!digest || !digest->reached) {
+		error_set(err, "the body was not hashed as the signature for %.*s needs it",
+			  SLICE_ARGS(signing->domain));
+		return SLICE("");
+	}
+	if (signing->engine == DKIM_LIBOPENDKIM)
+		return cross_sign(signing, fields, body, arena, err);
+	return sign_natively(signing, fields, digest, arena, err);
 }
 
 /* What it signs must be right for us. */

@@ -9,6 +9,8 @@
 #include <openssl/rsa.h>
 #include <pthread.h>
 
+const char *const dkim_algorithm_names[3] = {"rsa-sha256", "ed25519-sha256", NULL};
+
 static EVP_MD *sha256; /* never let go: the library ends with the process */
 
 static void fetch(void)

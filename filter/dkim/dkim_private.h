@@ -139,4 +139,8 @@ struct signed_name {
 size_t signing_names(const struct dkim_signing *, const struct dkim_fields *, struct arena *,
 		     const struct signed_name **names_r);
 
+/* The value of the field, over the body that has this digest; "" and err when the key cannot sign. */
+struct slice sign_natively(const struct dkim_signing *, struct dkim_fields *, const struct dkim_digest *,
+			   struct arena *, struct error *err);
+
 #endif

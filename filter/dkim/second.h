@@ -28,8 +28,4 @@ void second_end(struct second *, const struct key *const *keys, enum second_word
  * and err. It gets the fields that are signed and no other. Nobody has verified it. For RSA keys alone: others leak. */
 struct slice second_sign(const struct dkim_signing *, struct dkim_fields *, struct arena *, struct error *err);
 
-/* cross.c: made by one engine, accepted by the other: what does not match is not handed out. */
-struct slice cross_sign(const struct dkim_signing *, struct dkim_fields *, const struct dkim_body *, struct arena *,
-			struct error *err);
-
 #endif

@@ -8,7 +8,7 @@
  * The field is written with b= empty, hashed as it stands, and b= is added: folding is part of what is
  * signed under simple canonicalisation.
  */
-#include "second.h"
+#include "dkim_private.h"
 #include <openssl/rsa.h>
 #include <string.h>
 
@@ -248,8 +248,8 @@ static void header_hash(struct dkim_fields *fields, struct slice names, struct s
 	EVP_DigestFinal_ex(hash, hash_r, NULL);
 }
 
-static struct slice sign_natively(const struct dkim_signing *signing, struct dkim_fields *fields,
-				  const struct dkim_digest *digest, struct arena *arena, struct error *err)
+struct slice sign_natively(const struct dkim_signing *signing, struct dkim_fields *fields,
+			   const struct dkim_digest *digest, struct arena *arena, struct error *err)
 {
 	unsigned char hash[DKIM_SHA256_SIZE], signature[SIGNATURE_MAX];
 	struct writer writer = {.column = sizeof("DKIM-Signature:") - 1};
@@ -270,19 +270,4 @@ static struct slice sign_natively(const struct dkim_signing *signing, struct dki
 	}
 	write_base64(&writer, base64_encode((struct slice){(const char *)signature, n}, arena));
 	return text_slice(&writer.text);
-}
-
-struct slice dkim_signature_make(const struct dkim_signing *signing, struct dkim_fields *fields,
-				 const struct dkim_body *body, struct arena *arena, struct error *err)
-{
-	const struct dkim_digest *digest = body_digest(body, signing->body_canon, DKIM_WHOLE);
-
-	if (!digest || !digest->reached) {
-		error_set(err, "the body was not hashed as the signature for %.*s needs it",
-			  SLICE_ARGS(signing->domain));
-		return SLICE("");
-	}
-	if (signing->engine == DKIM_LIBOPENDKIM)
-		return cross_sign(signing, fields, body, arena, err);
-	return sign_natively(signing, fields, digest, arena, err);
 }

@@ -8,8 +8,6 @@
 #include "second.h"
 
 const char *const dkim_result_names[8] = {"none", "pass", "fail", "policy", "neutral", "temperror", "permerror", NULL};
-const char *const dkim_algorithm_names[3] = {"rsa-sha256", "ed25519-sha256", NULL};
-
 const char *const dkim_engine_names[4] = {"native", "libopendkim", "compare", NULL};
 
 struct dkim_verifier {

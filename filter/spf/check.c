@@ -7,67 +7,8 @@
  */
 #include "spf_private.h"
 
-#include "mail.h"
-
 const char *const spf_result_names[] = {"none", "neutral", "pass", "fail", "softfail", "temperror", "permerror", NULL};
 const char *const spf_engine_names[] = {"native", "libspf2", "compare", NULL};
-
-const struct dns_answer *spf_ask(struct spf_run *run, struct slice name, enum dns_type type)
-{
-	const struct dns_answer *answer = dns_ask(run->budget, name, type);
-
-	run->insecure = run->insecure || !answer->secure;
-	return answer;
-}
-
-/* RFC 7208 4.3: a domain that is no name, or a single word, has no record. */
-static bool is_full_domain(struct slice domain)
-{
-	return spf_name_valid(domain) && slice_find(domain, '.') >= 0;
-}
-
-/* A name without a record that can be used; `word` of it is wrong. */
-static enum spf_result record_unusable(struct spf_run *run, struct spf_frame *frame, enum spf_result result,
-				       struct slice word, struct slice why)
-{
-	struct spf_step *step = spf_step_add(run, frame, word);
-
-	step->result = SPF_STEP_ERROR;
-	step->note = why;
-	spf_reason(run, frame, word, why);
-	return result;
-}
-
-/* RFC 7208 4.6.4: an include or redirect that finds nothing is void, and then a permerror anyway. */
-static enum spf_result record_missing(struct spf_run *run, struct spf_frame *frame, struct slice why)
-{
-	run->void_lookups += frame->depth > 0 ? 1 : 0;
-	return record_unusable(run, frame, SPF_NONE, SLICE(""), why);
-}
-
-enum spf_result spf_record_fetch(struct spf_run *run, struct spf_frame *frame)
-{
-	const struct dns_answer *answer;
-	const struct spf_record *record;
-
-	if (!is_full_domain(frame->domain))
-		return record_unusable(run, frame, SPF_NONE, SLICE(""), SLICE("that is no full domain name"));
-	answer = spf_ask(run, frame->domain, DNS_TXT);
-	if (answer->status == DNS_TEMPFAIL)
-		return record_unusable(run, frame, SPF_TEMPERROR, SLICE(""), spf_note_answer(answer, run->arena));
-	if (answer->status == DNS_NXDOMAIN)
-		return record_missing(run, frame, SLICE("there is no such name"));
-	if (answer->status == DNS_NODATA)
-		return record_missing(run, frame, SLICE("it has no TXT record"));
-	record = dns_parsed(run->budget, answer, &spf_record_parser);
-	if (record->state == SPF_RECORD_NONE)
-		return record_unusable(run, frame, SPF_NONE, SLICE(""), SLICE("it has no SPF record"));
-	frame->record = record;
-	frame->shown = false;
-	if (record->state == SPF_RECORD_WRONG)
-		return record_unusable(run, frame, SPF_PERMERROR, record->wrong, slice_of(record->why));
-	return SPF_PASS;
-}
 
 /* The terms in order. True when one of them decided. */
 static bool terms_evaluate(struct spf_run *run, struct spf_frame *frame, struct spf_match *match,
@@ -118,7 +59,7 @@ static bool redirect_follow(struct spf_run *run, struct spf_frame *frame)
 	return true;
 }
 
-enum spf_result spf_check_domain(struct spf_run *run, struct slice domain, unsigned depth, struct spf_match *match_r)
+static enum spf_result check_domain(struct spf_run *run, struct slice domain, unsigned depth, struct spf_match *match_r)
 {
 	struct spf_frame frame = {.domain = domain, .depth = depth};
 	enum spf_result result = spf_record_fetch(run, &frame);
@@ -141,28 +82,6 @@ enum spf_result spf_check_domain(struct spf_run *run, struct slice domain, unsig
 	return SPF_NEUTRAL;
 }
 
-struct slice spf_identity_domain(struct slice domain, struct arena *arena)
-{
-	bool ascii = true, valid;
-
-	for (size_t i = 0; i < domain.n; i++) {
-		unsigned char c = (unsigned char)domain.p[i];
-
-		if (c <= ' ' || c == 0x7f)
-			return SLICE("");
-		ascii = ascii && c < 0x80;
-	}
-	if (domain.n > 4 * SPF_NAME_MAX) /* a name in U-labels takes no more bytes in UTF-8 */
-		return SLICE("");
-	if (!ascii) {
-		domain = domain_normalise(domain, arena, &valid);
-		return valid ? domain : SLICE("");
-	}
-	if (domain.n > 0 && domain.p[domain.n - 1] == '.')
-		domain.n--;
-	return arena_copy(arena, domain);
-}
-
 /* What needs no question. True when the result is known. */
 static bool decided_at_once(struct spf_run *run)
 {
@@ -172,7 +91,7 @@ static bool decided_at_once(struct spf_run *run)
 		run->reason = SLICE("the client has no address");
 	else if (request->domain.n > 0 && request->domain.p[0] == '[')
 		run->reason = SLICE("the domain is an address literal");
-	else if (!is_full_domain(run->identity))
+	else if (!spf_name_is_full(run->identity))
 		run->reason =
 		    request->domain.n ? SLICE("the identity is no full domain name") : SLICE("there is no domain");
 	return run->reason.n > 0;
@@ -182,7 +101,8 @@ static bool decided_at_once(struct spf_run *run)
 static void check_by(enum spf_engine engine, const struct spf_request *request, struct dns_budget *budget,
 		     struct arena *arena, struct spf_outcome *outcome_r)
 {
-	struct spf_run run = {.request = request, .budget = budget, .arena = arena, .reason = SLICE("")};
+	struct spf_run run = {
+	    .request = request, .budget = budget, .arena = arena, .check_domain = check_domain, .reason = SLICE("")};
 	struct spf_match match = {.term = SLICE("")};
 	enum spf_result result = SPF_NONE;
 
@@ -192,7 +112,7 @@ static void check_by(enum spf_engine engine, const struct spf_request *request, 
 	else if (engine == SPF_ENGINE_LIBSPF2)
 		result = spf_libspf2_check(&run, &match);
 	else
-		result = spf_check_domain(&run, run.identity, 0, &match);
+		result = check_domain(&run, run.identity, 0, &match);
 	*outcome_r = (struct spf_outcome){
 	    .result = result,
 	    .domain = run.identity.n ? run.identity : arena_copy(arena, slice_head(request->domain, SPF_NAME_MAX)),
@@ -229,7 +149,7 @@ void spf_check(const struct spf_request *request, struct dns_budget *budget, str
 
 static bool will_be_asked(struct slice domain)
 {
-	return is_full_domain(domain) && domain.p[0] != '[';
+	return spf_name_is_full(domain) && domain.p[0] != '[';
 }
 
 void spf_hint(struct dns_budget *budget, struct slice domain)

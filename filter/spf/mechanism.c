@@ -22,19 +22,6 @@ static enum spf_matched give_up(struct attempt *at, enum spf_matched result, str
 	return result;
 }
 
-bool spf_count_lookup(struct spf_run *run)
-{
-	if (run->lookups == SPF_LOOKUPS_MAX)
-		return false;
-	run->lookups++;
-	return true;
-}
-
-bool spf_count_void(struct spf_run *run)
-{
-	return ++run->void_lookups <= SPF_VOID_LOOKUPS_MAX;
-}
-
 /* Counts the term and finds its domain; other than SPF_MATCH: there is nothing to ask. */
 static enum spf_matched target_open(struct attempt *at)
 {
@@ -249,7 +236,7 @@ static enum spf_matched match_include(struct attempt *at)
 	step->target = at->target;
 	step->lookup = at->lookup;
 	at->lookup = 0;
-	said = spf_check_domain(at->run, at->target, at->frame->depth + 1, &inner);
+	said = at->run->check_domain(at->run, at->target, at->frame->depth + 1, &inner);
 	return give_up(at, meaning[said], slice_of(notes[said]));
 }
 

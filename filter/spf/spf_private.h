@@ -116,6 +116,9 @@ struct spf_run {
 	struct slice identity; /* its domain as it is asked for: A-labels, no last dot */
 	struct dns_budget *budget;
 	struct arena *arena;
+	/* RFC 7208 4: the result for a domain. An include comes back to it. */
+	enum spf_result (*check_domain)(struct spf_run *, struct slice domain, unsigned depth,
+					struct spf_match *match_r);
 	struct spf_values values;
 	bool values_ready;  /* those that stay the same for the whole check */
 	bool local_ascii;   /* known when values_ready */
@@ -138,9 +141,6 @@ struct spf_frame {
 
 /* SPF_NO_NAME: the target is no domain name; only spf_target says it. */
 enum spf_matched { SPF_NO_MATCH, SPF_MATCH, SPF_TEMPORARY, SPF_PERMANENT, SPF_NO_NAME };
-
-/* RFC 7208 4: the result for a domain. */
-enum spf_result spf_check_domain(struct spf_run *, struct slice domain, unsigned depth, struct spf_match *match_r);
 
 /* A domain as it is asked for; U-labels as A-labels (RFC 8616 4). "" when it is none. */
 struct slice spf_identity_domain(struct slice domain, struct arena *);
@@ -189,7 +189,8 @@ enum spf_matched spf_target(struct spf_run *, const struct spf_frame *, const st
 /* Fills the values that the string uses. As spf_target. */
 enum spf_matched spf_values_fill(struct spf_run *, struct slice domain, const struct spf_string *, struct slice *why_r);
 
-bool spf_name_valid(struct slice name); /* RFC 1035 2.3.4: no empty label, none too long, nor the whole */
+bool spf_name_is_full(struct slice name); /* RFC 7208 4.3: a domain that is no name, or a single word, has no record */
+bool spf_name_valid(struct slice name);   /* RFC 1035 2.3.4: no empty label, none too long, nor the whole */
 bool spf_name_is_in(struct slice name, struct slice domain); /* the same or below */
 
 /* explain.c (RFC 7208 6.2): "" when the domain has nothing fit to say. */

@@ -164,35 +164,3 @@ enum spf_matched spf_target(struct spf_run *run, const struct spf_frame *frame, 
 	*why_r = SLICE("that is no domain name"); /* it is never asked for */
 	return SPF_NO_NAME;
 }
-
-bool spf_name_valid(struct slice name)
-{
-	size_t label = 0; /* its length so far */
-
-	if (name.n > SPF_NAME_MAX)
-		return false;
-	for (size_t i = 0; i < name.n; i++) {
-		if (name.p[i] != '.' ? ++label > SPF_LABEL_MAX : label == 0)
-			return false;
-		if (name.p[i] == '.')
-			label = 0;
-	}
-	return label > 0;
-}
-
-/* Is the dot at `at` between two labels? One that is escaped belongs to a label. */
-static bool is_border(struct slice name, size_t at)
-{
-	size_t backslashes = 0;
-
-	while (backslashes < at && name.p[at - 1 - backslashes] == '\\')
-		backslashes++;
-	return name.p[at] == '.' && backslashes % 2 == 0;
-}
-
-bool spf_name_is_in(struct slice name, struct slice domain)
-{
-	if (domain.n == 0 || !slice_ends_nocase(name, domain))
-		return false;
-	return name.n == domain.n || is_border(name, name.n - domain.n - 1);
-}

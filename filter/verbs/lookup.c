@@ -11,11 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define QUESTIONS_MAX  1000          /* of one look-up by hand: 256 MX hosts with two families, and room */
-#define TIMEOUT_US     (3 * 1000000) /* for one answer, as the daemon's default */
-#define CACHE_ENTRIES  1000
-#define ZONE_BYTES_MAX (64 * 1024 * 1024)
-#define PORT_MAX       65535
 #define HOST_NAME_ROOM 256
 
 static const struct {
@@ -62,117 +57,6 @@ static const char help[] =
     "Exit code: 0 when SPF or DMARC passes, when the domain takes mail or has a DMARC policy, when a name leads back,\n"
     "when a key can be used (and belongs to --key); 1 for every other answer;\n"
     "64 wrong usage; 66 the zone file cannot be read; 69 the name servers cannot be used.\n";
-
-int lookup_usage(const char *format, ...)
-{
-	va_list arguments;
-
-	fprintf(stderr, "sekisho lookup: ");
-	va_start(arguments, format);
-	vfprintf(stderr, format, arguments);
-	va_end(arguments);
-	fprintf(stderr, "; see sekisho lookup --help\n");
-	return VERB_USAGE;
-}
-
-/* ---- output that all share ------------------------------------------------------- */
-
-struct slice lookup_safe(struct lookup *lookup, struct slice text)
-{
-	struct text out;
-
-	text_init(&out, lookup->arena, 4 * text.n);
-	for (size_t i = 0; i < text.n; i++) {
-		if (text.p[i] >= ' ' && text.p[i] <= '~')
-			text_add_char(&out, text.p[i]);
-		else
-			text_printf(&out, "\\%03u", (unsigned char)text.p[i]);
-	}
-	return text_slice(&out);
-}
-
-json_t *lookup_string(struct lookup *lookup, struct slice text)
-{
-	struct slice safe = lookup_safe(lookup, text);
-
-	return json_stringn(safe.p, safe.n);
-}
-
-void lookup_print_json(json_t *object)
-{
-	json_dumpf(object, stdout, JSON_INDENT(2));
-	putchar('\n');
-	json_decref(object);
-}
-
-/* ---- the resolver ------------------------------------------------------------------- */
-
-/* "ADDR" or "ADDR@PORT" as the resolver wants it; "" when it is neither. */
-static struct slice server_text(struct slice text, struct arena *arena)
-{
-	ptrdiff_t at = slice_find(text, '@');
-	struct slice address = at < 0 ? text : slice_head(text, (size_t)at);
-	uint64_t port = 53;
-	char buffer[IP_TEXT];
-	struct ip ip;
-
-	if (ip_parse(address, &ip) < 0)
-		return SLICE("");
-	if (at >= 0 && (slice_number(slice_from(text, (size_t)at + 1), PORT_MAX, &port) < 0 || port == 0))
-		return SLICE("");
-	ip_print(ip, buffer);
-	return arena_printf(arena, "%s@%u", buffer, (unsigned)port);
-}
-
-static int open_zone(struct lookup *lookup)
-{
-	struct slice text;
-	struct error err;
-
-	if (file_read(lookup->zone, ZONE_BYTES_MAX, &text, &err) == 0) {
-		lookup->resolver = resolver_open_zone(text, lookup->zone, &err);
-		free((char *)text.p);
-	}
-	if (lookup->resolver)
-		return VERB_OK;
-	fprintf(stderr, "sekisho %s: %s\n", lookup->verb, err.text);
-	return VERB_NOINPUT;
-}
-
-static int open_servers(struct lookup *lookup)
-{
-	struct resolver_settings settings = {
-	    .source = DNS_SYSTEM,
-	    .dnssec = DNSSEC_PERMISSIVE,
-	    .timeout_us = TIMEOUT_US,
-	    .cache_entries = CACHE_ENTRIES,
-	};
-	struct error err;
-
-	if (lookup->server) {
-		struct slice server = server_text(slice_of(lookup->server), lookup->arena);
-
-		if (server.n == 0)
-			return lookup_usage("--resolver %s: an IP address is needed, or ADDRESS@PORT", lookup->server);
-		settings.source = DNS_FORWARD;
-		settings.forward[0] = arena_cstring(lookup->arena, server);
-		settings.forward_count = 1;
-	}
-	lookup->resolver = resolver_open(&settings, &err);
-	if (lookup->resolver)
-		return VERB_OK;
-	fprintf(stderr, "sekisho %s: %s\n", lookup->verb, err.text);
-	return VERB_UNAVAILABLE;
-}
-
-int lookup_open(struct lookup *lookup)
-{
-	int status = lookup->zone ? open_zone(lookup) : open_servers(lookup);
-
-	if (status == VERB_OK)
-		lookup->budget = dns_budget_open(lookup->resolver, lookup->arena, QUESTIONS_MAX);
-	return status;
-}
 
 /* ---- the command line -------------------------------------------------------------- */
 

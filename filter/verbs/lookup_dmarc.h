@@ -1,5 +1,5 @@
 /*
- * lookup_dmarc.h - `sekisho lookup dmarc` in two files: a domain with its record and
+ * lookup_dmarc.h - `sekisho lookup dmarc` in parts: a domain with its record and
  * advice about it, and a message that never was.
  */
 #ifndef SEKISHO_LOOKUP_DMARC_H

@@ -1,0 +1,82 @@
+/*
+ * lookup_open.c - whom `sekisho lookup` asks: zone text, a name server, or those of the
+ * system.
+ */
+#include "lookup.h"
+#include "verbs.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define QUESTIONS_MAX  1000          /* of one look-up by hand: 256 MX hosts with two families, and room */
+#define TIMEOUT_US     (3 * 1000000) /* for one answer, as the daemon's default */
+#define CACHE_ENTRIES  1000
+#define ZONE_BYTES_MAX (64 * 1024 * 1024)
+#define PORT_MAX       65535
+
+/* "ADDR" or "ADDR@PORT" as the resolver wants it; "" when it is neither. */
+static struct slice server_text(struct slice text, struct arena *arena)
+{
+	ptrdiff_t at = slice_find(text, '@');
+	struct slice address = at < 0 ? text : slice_head(text, (size_t)at);
+	uint64_t port = 53;
+	char buffer[IP_TEXT];
+	struct ip ip;
+
+	if (ip_parse(address, &ip) < 0)
+		return SLICE("");
+	if (at >= 0 && (slice_number(slice_from(text, (size_t)at + 1), PORT_MAX, &port) < 0 || port == 0))
+		return SLICE("");
+	ip_print(ip, buffer);
+	return arena_printf(arena, "%s@%u", buffer, (unsigned)port);
+}
+
+static int open_zone(struct lookup *lookup)
+{
+	struct slice text;
+	struct error err;
+
+	if (file_read(lookup->zone, ZONE_BYTES_MAX, &text, &err) == 0) {
+		lookup->resolver = resolver_open_zone(text, lookup->zone, &err);
+		free((char *)text.p);
+	}
+	if (lookup->resolver)
+		return VERB_OK;
+	fprintf(stderr, "sekisho %s: %s\n", lookup->verb, err.text);
+	return VERB_NOINPUT;
+}
+
+static int open_servers(struct lookup *lookup)
+{
+	struct resolver_settings settings = {
+	    .source = DNS_SYSTEM,
+	    .dnssec = DNSSEC_PERMISSIVE,
+	    .timeout_us = TIMEOUT_US,
+	    .cache_entries = CACHE_ENTRIES,
+	};
+	struct error err;
+
+	if (lookup->server) {
+		struct slice server = server_text(slice_of(lookup->server), lookup->arena);
+
+		if (server.n == 0)
+			return lookup_usage("--resolver %s: an IP address is needed, or ADDRESS@PORT", lookup->server);
+		settings.source = DNS_FORWARD;
+		settings.forward[0] = arena_cstring(lookup->arena, server);
+		settings.forward_count = 1;
+	}
+	lookup->resolver = resolver_open(&settings, &err);
+	if (lookup->resolver)
+		return VERB_OK;
+	fprintf(stderr, "sekisho %s: %s\n", lookup->verb, err.text);
+	return VERB_UNAVAILABLE;
+}
+
+int lookup_open(struct lookup *lookup)
+{
+	int status = lookup->zone ? open_zone(lookup) : open_servers(lookup);
+
+	if (status == VERB_OK)
+		lookup->budget = dns_budget_open(lookup->resolver, lookup->arena, QUESTIONS_MAX);
+	return status;
+}
