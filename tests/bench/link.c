@@ -74,11 +74,11 @@ void fail(const char *format, ...)
 static void write_all(struct link *link, const char *p, size_t n)
 {
 	while (n > 0) {
-		ssize_t done = write(link->fd, p, n);
+		ssize_t done = send(link->fd, p, n, MSG_NOSIGNAL);
 		if (done < 0 && errno == EINTR)
 			continue;
 		if (done <= 0)
-			fail("the milter went away (%s)", strerror(errno));
+			fail("the milter closed the connection (%s)", strerror(errno));
 		p += done;
 		n -= (size_t)done;
 	}
