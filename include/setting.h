@@ -14,10 +14,11 @@
 #ifndef SEKISHO_SETTING_H
 #define SEKISHO_SETTING_H
 
-#include "mail.h"
+#include "list.h"
 
 enum setting_type {
 	SETTING_NUMBER,   /* unsigned, from `least` to `most` */
+	SETTING_INTEGER,  /* int, may be negative; likewise */
 	SETTING_SIZE,     /* int64_t, bytes; likewise */
 	SETTING_DURATION, /* int64_t, microseconds; likewise, `most` 0: no limit */
 	SETTING_PORT,     /* unsigned */
@@ -31,6 +32,8 @@ enum setting_type {
 	SETTING_HEADER,   /* struct slice: the name of a header field */
 	SETTING_ADDRESS,  /* struct address: a mailbox */
 	SETTING_NETWORK,  /* struct ip_net */
+	SETTING_FACT,     /* const struct fact *, one without an argument */
+	SETTING_LIST,     /* struct list *, declared anywhere in the file */
 	SETTING_OWN       /* what `read` makes of the words */
 };
 

@@ -129,7 +129,7 @@ static int read_item(struct block_reader *block, const struct setting_key *key, 
 
 	for (size_t i = 0; i < said.count; i++, word = word->next)
 		words[i] = arena_copy(arena_of(block), word_value(word, arena_of(block)));
-	if (setting_read_item(key, &told, item, &err) == 0)
+	if (setting_read_item(key, block->reader->compiler->policy, &told, item, &err) == 0)
 		return 0;
 	word = said.first;
 	for (size_t i = 0; i < told.wrong; i++)

@@ -29,7 +29,8 @@ struct setting_row {
 	int (*keep)(struct setting_reader *, const void *block); /* takes what was read; of a block that repeats */
 	const struct check *check;                               /* whose own block it is */
 	int (*read)(struct setting_reader *);
-	bool repeats; /* `read` may be said more than once */
+	bool repeats;  /* `read` may be said more than once */
+	bool declares; /* read before the others, which may name what it declares */
 };
 
 /* ---- values and blocks (setting_block.c). Each returns 0, or -1 when an error was reported ---- */
@@ -47,8 +48,10 @@ struct words setting_words(struct slice text, struct arena *);
 
 /* Bytes of an item. */
 size_t setting_item_size(const struct setting_key *);
-/* Reads one item. -1: told->wrong is the word, and err says what is wrong, or "" when only the usage says it. */
-int setting_read_item(const struct setting_key *, struct setting_told *, void *item, struct error *err);
+/* Reads one item; `policy` has the lists. -1: told->wrong is the word, and err says what is wrong, or "" when only the
+ * usage says it. */
+int setting_read_item(const struct setting_key *, const struct policy *, struct setting_told *, void *item,
+		      struct error *err);
 /* What is to be written: "a time from 100ms to 8s". */
 struct slice setting_usage(const struct setting_key *, struct arena *);
 

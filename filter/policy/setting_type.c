@@ -10,8 +10,10 @@
 /* The word that is read. */
 struct typed {
 	const struct setting_key *key;
+	const struct policy *policy;
 	struct slice value;
 	struct setting_told *told;
+	struct error *err;
 };
 
 const char *path_beside(struct arena *arena, const char *file, struct slice path)
@@ -38,6 +40,17 @@ static int read_number(const struct typed *word, void *item)
 		return -1;
 	*(unsigned *)item = (unsigned)number;
 	return 0;
+}
+
+static int read_integer(const struct typed *word, void *item)
+{
+	bool negative = word->value.n > 1 && word->value.p[0] == '-';
+	uint64_t number;
+
+	if (slice_number(slice_from(word->value, negative), INT32_MAX, &number))
+		return -1;
+	*(int *)item = negative ? -(int)number : (int)number;
+	return is_within(word->key, *(int *)item) ? 0 : -1;
 }
 
 static int read_size(const struct typed *word, void *item)
@@ -128,6 +141,44 @@ static int read_network(const struct typed *word, void *item)
 	return ip_net_parse(word->value, item);
 }
 
+static int read_fact(const struct typed *word, void *item)
+{
+	const struct fact *fact = fact_find(word->value);
+	const char *names[FACT_MAX + 1] = {NULL};
+
+	*(const struct fact **)item = fact;
+	if (fact && fact->argument == ARGUMENT_NONE)
+		return 0;
+	for (unsigned i = 0; i < FACT_MAX && fact_at(i); i++)
+		names[i] = fact_at(i)->name;
+	if (fact)
+		error_set(word->err, "%s takes an argument and cannot be used here", fact->name);
+	else
+		error_set(word->err, "no fact is named \"%s\"%s", QUOTE(word->value),
+			  suggestion_aside(word->value, names).text);
+	return -1;
+}
+
+static int read_list(const struct typed *word, void *item)
+{
+	const struct policy *policy = word->policy;
+	const struct policy_list *found = policy_list(policy, word->value);
+	const char **names = arena_alloc(policy->arena, (policy->list_count + 1) * sizeof(*names));
+
+	if (found && !list_is_owners(found->list)) {
+		*(struct list **)item = found->list;
+		return 0;
+	}
+	for (size_t i = 0; i < policy->list_count; i++)
+		names[i] = list_name(policy->lists[i]->list);
+	if (found)
+		error_set(word->err, "the list owners says which login owns which address");
+	else
+		error_set(word->err, "no list is named \"%s\"%s", QUOTE(word->value),
+			  suggestion_aside(word->value, names).text);
+	return -1;
+}
+
 /* ---- how they are written ---------------------------------------------------------------------------- */
 
 static void write_words(const struct setting_key *key, struct text *text)
@@ -180,6 +231,7 @@ static const struct {
 	void (*write)(const struct setting_key *, struct text *);
 } types[] = {
     [SETTING_NUMBER] = {sizeof(unsigned), read_number, NULL, write_number},
+    [SETTING_INTEGER] = {sizeof(int), read_integer, NULL, write_number},
     [SETTING_SIZE] = {sizeof(int64_t), read_size, NULL, write_size},
     [SETTING_DURATION] = {sizeof(int64_t), read_duration, NULL, write_duration},
     [SETTING_PORT] = {sizeof(unsigned), read_port, "a port from 1 to 65535", NULL},
@@ -194,6 +246,8 @@ static const struct {
     [SETTING_HEADER] = {sizeof(struct slice), read_header, "the name of a header field as in Subject", NULL},
     [SETTING_ADDRESS] = {sizeof(struct address), read_address, "an address as in postmaster@example.org", NULL},
     [SETTING_NETWORK] = {sizeof(struct ip_net), read_network, "a network as in 10.0.0.0/8", NULL},
+    [SETTING_FACT] = {sizeof(const struct fact *), read_fact, "a fact as in auth.user", NULL},
+    [SETTING_LIST] = {sizeof(struct list *), read_list, "the name of a list", NULL},
 };
 
 size_t setting_item_size(const struct setting_key *key)
@@ -201,13 +255,14 @@ size_t setting_item_size(const struct setting_key *key)
 	return key->type == SETTING_OWN ? key->size : types[key->type].size;
 }
 
-int setting_read_item(const struct setting_key *key, struct setting_told *told, void *item, struct error *err)
+int setting_read_item(const struct setting_key *key, const struct policy *policy, struct setting_told *told, void *item,
+		      struct error *err)
 {
 	err->text[0] = '\0';
 	told->wrong = 0;
 	if (key->type == SETTING_OWN)
 		return key->read(told, item, err);
-	return types[key->type].read(&(struct typed){key, told->words[0], told}, item);
+	return types[key->type].read(&(struct typed){key, policy, told->words[0], told, err}, item);
 }
 
 struct slice setting_usage(const struct setting_key *key, struct arena *arena)

@@ -208,7 +208,8 @@ static const struct setting_row rows[] = {
     {.key = {.name = "sign-table", .usage = "sign-table file:/path"}, .read = setting_read_sign_table},
     {.key = {.name = "list", .usage = "list NAME file:/path [on-failure defer|skip]"},
      .read = setting_read_list,
-     .repeats = true},
+     .repeats = true,
+     .declares = true},
 };
 
 #define ROW_COUNT (sizeof(rows) / sizeof(rows[0]))
@@ -314,8 +315,9 @@ static int read_row(struct setting_reader *reader)
 	return reader->row->read ? reader->row->read(reader) : setting_read_value(reader);
 }
 
-/* A statement of the file: at most one of each kind unless it repeats. */
-static int read_statement(struct compiler *compiler, struct table *table, const struct setting_syntax *said)
+/* A statement of the file: at most one of each kind unless it repeats. What declares is read on its own. */
+static int read_statement(struct compiler *compiler, struct table *table, const struct setting_syntax *said,
+			  bool declares)
 {
 	struct setting_reader reader = {.compiler = compiler,
 					.settings = &compiler->policy->settings,
@@ -326,8 +328,10 @@ static int read_statement(struct compiler *compiler, struct table *table, const 
 	while (i < table->count && !slice_equal(said->name.text, slice_of(table->rows[i].key.name)))
 		i++;
 	if (i == table->count)
-		return unknown_setting(compiler, table, &said->name);
+		return declares ? 0 : unknown_setting(compiler, table, &said->name);
 	reader.row = &table->rows[i];
+	if (reader.row->declares != declares)
+		return 0;
 	if (table->first[i] && !repeats(reader.row)) {
 		diagnostics_error(compiler->diagnostics, said->name.place,
 				  "%s is set already in line %u; remove one of them", reader.row->key.name,
@@ -336,6 +340,17 @@ static int read_statement(struct compiler *compiler, struct table *table, const 
 	}
 	table->first[i] = said;
 	return read_row(&reader);
+}
+
+static int read_statements(struct compiler *compiler, struct table *table, const struct file_syntax *file,
+			   bool declares)
+{
+	int result = 0;
+
+	for (const struct setting_syntax *said = file->first_setting; said && !diagnostics_full(compiler->diagnostics);
+	     said = said->next)
+		result |= read_statement(compiler, table, said, declares);
+	return result;
 }
 
 /* What no statement says: presets alone. */
@@ -364,13 +379,12 @@ int settings_compile(struct compiler *compiler, const struct file_syntax *file)
 	struct settings *settings = &compiler->policy->settings;
 	struct table table = make_table(compiler->policy->arena);
 	char host[HOST_NAME_ROOM] = "localhost";
-	int result = 0;
+	int result;
 
 	gethostname(host, sizeof(host) - 1);
 	settings->check.authserv_id = arena_lower(compiler->policy->arena, slice_of(host));
-	for (const struct setting_syntax *said = file->first_setting; said && !diagnostics_full(compiler->diagnostics);
-	     said = said->next)
-		result |= read_statement(compiler, &table, said);
+	result = read_statements(compiler, &table, file, true);
+	result |= read_statements(compiler, &table, file, false);
 	for (size_t i = 0; i < table.count; i++) {
 		if (!table.first[i])
 			result |= read_preset(compiler, &table.rows[i]);

@@ -18,6 +18,9 @@ struct code {
 struct thing {
 	struct slice name;
 	unsigned number, port;
+	int weight;
+	struct list *list;
+	const struct fact *fact;
 	int64_t size, time;
 	bool yes, loud;
 	int colour, way;
@@ -58,6 +61,9 @@ static const struct setting_key thing_name = {.type = SETTING_NAME, THING(name)}
 
 static const struct setting_key thing_keys[] = {
     {.name = "number", .type = SETTING_NUMBER, THING(number), .least = 2, .most = 9, .preset = "5"},
+    {.name = "weight", .type = SETTING_INTEGER, THING(weight), .least = -10, .most = 10},
+    {.name = "list", .type = SETTING_LIST, THING(list)},
+    {.name = "fact", .type = SETTING_FACT, THING(fact)},
     {.name = "port", .type = SETTING_PORT, THING(port)},
     {.name = "size", .type = SETTING_SIZE, THING(size), .least = 1024, .most = 1 << 30},
     {.name = "time", .type = SETTING_DURATION, THING(time), .least = 1000000},
@@ -115,7 +121,25 @@ static const struct setting_block shelf_block = {
 
 /* ---- the checks, in the place of those of the program -------------------------------------------- */
 
-static const struct check thing = {.number = 0, .name = "thing", .settings = &thing_block};
+static struct value get_nothing(struct view *view)
+{
+	(void)view;
+	return (struct value){.state = VALUE_ABSENT};
+}
+
+static struct value get_nothing_of(struct view *view, struct argument argument)
+{
+	(void)argument;
+	return get_nothing(view);
+}
+
+static const struct fact facts[] = {
+    {.name = "thing.age", .type = TYPE_NUMBER, .get = get_nothing},
+    {.name = "thing.of", .type = TYPE_NUMBER, .argument = ARGUMENT_THING, .get_of = get_nothing_of},
+};
+
+static const struct check thing = {
+    .number = 0, .name = "thing", .facts = facts, .fact_count = 2, .settings = &thing_block};
 static const struct check shelf = {.number = 1, .name = "shelf", .settings = &shelf_block};
 const struct check *const checks[] = {&thing, &shelf, NULL};
 
@@ -143,10 +167,12 @@ static void assert_text(struct slice text, const char *expected)
 
 static void each_type_of_value_goes_to_its_member(void **state)
 {
+
 	struct policy *policy = load(
 	    "thing a { number 9 port 25 size 2k time 90s yes yes voice low colour blue right text \"a \\\"b\\\"\"\n"
 	    "domain EXAMPLE.org. header Subject path x/y address A@example.org networks 10.0.0.0/8 words x y\n"
-	    "code 127.0.0.2 spam code 127.0.0.3 dynamic words \"time\" }\n");
+	    "code 127.0.0.2 spam code 127.0.0.3 dynamic words \"time\" weight -5 fact thing.age list later }\n"
+	    "list later file:friends\n");
 	const struct thing *a = check_block(&policy_settings(policy)->check, &thing);
 
 	(void)state;
@@ -170,6 +196,9 @@ static void each_type_of_value_goes_to_its_member(void **state)
 	assert_int_equal(a->codes.count, 2);
 	assert_text(a->codes.items[1].from, "127.0.0.3");
 	assert_text(a->codes.items[1].word, "dynamic");
+	assert_int_equal(a->weight, -5);
+	assert_ptr_equal(a->fact, &facts[0]);
+	assert_text(slice_of(list_name(a->list)), "later"); /* though it is declared after the thing */
 	assert_int_equal(a->finished, 1);
 	policy_release(policy);
 }
@@ -239,6 +268,16 @@ static void each_mistake_has_its_message(void **state)
 	    {A "number 1 }\n", "t:1:35: number cannot be \"1\"; write a number from 2 to 9"},
 	    {A "number 10 }\n", "t:1:35: number cannot be \"10\"; write a number from 2 to 9"},
 	    {A "number x }\n", "t:1:35: number cannot be \"x\"; write a number from 2 to 9"},
+	    {A "weight -11 }\n", "t:1:35: weight cannot be \"-11\"; write a number from -10 to 10"},
+	    {A "weight - }\n", "t:1:35: weight cannot be \"-\"; write a number from -10 to 10"},
+	    {A "fact thing.aeg }\n",
+	     "t:1:33: no fact is named \"thing.aeg\" (did you mean \"thing.age\"?); write a fact as in auth.user"},
+	    {A "fact thing.of }\n",
+	     "t:1:33: thing.of takes an argument and cannot be used here; write a fact as in auth.user"},
+	    {"list friends file:friends\n" A "list friend }\n",
+	     "t:2:33: no list is named \"friend\" (did you mean \"friends\"?); write the name of a list"},
+	    {"list owners file:owners\n" A "list owners }\n",
+	     "t:2:33: the list owners says which login owns which address; write the name of a list"},
 	    {A "size 2 }\n", "t:1:33: size cannot be \"2\"; write a size from 1k to 1G"},
 	    {A "time 5 }\n", "t:1:33: time cannot be \"5\"; write a time of at least 1s"},
 	    {A "port 0 }\n", "t:1:33: port cannot be \"0\"; write a port from 1 to 65535"},
@@ -287,6 +326,15 @@ static void each_mistake_has_its_message(void **state)
 	}
 }
 
+static int prepare(void **state)
+{
+	if (enter_directory(state))
+		return -1;
+	write_text("friends", "");
+	write_text("owners", "");
+	return 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -297,5 +345,5 @@ int main(void)
 	    cmocka_unit_test(each_mistake_has_its_message),
 	};
 
-	return cmocka_run_group_tests(tests, enter_directory, leave_directory);
+	return cmocka_run_group_tests(tests, prepare, leave_directory);
 }
