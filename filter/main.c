@@ -2,6 +2,7 @@
  * main.c - finds the verb. What each does is in its own file beside this one.
  */
 #include "config.h"
+#include "dns.h"
 #include "verbs/verbs.h"
 #include <fcntl.h>
 #include <stdio.h>
@@ -71,10 +72,14 @@ static int finish(int code)
 {
 	bool failed = ferror(stdout) != 0;
 
-	if (fflush(stdout) == 0 && !failed)
-		return code;
-	fprintf(stderr, "sekisho: the output could not be written; is the disk full, or standard output closed?\n");
-	return VERB_OUTPUT;
+	if (fflush(stdout) != 0 || failed) {
+		fprintf(stderr,
+			"sekisho: the output could not be written; is the disk full, or standard output closed?\n");
+		code = VERB_OUTPUT;
+	}
+	if (resolvers_ending() > 0)
+		_exit(code); /* nobody waits for a DNS library that does not end */
+	return code;
 }
 
 int main(int argc, char **argv)

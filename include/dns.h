@@ -112,6 +112,10 @@ struct resolver *resolver_open_zone(struct slice zone, const char *name, struct 
 
 struct resolver *resolver_hold(struct resolver *); /* one more owner */
 void resolver_release(struct resolver *);          /* the last one closes it; NULL is allowed */
+
+/* Resolvers that are closed while a library of theirs still ends, in a thread of its own. A process that ends meanwhile
+ * does so with _exit(): what exit() takes down is still in use. */
+unsigned resolvers_ending(void);
 void resolver_counters(const struct resolver *, struct resolver_counters *counters_r);
 const char *
 resolver_name(const struct resolver *); /* "system", "forward 127.0.0.1@53", "zone FILE", ... for a person */
@@ -128,6 +132,9 @@ struct dns_budget;
 
 /* The budget and all its answers live until dns_budget_close; `arena` must outlive it. */
 struct dns_budget *dns_budget_open(struct resolver *, struct arena *, unsigned questions);
+/* For whom it asks: the questions of one client (IPv6: of one /64) never take the places of others. Until it is said,
+ * nobody in particular. */
+void dns_budget_for(struct dns_budget *, struct ip client);
 void dns_budget_close(struct dns_budget *); /* gives the answers back; NULL is allowed */
 
 /* No dns_ask waits beyond `until_us` (clock_us). Set anew at the start of each callback; without: the
@@ -141,7 +148,7 @@ void dns_budget_deadline(struct dns_budget *, int64_t until_us);
 const struct dns_answer *dns_ask(struct dns_budget *, struct slice name, enum dns_type);
 
 /* Starts a question whose answer will be wanted. Does not wait; does nothing
- * when the budget is used up. Counted like a question. */
+ * when the budget is used up, or where places are short. Counted like a question. */
 void dns_hint(struct dns_budget *, struct slice name, enum dns_type);
 
 /* The in-addr.arpa or ip6.arpa name of an address (RFC 1035 3.5, RFC 3596 2.5). */

@@ -29,18 +29,19 @@ struct spare {
 };
 
 /* Answers that budgets give by themselves. */
-enum own { OWN_NO_NAME, OWN_BUDGET, OWN_TIMEOUT, OWN_BUSY, OWNS };
+enum own { OWN_NO_NAME, OWN_BUDGET, OWN_TIMEOUT, OWN_CROWDED, OWNS };
 
 static const struct dns_answer own_answers[OWNS] = {
     [OWN_NO_NAME] = {.status = DNS_NXDOMAIN},
     [OWN_BUDGET] = {.status = DNS_TEMPFAIL, .reason = DNS_BUDGET},
     [OWN_TIMEOUT] = {.status = DNS_TEMPFAIL, .reason = DNS_TIMEOUT},
-    [OWN_BUSY] = {.status = DNS_TEMPFAIL, .reason = DNS_CROWDED},
+    [OWN_CROWDED] = {.status = DNS_TEMPFAIL, .reason = DNS_CROWDED},
 };
 
 struct dns_budget {
 	struct resolver *resolver;
 	struct arena *arena;
+	uint64_t whose; /* the client's place among those who ask (places.h) */
 	unsigned stripe;
 	unsigned questions, asked, stale;
 	int64_t until_us, waited_us;
@@ -72,6 +73,17 @@ void dns_budget_close(struct dns_budget *budget)
 		resolver_leave(budget->resolver, asked->flight);
 	}
 	resolver_release(budget->resolver);
+}
+
+void dns_budget_for(struct dns_budget *budget, struct ip client)
+{
+	/* A network of IPv6 is one customer's (RFC 6177); and no client's begins with 32 zero bits, as IPv4's do here.
+	 */
+	size_t n = client.family == 4 ? 4 : 8;
+
+	budget->whose = 0;
+	for (size_t i = 0; i < n && client.family != 0; i++)
+		budget->whose = budget->whose << 8 | client.bytes[i];
 }
 
 void dns_budget_deadline(struct dns_budget *budget, int64_t until_us)
@@ -147,6 +159,13 @@ static const struct dns_answer *asked_held(struct dns_budget *budget, struct ask
 	return asked_answer(budget, asked, &answer->given);
 }
 
+static struct flight *asked_send(struct dns_budget *budget, const struct asked *asked, bool hint)
+{
+	struct intent intent = {.whose = budget->whose, .hint = hint};
+
+	return resolver_send(budget->resolver, asked->question, intent, budget->stripe);
+}
+
 /* The answer to a question that the cache cannot answer. */
 static const struct dns_answer *asked_wait(struct dns_budget *budget, struct asked *asked)
 {
@@ -155,11 +174,11 @@ static const struct dns_answer *asked_wait(struct dns_budget *budget, struct ask
 	if (!asked->flight && start >= budget->until_us)
 		return asked_own(budget, asked, OWN_TIMEOUT);
 	if (!asked->flight)
-		asked->flight = resolver_send(budget->resolver, asked->question, budget->stripe);
+		asked->flight = asked_send(budget, asked, false);
 	if (!asked->flight)
-		return asked_own(budget, asked, OWN_BUSY);
+		return asked_own(budget, asked, OWN_CROWDED);
 
-	struct answer *answer = resolver_await(budget->resolver, asked->flight, budget->until_us);
+	struct answer *answer = resolver_await(budget->resolver, asked->flight, budget->whose, budget->until_us);
 	budget->waited_us += clock_us() - start;
 	return answer ? asked_held(budget, asked, answer) : asked_own(budget, asked, OWN_TIMEOUT);
 }
@@ -206,7 +225,7 @@ void dns_hint(struct dns_budget *budget, struct slice name, enum dns_type type)
 
 	struct asked *asked = asked_begin(budget, &question);
 	if (!asked->given)
-		asked->flight = resolver_send(budget->resolver, asked->question, budget->stripe);
+		asked->flight = asked_send(budget, asked, true);
 }
 
 /* ---- the parsed form --------------------------------------------------------------------- */

@@ -1,10 +1,10 @@
 /*
- * flight.h - questions on their way: equal ones are asked once.
+ * flight.h - questions on their way: equal ones are asked once, and all in their turn.
  *
- * Who wants an answer that the cache has not joins the flight of the question.
- * The first to join makes it and must start it; the others wait with it. A
- * flight lands once, with an answer, and is then no longer found. It is counted:
- * each who joined leaves it, and the backend keeps it until it has settled it.
+ * Who wants an answer that the cache has not joins the flight of the question. The first to join makes it. It gets a
+ * seat among those who may ask (places.h), is taken by whoever feeds the backend, and lands once, with an answer; it
+ * is then no longer found. It is counted: each who joined leaves it, and the backend holds it from flight_take until
+ * flight_return, also when it landed meanwhile, since the backend goes on with what nobody wants any more.
  */
 #ifndef SEKISHO_DNS_FLIGHT_H
 #define SEKISHO_DNS_FLIGHT_H
@@ -12,18 +12,17 @@
 #include <pthread.h>
 
 #include "answer.h"
+#include "places.h"
 
-#define FLIGHT_MAX     4096 /* questions in flight: beyond, memory is for the cache and the servers are not hammered */
+#define FLIGHT_MAX     4096 /* questions not landed: as many as sessions that wait, and the hints in places */
 #define FLIGHT_BUCKETS 1024
-
-struct backend;
 
 struct flight {
 	struct question question;
-	int64_t overdue_us;      /* when the resolver's patience with it ends */
-	struct backend *backend; /* that started it */
-	_Atomic int64_t handle;  /* the backend's own; zero at first */
 	/* what follows belongs to flight.c */
+	struct seat seat;
+	int64_t
+	    overdue_us; /* when patience with it ends; set anew when it is taken, so that its servers have all of it */
 	struct answer *answer; /* NULL: not landed */
 	unsigned owners;
 	bool given_up;
@@ -34,24 +33,38 @@ struct flight {
 
 struct flights;
 
-struct flights *flights_new(void);
-void flights_free(struct flights *); /* none may be left */
+/* places: how many the backend may hold, 0: any number. patience_us: for one answer. */
+struct flights *flights_new(unsigned places, int64_t patience_us);
+void flights_free(struct flights *); /* only what the backend holds may be left; NULL is allowed */
 
-/* The flight of the question. *first_r: it was made just now, and the caller starts it. NULL: too many. */
-struct flight *flight_join(struct flights *, const struct question *, int64_t overdue_us, bool *first_r);
-struct flight *flight_hold(struct flights *, struct flight *);
+/* Who asks: the asker that answers for it (places.h), and whether anybody waits. */
+struct intent {
+	uint64_t whose;
+	bool hint;
+};
+
+/* The flight of the question. *first_r: it was made just now. NULL: there are too many, or no place for a hint. */
+struct flight *flight_join(struct flights *, const struct question *, struct intent, bool *first_r);
 void flight_leave(struct flights *, struct flight *);
 
-/* Waits until it landed, but not beyond until_us. The answer, held, or NULL. */
-struct answer *flight_wait(struct flights *, struct flight *, int64_t until_us);
+/* Waits until it landed, but not beyond until_us nor beyond its patience. The answer, held, or NULL. */
+struct answer *flight_wait(struct flights *, struct flight *, uint64_t whose, int64_t until_us);
 
 /* Lands it with the answer, which it holds once more. Nothing happens when it landed before. */
 void flight_land(struct flights *, struct flight *, struct answer *);
 
-/* Whoever finds it overdue may end it, but only one: true for the first who asks while it has not landed. */
-bool flight_give_up(struct flights *, struct flight *);
+/* Whoever finds it overdue may end it, but only one: the reason for the first who asks while it has not landed,
+ * DNS_TIMEOUT, or DNS_CROWDED when it never was taken; DNS_NO_REASON for everybody else. */
+enum dns_reason flight_give_up(struct flights *, struct flight *, int64_t now_us);
 
 /* The oldest flight when it is overdue at that time, held; else NULL. */
 struct flight *flight_overdue(struct flights *, int64_t now_us);
+
+/* ---- for whoever feeds the backend --------------------------------------------------- */
+
+/* The next flight to hand over, held for the backend; waits for one. NULL: flights_stop was called. */
+struct flight *flight_take(struct flights *);
+void flight_return(struct flights *, struct flight *); /* the backend is done with it */
+void flights_stop(struct flights *);
 
 #endif

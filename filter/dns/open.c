@@ -29,9 +29,9 @@ struct resolver *resolver_open(const struct resolver_settings *settings, struct 
 		return NULL;
 	struct arena *arena = arena_new();
 	struct resolver *resolver = resolver_new(backend, arena_cstring(arena, source_name(settings, arena)),
-						 settings->timeout_us, settings->cache_entries);
+						 settings->timeout_us, settings->cache_entries, err);
 	arena_free(arena);
-	if (settings->hints_off)
+	if (resolver && settings->hints_off)
 		resolver_hints_off(resolver);
 	return resolver;
 }
@@ -44,7 +44,7 @@ struct resolver *resolver_open_zone(struct slice zone, const char *name, struct 
 		return NULL;
 	struct arena *arena = arena_new();
 	const char *title = arena_cstring(arena, arena_printf(arena, "zone %s", name));
-	struct resolver *resolver = resolver_new(backend, title, ZONE_PATIENCE_US, ZONE_CACHE);
+	struct resolver *resolver = resolver_new(backend, title, ZONE_PATIENCE_US, ZONE_CACHE, err);
 	arena_free(arena);
 	return resolver;
 }

@@ -1,13 +1,16 @@
 /*
  * resolver.c - cache, flights and a backend put together.
  *
- * A question goes: cache, else join its flight, else start one. Who waits for a
+ * A question goes: cache, else join its flight, else make one. Who waits for a
  * flight that is overdue settles it himself as timed out; flights for which nobody waits
  * are swept up when new ones start. So no thread is needed to keep the time, and what is in
  * flight stays bounded.
+ *
+ * A backend with places is fed by a thread (feed.h); any other is asked by whoever makes the flight.
  */
 #include <stdlib.h>
 
+#include "feed.h"
 #include "resolver.h"
 
 #define SWEEP 4 /* overdue flights settled before each start: more than one, so that they cannot pile up */
@@ -21,27 +24,57 @@ struct resolver {
 	atomic_uint owners;
 	atomic_uint next_stripe;
 	uint64_t seed;
-	int64_t timeout_us;
 	bool hints_off;
 	char *name;
 	struct cache *cache;
 	struct flights *flights;
 	struct backend *backend;
+	struct feed *feed; /* NULL: the backend has no places and never blocks */
 };
 
-struct resolver *resolver_new(struct backend *backend, const char *name, int64_t timeout_us, size_t cache_entries)
+/* What the servers said. The cache first: who finds no flight any more finds the answer there. */
+static void resolver_settle(void *resolver_, void *ticket, const struct dns_answer *draft, int64_t ttl_us)
+{
+	struct resolver *resolver = resolver_;
+	struct flight *flight = ticket;
+	struct answer *answer = cache_settle(resolver->cache, &flight->question, draft, ttl_us, clock_us());
+
+	flight_land(resolver->flights, flight, answer);
+	answer_release(answer);
+	flight_return(resolver->flights, flight);
+}
+
+static void resolver_free(struct resolver *resolver)
+{
+	flights_free(resolver->flights);
+	cache_free(resolver->cache);
+	free(resolver->name);
+	free(resolver);
+}
+
+struct resolver *resolver_new(struct backend *backend, const char *name, int64_t timeout_us, size_t cache_entries,
+			      struct error *err)
 {
 	struct resolver *resolver = aligned_alloc(64, sizeof(*resolver));
 
 	if (!resolver)
 		die("no memory for the resolver");
-	*resolver = (struct resolver){.seed = random_seed(), .timeout_us = timeout_us, .backend = backend};
+	*resolver = (struct resolver){.seed = random_seed(), .backend = backend};
 	atomic_init(&resolver->owners, 1);
 	resolver->name = xstrdup(name);
 	resolver->cache = cache_new(cache_entries);
-	resolver->flights = flights_new();
-	backend->resolver = resolver;
-	return resolver;
+	resolver->flights = flights_new(backend->places, timeout_us);
+	backend->settle = resolver_settle;
+	backend->keeper = resolver;
+	if (backend->places == 0)
+		return resolver;
+	resolver->feed = feed_new(backend, resolver->flights, (struct feed_sink){resolver_settle, resolver});
+	if (resolver->feed)
+		return resolver;
+	error_set(err, "the resolver cannot start its thread: the system's limit of threads is reached");
+	backend->close(backend);
+	resolver_free(resolver);
+	return NULL;
 }
 
 void resolver_hints_off(struct resolver *resolver)
@@ -60,34 +93,48 @@ struct resolver *resolver_hold(struct resolver *resolver)
 	return resolver;
 }
 
-static const struct dns_answer timed_out = {.status = DNS_TEMPFAIL, .reason = DNS_TIMEOUT};
+/* That we were too busy to ask is nothing to remember of a name: the next one who wants it may have a place. */
+static struct answer *crowded_answer(struct resolver *resolver, const struct question *question)
+{
+	static const struct dns_answer crowded = {.status = DNS_TEMPFAIL, .reason = DNS_CROWDED};
+	struct answer *known = cache_fallback(resolver->cache, question, clock_us());
+
+	return known ? known : answer_new(question, &crowded);
+}
 
 /* The resolver's patience with a flight is over: those who wait for it hear so. */
 static void resolver_expire(struct resolver *resolver, struct flight *flight)
 {
-	if (!flight_give_up(resolver->flights, flight))
+	static const struct dns_answer timed_out = {.status = DNS_TEMPFAIL, .reason = DNS_TIMEOUT};
+	int64_t now = clock_us();
+	enum dns_reason reason = flight_give_up(resolver->flights, flight, now);
+	struct answer *answer;
+
+	if (reason == DNS_NO_REASON)
 		return;
-	if (!resolver->backend->cancel(resolver->backend, flight))
-		flight_hold(resolver->flights, flight); /* the backend lets go of its own when it settles */
-	resolver_settle(resolver, flight, &timed_out, TTL_TEMPFAIL_US);
+	if (reason == DNS_CROWDED)
+		answer = crowded_answer(resolver, &flight->question);
+	else
+		answer = cache_settle(resolver->cache, &flight->question, &timed_out, TTL_TEMPFAIL_US, now);
+	flight_land(resolver->flights, flight, answer);
+	answer_release(answer);
 }
 
 void resolver_release(struct resolver *resolver)
 {
-	struct flight *flight;
-
 	if (!resolver || atomic_fetch_sub_explicit(&resolver->owners, 1, memory_order_acq_rel) != 1)
 		return;
-	/* No budget is left, so what is still in flight is what hints began. */
-	while ((flight = flight_overdue(resolver->flights, INT64_MAX))) {
-		resolver_expire(resolver, flight);
-		flight_leave(resolver->flights, flight);
-	}
-	resolver->backend->close(resolver->backend);
-	flights_free(resolver->flights);
-	cache_free(resolver->cache);
-	free(resolver->name);
-	free(resolver);
+	/* No budget is left, so nobody waits for what is still in flight. */
+	if (resolver->feed)
+		feed_close(resolver->feed);
+	else
+		resolver->backend->close(resolver->backend);
+	resolver_free(resolver);
+}
+
+unsigned resolvers_ending(void)
+{
+	return feeds_ending();
 }
 
 const char *resolver_name(const struct resolver *resolver)
@@ -159,15 +206,6 @@ struct answer *resolver_known(struct resolver *resolver, const struct question *
 	return answer;
 }
 
-void resolver_settle(struct resolver *resolver, struct flight *flight, const struct dns_answer *draft, int64_t ttl_us)
-{
-	/* The cache first: who finds no flight any more finds the answer there. */
-	struct answer *answer = cache_settle(resolver->cache, &flight->question, draft, ttl_us, clock_us());
-	flight_land(resolver->flights, flight, answer);
-	answer_release(answer);
-	flight_leave(resolver->flights, flight);
-}
-
 static void resolver_sweep(struct resolver *resolver)
 {
 	struct flight *flight;
@@ -179,41 +217,45 @@ static void resolver_sweep(struct resolver *resolver)
 	}
 }
 
-struct flight *resolver_send(struct resolver *resolver, const struct question *question, unsigned stripe)
+/* Another flight has landed between the look into the cache and the new flight. */
+static void flight_known(struct resolver *resolver, struct flight *flight, struct answer *answer)
+{
+	flight_land(resolver->flights, flight, answer);
+	answer_release(answer);
+	if (!resolver->feed)
+		flight_return(resolver->flights, flight); /* the backend never sees it */
+}
+
+struct flight *resolver_send(struct resolver *resolver, const struct question *question, struct intent intent,
+			     unsigned stripe)
 {
 	bool first;
 
 	resolver_sweep(resolver);
-	struct flight *flight = flight_join(resolver->flights, question, clock_us() + resolver->timeout_us, &first);
+	struct flight *flight = flight_join(resolver->flights, question, intent, &first);
 	if (!flight)
 		return NULL;
 	if (!first) {
 		resolver_count(resolver, stripe, COUNT_JOINED);
 		return flight;
 	}
-	/* Another flight may have landed between the look into the cache and here. */
 	struct answer *answer = resolver_known(resolver, question, stripe);
 	if (answer) {
-		flight_land(resolver->flights, flight, answer);
-		answer_release(answer);
+		flight_known(resolver, flight, answer);
 		return flight;
 	}
 	resolver_count(resolver, stripe, COUNT_ASKED);
-	flight_hold(resolver->flights, flight); /* the backend's, until it settles it */
-	flight->backend = resolver->backend;
-	resolver->backend->start(resolver->backend, flight);
+	if (!resolver->feed)
+		resolver->backend->start(resolver->backend, question, flight);
 	return flight;
 }
 
-struct answer *resolver_await(struct resolver *resolver, struct flight *flight, int64_t until_us)
+struct answer *resolver_await(struct resolver *resolver, struct flight *flight, uint64_t whose, int64_t until_us)
 {
-	int64_t patience = flight->overdue_us;
-	struct answer *answer = flight_wait(resolver->flights, flight, until_us < patience ? until_us : patience);
+	struct answer *answer;
 
-	if (!answer && until_us >= patience) {
-		resolver_expire(resolver, flight); /* or another one does, in a moment */
-		answer = flight_wait(resolver->flights, flight, patience + SECOND_US);
-	}
+	while (!(answer = flight_wait(resolver->flights, flight, whose, until_us)) && clock_us() < until_us)
+		resolver_expire(resolver, flight); /* or another one does, and it lands in a moment */
 	return answer ? answer : cache_fallback(resolver->cache, &flight->question, clock_us());
 }
 

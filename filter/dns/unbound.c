@@ -1,7 +1,8 @@
 /*
  * unbound.c - libunbound behind a resolver. Its own thread asks the network; one
- * thread of ours waits for what it has to tell and settles flights. No other thread
- * waits in libunbound: its blocking calls cost a millisecond even for what it has cached.
+ * thread of ours waits for what it has to tell and settles tickets, and the feed's hands it
+ * questions. No session is ever in libunbound: it may block, and its blocking calls cost a
+ * millisecond even for what it has cached.
  */
 #include <poll.h>
 #include <pthread.h>
@@ -9,15 +10,24 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "backend.h"
+#include "cache.h"
 #include "rdata.h"
-#include "resolver.h"
 #include "unbound.h"
 
 #define TYPE_DNSKEY     48  /* RFC 4034 2 */
 #define BROKEN_PAUSE_MS 100 /* when libunbound's pipe fails: so that it does not eat a processor */
 
-/* A flight's handle: 0 before libunbound has given the question a number, then that number and one. */
-#define HANDLE_CANCELLED INT64_C(-1)
+/* Questions that libunbound holds, wanted or not: 34 KB and a socket each, for up to five seconds where nobody answers
+ * (unbound_context.c). Ten thousand a second fit in while servers answer in 50 ms. */
+#define PLACES 512
+
+/* What libunbound was asked and has not told yet. */
+struct errand {
+	struct source *source;
+	void *ticket;
+	struct errand *next; /* of those that are free */
+};
 
 struct source {
 	struct backend backend; /* first */
@@ -27,6 +37,9 @@ struct source {
 	int stop_fd;
 	pthread_t dispatcher;
 	struct arena *arena; /* of the dispatcher: the texts of one answer */
+	pthread_mutex_t lock;
+	struct errand *idle; /* of errands */
+	struct errand errands[PLACES];
 };
 
 static struct dns_answer tempfail(enum dns_reason reason)
@@ -77,53 +90,59 @@ static struct dns_answer result_read(struct source *source, int code, const stru
 	return (struct dns_answer){.status = result->nxdomain ? DNS_NXDOMAIN : DNS_NODATA, .secure = result->secure};
 }
 
-/* Runs in the dispatcher. */
-static void question_done(void *flight_, int code, struct ub_result *result)
+/* There is one: nobody asks more questions at once than there are places. */
+static struct errand *errand_take(struct source *source, void *ticket)
 {
-	struct flight *flight = flight_;
-	struct source *source = (struct source *)flight->backend;
+	pthread_mutex_lock(&source->lock);
+	struct errand *errand = source->idle;
+	source->idle = errand->next;
+	pthread_mutex_unlock(&source->lock);
+	errand->ticket = ticket;
+	return errand;
+}
+
+static void *errand_give(struct errand *errand)
+{
+	struct source *source = errand->source;
+	void *ticket = errand->ticket;
+
+	pthread_mutex_lock(&source->lock);
+	errand->next = source->idle;
+	source->idle = errand;
+	pthread_mutex_unlock(&source->lock);
+	return ticket;
+}
+
+/* Runs in the dispatcher. */
+static void question_done(void *errand_, int code, struct ub_result *result)
+{
+	struct errand *errand = errand_;
+	struct source *source = errand->source;
 	struct dns_record room[DNS_RECORD_MAX];
 	struct dns_answer draft = result_read(source, code, result, room);
 	int64_t ttl_us = draft.status == DNS_TEMPFAIL ? TTL_TEMPFAIL_US : result->ttl * SECOND_US;
 
-	resolver_settle(source->backend.resolver, flight, &draft, ttl_us);
+	backend_settle(&source->backend, errand_give(errand), &draft, ttl_us);
 	ub_resolve_free(result);
 	arena_reset(source->arena);
 }
 
 /* ---- the backend ----------------------------------------------------------------- */
 
-static bool question_cancel(struct source *source, int64_t handle)
-{
-	/* An error says that it is not there any more: its callback has run or runs now. */
-	return ub_cancel(source->ctx, (int)(handle - 1)) == 0;
-}
-
-static void unbound_start(struct backend *backend, struct flight *flight)
+/* A question is never cancelled: libunbound would go on with it all the same, and not tell when it is done. */
+static void unbound_start(struct backend *backend, const struct question *question, void *ticket)
 {
 	struct source *source = (struct source *)backend;
+	struct errand *errand = errand_take(source, ticket);
 	char name[NAME_TEXT_MAX + 1];
-	struct slice text = name_print(&flight->question.name, name);
-	int id;
+	struct slice text = name_print(&question->name, name);
 
 	name[text.n] = '.'; /* the whole name */
 	name[text.n + 1] = 0;
-	int code = ub_resolve_async(source->ctx, name, (int)flight->question.type, 1, flight, question_done, &id);
-	if (code != 0) {
+	if (ub_resolve_async(source->ctx, name, (int)question->type, 1, errand, question_done, NULL) != 0) {
 		struct dns_answer draft = tempfail(DNS_FAILURE);
-		resolver_settle(backend->resolver, flight, &draft, TTL_TEMPFAIL_US);
-		return;
+		backend_settle(backend, errand_give(errand), &draft, TTL_TEMPFAIL_US);
 	}
-	int64_t before = atomic_exchange(&flight->handle, (int64_t)id + 1);
-	if (before == HANDLE_CANCELLED && question_cancel(source, (int64_t)id + 1))
-		resolver_leave(backend->resolver, flight);
-}
-
-static bool unbound_cancel(struct backend *backend, struct flight *flight)
-{
-	int64_t handle = atomic_exchange(&flight->handle, HANDLE_CANCELLED);
-
-	return handle > 0 && question_cancel((struct source *)backend, handle);
 }
 
 static void *unbound_dispatch(void *source_)
@@ -140,6 +159,19 @@ static void *unbound_dispatch(void *source_)
 		if (ub_process(source->ctx) != 0)
 			(void)poll(fds, 1, BROKEN_PAUSE_MS);
 	}
+}
+
+/* libunbound starts its thread with the first question. That has to be now: without a descriptor for it, libevent would
+ * end the process. libunbound answers for this name by itself (RFC 6761 6.3). */
+static void began(void *nobody, int code, struct ub_result *result)
+{
+	(void)nobody, (void)code;
+	ub_resolve_free(result);
+}
+
+static int thread_begin(struct source *source)
+{
+	return ub_resolve_async(source->ctx, "localhost.", DNS_A, 1, NULL, began, NULL);
 }
 
 /* ---- do the servers pass signatures on? ------------------------------------------------ */
@@ -175,6 +207,16 @@ static const char *unbound_warning(struct backend *backend)
 	       "use servers that pass them on, or \"dnssec off\"";
 }
 
+static void source_free(struct source *source)
+{
+	if (source->stop_fd >= 0)
+		close(source->stop_fd);
+	ub_ctx_delete(source->ctx);
+	arena_free(source->arena);
+	pthread_mutex_destroy(&source->lock);
+	free(source);
+}
+
 static void unbound_close(struct backend *backend)
 {
 	struct source *source = (struct source *)backend;
@@ -183,10 +225,25 @@ static void unbound_close(struct backend *backend)
 	if (write(source->stop_fd, &one, sizeof(one)) != sizeof(one))
 		die("cannot stop the thread that waits for DNS answers");
 	pthread_join(source->dispatcher, NULL);
-	ub_ctx_delete(source->ctx);
-	close(source->stop_fd);
-	arena_free(source->arena);
-	free(source);
+	source_free(source);
+}
+
+static struct source *source_new(struct ub_ctx *ctx, enum dnssec dnssec)
+{
+	struct source *source = xmalloc(sizeof(*source));
+
+	source->backend = (struct backend){
+	    .start = unbound_start, .close = unbound_close, .warning = unbound_warning, .places = PLACES};
+	source->ctx = ctx;
+	source->dnssec = dnssec;
+	source->arena = arena_new();
+	source->stop_fd = eventfd(0, EFD_CLOEXEC);
+	pthread_mutex_init(&source->lock, NULL);
+	for (int i = 0; i < PLACES; i++) {
+		source->errands[i] = (struct errand){.source = source, .next = source->idle};
+		source->idle = &source->errands[i];
+	}
+	return source;
 }
 
 struct backend *unbound_backend(const struct resolver_settings *settings, struct error *err)
@@ -195,23 +252,13 @@ struct backend *unbound_backend(const struct resolver_settings *settings, struct
 
 	if (!ctx)
 		return NULL;
-	struct source *source = xmalloc(sizeof(*source));
-	source->backend = (struct backend){
-	    .start = unbound_start, .cancel = unbound_cancel, .close = unbound_close, .warning = unbound_warning};
-	source->ctx = ctx;
-	source->dnssec = settings->dnssec;
-	source->arena = arena_new();
-	source->stop_fd = eventfd(0, EFD_CLOEXEC);
-	if (source->stop_fd >= 0 && pthread_create(&source->dispatcher, NULL, unbound_dispatch, source) == 0) {
+	struct source *source = source_new(ctx, settings->dnssec);
+	if (source->stop_fd >= 0 && thread_begin(source) == 0 &&
+	    pthread_create(&source->dispatcher, NULL, unbound_dispatch, source) == 0) {
 		probe_start(source);
 		return &source->backend;
 	}
-
-	error_set(err, "the resolver cannot start its thread: the system's limits of files or threads are reached");
-	if (source->stop_fd >= 0)
-		close(source->stop_fd);
-	arena_free(source->arena);
-	ub_ctx_delete(ctx);
-	free(source);
+	error_set(err, "the resolver cannot start its threads: the system's limits of files or threads are reached");
+	source_free(source);
 	return NULL;
 }

@@ -6,11 +6,14 @@
  * half would ask the root servers where it should ask the site's own.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "unbound.h"
 
 #define COUNT(table) (sizeof(table) / sizeof(*(table)))
+
+#define RESOLV_CONF_MAX (64 * 1024)
 
 struct option {
 	const char *name, *value;
@@ -18,15 +21,26 @@ struct option {
 };
 
 static const struct option always[] = {
-    {"do-not-query-localhost:", "no"}, /* a site's resolver often is on this machine */
-    {"outgoing-range:", "512"},        /* questions over UDP at once; each takes a file descriptor for its moment */
-    {"outgoing-num-tcp:", "64"},       /* truncated answers at once */
-    {"num-queries-per-thread:", "2048"},
-    {"infra-host-ttl:", "30"}, /* a server found dead is tried again after half a minute, not after 15 */
+    {"do-not-query-localhost:", "no"},   /* a site's resolver often is on this machine */
+    {"outgoing-range:", "512"},          /* questions over UDP at once; each takes a file descriptor for its moment */
+    {"outgoing-num-tcp:", "64"},         /* truncated answers at once */
+    {"num-queries-per-thread:", "1024"}, /* with questions of its own: beyond it looks for no more servers of a zone */
+    {"rrset-roundrobin:", "no"},         /* equal questions have equal answers */
+    {"cache-max-ttl:", "86400"},         {"cache-max-negative-ttl:", "3600"},
+};
+
+/* Servers of zones are found by recursion: what strangers choose. */
+static const struct option for_recursion[] = {
+    {"infra-host-ttl:", "30"}, /* one found dead is tried again after half a minute, not after 15 */
     {"infra-keep-probing:", "yes", true},
-    {"rrset-roundrobin:", "no"}, /* equal questions have equal answers */
-    {"cache-max-ttl:", "86400"},
-    {"cache-max-negative-ttl:", "3600"},
+    {"infra-cache-max-rtt:", "3000", true}, /* nobody waits longer for one; it would be two minutes */
+    {"outbound-msg-retry:", "2", true},
+};
+
+/* The cache of answers is our own; libunbound's holds what it learns on the way. */
+static const struct option small_caches[] = {
+    {"msg-cache-size:", "1m"},
+    {"rrset-cache-size:", "1m"},
 };
 
 /* Servers of the site's choice may know private zones: what libunbound would answer by
@@ -87,28 +101,64 @@ static int servers_name(struct ub_ctx *ctx, const struct resolver_settings *sett
 	return 0;
 }
 
+/* Name servers of /etc/resolv.conf, as libunbound reads it. */
+static size_t system_count(void)
+{
+	struct slice text, rest, line, word;
+	struct error err;
+	size_t count = 0;
+
+	if (file_read("/etc/resolv.conf", RESOLV_CONF_MAX, &text, &err) < 0)
+		return 0;
+	rest = text;
+	while (slice_cut(&rest, '\n', &line))
+		count += slice_word(&line, &word) && slice_equal(word, SLICE("nameserver"));
+	free((char *)text.p);
+	return count;
+}
+
+/* Until release 1.19.2 libunbound sends a question that got no answer once more by itself, as a smaller one. */
+static bool asks_twice(void)
+{
+	unsigned major = 0, minor = 0, micro = 0;
+
+	(void)sscanf(ub_version(), "%u.%u.%u", &major, &minor, &micro);
+	return major == 1 && (minor < 19 || (minor == 19 && micro < 3));
+}
+
 /* Servers that recurse for us are near, and take their time when they must ask around.
  * libunbound would ask them again after 50 ms and drop the answer to the first question when
  * it came, so that what takes longer would never be answered. A lone server gets nearly all the
- * time, and a second chance for a lost packet; with several there is time for another one. */
+ * time, and a second chance for a lost packet; with several there is time for another one.
+ *
+ * Nor may it ever give them up: it would do so for names that strangers chose, and whose servers
+ * are mute, and then fail for everybody's. So what it learns of a server has always expired (a time to live under zero)
+ * before anybody reads it. A lone one is asked with the same patience each time; of several, one that did not answer
+ * comes after the others until it does (its time-out is then the longest there is, which libunbound remembers all the
+ * same; under two seconds it would not tell it from others). */
 static int patience_set(struct ub_ctx *ctx, const struct resolver_settings *settings, struct error *err)
 {
-	bool lone = settings->source == DNS_FORWARD && settings->forward_count == 1;
-	int64_t timeout_ms = settings->timeout_us / 1000;
-	char ms[24];
+	bool lone = (settings->source == DNS_FORWARD ? settings->forward_count : system_count()) == 1;
+	long long timeout_ms = settings->timeout_us / 1000, least_ms = lone ? timeout_ms * 5 / 6 : timeout_ms / 3;
+	long long most_ms = lone ? least_ms : 2 * least_ms;
+	char least[24], most[24];
 	struct option options[] = {
-	    {"infra-cache-min-rtt:", ms, true},
-	    {"unknown-server-time-limit:", ms, true}, /* the same for a server that was not asked yet */
-	    {"outbound-msg-retry:", "1", true},       /* what says SERVFAIL says it again */
+	    {"infra-host-ttl:", "-1", true},
+	    {"infra-cache-min-rtt:", least, true},
+	    {"infra-cache-max-rtt:", most, true},
+	    {"outbound-msg-retry:", asks_twice() ? "1" : "2", true}, /* what says SERVFAIL says it again */
 	};
-
-	snprintf(ms, sizeof(ms), "%lld", (long long)(lone ? timeout_ms * 5 / 6 : timeout_ms / 3));
+	snprintf(least, sizeof(least), "%lld", least_ms);
+	snprintf(most, sizeof(most), "%lld", most_ms < 2000 && !lone ? 2000 : most_ms);
 	return options_set(ctx, options, COUNT(options), err);
 }
 
 static int servers_set(struct ub_ctx *ctx, const struct resolver_settings *settings, struct error *err)
 {
-	if (servers_name(ctx, settings, err) < 0 || options_set(ctx, for_servers, COUNT(for_servers), err) < 0)
+	if (settings->source == DNS_RECURSE)
+		return options_set(ctx, for_recursion, COUNT(for_recursion), err);
+	if (servers_name(ctx, settings, err) < 0 || options_set(ctx, for_servers, COUNT(for_servers), err) < 0 ||
+	    options_set(ctx, small_caches, COUNT(small_caches), err) < 0)
 		return -1;
 	return patience_set(ctx, settings, err);
 }
@@ -176,8 +226,7 @@ struct ub_ctx *unbound_context(const struct resolver_settings *settings, struct 
 		return NULL;
 	}
 	(void)ub_ctx_debugout(ctx, NULL); /* what matters of it is in the answers */
-	if (options_set(ctx, always, COUNT(always), err) == 0 &&
-	    (settings->source == DNS_RECURSE || servers_set(ctx, settings, err) == 0) &&
+	if (options_set(ctx, always, COUNT(always), err) == 0 && servers_set(ctx, settings, err) == 0 &&
 	    dnssec_set(ctx, settings->dnssec, err) == 0 && context_settle(ctx, err) == 0)
 		return ctx;
 	ub_ctx_delete(ctx);

@@ -1,9 +1,10 @@
 /*
- * zone_backend.c - zone text behind a resolver: every flight is settled before start returns.
+ * zone_backend.c - zone text behind a resolver: every ticket is settled before start returns.
  */
 #include <stdlib.h>
 
-#include "resolver.h"
+#include "backend.h"
+#include "cache.h"
 #include "zone.h"
 
 struct zone_source {
@@ -11,20 +12,14 @@ struct zone_source {
 	struct zone *zone;
 };
 
-static void zone_start(struct backend *backend, struct flight *flight)
+static void zone_start(struct backend *backend, const struct question *question, void *ticket)
 {
 	struct zone_source *source = (struct zone_source *)backend;
 	struct dns_record room[DNS_RECORD_MAX];
 	struct dns_answer answer;
 
-	zone_answer(source->zone, &flight->question, room, &answer);
-	resolver_settle(backend->resolver, flight, &answer, TTL_MAX_US);
-}
-
-static bool zone_cancel(struct backend *backend, struct flight *flight)
-{
-	(void)backend, (void)flight;
-	return false;
+	zone_answer(source->zone, question, room, &answer);
+	backend_settle(backend, ticket, &answer, TTL_MAX_US);
 }
 
 static void zone_close(struct backend *backend)
@@ -42,7 +37,7 @@ struct backend *zone_backend(struct slice text, const char *name, struct error *
 	if (!zone)
 		return NULL;
 	struct zone_source *source = xmalloc(sizeof(*source));
-	source->backend = (struct backend){.start = zone_start, .cancel = zone_cancel, .close = zone_close};
+	source->backend = (struct backend){.start = zone_start, .close = zone_close};
 	source->zone = zone;
 	return &source->backend;
 }

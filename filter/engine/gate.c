@@ -34,6 +34,7 @@ static void message_clear(struct gate *gate)
 	dns_budget_close(gate->budget);
 	arena_reset(arena);
 	gate->budget = dns_budget_open(gate->engine->resolver, arena, DNS_BUDGET_QUESTIONS);
+	dns_budget_for(gate->budget, gate->session.client);
 	gate->message = (struct message){.arena = arena};
 	headers_init(&gate->message.headers, arena);
 	decision_init(&gate->decision, arena);
@@ -105,6 +106,7 @@ void gate_connect(struct gate *gate, const struct connection *connection)
 	struct session *session = &gate->session;
 
 	session->client = connection->client;
+	dns_budget_for(gate->budget, session->client);
 	session->client_port = connection->client_port;
 	session->client_name = arena_copy(session->arena, connection->client_name);
 	session->daemon_name = arena_copy(session->arena, connection->daemon_name);

@@ -80,20 +80,14 @@ struct turning {
 	atomic_uint turn;
 };
 
-static void turning_start(struct backend *backend, struct flight *flight)
+static void turning_start(struct backend *backend, const struct question *question, void *ticket)
 {
 	struct turning *turning = (struct turning *)backend;
 	unsigned turn = atomic_fetch_add(&turning->turn, 1);
 	struct dns_answer draft = {.status = DNS_OK, .count = 1, .records = &turning->records[turn % 2]};
 
-	resolver_settle(backend->resolver, flight, &draft, 1); /* for a microsecond */
-}
-
-static bool turning_cancel(struct backend *backend, struct flight *flight)
-{
-	(void)backend;
-	(void)flight;
-	return false;
+	(void)question;
+	backend_settle(backend, ticket, &draft, 1); /* for a microsecond */
 }
 
 static void turning_close(struct backend *backend)
@@ -133,11 +127,11 @@ static void a_key_may_be_replaced_in_the_dns_while_others_use_it(void **state)
 	unsigned passes = 0, fails = 0;
 
 	other = dkim_private_generate(DKIM_RSA, &err);
-	turning->backend = (struct backend){.start = turning_start, .cancel = turning_cancel, .close = turning_close};
+	turning->backend = (struct backend){.start = turning_start, .close = turning_close};
 	turning->records[0] = (struct dns_record){.text = dkim_private_record(bench->rsa, bench->arena), .strings = 1};
 	turning->records[1] = (struct dns_record){.text = dkim_private_record(other, bench->arena), .strings = 1};
 	dkim_private_free(other);
-	resolver = resolver_new(&turning->backend, "turning", 1000000, 8);
+	resolver = resolver_new(&turning->backend, "turning", 1000000, 8, &err);
 	for (int i = 0; i < THREADS; i++) {
 		workers[i] = (struct worker){.bench = *bench, .resolver = resolver};
 		workers[i].bench.arena = arena_new();

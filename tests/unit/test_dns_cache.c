@@ -297,7 +297,8 @@ static void the_form_goes_with_the_last_owner(void **state)
 
 static void no_more_flights_than_the_most_are_under_way(void **state)
 {
-	struct flights *flights = flights_new();
+	struct flights *flights = flights_new(0, SECOND_US);
+	const struct intent asks = {.whose = 1};
 	struct flight **all = calloc(FLIGHT_MAX, sizeof(*all));
 	char name[32];
 	bool first;
@@ -306,24 +307,28 @@ static void no_more_flights_than_the_most_are_under_way(void **state)
 	for (int i = 0; i < FLIGHT_MAX; i++) {
 		snprintf(name, sizeof(name), "n%d.test", i);
 		struct question question = question_of(name, DNS_A);
-		all[i] = flight_join(flights, &question, NOW + i, &first);
+		all[i] = flight_join(flights, &question, asks, &first);
 		assert_true(all[i] && first);
 	}
 	struct question one_more = question_of("more.test", DNS_A), known = question_of("n5.test", DNS_A);
-	assert_null(flight_join(flights, &one_more, NOW, &first));
-	assert_ptr_equal(flight_join(flights, &known, NOW, &first), all[5]);
+	assert_null(flight_join(flights, &one_more, asks, &first));
+	assert_ptr_equal(flight_join(flights, &known, asks, &first), all[5]);
 	assert_false(first);
 	flight_leave(flights, all[5]);
+	flight_return(flights, all[7]);
 	flight_leave(flights, all[7]);
-	assert_non_null(all[7] = flight_join(flights, &one_more, NOW + FLIGHT_MAX, &first));
-	assert_null(flight_overdue(flights, NOW - 1));
-	struct flight *oldest = flight_overdue(flights, NOW);
+	assert_non_null(all[7] = flight_join(flights, &one_more, asks, &first));
+	assert_null(flight_overdue(flights, clock_us() - SECOND_US));
+	struct flight *oldest = flight_overdue(flights, clock_us() + 2 * SECOND_US);
 	assert_ptr_equal(oldest, all[0]);
-	assert_true(flight_give_up(flights, oldest));
-	assert_false(flight_give_up(flights, oldest));
+	assert_int_equal(flight_give_up(flights, oldest, clock_us() - SECOND_US), DNS_NO_REASON);
+	assert_int_equal(flight_give_up(flights, oldest, clock_us() + 2 * SECOND_US), DNS_TIMEOUT);
+	assert_int_equal(flight_give_up(flights, oldest, clock_us() + 2 * SECOND_US), DNS_NO_REASON);
 	flight_leave(flights, oldest);
-	for (int i = 0; i < FLIGHT_MAX; i++)
+	for (int i = 0; i < FLIGHT_MAX; i++) {
+		flight_return(flights, all[i]);
 		flight_leave(flights, all[i]);
+	}
 	assert_null(flight_overdue(flights, INT64_MAX));
 	flights_free(flights);
 	free(all);
