@@ -101,7 +101,9 @@ gate_reply_unchanged(void); /* when the MTA did not take every change: nothing i
 void gate_done(struct gate *, const struct told *);
 
 /* After gate_end gave GATE_CONTINUE, in the order in which they must be made:
- * deletions and changes from the highest index down, then insertions, each at the top. */
+ * deletions and changes from the highest index down, then insertions, each at the top. CHANGE_REPLACE with index 1 of a
+ * field that the message does not have takes the place of the one that the MTA would supply (Date, Message-ID, From);
+ * where it supplies none, it is added. */
 enum change_kind { CHANGE_DELETE, CHANGE_REPLACE, CHANGE_INSERT };
 struct change {
 	enum change_kind kind;

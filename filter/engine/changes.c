@@ -17,6 +17,7 @@ struct plan_field {
 
 struct plan_new {
 	bool deleted;
+	bool supplied; /* takes the place of a field that the MTA would supply */
 	struct slice name, value;
 };
 
@@ -35,9 +36,45 @@ static struct slice spaced(struct arena *arena, struct slice value)
 	return arena_join(arena, SLICE(" "), value);
 }
 
+/* Sendmail adds these to a message that lacks them, after the milter, also when the milter has inserted one: then there
+ * are two. Its own can be replaced, though, as if it were the first of that name. Postfix adds what is so replaced. */
+static bool is_supplied(struct slice name)
+{
+	static const char *const names[] = {"Date", "From", "Message-ID", NULL};
+
+	for (size_t i = 0; names[i]; i++)
+		if (slice_equal_nocase(name, slice_of(names[i])))
+			return true;
+	return false;
+}
+
+/* Is there such a field, or will there be? *deleted_r: the first that will not; NULL: none. */
+static bool plan_has(struct plan *plan, struct slice name, struct plan_field **deleted_r)
+{
+	*deleted_r = NULL;
+	for (size_t i = 0; i < plan->new_count; i++)
+		if (!plan->news[i].deleted && slice_equal_nocase(plan->news[i].name, name))
+			return true;
+	for (size_t i = plan->headers->count; i-- > 0;) {
+		if (!header_is_named(&plan->headers->fields[i], name))
+			continue;
+		if (!plan->fields[i].deleted)
+			return true;
+		*deleted_r = &plan->fields[i];
+	}
+	return false;
+}
+
 static void plan_insert(struct plan *plan, struct slice name, struct slice value)
 {
-	plan->news[plan->new_count++] = (struct plan_new){.name = name, .value = spaced(plan->arena, value)};
+	struct plan_field *deleted = NULL;
+	bool supplied = is_supplied(name) && !plan_has(plan, name, &deleted);
+
+	value = spaced(plan->arena, value);
+	if (supplied && deleted)
+		*deleted = (struct plan_field){.replaced = true, .value = value};
+	else
+		plan->news[plan->new_count++] = (struct plan_new){.supplied = supplied, .name = name, .value = value};
 }
 
 static void plan_delete(struct plan *plan, struct slice name)
@@ -199,7 +236,78 @@ static void plan_stamps(struct gate *gate, struct plan *plan)
 			plan_own(plan, stamp.name, stamp.value);
 }
 
+/* ---- for Sendmail ------------------------------------------------------------------------ */
+
+/* Recipients that a rule wrote, in a form that Sendmail does not take apart. */
+static void tighten(struct gate *gate, struct slice name, struct slice *value)
+{
+	static const struct position engine; /* no rule */
+	struct arena *arena = gate->message.arena;
+	struct slice tight;
+	const char *why;
+
+	if (emit_tightens(name, *value, arena, &tight, &why))
+		*value = spaced(arena, tight);
+	if (why)
+		decision_note(&gate->decision, NOTE_LOG,
+			      arena_printf(arena,
+					   "a rule wrote %.*s with %s in a message of plain addresses; "
+					   "confOLD_STYLE_HEADERS False in sendmail.mc prevents that",
+					   SLICE_ARGS(name), why),
+			      engine);
+}
+
+static void plan_tighten(struct gate *gate, struct plan *plan)
+{
+	if (gate->decision.edit_count == 0 || !emit_is_plain(plan->headers))
+		return;
+	for (size_t i = 0; i < plan->new_count; i++)
+		if (!plan->news[i].deleted)
+			tighten(gate, plan->news[i].name, &plan->news[i].value);
+	for (size_t i = 0; i < plan->headers->count; i++)
+		if (plan->fields[i].replaced && !plan->fields[i].deleted)
+			tighten(gate, plan->headers->fields[i].name, &plan->fields[i].value);
+}
+
 /* ---- signing ------------------------------------------------------------------------- */
+
+/* What Sendmail removes, and Postfix does not. */
+static bool is_dropped(struct slice name)
+{
+	static const char *const names[] = {"Bcc", "Content-Length", "Full-Name", "Return-Path", NULL};
+
+	for (size_t i = 0; names[i]; i++)
+		if (slice_equal_nocase(name, slice_of(names[i])))
+			return true;
+	return false;
+}
+
+/* These it removes, too, from a message that came without any of them. */
+static bool is_resent(struct slice name)
+{
+	return slice_starts_nocase(name, SLICE("Resent-"));
+}
+
+static bool has_resent(const struct headers *headers)
+{
+	for (size_t i = 0; i < headers->count; i++)
+		if (is_resent(headers->fields[i].name))
+			return true;
+	return false;
+}
+
+static void result_add(const struct plan *plan, struct outgoing *fields, size_t *count, bool supplied)
+{
+	for (size_t i = 0; i < plan->new_count; i++) {
+		const struct plan_new *new = &plan->news[i];
+
+		if (!new->deleted &&new->supplied == supplied)
+			fields[(*count)++] = (struct outgoing){
+			    .field = {.name = new->name, .value = new->value},
+			    .dropped = is_dropped(new->name) || (is_resent(new->name) && !has_resent(plan->headers)),
+			};
+	}
+}
 
 /* The header as it will be sent, below what we add ourselves. */
 static struct outgoing *plan_result(const struct plan *plan, size_t *count_r)
@@ -208,28 +316,33 @@ static struct outgoing *plan_result(const struct plan *plan, size_t *count_r)
 	    arena_alloc(plan->arena, (plan->new_count + plan->headers->count + 1) * sizeof(*fields));
 	size_t count = 0;
 
-	for (size_t i = 0; i < plan->new_count; i++)
-		if (!plan->news[i].deleted)
-			fields[count++].field =
-			    (struct header_field){.name = plan->news[i].name, .value = plan->news[i].value};
+	result_add(plan, fields, &count, false);
 	for (size_t i = 0; i < plan->headers->count; i++) {
 		if (plan->fields[i].deleted)
 			continue;
 		fields[count].field = plan->headers->fields[i];
+		fields[count].dropped = is_dropped(fields[count].field.name);
 		if (plan->fields[i].replaced)
 			fields[count].field.value = plan->fields[i].value;
 		count++;
 	}
+	result_add(plan, fields, &count, true);
 	*count_r = count;
+	return fields;
+}
+
+static const struct outgoing *news_take(struct plan *plan, const struct outgoing *fields, bool supplied)
+{
+	for (size_t i = 0; i < plan->new_count; i++)
+		if (!plan->news[i].deleted && plan->news[i].supplied == supplied)
+			plan->news[i].value = fields++->field.value;
 	return fields;
 }
 
 /* Takes what was written anew to be signed into the plan; `fields` is what plan_result gave. */
 static void plan_take(struct plan *plan, const struct outgoing *fields)
 {
-	for (size_t i = 0; i < plan->new_count; i++)
-		if (!plan->news[i].deleted)
-			plan->news[i].value = fields++->field.value;
+	fields = news_take(plan, fields, false);
 	for (size_t i = 0; i < plan->headers->count; i++) {
 		if (plan->fields[i].deleted)
 			continue;
@@ -239,6 +352,7 @@ static void plan_take(struct plan *plan, const struct outgoing *fields)
 		}
 		fields++;
 	}
+	news_take(plan, fields, true);
 }
 
 static void plan_sign(struct gate *gate, struct plan *plan, struct position rule)
@@ -267,10 +381,18 @@ static void plan_signatures(struct gate *gate, struct plan *plan)
 
 /* ---- writing it down ------------------------------------------------------------------ */
 
+static struct change *write_supplied(struct change *change, const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->new_count; i++)
+		if (!plan->news[i].deleted && plan->news[i].supplied)
+			*change++ = (struct change){CHANGE_REPLACE, plan->news[i].name, 1, plan->news[i].value};
+	return change;
+}
+
 static struct change *write_news(struct change *change, const struct plan_new *news, size_t count)
 {
 	for (size_t i = count; i-- > 0;)
-		if (!news[i].deleted)
+		if (!news[i].deleted && !news[i].supplied)
 			*change++ = (struct change){CHANGE_INSERT, news[i].name, 0, news[i].value};
 	return change;
 }
@@ -291,6 +413,7 @@ static void write_down(struct gate *gate, const struct plan *plan)
 		else if (planned->replaced)
 			*change++ = (struct change){CHANGE_REPLACE, field->name, field->index, planned->value};
 	}
+	change = write_supplied(change, plan);
 	change = write_news(change, plan->news, plan->new_count);
 	change = write_news(change, plan->own, plan->own_count);
 	gate->change_count = (size_t)(change - gate->changes);
@@ -311,6 +434,7 @@ void changes_make(struct gate *gate)
 	plan_stamps(gate, &plan);
 	for (size_t i = 0; i < decision->edit_count; i++)
 		plan_edit(&plan, &decision->edits[i]);
+	plan_tighten(gate, &plan);
 	plan_signatures(gate, &plan);
 	write_down(gate, &plan);
 }

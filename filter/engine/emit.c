@@ -18,6 +18,7 @@
 
 static const char no_domain[] = "an address without a domain, to which Sendmail adds its own";
 static const char unreadable[] = "an address that is not well-formed, which Sendmail writes otherwise";
+static const char loose[] = "a comment or an encoded name, which Sendmail takes apart";
 static const char too_long[] = "an address that is longer with its name than Sendmail takes";
 
 struct tokens {
@@ -32,6 +33,7 @@ struct emitter {
 	size_t start;          /* of the element in `out` */
 	bool group;            /* between the colon and the semicolon of a group */
 	bool begun;            /* the element has its separator */
+	bool tight;            /* no blanks but after commas and within quotes */
 	const char *why;       /* it cannot be written safely; the first reason stays */
 };
 
@@ -58,7 +60,7 @@ static bool is_mark(const struct token *token, char mark)
 
 static void write_blank(struct emitter *emitter, const struct token *token)
 {
-	if (token->blank && emitter->out.n > emitter->start)
+	if (token->blank && !emitter->tight && emitter->out.n > emitter->start)
 		text_add_char(&emitter->out, ' ');
 }
 
@@ -85,11 +87,32 @@ static void write_words(struct emitter *emitter, struct tokens words)
 	text_add(&emitter->out, quotes ? SLICE("\"") : SLICE(""));
 }
 
+/* A name in one pair of quotes, with nothing beside it. */
+static void write_tight(struct emitter *emitter, size_t from, size_t to)
+{
+	text_add(&emitter->out, from < to ? SLICE("\"") : SLICE(""));
+	for (size_t i = from; i < to; i++) {
+		struct token token = emitter->element.list[i];
+
+		if (token.kind == TOKEN_QUOTED)
+			token.text = (struct slice){token.text.p + 1, token.text.n - 2};
+		else if (token.kind != TOKEN_WORD)
+			refuse(emitter, loose);
+		text_add(&emitter->out, i > from && token.blank ? SLICE(" ") : SLICE(""));
+		token_write(&emitter->out, &token);
+	}
+	text_add(&emitter->out, from < to ? SLICE("\"") : SLICE(""));
+}
+
 /* Tokens from..to of the element: a name, and comments. */
 static void write_phrase(struct emitter *emitter, size_t from, size_t to)
 {
 	struct token *list = emitter->element.list;
 
+	if (emitter->tight) {
+		write_tight(emitter, from, to);
+		return;
+	}
 	while (from < to) {
 		size_t end = from;
 
@@ -202,6 +225,8 @@ static void write_comments(struct emitter *emitter, struct tokens tokens)
 	for (size_t i = 0; i < tokens.count; i++) {
 		if (tokens.list[i].kind != TOKEN_COMMENT)
 			continue;
+		if (emitter->tight)
+			refuse(emitter, loose);
 		text_add_char(&emitter->out, ' ');
 		token_write(&emitter->out, &tokens.list[i]);
 	}
@@ -398,17 +423,13 @@ bool emit_is_torn(struct slice value)
 	return false;
 }
 
-bool emit_rewrites(struct slice name, struct slice value, struct arena *arena, struct slice *value_r,
-		   const char **why_r)
+static bool rewrites(struct slice value, bool tight, struct arena *arena, struct slice *value_r, const char **why_r)
 {
 	struct token element[TOKENS_MAX], inner[TOKENS_MAX], token;
-	struct emitter emitter = {.element = {element, 0}, .inner = {inner, 0}};
+	struct emitter emitter = {.element = {element, 0}, .inner = {inner, 0}, .tight = tight};
 	struct slice rest = value;
 	int found = 0;
 
-	*why_r = NULL;
-	if (!has_addresses(name) || emit_is_torn(value))
-		return false;
 	text_init(&emitter.out, arena, SIZE_MAX / 4); /* linear in the value, which is bounded */
 	while (!emitter.why && (found = token_next(&rest, &token)) > 0)
 		take_token(&emitter, token);
@@ -419,4 +440,37 @@ bool emit_rewrites(struct slice name, struct slice value, struct arena *arena, s
 	*why_r = emitter.why;
 	*value_r = text_slice(&emitter.out);
 	return !emitter.why && value_r->n > 0 && is_rewritten(value, *value_r);
+}
+
+bool emit_rewrites(struct slice name, struct slice value, struct arena *arena, struct slice *value_r,
+		   const char **why_r)
+{
+	*why_r = NULL;
+	return has_addresses(name) && !emit_is_torn(value) && rewrites(value, false, arena, value_r, why_r);
+}
+
+bool emit_tightens(struct slice name, struct slice value, struct arena *arena, struct slice *value_r,
+		   const char **why_r)
+{
+	static const char *const names[] = {"To", "Cc", "Apparently-To", "Resent-To", "Resent-Cc", NULL};
+
+	*why_r = NULL;
+	for (size_t i = 0; names[i]; i++)
+		if (slice_equal_nocase(name, slice_of(names[i])))
+			return rewrites(value, true, arena, value_r, why_r);
+	return false;
+}
+
+bool emit_is_plain(const struct headers *headers)
+{
+	for (size_t i = 0; i < headers->count; i++) {
+		const struct header_field *field = &headers->fields[i];
+
+		if (!has_addresses(field->name) && !slice_equal_nocase(field->name, SLICE("Bcc")))
+			continue;
+		for (size_t k = 0; k < field->value.n; k++)
+			if (field->value.p[k] && strchr(",;<(", field->value.p[k]))
+				return false;
+	}
+	return true;
 }

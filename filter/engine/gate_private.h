@@ -67,6 +67,7 @@ void changes_make(struct gate *);
 /* A field of the header as it will be sent, below what we add ourselves. */
 struct outgoing {
 	struct header_field field;
+	bool dropped; /* Sendmail removes it: it is not to be signed */
 	bool changed; /* its value was written anew, to be signed as it will arrive */
 };
 
@@ -80,6 +81,11 @@ size_t sign_message(struct gate *, struct position rule, struct outgoing *, size
 /* emit.c: would an MTA write this field otherwise than it is here? Then *value_r is a form that it leaves alone. When
  * there is none that means the same, *why_r is "an address ..."; else NULL. */
 bool emit_rewrites(struct slice name, struct slice value, struct arena *, struct slice *value_r, const char **why_r);
+/* Has a message as it came only plain addresses, without names, comments and commas? Then Sendmail takes blanks for
+ * commas in To and Cc, also in those that a milter adds (OldStyleHeaders), and emit_tightens gives a form without
+ * blanks. */
+bool emit_is_plain(const struct headers *);
+bool emit_tightens(struct slice name, struct slice value, struct arena *, struct slice *value_r, const char **why_r);
 /* A line end that folds nothing: what follows it would be a field of its own. */
 bool emit_is_torn(struct slice value);
 

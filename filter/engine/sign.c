@@ -155,13 +155,22 @@ static struct dkim_fields *prepare_fields(struct gate *gate, struct position rul
 {
 	struct arena *arena = gate->message.arena;
 	struct header_field *list = arena_raw(arena, (count + 1) * sizeof(*list));
+	size_t signed_count = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		if (dkim_signing_covers(signing, fields[i].field.name))
+		struct slice name = fields[i].field.name;
+		bool covered = dkim_signing_covers(signing, name);
+
+		if (covered && fields[i].dropped) {
+			note(gate, rule,
+			     arena_printf(arena, "%.*s is not signed: Sendmail removes it", SLICE_ARGS(name)));
+			continue;
+		}
+		if (covered)
 			settle(gate, rule, &fields[i]);
-		list[i] = fields[i].field;
+		list[signed_count++] = fields[i].field;
 	}
-	return dkim_fields_new(list, count, arena);
+	return dkim_fields_new(list, signed_count, arena);
 }
 
 size_t sign_message(struct gate *gate, struct position rule, struct outgoing *fields, size_t count,
