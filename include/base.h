@@ -52,6 +52,38 @@ static inline bool slice_equal(struct slice a, struct slice b)
 	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
 
+/* ASCII, whatever the locale: each once, and here, since readers ask them for every byte. */
+static inline bool is_blank(char c) /* WSP of RFC 5234 */
+{
+	return c == ' ' || c == '\t';
+}
+
+static inline bool is_space(char c) /* or the end of a line */
+{
+	return is_blank(c) || c == '\r' || c == '\n';
+}
+
+static inline bool is_control(char c)
+{
+	return (unsigned char)c < 0x20 || c == 0x7f;
+}
+
+static inline bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static inline bool is_letter(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static inline char to_lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
+bool slice_is_ascii(struct slice text);
 bool slice_equal_nocase(struct slice a, struct slice b); /* ASCII letters only */
 bool slice_starts_nocase(struct slice text, struct slice prefix);
 bool slice_ends_nocase(struct slice text, struct slice suffix);

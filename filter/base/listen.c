@@ -32,8 +32,7 @@ static bool is_host_name(struct slice host)
 	for (size_t i = 0; i < host.n; i++) {
 		char c = host.p[i];
 
-		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-		      c == '.'))
+		if (!(is_letter(c) || is_digit(c) || c == '-' || c == '.'))
 			return false;
 	}
 	return host.n > 0;

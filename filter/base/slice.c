@@ -9,14 +9,12 @@
 
 #include <string.h>
 
-static unsigned char lower(char c)
+bool slice_is_ascii(struct slice text)
 {
-	return c >= 'A' && c <= 'Z' ? (unsigned char)(c | 0x20) : (unsigned char)c;
-}
-
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+	for (size_t i = 0; i < text.n; i++)
+		if ((unsigned char)text.p[i] >= 0x80)
+			return false;
+	return true;
 }
 
 bool slice_equal_nocase(struct slice a, struct slice b)
@@ -24,7 +22,7 @@ bool slice_equal_nocase(struct slice a, struct slice b)
 	if (a.n != b.n)
 		return false;
 	for (size_t i = 0; i < a.n; i++)
-		if (a.p[i] != b.p[i] && lower(a.p[i]) != lower(b.p[i]))
+		if (a.p[i] != b.p[i] && to_lower(a.p[i]) != to_lower(b.p[i]))
 			return false;
 	return true;
 }
@@ -41,11 +39,11 @@ bool slice_ends_nocase(struct slice text, struct slice suffix)
 
 struct slice slice_trim(struct slice text)
 {
-	while (text.n > 0 && is_blank(text.p[0])) {
+	while (text.n > 0 && is_space(text.p[0])) {
 		text.p++;
 		text.n--;
 	}
-	while (text.n > 0 && is_blank(text.p[text.n - 1]))
+	while (text.n > 0 && is_space(text.p[text.n - 1]))
 		text.n--;
 	return text;
 }
@@ -85,10 +83,10 @@ bool slice_word(struct slice *rest, struct slice *word_r)
 {
 	size_t start = 0, end;
 
-	while (start < rest->n && is_blank(rest->p[start]))
+	while (start < rest->n && is_space(rest->p[start]))
 		start++;
 	end = start;
-	while (end < rest->n && !is_blank(rest->p[end]))
+	while (end < rest->n && !is_space(rest->p[end]))
 		end++;
 	*word_r = slice_head(slice_from(*rest, start), end - start);
 	*rest = slice_from(*rest, end);

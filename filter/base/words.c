@@ -10,11 +10,6 @@
 
 #define WORD_MAX 64 /* longer words are no typing mistakes of ours, and the table stays small */
 
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
-}
-
 static unsigned smaller(unsigned a, unsigned b)
 {
 	return a < b ? a : b;
@@ -32,10 +27,10 @@ static unsigned distance(struct slice a, struct slice b)
 
 		row[0] = i;
 		for (unsigned j = 1; j <= b.n; j++) {
-			char x = lower(a.p[i - 1]), y = lower(b.p[j - 1]);
+			char x = to_lower(a.p[i - 1]), y = to_lower(b.p[j - 1]);
 
 			row[j] = smaller(smaller(above[j], row[j - 1]) + 1, above[j - 1] + (x != y));
-			if (i > 1 && j > 1 && x == lower(b.p[j - 2]) && y == lower(a.p[i - 2]))
+			if (i > 1 && j > 1 && x == to_lower(b.p[j - 2]) && y == to_lower(a.p[i - 2]))
 				row[j] = smaller(row[j], two_above[j - 2] + 1);
 		}
 	}

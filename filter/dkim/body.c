@@ -191,9 +191,9 @@ static void let_go(struct dkim_body *body, struct canon *canon)
 	canon->blank = canon->cr = false;
 }
 
-static bool is_blank(const struct canon *canon, char c)
+static bool is_relaxed_blank(const struct canon *canon, char c)
 {
-	return canon->kind == DKIM_RELAXED && (c == ' ' || c == '\t');
+	return canon->kind == DKIM_RELAXED && is_blank(c);
 }
 
 static void add_byte(struct dkim_body *body, struct canon *canon, char c)
@@ -207,7 +207,7 @@ static void add_byte(struct dkim_body *body, struct canon *canon, char c)
 		let_go(body, canon);
 	if (c == '\r') {
 		canon->cr = true;
-	} else if (is_blank(canon, c)) {
+	} else if (is_relaxed_blank(canon, c)) {
 		canon->blank = true;
 	} else {
 		let_go(body, canon);
@@ -220,7 +220,7 @@ static const char *settle(struct dkim_body *body, struct canon *canon, const cha
 {
 	if (canon->cr && *p == '\n')
 		add_byte(body, canon, *p++);
-	else if (!canon->cr && (is_blank(canon, *p) || *p == '\n' || (*p == '\r' && p[1] == '\n')))
+	else if (!canon->cr && (is_relaxed_blank(canon, *p) || *p == '\n' || (*p == '\r' && p[1] == '\n')))
 		canon->blank = false; /* the next blank stands for it, or the line ends */
 	else
 		let_go(body, canon);

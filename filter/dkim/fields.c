@@ -33,11 +33,6 @@ struct dkim_fields {
 	int *cursor; /* the same while a signature takes its fields */
 };
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
 static struct name *name_place(const struct dkim_fields *fields, struct slice name)
 {
 	/* Where the arena lies nobody outside can know, nor so choose names that collide. */

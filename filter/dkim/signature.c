@@ -52,7 +52,7 @@ bool signature_key_name(struct slice value, struct arena *arena, struct slice *n
 
 static int hex_of(char c)
 {
-	if (c >= '0' && c <= '9')
+	if (is_digit(c))
 		return c - '0';
 	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }

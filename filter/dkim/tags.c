@@ -9,23 +9,18 @@
 
 #define VECTOR 16 /* bytes that compilers look at at once */
 
-static bool is_letter(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
 /* ALPHA *( ALPHA / DIGIT / "_" ) */
 static bool is_tag_name(struct slice name)
 {
 	if (name.n == 0 || !is_letter(name.p[0]))
 		return false;
 	for (size_t i = 1; i < name.n; i++)
-		if (!is_letter(name.p[i]) && name.p[i] != '_' && (name.p[i] < '0' || name.p[i] > '9'))
+		if (!is_letter(name.p[i]) && name.p[i] != '_' && !is_digit(name.p[i]))
 			return false;
 	return true;
 }
 
-static unsigned char is_control(char c)
+static unsigned char is_odd(char c)
 {
 	return (unsigned char)((((unsigned char)c < ' ') & (c != '\t') & (c != '\n') & (c != '\r')) | (c == 0x7f));
 }
@@ -38,9 +33,9 @@ static bool is_tag_value(struct slice value)
 
 	for (; value.n - at >= VECTOR; at += VECTOR)
 		for (size_t i = 0; i < VECTOR; i++)
-			odd |= is_control(value.p[at + i]);
+			odd |= is_odd(value.p[at + i]);
 	for (; at < value.n; at++)
-		odd |= is_control(value.p[at]);
+		odd |= is_odd(value.p[at]);
 	return odd == 0;
 }
 

@@ -13,11 +13,6 @@ const char *dmarc_policy_name(enum dmarc_policy policy)
 	return policy == DMARC_NO_POLICY ? "" : dmarc_policy_names[policy - DMARC_POLICY_NONE];
 }
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
 static struct slice trim(struct slice text)
 {
 	while (text.n > 0 && is_blank(text.p[0]))
@@ -42,16 +37,6 @@ bool dmarc_is_record(struct slice text)
 }
 
 /* ---- URIs (RFC 3986, RFC 9989 4.8) --------------------------------------------------- */
-
-static bool is_letter(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
 
 static bool is_hex(char c)
 {

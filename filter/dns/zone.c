@@ -42,11 +42,6 @@ static int wrong(const struct reader *reader, const char *what, struct slice wor
 	return -1;
 }
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r';
-}
-
 /* Where the quoted string that starts at text[0] ends: the index of its closing quote, or text.n. */
 static size_t quote_end(struct slice text)
 {
@@ -62,7 +57,7 @@ static enum token token_take(struct slice *rest, struct slice *raw_r)
 {
 	size_t i = 0;
 
-	while (i < rest->n && is_blank(rest->p[i]))
+	while (i < rest->n && is_space(rest->p[i]))
 		i++;
 	*rest = slice_from(*rest, i);
 	*raw_r = (struct slice){"", 0};
@@ -78,7 +73,7 @@ static enum token token_take(struct slice *rest, struct slice *raw_r)
 		*rest = slice_from(*rest, i + 1);
 		return TOKEN_STRING;
 	}
-	for (i = 0; i < rest->n && !is_blank(rest->p[i]) && rest->p[i] != ';';)
+	for (i = 0; i < rest->n && !is_space(rest->p[i]) && rest->p[i] != ';';)
 		i += rest->p[i] == '\\' ? 2 : 1;
 	*raw_r = slice_head(*rest, i);
 	*rest = slice_from(*rest, i);
@@ -220,7 +215,7 @@ static const struct kind_of_rdata *kind_find(struct slice word)
 		return NULL;
 	for (size_t i = 0; i < word.n; i++) {
 		char c = word.p[i];
-		if (!((c | 32) >= 'a' && (c | 32) <= 'z') && !(c >= '0' && c <= '9') && c != '-')
+		if (!((c | 32) >= 'a' && (c | 32) <= 'z') && !is_digit(c) && c != '-')
 			return NULL;
 	}
 	return &other_kind;

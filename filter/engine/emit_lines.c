@@ -26,14 +26,9 @@ static size_t longest_line(struct slice name, struct slice value)
 	return longest;
 }
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
 static size_t span(struct slice text, size_t from, bool blank)
 {
-	while (from < text.n && is_blank(text.p[from]) == blank)
+	while (from < text.n && is_space(text.p[from]) == blank)
 		from++;
 	return from;
 }

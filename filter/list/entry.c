@@ -6,11 +6,6 @@
  */
 #include "entry.h"
 
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
-}
-
 static void key_add(struct key *key, char c)
 {
 	if (key->n < KEY_MAX)
@@ -20,7 +15,7 @@ static void key_add(struct key *key, char c)
 static void key_add_lower(struct key *key, struct slice text)
 {
 	for (size_t i = 0; i < text.n; i++)
-		key_add(key, lower(text.p[i]));
+		key_add(key, to_lower(text.p[i]));
 }
 
 void key_of_text(struct slice text, struct key *key_r)
@@ -52,7 +47,7 @@ static void key_add_local(struct key *key, struct slice local)
 	for (size_t i = 1; i + 1 < local.n; i++) {
 		if (local.p[i] == '\\' && i + 2 < local.n)
 			i++;
-		key_add(key, lower(local.p[i]));
+		key_add(key, to_lower(local.p[i]));
 	}
 }
 
@@ -96,7 +91,7 @@ static bool is_lower_host(struct slice domain)
 	for (size_t i = 0; i < domain.n; i++) {
 		char c = domain.p[i];
 
-		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '-' && c != '.')
+		if (!(c >= 'a' && c <= 'z') && !is_digit(c) && c != '-' && c != '.')
 			return false;
 		if ((c == '.' || c == '-') && before == c)
 			return false;

@@ -13,15 +13,10 @@
 
 #include <string.h>
 
-static bool is_control(char c)
-{
-	return (unsigned char)c < 0x20 || c == 0x7f;
-}
-
 /* RFC 5322 3.2.3 */
 static bool is_atext(char c)
 {
-	if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
+	if (is_letter(c) || is_digit(c))
 		return true;
 	return c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c);
 }

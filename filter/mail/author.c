@@ -40,16 +40,11 @@ static void skip(struct reader *reader, size_t n)
 	reader->rest = slice_from(reader->rest, n);
 }
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
 /* A letter of an atom (RFC 5322 3.2.3, RFC 6532 3.2). Bytes over 0x7F are let in: a name in an old charset is only
  * shown, and address_parse_path wants UTF-8 where it matters. */
 static bool is_atom(char c)
 {
-	if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))
+	if (is_letter(c))
 		return true;
 	return (unsigned char)c > ' ' && c != 0x7f && !strchr("()<>[]:;@\\,.\"", c);
 }
@@ -95,7 +90,7 @@ static bool skip_comment(struct reader *reader)
 static bool skip_blanks(struct reader *reader)
 {
 	while (reader->rest.n > 0) {
-		if (is_blank(peek(reader)))
+		if (is_space(peek(reader)))
 			skip(reader, 1);
 		else if (peek(reader) != '(')
 			break;

@@ -132,7 +132,7 @@ static bool has_encoded_word(struct slice text)
 }
 
 /* C0, DEL, and C1 in UTF-8 */
-static bool is_control(struct slice character)
+static bool is_control_character(struct slice character)
 {
 	unsigned char c = (unsigned char)character.p[0];
 
@@ -154,7 +154,7 @@ static struct slice clean(struct arena *arena, struct slice text, size_t max)
 		struct slice character = slice_head(slice_from(text, i), slice_utf8(slice_from(text, i)));
 
 		i += character.n > 0 ? character.n : 1;
-		if (character.n == 0 || is_control(character))
+		if (character.n == 0 || is_control_character(character))
 			character = SLICE("?");
 		if (out.n + character.n > max) {
 			text_add(&out, dots);

@@ -17,11 +17,6 @@
 
 #include <string.h>
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
 static bool is_line_end(char c)
 {
 	return c == '\r' || c == '\n';
@@ -74,7 +69,7 @@ static bool is_bare(char c)
 /* RFC 5321 4.1.2 Keyword, and the underscore */
 static bool is_keyword(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+	return is_letter(c) || is_digit(c) || c == '-' || c == '_';
 }
 
 /* May be empty. */

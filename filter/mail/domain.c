@@ -18,16 +18,6 @@
  * each letter takes at least one byte there and at most four here. */
 #define DOMAIN_UTF8_MAX (4 * MAIL_DOMAIN_MAX)
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static bool is_letter(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
 /* RFC 5321 4.1.2 sub-domain; the underscore is no letter there, but names with it are in use. */
 static bool is_of_label(char c, bool at_an_end)
 {
@@ -64,14 +54,6 @@ static struct slice without_last_dot(struct slice domain)
 	return domain.n > 0 && domain.p[domain.n - 1] == '.' ? slice_head(domain, domain.n - 1) : domain;
 }
 
-static bool is_ascii(struct slice text)
-{
-	for (size_t i = 0; i < text.n; i++)
-		if ((unsigned char)text.p[i] >= 0x80)
-			return false;
-	return true;
-}
-
 /* The A-labels of a domain with U-labels; the empty slice when it is none. */
 static struct slice to_a_labels(struct slice domain, struct arena *arena)
 {
@@ -92,7 +74,7 @@ struct slice domain_normalise(struct slice domain, struct arena *arena, bool *va
 	struct slice lower = without_last_dot(arena_lower(arena, domain)), labels;
 
 	*valid_r = is_host_name(lower);
-	if (*valid_r || is_ascii(lower))
+	if (*valid_r || slice_is_ascii(lower))
 		return lower;
 	labels = to_a_labels(lower, arena);
 	*valid_r = is_host_name(labels);

@@ -23,11 +23,6 @@
 #define BLANKS_MAX   40 /* blanks in a row that are kept: more could make a line of nothing but blanks */
 #define BASE64_BYTES 3  /* that become 4 letters */
 
-static bool is_control(char c)
-{
-	return (unsigned char)c < 0x20 || c == 0x7f;
-}
-
 struct slice header_unfold(struct slice value, struct arena *arena)
 {
 	char *line;
@@ -86,8 +81,7 @@ struct writer {
 /* RFC 2047 5 (3): what is safe in every place. */
 static bool is_safe_in_q(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '!' || c == '*' ||
-	       c == '+' || c == '-' || c == '/';
+	return is_letter(c) || is_digit(c) || c == '!' || c == '*' || c == '+' || c == '-' || c == '/';
 }
 
 static size_t q_length(struct slice text)

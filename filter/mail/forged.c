@@ -41,16 +41,10 @@ static bool is_eight_bit(char c)
 	return (unsigned char)c >= 0x80;
 }
 
-static bool is_control(char c)
-{
-	return (unsigned char)c < 0x20 || c == 0x7f;
-}
-
 /* What every reader takes for a part of a host name. RFC 2045 has more in a token; not all readers have. */
 static bool is_word(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-	       c == '.';
+	return is_letter(c) || is_digit(c) || c == '-' || c == '_' || c == '.';
 }
 
 /* ---- the strict reader ------------------------------------------------------------ */
@@ -88,7 +82,7 @@ static char seen(char c, enum eight_bit eight_bit)
 {
 	if (eight_bit == MASKED)
 		c = (char)(c & 0x7f);
-	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+	return to_lower(c);
 }
 
 /* What some reader may drop without a trace. */

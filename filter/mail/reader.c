@@ -13,11 +13,6 @@ static struct slice line_of(struct slice text)
 	return slice_head(text, end < 0 ? text.n : (size_t)end + 1);
 }
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
 /* A field with the lines it is folded over. */
 static struct slice folded_lines(struct slice text)
 {

@@ -25,8 +25,7 @@
 
 static bool is_host_char(char c)
 {
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' || c == '-' ||
-	       c == '_';
+	return is_letter(c) || is_digit(c) || c == '.' || c == '-' || c == '_';
 }
 
 /* A host name or an address literal. */

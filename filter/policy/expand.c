@@ -10,11 +10,6 @@
 #define HEADER_TEXT_MAX 2000 /* of a field's value: RFC 5322 allows 998 a line, and it is folded */
 #define LOG_TEXT_MAX    1000 /* a record is cut at 2000 bytes for syslog */
 
-static bool is_control(char c)
-{
-	return (unsigned char)c < 0x20 || c == 0x7F;
-}
-
 static void add_for_reply(struct text *text, char c)
 {
 	text_add_char(text, is_control(c) ? ' ' : (unsigned char)c >= 0x80 ? '?' : c);

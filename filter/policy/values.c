@@ -33,7 +33,7 @@ static int parse(struct slice text, const struct unit *units, int64_t limit, int
 	size_t digits = 0;
 	uint64_t number;
 
-	while (digits < text.n && text.p[digits] >= '0' && text.p[digits] <= '9')
+	while (digits < text.n && is_digit(text.p[digits]))
 		digits++;
 	if (slice_number(slice_head(text, digits), (uint64_t)limit, &number))
 		return -1;
@@ -84,18 +84,17 @@ struct printed duration_print(int64_t us)
 	return us ? print(us, durations) : (struct printed){"0s"};
 }
 
-static bool is_letter(char c)
+static bool may_begin_name(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+	return is_letter(c) || c == '_';
 }
 
 bool name_valid(struct slice name)
 {
-	if (name.n == 0 || name.n > NAME_MAX_BYTES || !is_letter(name.p[0]))
+	if (name.n == 0 || name.n > NAME_MAX_BYTES || !may_begin_name(name.p[0]))
 		return false;
 	for (size_t i = 1; i < name.n; i++) {
-		if (!is_letter(name.p[i]) && name.p[i] != '-' && name.p[i] != '.' &&
-		    !(name.p[i] >= '0' && name.p[i] <= '9'))
+		if (!may_begin_name(name.p[i]) && !is_digit(name.p[i]) && name.p[i] != '-' && name.p[i] != '.')
 			return false;
 	}
 	return true;

@@ -17,14 +17,9 @@ static const char macro_delimiters[] = ".-+,/_="; /* spf_part.delimiters has a b
 
 /* ---- parsing ----------------------------------------------------------------- */
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 static bool is_alnum(char c)
 {
-	return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+	return is_digit(c) || is_letter(c);
 }
 
 static struct spf_part *part_add(struct spf_parts *parts)

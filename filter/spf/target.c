@@ -27,14 +27,6 @@ static struct slice nibbles(struct ip ip, struct arena *arena)
 	return arena_copy(arena, (struct slice){text, sizeof(text)});
 }
 
-static bool is_ascii(struct slice text)
-{
-	for (size_t i = 0; i < text.n; i++)
-		if ((unsigned char)text.p[i] > 0x7f)
-			return false;
-	return true;
-}
-
 /* Those that cost little, once for a check. */
 static void values_prepare(struct spf_run *run)
 {
@@ -46,7 +38,7 @@ static void values_prepare(struct spf_run *run)
 	if (run->values_ready)
 		return;
 	run->values_ready = true;
-	run->local_ascii = is_ascii(local);
+	run->local_ascii = slice_is_ascii(local);
 	text_init(&sender, run->arena, local.n + 1 + run->identity.n);
 	text_add(&sender, local);
 	text_add_char(&sender, '@');

@@ -18,7 +18,7 @@ static const char *prefix_cut(struct slice *rest, struct slice slashes, unsigned
 	struct slice before, number;
 	uint64_t value;
 
-	while (digits < rest->n && rest->p[rest->n - 1 - digits] >= '0' && rest->p[rest->n - 1 - digits] <= '9')
+	while (digits < rest->n && is_digit(rest->p[rest->n - 1 - digits]))
 		digits++;
 	before = slice_head(*rest, rest->n - digits);
 	number = slice_from(*rest, before.n);
@@ -148,7 +148,7 @@ static bool is_modifier_name(struct slice name)
 {
 	for (size_t i = 0; i < name.n; i++) {
 		char c = name.p[i];
-		bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+		bool letter = is_letter(c);
 
 		if (!letter && (i == 0 || ((c < '0' || c > '9') && c != '-' && c != '_' && c != '.')))
 			return false;

@@ -7,7 +7,7 @@
 
 /* ---- a second opinion: the whole body at once, slow and plain ------------------------------ */
 
-static bool is_blank(char c)
+static bool is_wsp(char c)
 {
 	return c == ' ' || c == '\t';
 }
@@ -24,8 +24,8 @@ static size_t canonical(enum dkim_canon kind, struct slice body, char *out)
 		if (!last && line.n > 0 && line.p[line.n - 1] == '\r')
 			line.n--;
 		for (size_t i = 0; i < line.n; i++) {
-			if (kind == DKIM_RELAXED && is_blank(line.p[i])) {
-				while (i + 1 < line.n && is_blank(line.p[i + 1]))
+			if (kind == DKIM_RELAXED && is_wsp(line.p[i])) {
+				while (i + 1 < line.n && is_wsp(line.p[i + 1]))
 					i++;
 				if (i + 1 == line.n)
 					break;
