@@ -130,22 +130,29 @@ void dkim_verify_end(struct dkim_verifier *, struct dns_budget *, struct dkim_ou
 enum dkim_algorithm { DKIM_RSA, DKIM_ED25519 };
 extern const char *const dkim_algorithm_names[3]; /* "rsa-sha256" "ed25519-sha256" NULL */
 
-/* A key record as it stands in the DNS, judged. */
+/* A TXT record where a key is looked for, judged. */
 struct dkim_record {
-	enum dkim_result result; /* PASS: usable */
+	enum dkim_result result; /* PASS: usable; NONE: not a key record */
 	struct slice reason;     /* "" when it is usable */
-	struct slice name;       /* that was asked */
-	struct slice text;       /* the record; "" when there is none, or several */
+	struct slice text;       /* as published; any bytes */
 	enum dkim_algorithm algorithm;
 	unsigned bits;
 	bool testing, strict; /* t=y, t=s */
 	bool matches;         /* the private key that was given belongs to it */
 };
 
+struct dkim_published {
+	struct slice name;         /* that was asked */
+	struct dkim_record chosen; /* a usable one if there is one, the one that the private key belongs to first; else
+				    * what is wrong. Its text is "" when there is no key record */
+	const struct dkim_record *records; /* all */
+	size_t count;
+};
+
 struct dkim_private;
-/* `private` may be NULL. */
-void dkim_record_find(struct dns_budget *, struct slice selector, struct slice domain, const struct dkim_rules *,
-		      const struct dkim_private *, struct arena *, struct dkim_record *record_r);
+/* `private` may be NULL. Texts live in the arena and the budget. */
+void dkim_published_find(struct dns_budget *, struct slice selector, struct slice domain, const struct dkim_rules *,
+			 const struct dkim_private *, struct arena *, struct dkim_published *published_r);
 
 /* ---- private keys ---------------------------------------------------------------------- */
 

@@ -39,7 +39,8 @@ struct slice tags_glance(struct slice text, char name);
 
 /* The next item between colons, without blanks; false at the end. */
 bool items_next(struct slice *rest, struct slice *item_r);
-bool items_have(struct slice list, struct slice word); /* case counts (RFC 6376 3.2) */
+/* Without regard to case: the words of a tag are strings of an ABNF (RFC 5234 2.3); OpenDKIM does so, too. */
+bool items_have(struct slice list, struct slice word);
 
 /* ---- base64 (RFC 4648 4), with blanks in between (RFC 6376 2.10) ------------------- */
 
@@ -71,16 +72,29 @@ struct key {
 	EVP_PKEY *pkey;
 	EVP_PKEY_CTX *verifying; /* RSA: ready, to be copied */
 	bool testing, strict;
-	size_t record; /* which of the answer's it was read from */
+};
+
+/* Reads a TXT record. False when it is not a key record: the result is DKIM_NONE then, or what is wrong with a text
+ * that was meant to be one. True says nothing of whether the key can be used: its result does. */
+bool key_read(struct key *, struct slice text);
+void key_release(struct key *); /* what key_read made */
+
+#define KEYS_MAX                                                                                                       \
+	8 /* keys of a name that are tried: each costs a verification; honest names have one, two in a change */
+#define RECORDS_MAX 64 /* TXT records of a name that are looked at */
+
+struct keys {
+	size_t count; /* 1 at least: what is wrong is in the only one */
+	bool more;    /* than are tried */
+	struct key list[KEYS_MAX];
 };
 
 /* The DNS name of a key. */
 struct slice key_name(struct slice selector, struct slice domain, struct arena *);
-/* The key of a name; its trouble is in it. Valid until the budget is closed. */
-const struct key *key_find(struct dns_budget *, struct slice name);
+/* The keys of a name. Valid until the budget is closed. */
+const struct keys *keys_find(struct dns_budget *, struct slice name);
 EVP_PKEY *private_pkey(const struct dkim_private *);
 const EVP_PKEY_CTX *private_context(const struct dkim_private *); /* RSA: ready to sign, to be copied */
-extern const struct key key_unknown;                              /* the DNS does not answer */
 
 /* ---- the body ------------------------------------------------------------------------------ */
 
@@ -115,6 +129,7 @@ struct signature {
 	bool historic; /* rsa-sha1: never passes (RFC 8301 3.1) */
 	enum dkim_canon header_canon, body_canon;
 	uint64_t length;                  /* l=, or DKIM_WHOLE */
+	int64_t made_s;                   /* t=; -1 without one */
 	const struct dkim_digest *digest; /* NULL: not to be verified */
 };
 
@@ -124,6 +139,10 @@ void signature_judge(struct signature *, enum dkim_result, const char *reason); 
 
 /* Judges it only where header or body are not what was signed. `hash` is any context, used anew. */
 void signature_match(struct signature *, struct dkim_fields *, const struct key *, EVP_MD_CTX *hash, struct arena *);
+
+/* Does b= match the header with this key, whatever the body is? */
+bool signature_fits(const struct signature *, struct dkim_fields *, const struct key *, EVP_MD_CTX *hash,
+		    struct arena *);
 
 /* d= and s= alone, whatever else the field is: where the key would be. False when they cannot be read. */
 bool signature_key_name(struct slice value, struct arena *, struct slice *name_r);

@@ -1,9 +1,5 @@
 /*
- * key.c - published keys (RFC 6376 3.6.1, RFC 8463 4, RFC 8301 3.2): from the answer
- * of the DNS to a decoded key.
- *
- * A key is read once and stays with the cached answer, decoded, since decoding
- * costs more than verifying. Whether it suits a signature is asked of each signature.
+ * key.c - a published key (RFC 6376 3.6.1, RFC 8463 4, RFC 8301 3.2): from a TXT record to a decoded key.
  */
 #include "dkim_private.h"
 #include <openssl/rsa.h>
@@ -16,8 +12,6 @@
 	64              /* OpenSSL's own bound for long keys; a short key with a long one costs a thousand times more */
 #define ED25519_SIZE 32 /* RFC 8463 4.2 */
 #define ED25519_BITS 256
-
-const struct key key_unknown = {.result = DKIM_TEMPERROR, .reason = "the DNS does not answer for the key"};
 
 static void bad(struct key *key, enum dkim_result result, const char *reason)
 {
@@ -111,90 +105,63 @@ static void read_tags(struct key *key, const struct tags *tags)
 
 	key->testing = items_have(flags, SLICE("y"));
 	key->strict = items_have(flags, SLICE("s"));
-	if (slice_equal(kind, SLICE("ed25519")))
+	if (slice_equal_nocase(kind, SLICE("ed25519")))
 		key->algorithm = DKIM_ED25519;
-	if (tags_find(tags, "v") && tags_find(tags, "v") != &tags->list[0])
-		bad(key, DKIM_PERMERROR, "v= of the key record does not come first");
-	else if (key->algorithm == DKIM_RSA && !slice_equal(kind, SLICE("rsa")))
+	if (key->algorithm == DKIM_RSA && !slice_equal_nocase(kind, SLICE("rsa")))
 		bad(key, DKIM_PERMERROR, "k= of the key record is unknown");
 	else if (hashes && !items_have(hashes->value, SLICE("sha256")))
 		bad(key, DKIM_PERMERROR, "h= of the key record does not allow SHA-256");
 	else if (!items_have(services, SLICE("*")) && !items_have(services, SLICE("email")))
 		bad(key, DKIM_PERMERROR, "s= of the key record does not allow mail");
-	else if (!p)
-		bad(key, DKIM_PERMERROR, "the key record has no p=");
 	else
 		read_public(key, p->value);
 }
 
-/* RFC 6376 3.6.1: a record that begins with another v= is not ours (an SPF record of a wildcard). */
-static bool is_foreign(struct slice text)
-{
-	struct slice head, rest = text;
-	struct tags tags;
+#define VERSION "DKIM1"
 
-	return slice_cut(&rest, ';', &head) && tags_parse(head, &tags) == NULL &&
-	       slice_equal(tags.list[0].name, SLICE("v")) && !slice_equal(tags.list[0].value, SLICE("DKIM1"));
+/* NULL: it is a key record (RFC 6376 3.6.1), whatever can be done with it; else what is wrong, and *near_r says whether
+ * somebody meant to write one. All other records are none of ours: of SPF, or what a web service wants to find. */
+static const char *not_a_record(struct slice text, struct tags *tags, bool *near_r)
+{
+	const char *wrong = tags_parse(text, tags);
+	const struct tag *version = wrong ? NULL : tags_find(tags, "v"), *p = wrong ? NULL : tags_find(tags, "p");
+
+	*near_r = slice_starts_nocase(slice_trim(text), SLICE("v=" VERSION)) ||
+		  (version ? slice_equal_nocase(version->value, SLICE(VERSION)) : p != NULL);
+	if (wrong)
+		return "the key record is no tag list";
+	if (version && !slice_equal(version->value, SLICE(VERSION)))
+		return "v= of the key record is not " VERSION;
+	if (version && version != &tags->list[0])
+		return "v= of the key record does not come first";
+	return p ? NULL : "the key record has no p=";
 }
 
-/* RFC 6376 3.6.2.2: several records are undefined; none of them is better than another. */
-static void read_answer(struct key *key, const struct dns_answer *answer)
+bool key_read(struct key *key, struct slice text)
 {
-	size_t found = 0;
-	struct slice text = SLICE("");
-	struct tags tags;
 	const char *wrong;
+	struct tags tags;
+	bool near;
 
-	for (size_t i = 0; i < answer->count; i++) {
-		if (is_foreign(slice_head(answer->records[i].text, RECORD_MAX)))
-			continue;
-		found++;
-		text = answer->records[i].text;
-		key->record = i;
-	}
-	if (found != 1) {
-		bad(key, DKIM_PERMERROR, found ? "there are several key records" : "there is no key record");
-		return;
-	}
-	if (text.n > RECORD_MAX) {
+	*key = (struct key){.result = DKIM_PASS};
+	wrong = not_a_record(slice_head(text, RECORD_MAX), &tags, &near);
+	if (text.n > RECORD_MAX && near)
 		bad(key, DKIM_PERMERROR, "the key record is too long");
-		return;
-	}
-	wrong = tags_parse(text, &tags);
-	if (wrong)
-		bad(key, DKIM_PERMERROR, "the key record is no tag list");
+	else if (wrong)
+		bad(key, near ? DKIM_PERMERROR : DKIM_NONE, near ? wrong : "it is not a key record");
 	else
 		read_tags(key, &tags);
+	return !wrong && text.n <= RECORD_MAX;
 }
 
-static void *parse(const struct dns_answer *answer)
+void key_release(struct key *key)
 {
-	struct key *key = xmalloc(sizeof(*key));
-
-	key->result = DKIM_PASS;
-	read_answer(key, answer);
-	return key;
-}
-
-static void release(void *made)
-{
-	struct key *key = made;
-
 	EVP_PKEY_CTX_free(key->verifying);
 	EVP_PKEY_free(key->pkey);
-	free(key);
+	*key = (struct key){.result = DKIM_NONE};
 }
-
-static const struct dns_parser parser = {parse, release};
 
 struct slice key_name(struct slice selector, struct slice domain, struct arena *arena)
 {
 	return arena_join(arena, selector, SLICE("._domainkey."), domain);
-}
-
-const struct key *key_find(struct dns_budget *budget, struct slice name)
-{
-	const struct dns_answer *answer = dns_ask(budget, name, DNS_TXT);
-
-	return answer->status == DNS_TEMPFAIL ? &key_unknown : dns_parsed(budget, answer, &parser);
 }

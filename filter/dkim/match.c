@@ -57,18 +57,31 @@ static enum dkim_result verify_ed25519(EVP_PKEY *pkey, struct slice b, const uns
 	return result;
 }
 
+static enum dkim_result match_header(const struct signature *signature, struct dkim_fields *fields,
+				     const struct key *key, EVP_MD_CTX *hash, struct arena *arena)
+{
+	unsigned char digest[DKIM_SHA256_SIZE];
+
+	header_hash(signature, fields, hash, arena, digest);
+	return key->algorithm == DKIM_RSA ? verify_rsa(key->verifying, signature->b, digest)
+					  : verify_ed25519(key->pkey, signature->b, digest);
+}
+
+bool signature_fits(const struct signature *signature, struct dkim_fields *fields, const struct key *key,
+		    EVP_MD_CTX *hash, struct arena *arena)
+{
+	return match_header(signature, fields, key, hash, arena) == DKIM_PASS;
+}
+
 void signature_match(struct signature *signature, struct dkim_fields *fields, const struct key *key, EVP_MD_CTX *hash,
 		     struct arena *arena)
 {
-	unsigned char digest[DKIM_SHA256_SIZE];
 	enum dkim_result result;
 
 	judge_body(signature);
 	if (signature->seen->result != DKIM_NONE)
 		return;
-	header_hash(signature, fields, hash, arena, digest);
-	result = key->algorithm == DKIM_RSA ? verify_rsa(key->verifying, signature->b, digest)
-					    : verify_ed25519(key->pkey, signature->b, digest);
+	result = match_header(signature, fields, key, hash, arena);
 	if (result == DKIM_FAIL)
 		signature_judge(signature, DKIM_FAIL, "the signature does not match the header");
 	if (result == DKIM_TEMPERROR)

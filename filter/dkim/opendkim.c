@@ -4,7 +4,8 @@
  * Algorithms, l=, From and the key are judged by us, before and after it. It is handed only what it treats as we do:
  * fields below a bound, signatures that are to be verified, lines that end in CRLF, and keys printed anew; of any other
  * message its word does not count. A signature passes only without an error, with the flag, and with a matching body
- * hash.
+ * hash. It takes one key for all signatures of a selector, and takes a t= that is less than its clock drift for the
+ * future: such signatures are shown to it apart.
  */
 #include "second.h"
 #include <opendkim/dkim.h>
@@ -17,12 +18,17 @@
 #define MESSAGE_ID "sekisho"
 
 struct dkim_library {
-	DKIM_LIB *lib; /* one serves all threads */
+	DKIM_LIB *lib;       /* one serves all threads */
+	DKIM_LIB *driftless; /* for signatures of the first minutes of 1970 */
 };
 
+/* One handle of it, and those that are given other signatures of the same message. */
 struct second {
+	struct second *next; /* NULL: the last */
+	bool *shown;         /* for each signature: this handle gets it */
 	struct arena *arena;
-	DKIM *dkim; /* NULL: it could not take the message */
+	DKIM *dkim;           /* NULL: it could not take the message */
+	DKIM_SIGINFO **infos; /* its list of the signatures that it was shown, in the order of their fields */
 	const struct signature *signatures;
 	size_t count;
 	const struct key *const *keys;
@@ -54,18 +60,25 @@ static bool print_key(const struct key *key, struct arena *arena, char *buffer, 
 			SLICE_ARGS(p)) < (int)room;
 }
 
-/* Instead of the DNS: the keys that we have read. Signatures are told apart by who signed. */
+/* One that it could not read has no names. */
+static bool is_of(DKIM_SIGINFO *info, const struct dkim_signature *seen)
+{
+	const char *domain = (const char *)dkim_sig_getdomain(info);
+	const char *selector = (const char *)dkim_sig_getselector(info);
+
+	return domain && selector && slice_equal_nocase(slice_of(domain), seen->domain) &&
+	       slice_equal_nocase(slice_of(selector), seen->selector);
+}
+
+/* Instead of the DNS: the keys that we have chosen, one for each signature, for two of one selector can have two. */
 static DKIM_CBSTAT find_key(DKIM *dkim, DKIM_SIGINFO *info, u_char *buffer, size_t room)
 {
 	struct second *second = dkim_get_user_context(dkim);
-	struct slice selector = slice_of((const char *)dkim_sig_getselector(info));
-	struct slice domain = slice_of((const char *)dkim_sig_getdomain(info));
 
-	for (size_t i = 0; second->keys && i < second->count; i++) {
-		const struct dkim_signature *seen = second->signatures[i].seen;
-
-		if (second->keys[i] && slice_equal_nocase(seen->selector, selector) &&
-		    slice_equal_nocase(seen->domain, domain) &&
+	for (size_t i = 0, next = 0; second->infos && i < second->count; i++) {
+		if (!second->shown[i] || second->infos[next++] != info)
+			continue;
+		if (second->keys[i] && is_of(info, second->signatures[i].seen) &&
 		    print_key(second->keys[i], second->arena, (char *)buffer, room))
 			return DKIM_CBSTAT_CONTINUE;
 	}
@@ -75,16 +88,25 @@ static DKIM_CBSTAT find_key(DKIM *dkim, DKIM_SIGINFO *info, u_char *buffer, size
 
 /* ---- the library -------------------------------------------------------------------------------- */
 
-struct dkim_library *dkim_library_open(struct error *err)
+static DKIM_LIB *library_new(uint64_t drift_s)
 {
 	unsigned flags = DKIM_LIBFLAGS_DELAYSIGPROC | DKIM_LIBFLAGS_BADSIGHANDLES;
+	DKIM_LIB *lib = dkim_init(NULL, NULL);
+
+	if (!lib)
+		die("libopendkim cannot be opened");
+	dkim_options(lib, DKIM_OP_SETOPT, DKIM_OPTS_FLAGS, &flags, sizeof(flags));
+	dkim_options(lib, DKIM_OP_SETOPT, DKIM_OPTS_CLOCKDRIFT, &drift_s, sizeof(drift_s));
+	dkim_set_key_lookup(lib, find_key);
+	return lib;
+}
+
+struct dkim_library *dkim_library_open(struct error *err)
+{
 	struct dkim_library *library = xmalloc(sizeof(*library));
 
-	library->lib = dkim_init(NULL, NULL);
-	if (!library->lib)
-		die("libopendkim cannot be opened");
-	dkim_options(library->lib, DKIM_OP_SETOPT, DKIM_OPTS_FLAGS, &flags, sizeof(flags));
-	dkim_set_key_lookup(library->lib, find_key);
+	library->lib = library_new(DKIM_CLOCK_SKEW);
+	library->driftless = library_new(0);
 	(void)err;
 	return library;
 }
@@ -94,6 +116,7 @@ void dkim_library_close(struct dkim_library *library)
 	if (!library)
 		return;
 	dkim_close(library->lib);
+	dkim_close(library->driftless);
 	free(library);
 }
 
@@ -129,7 +152,7 @@ static bool is_wanted(const struct second *second, const struct header_field *fi
 		return true;
 	for (size_t i = 0; i < second->count; i++)
 		if (second->signatures[i].field == field)
-			return second->signatures[i].digest != NULL;
+			return second->shown[i];
 	return false;
 }
 
@@ -145,26 +168,75 @@ static void add_field(struct second *second, const struct header_field *field)
 		give_up(second);
 }
 
-struct second *second_begin(struct dkim_library *library, const struct headers *headers,
-			    const struct signature *signatures, size_t count, struct arena *arena)
+/* It subtracts the drift from t= without a sign. */
+static bool is_early(const struct signature *signature)
 {
-	struct second *second = arena_alloc(arena, sizeof(*second));
+	return signature->made_s >= 0 && signature->made_s < DKIM_CLOCK_SKEW;
+}
+
+/* May both be shown to one handle? */
+static bool go_together(const struct signature *a, const struct signature *b)
+{
+	return is_early(a) == is_early(b) &&
+	       !(slice_equal(a->seen->domain, b->seen->domain) && slice_equal(a->seen->selector, b->seen->selector));
+}
+
+/* As many of those that no handle has yet as may be shown together. Returns one of them, or NULL: there are none. */
+static const struct signature *choose_shown(struct second *second, const struct second *before)
+{
+	const struct signature *first = NULL;
+
+	for (size_t i = 0; i < second->count; i++) {
+		const struct signature *signature = &second->signatures[i];
+		bool wanted = signature->digest != NULL;
+
+		for (const struct second *other = before; other && wanted; other = other->next)
+			wanted = !other->shown[i];
+		for (size_t k = 0; k < i && wanted; k++)
+			wanted = !second->shown[k] || go_together(signature, &second->signatures[k]);
+		second->shown[i] = wanted;
+		if (wanted && !first)
+			first = signature;
+	}
+	return first;
+}
+
+static void show(struct second *second, DKIM_LIB *lib, const struct headers *headers)
+{
 	DKIM_STAT status;
 
-	*second = (struct second){.arena = arena, .signatures = signatures, .count = count};
-	second->dkim = dkim_verify(library->lib, (const unsigned char *)MESSAGE_ID, NULL, &status);
-	arena_own(arena, second, release);
+	second->dkim = dkim_verify(lib, (const unsigned char *)MESSAGE_ID, NULL, &status);
+	arena_own(second->arena, second, release);
 	if (!second->dkim)
-		return second;
+		return;
 	dkim_set_user_context(second->dkim, second);
 	for (size_t i = 0; i < headers->count; i++)
 		add_field(second, &headers->fields[i]);
-	if (second->dkim) {
-		status = dkim_eoh(second->dkim);
-		if (status != DKIM_STAT_OK && status != DKIM_STAT_NOSIG)
-			give_up(second);
+	if (!second->dkim)
+		return;
+	status = dkim_eoh(second->dkim);
+	if (status != DKIM_STAT_OK && status != DKIM_STAT_NOSIG)
+		give_up(second);
+}
+
+struct second *second_begin(struct dkim_library *library, const struct headers *headers,
+			    const struct signature *signatures, size_t count, struct arena *arena)
+{
+	struct second *all = NULL;
+
+	for (;;) {
+		struct second *second = arena_alloc(arena, sizeof(*second));
+		const struct signature *first;
+
+		*second = (struct second){.arena = arena, .signatures = signatures, .count = count, .next = all};
+		second->shown = arena_alloc(arena, (count + 1) * sizeof(*second->shown));
+		first = choose_shown(second, all);
+		if (all && !first)
+			return all;
+		if (first)
+			show(second, is_early(first) ? library->driftless : library->lib, headers);
+		all = second;
 	}
-	return second;
 }
 
 static void add(struct second *second, const char *p, size_t n)
@@ -183,7 +255,7 @@ static bool has_bare_cr(char last, const char *p, const char *end)
 	return false;
 }
 
-void second_body(struct second *second, struct slice chunk)
+static void add_body(struct second *second, struct slice chunk)
 {
 	const char *p = chunk.p, *end = p + chunk.n, *found;
 
@@ -201,6 +273,12 @@ void second_body(struct second *second, struct slice chunk)
 		second->last = end[-1];
 }
 
+void second_body(struct second *all, struct slice chunk)
+{
+	for (struct second *second = all; second; second = second->next)
+		add_body(second, chunk);
+}
+
 static enum second_word word_of(DKIM_SIGINFO *info)
 {
 	int error = dkim_sig_geterror(info);
@@ -213,46 +291,44 @@ static enum second_word word_of(DKIM_SIGINFO *info)
 	return body == DKIM_SIGBH_MISMATCH ? SECOND_FAIL_BODY : SECOND_FAIL_HEADER;
 }
 
-/* One that it could not read has no names. */
-static bool is_of(DKIM_SIGINFO *info, const struct dkim_signature *seen)
-{
-	const char *domain = (const char *)dkim_sig_getdomain(info);
-	const char *selector = (const char *)dkim_sig_getselector(info);
-
-	return domain && selector && slice_equal_nocase(slice_of(domain), seen->domain) &&
-	       slice_equal_nocase(slice_of(selector), seen->selector);
-}
-
 static int count_shown(const struct second *second)
 {
 	int count = 0;
 
 	for (size_t i = 0; i < second->count; i++)
-		count += second->signatures[i].digest != NULL;
+		count += second->shown[i];
 	return count;
 }
 
-void second_end(struct second *second, const struct key *const *keys, enum second_word *words_r)
+static void end(struct second *second, enum second_word *words_r)
 {
-	DKIM_SIGINFO **infos = NULL;
 	int count = 0, next = 0;
 
-	second->keys = keys;
-	for (size_t i = 0; i < second->count; i++)
-		words_r[i] = SECOND_UNABLE;
 	if (second->last && second->last != '\n')
 		add(second, "\r\n", 2);
 	if (!second->dkim || second->bare_cr || second->last == '\r')
 		return;
-	dkim_eom(second->dkim, NULL);
-	if (dkim_getsiglist(second->dkim, &infos, &count) != DKIM_STAT_OK || count != count_shown(second))
+	if (dkim_getsiglist(second->dkim, &second->infos, &count) != DKIM_STAT_OK || count != count_shown(second))
+		second->infos = NULL;
+	if (!second->infos)
 		return;
+	dkim_eom(second->dkim, NULL);
 	/* They come in the order of their fields. The word about one must never count for another. */
 	for (size_t i = 0; i < second->count; i++) {
-		DKIM_SIGINFO *info = second->signatures[i].digest ? infos[next++] : NULL;
+		DKIM_SIGINFO *info = second->shown[i] ? second->infos[next++] : NULL;
 
 		if (info && is_of(info, second->signatures[i].seen))
 			words_r[i] = word_of(info);
+	}
+}
+
+void second_end(struct second *all, const struct key *const *keys, enum second_word *words_r)
+{
+	for (size_t i = 0; i < all->count; i++)
+		words_r[i] = SECOND_UNABLE;
+	for (struct second *second = all; second; second = second->next) {
+		second->keys = keys;
+		end(second, words_r);
 	}
 }
 

@@ -161,31 +161,3 @@ struct slice dkim_private_record(const struct dkim_private *private, struct aren
 	OPENSSL_free(der);
 	return arena_printf(arena, "v=DKIM1; k=rsa; p=%.*s", SLICE_ARGS(p));
 }
-
-/* ---- a published key, for a person ------------------------------------------------------ */
-
-void dkim_record_find(struct dns_budget *budget, struct slice selector, struct slice domain,
-		      const struct dkim_rules *rules, const struct dkim_private *private, struct arena *arena,
-		      struct dkim_record *record_r)
-{
-	struct slice name = key_name(selector, domain, arena);
-	const struct key *key = key_find(budget, name);
-	const struct dns_answer *answer = dns_ask(budget, name, DNS_TXT);
-
-	*record_r = (struct dkim_record){
-	    .result = key->result,
-	    .reason = slice_of(key->reason),
-	    .name = name,
-	    .text = key->record < answer->count ? answer->records[key->record].text : SLICE(""),
-	    .algorithm = key->algorithm,
-	    .bits = key->bits,
-	    .testing = key->testing,
-	    .strict = key->strict,
-	    .matches = private && key->pkey && EVP_PKEY_eq(private->pkey, key->pkey) == 1,
-	};
-	if (key->result == DKIM_PASS && key->algorithm == DKIM_RSA &&
-	    (key->bits < rules->minimum_bits || key->bits < DKIM_RSA_BITS_MIN)) {
-		record_r->result = DKIM_POLICY;
-		record_r->reason = SLICE("the RSA key is too short");
-	}
-}

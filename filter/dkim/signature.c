@@ -199,6 +199,7 @@ static void judge_times(struct signature *signature, const struct tags *tags, in
 	int64_t made, expires;
 	const char *wrong = read_time(tags, "t", &made);
 
+	signature->made_s = made;
 	if (!wrong)
 		wrong = read_time(tags, "x", &expires);
 	if (wrong)

@@ -121,7 +121,7 @@ bool items_have(struct slice list, struct slice word)
 	struct slice item;
 
 	while (items_next(&list, &item))
-		if (slice_equal(item, word))
+		if (slice_equal_nocase(item, word))
 			return true;
 	return false;
 }

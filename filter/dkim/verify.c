@@ -111,25 +111,59 @@ void dkim_verify_body(struct dkim_verifier *verifier, struct slice chunk)
 
 /* ---- at the end ---------------------------------------------------------------------------- */
 
-/* RFC 6376 6.1.2: may this key be used for this signature? */
-static void judge_key(struct signature *signature, const struct key *key, const struct dkim_rules *rules)
+/* RFC 6376 6.1.2: may this key be used for this signature? DKIM_PASS, or why not. */
+static enum dkim_result suit(const struct signature *signature, const struct key *key, const struct dkim_rules *rules,
+			     const char **reason_r)
 {
-	struct dkim_signature *seen = signature->seen;
-
-	seen->testing = key->testing;
-	seen->bits = key->bits;
+	*reason_r = key->reason;
 	if (key->result == DKIM_TEMPERROR)
-		signature_judge(signature, key->result, key->reason);
-	if (signature->historic)
-		signature_judge(signature, DKIM_PERMERROR, "rsa-sha1 is no longer a signature (RFC 8301)");
+		return key->result;
+	if (signature->historic) {
+		*reason_r = "rsa-sha1 is no longer a signature (RFC 8301)";
+		return DKIM_PERMERROR;
+	}
 	if (key->result != DKIM_PASS)
-		signature_judge(signature, key->result, key->reason);
-	else if (key->algorithm != signature->algorithm)
-		signature_judge(signature, DKIM_PERMERROR, "the key is of another algorithm than a=");
-	else if (key->strict && !slice_equal(signature->identity_domain, seen->domain))
-		signature_judge(signature, DKIM_PERMERROR, "the key (t=s) does not allow i= below d=");
-	else if (key->algorithm == DKIM_RSA && (key->bits < rules->minimum_bits || key->bits < DKIM_RSA_BITS_MIN))
-		signature_judge(signature, DKIM_POLICY, "the RSA key is too short");
+		return key->result;
+	if (key->algorithm != signature->algorithm) {
+		*reason_r = "the key is of another algorithm than a=";
+		return DKIM_PERMERROR;
+	}
+	if (key->strict && !slice_equal(signature->identity_domain, signature->seen->domain)) {
+		*reason_r = "the key (t=s) does not allow i= below d=";
+		return DKIM_PERMERROR;
+	}
+	if (key->algorithm == DKIM_RSA && (key->bits < rules->minimum_bits || key->bits < DKIM_RSA_BITS_MIN)) {
+		*reason_r = "the RSA key is too short";
+		return DKIM_POLICY;
+	}
+	return DKIM_PASS;
+}
+
+/* Of several keys the one that the signature was made with; else the first that could be it. *fits_r: one of them is,
+ * or there is no other. */
+static const struct key *choose_key(struct dkim_verifier *verifier, const struct signature *signature,
+				    const struct keys *keys, bool *fits_r)
+{
+	const struct key *first = NULL, *same_kind = NULL;
+	const char *reason;
+
+	*fits_r = true;
+	for (size_t i = 0; i < keys->count; i++) {
+		const struct key *key = &keys->list[i];
+
+		if (!same_kind && key->algorithm == signature->algorithm)
+			same_kind = key;
+		if (suit(signature, key, &verifier->rules, &reason) != DKIM_PASS)
+			continue;
+		if (keys->count == 1 ||
+		    signature_fits(signature, verifier->fields, key, verifier->hash, verifier->arena))
+			return key;
+		first = first ? first : key;
+	}
+	*fits_r = !first || !keys->more;
+	if (first)
+		return first;
+	return same_kind ? same_kind : &keys->list[0];
 }
 
 static bool length_is_allowed(const struct dkim_rules *rules, struct slice domain)
@@ -210,13 +244,24 @@ static void find_keys(struct dkim_verifier *verifier, struct dns_budget *budget)
 	verifier->keys = arena_alloc(verifier->arena, (verifier->count + 1) * sizeof(*verifier->keys));
 	for (size_t i = 0; i < verifier->count; i++) {
 		struct signature *signature = &verifier->signatures[i];
+		const struct keys *keys;
 		const struct key *key;
+		enum dkim_result result;
+		const char *reason;
+		bool fits;
 
 		if (!signature->digest)
 			continue;
-		key = key_find(budget, key_name(signature->seen->selector, signature->seen->domain, verifier->arena));
-		judge_key(signature, key, &verifier->rules);
-		if (signature->seen->result == DKIM_NONE)
+		keys = keys_find(budget, key_name(signature->seen->selector, signature->seen->domain, verifier->arena));
+		key = choose_key(verifier, signature, keys, &fits);
+		result = suit(signature, key, &verifier->rules, &reason);
+		signature->seen->testing = key->testing;
+		signature->seen->bits = key->bits;
+		if (result != DKIM_PASS)
+			signature_judge(signature, result, reason);
+		else if (!fits)
+			signature_judge(signature, DKIM_PERMERROR, "there are more key records than are tried");
+		else
 			verifier->keys[i] = key;
 	}
 }

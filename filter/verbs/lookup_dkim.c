@@ -16,12 +16,11 @@ static const char *kind_of_key(const struct dkim_record *record)
 	return record->algorithm == DKIM_RSA ? "rsa" : "ed25519";
 }
 
-static void print_json(struct lookup *lookup, const struct dkim_record *record)
+static json_t *json_record(struct lookup *lookup, const struct dkim_record *record)
 {
 	json_t *object = json_object();
 
 	json_object_set_new(object, "result", json_string(dkim_result_names[record->result]));
-	json_object_set_new(object, "name", lookup_string(lookup, record->name));
 	json_object_set_new(object, "record", lookup_string(lookup, record->text));
 	json_object_set_new(object, "reason", lookup_string(lookup, record->reason));
 	if (record->bits > 0) {
@@ -32,27 +31,56 @@ static void print_json(struct lookup *lookup, const struct dkim_record *record)
 	json_object_set_new(object, "strict", json_boolean(record->strict));
 	if (lookup->key)
 		json_object_set_new(object, "matches", json_boolean(record->matches));
+	return object;
+}
+
+static void print_json(struct lookup *lookup, const struct dkim_published *published)
+{
+	json_t *object = json_record(lookup, &published->chosen), *records = json_array();
+
+	for (size_t i = 0; i < published->count; i++)
+		json_array_append_new(records, json_record(lookup, &published->records[i]));
+	json_object_set_new(object, "name", lookup_string(lookup, published->name));
+	json_object_set_new(object, "records", records);
 	lookup_print_json(object);
 }
 
-static void print_text(struct lookup *lookup, const struct dkim_record *record)
+static void print_result(const struct dkim_record *record)
 {
-	struct slice name = lookup_safe(lookup, record->name), text = lookup_safe(lookup, record->text);
+	if (record->result == DKIM_PASS)
+		printf("result      usable\n");
+	else
+		printf("result      %s: %.*s\n", dkim_result_names[record->result], SLICE_ARGS(record->reason));
+}
 
-	printf("%.*s: %.*s\n", SLICE_ARGS(name), SLICE_ARGS(text.n ? text : SLICE("no key record")));
+static void print_record(struct lookup *lookup, const struct dkim_published *published,
+			 const struct dkim_record *record)
+{
+	struct slice name = lookup_safe(lookup, published->name), text = lookup_safe(lookup, record->text);
+
+	printf("%.*s: %.*s\n", SLICE_ARGS(name), SLICE_ARGS(text));
 	if (record->bits > 0)
 		printf("key         %s, %u bits\n", kind_of_key(record), record->bits);
 	if (record->testing)
 		printf("testing     t=y: verifiers shall treat a failed signature as none\n");
 	if (record->strict)
 		printf("strict      t=s: i= must have the domain of d= itself\n");
-	if (record->result == DKIM_PASS)
-		printf("result      usable\n");
-	else
-		printf("result      %s: %.*s\n", dkim_result_names[record->result], SLICE_ARGS(record->reason));
-	if (lookup->key)
+	print_result(record);
+	if (lookup->key && record->bits > 0)
 		printf("private     %s: %s\n", lookup->key,
 		       record->matches ? "belongs to it" : "does NOT belong to it: what it signs would fail");
+}
+
+static void print_text(struct lookup *lookup, const struct dkim_published *published)
+{
+	struct slice name = lookup_safe(lookup, published->name);
+
+	for (size_t i = 0; i < published->count; i++)
+		print_record(lookup, published, &published->records[i]);
+	if (published->chosen.text.n > 0)
+		return;
+	printf("%.*s: no key record\n", SLICE_ARGS(name));
+	print_result(&published->chosen);
 }
 
 /* NULL, and the exit code, when the file is no key; that is then said. */
@@ -79,7 +107,7 @@ int lookup_dkim(struct lookup *lookup)
 	const struct dkim_rules rules = {.minimum_bits = DKIM_RSA_BITS_MIN};
 	struct slice domain, selector;
 	struct dkim_private *private = NULL;
-	struct dkim_record record;
+	struct dkim_published published;
 	bool domain_valid, selector_valid;
 	int status = VERB_OK;
 
@@ -95,12 +123,13 @@ int lookup_dkim(struct lookup *lookup)
 		return status;
 	status = lookup_open(lookup);
 	if (status == VERB_OK) {
-		dkim_record_find(lookup->budget, selector, domain, &rules, private, lookup->arena, &record);
+		dkim_published_find(lookup->budget, selector, domain, &rules, private, lookup->arena, &published);
 		if (lookup->json)
-			print_json(lookup, &record);
+			print_json(lookup, &published);
 		else
-			print_text(lookup, &record);
-		status = record.result == DKIM_PASS && (!private || record.matches) ? VERB_OK : VERB_NO;
+			print_text(lookup, &published);
+		status =
+		    published.chosen.result == DKIM_PASS && (!private || published.chosen.matches) ? VERB_OK : VERB_NO;
 	}
 	dkim_private_free(private);
 	return status;

@@ -82,9 +82,12 @@ static void print_text(struct verify *verify, const struct dkim_outcome *outcome
 		struct slice selector = lookup_safe(&verify->lookup, signature->selector);
 		struct slice algorithm = lookup_safe(&verify->lookup, signature->algorithm);
 
-		printf("    %-9s d=%.*s s=%.*s %.*s%s%.*s%s\n", dkim_result_names[signature->result],
-		       SLICE_ARGS(domain), SLICE_ARGS(selector), SLICE_ARGS(algorithm), signature->reason.n ? ": " : "",
+		printf("    %-9s d=%.*s s=%.*s %.*s%s%.*s%s", dkim_result_names[signature->result], SLICE_ARGS(domain),
+		       SLICE_ARGS(selector), SLICE_ARGS(algorithm), signature->reason.n ? ": " : "",
 		       SLICE_ARGS(signature->reason), signature->testing ? " (testing key)" : "");
+		if (signature->second)
+			printf(" (libopendkim disagrees: %s)", signature->second);
+		putchar('\n');
 	}
 }
 

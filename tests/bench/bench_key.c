@@ -33,7 +33,7 @@ static void find(void *with)
 	struct scene *scene = with;
 	struct dns_budget *budget = budget_open(scene);
 
-	if (key_find(budget, key_name(SLICE("s1"), SLICE("example.org"), scene->message))->result != DKIM_PASS)
+	if (keys_find(budget, key_name(SLICE("s1"), SLICE("example.org"), scene->message))->list[0].result != DKIM_PASS)
 		die("the key is not found");
 	budget_close(scene, budget);
 }

@@ -233,7 +233,11 @@ VARIANTS = {
     "key: over 1 KB": (record(lambda r: r.replace("; p=", "; n=" + "note" * 400 + "; p=")), None),
     "key: tag twice": (record(lambda r: r + "; k=rsa"), ("permerror", "RFC 6376 3.2")),
     "key: granularity": (record(lambda r: r.replace("; p=", "; g=nobody; p=")), ("pass", "RFC 6376: g= is gone")),
-    "key: two records": (records(lambda r: r * 2), ("permerror", "RFC 6376 3.6.2.2")),
+    "key: the same twice": (records(lambda r: r * 2), ("pass", "RFC 6376 6.1.2: one of them may be chosen")),
+    "key: beside another": (records(lambda r: [r[0].replace("p=", "p=AAAA")] + r), ("pass", "RFC 6376 6.1.2: each may be tried")),
+    "key: beside a text": (records(lambda r: ["google-site-verification=abc"] + r), ("pass", "RFC 6376 3.6.1: not a key record")),
+    "key: words in capitals": (record(lambda r: r.replace("k=rsa", "k=RSA").replace("k=ed25519", "k=ED25519")
+                                      .replace("; p=", "; h=SHA256; s=Email; p=")), ("pass", "RFC 5234 2.3")),
     "key: beside an SPF record": (records(lambda r: ["v=spf1 -all"] + r), ("pass", "RFC 6376 3.6.1: others are discarded")),
     "key: none": (records(lambda r: []), ("permerror", "RFC 6376 6.1.2")),
 }

@@ -5,7 +5,7 @@
 #include "fuzz.h"
 #include <string.h>
 
-#define RECORDS_MAX 16
+#define LINES_MAX 16
 
 /* As zone text has it: every byte as \DDD, in strings of at most 255. */
 static void add_record(struct text *zone, struct slice record)
@@ -19,15 +19,21 @@ static void add_record(struct text *zone, struct slice record)
 static void check_key(struct dns_budget *budget, struct arena *arena)
 {
 	struct dkim_rules rules = {.minimum_bits = DKIM_RSA_BITS_MIN};
-	const struct key *key = key_find(budget, SLICE("s._domainkey.example"));
-	struct dkim_record record;
+	const struct keys *keys = keys_find(budget, SLICE("s._domainkey.example"));
+	struct dkim_published published;
 
-	must((key->result == DKIM_PASS) == (key->reason == NULL));
-	must(key->result != DKIM_PASS || key->pkey != NULL);
-	must(key->result != DKIM_PASS || key->bits <= DKIM_RSA_BITS_MAX);
-	must(key_find(budget, SLICE("s._domainkey.example")) == key);
-	dkim_record_find(budget, SLICE("s"), SLICE("example"), &rules, NULL, arena, &record);
-	must((record.result == DKIM_PASS) == (record.reason.n == 0));
+	must(keys->count > 0 && keys->count <= KEYS_MAX);
+	for (size_t i = 0; i < keys->count; i++) {
+		const struct key *key = &keys->list[i];
+
+		must(key->result != DKIM_NONE);
+		must((key->result == DKIM_PASS) == (key->reason == NULL));
+		must(key->result != DKIM_PASS || key->pkey != NULL);
+		must(key->result != DKIM_PASS || key->bits <= DKIM_RSA_BITS_MAX);
+	}
+	must(keys_find(budget, SLICE("s._domainkey.example")) == keys);
+	dkim_published_find(budget, SLICE("s"), SLICE("example"), &rules, NULL, arena, &published);
+	must((published.chosen.result == DKIM_PASS) == (published.chosen.reason.n == 0));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -41,7 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int count = 0;
 
 	text_init(&zone, arena, 8 * size + 10000);
-	while (count++ < RECORDS_MAX && slice_cut(&rest, '\n', &line))
+	while (count++ < LINES_MAX && slice_cut(&rest, '\n', &line))
 		add_record(&zone, slice_head(line, 40000));
 	resolver = resolver_open_zone(text_slice(&zone), "zone", &err);
 	if (resolver) {

@@ -110,8 +110,17 @@ static void keys_are_obeyed(void **state)
 	    {"v=DKIM2; p=%s", "permerror", "there is no key record"},
 	    {"v=DKIM1; p=%s; p=x", "permerror", "the key record is no tag list"},
 	    {"v=DKIM1; p=AAAA", "permerror", "p= of the key record holds no RSA key"},
-	    {"v=DKIM1; p=AA\"\nrsa._domainkey.example.org TXT \"v=DKIM1; p=%s", "permerror",
-	     "there are several key records"},
+	    {"v=DKIM1; k=RSA; h=SHA256; s=EMAIL; t=Y; p=%s", "pass", ""},
+	    {"v=DKIM1; K=rsa; p=%s", "pass", ""}, /* names of tags have a case: an unknown tag */
+	    {"v=dkim1; p=%s", "permerror", "v= of the key record is not DKIM1"},
+	    {"v=DKIM1\\\\; k=rsa\\\\; p=%s", "permerror", "v= of the key record is not DKIM1"},
+	    {"v=DKIM1; P=%s", "permerror", "the key record has no p="},
+	    {"google-site-verification=abc", "permerror", "there is no key record"},
+	    {"v=DKIM1; p=AA\"\nrsa._domainkey.example.org TXT \"v=DKIM1; p=%s", "pass", ""},
+	    {"v=DKIM1; p=\"\nrsa._domainkey.example.org TXT \"v=DKIM1; p=%s", "pass", ""},
+	    {"v=DKIM1; p=%s\"\nrsa._domainkey.example.org TXT \"google-site-verification=abc", "pass", ""},
+	    {"google-site-verification=abc\"\nrsa._domainkey.example.org TXT \"v=DKIM1", "permerror",
+	     "the key record has no p="},
 	    {"v=spf1 -all\"\nrsa._domainkey.example.org TXT \"v=DKIM1; p=%s", "pass", ""},
 	};
 	struct bench *bench = *state;
