@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """documents.py - the policies that a reader is shown are policies: `sekisho check` finds nothing wrong with them.
 
-That of README, the default one in conf/, and the examples of sekisho.conf(5). The program is $SEKISHO, or
-build/sekisho of the checkout.
+That of README, the default one in conf/, the examples of sekisho.conf(5) and of sekisho-migrate(7), and the single rules
+of the latter. The program is $SEKISHO, or build/sekisho of the checkout.
 """
 import json
 import os
@@ -12,6 +12,7 @@ import sys
 import tempfile
 
 CHECKOUT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+MANUAL, MIGRATE = "filter/policy/sekisho.conf.5", "filter/sekisho-migrate.7"
 PROGRAM = os.environ.get("SEKISHO") or os.path.join(CHECKOUT, "build/sekisho")
 
 
@@ -26,13 +27,31 @@ def readme():
     return re.sub(r"^    ", "", section, flags=re.M)
 
 
-def examples():
-    """The literal blocks of the manual that hold a policy. They share their lists, which are empty here."""
-    for number, block in enumerate(re.findall(r"^\.Bd -literal.*?\n(.*?)^\.Ed", read("filter/policy/sekisho.conf.5"), re.S | re.M)):
-        if not re.search(r"^policy (inbound|submission|local)", block, re.M):
-            continue
-        lists = "" if "list " in block else "list friends file:/x\nlist owners file:/x\n"
-        yield f"sekisho.conf.5, literal block {number + 1}", lists + block.replace("\\e", "\\")
+def lists(text):
+    """An empty list for each name that the text asks for and does not define."""
+    defined = re.findall(r"^list\s+(\S+)", text, re.M)
+    wanted = set(re.findall(r"\bin ([a-z-]+)", text)) | {"owners"}
+    return "".join(f"list {name} file:/x\n" for name in sorted(wanted.difference(defined)))
+
+
+def plain(text):
+    """mdoc as it reads."""
+    return text.replace("\\(dq", '"').replace("\\e", "\\")
+
+
+def examples(manual):
+    """The literal blocks of a manual that hold a policy. They share their lists, which are empty here."""
+    for number, block in enumerate(re.findall(r"^\.Bd -literal.*?\n(.*?)^\.Ed", read(manual), re.S | re.M)):
+        if re.search(r"^policy (inbound|submission|local)", block, re.M):
+            yield f"{manual}, literal block {number + 1}", lists(block) + plain(block)
+
+
+def single_rules(manual):
+    """The quoted rules of a manual, each in a policy of its own; `and not ...` is the end of one."""
+    for rule in re.findall(r"^\.Ql ((?:reject|defer|accept) .*|and not .*)", read(manual), re.M):
+        rule = re.sub(r" [.,;:]$", "", plain(rule))
+        whole = "reject if spf is fail " + rule if rule.startswith("and") else rule
+        yield f"{manual}: {rule}", lists(whole) + f"policy inbound {{ on message {{ {whole} }} }}\n"
 
 
 # What stands in From, and whether the policy that is shipped takes it when neither SPF nor DMARC knows the domain.
@@ -57,11 +76,16 @@ def wrong_authors():
 
 
 def main():
-    documents = [("README", readme()), ("conf/sekisho.conf", read("conf/sekisho.conf"))] + list(examples())
+    documents = [("README", readme()), ("conf/sekisho.conf", read("conf/sekisho.conf")), *examples(MANUAL),
+                 *examples(MIGRATE), *single_rules(MIGRATE)]
     failed = 0
-    with tempfile.NamedTemporaryFile() as empty:
+    with tempfile.NamedTemporaryFile() as empty, tempfile.TemporaryDirectory() as scratch:
+        key = os.path.join(scratch, "key")
+        subprocess.run([PROGRAM, "genkey", "--type", "ed25519", "--out", key, "example.org", "s1"], check=True,
+                       capture_output=True, timeout=30)
         for name, text in documents:
             text = re.sub(r"file:\S+", "file:" + empty.name, text)
+            text = re.sub(r"\bkey /\S+", "key " + key, text)
             done = subprocess.run([PROGRAM, "check", "-"], input=text, capture_output=True, text=True, timeout=30)
             if done.returncode != 0:
                 print(f"FAILED {name}:\n{done.stdout}{done.stderr}")
