@@ -208,7 +208,7 @@ with_postfix() {
 		return
 	fi
 	if ! as_root unshare -m true; then
-		echo "Postfix lies in $postfix_root and is used through a mount namespace, which is not allowed here"
+		echo "Postfix is in $postfix_root and is used through a mount namespace, which is not allowed here"
 		return 1
 	fi
 	cp -L /etc/resolv.conf /etc/hosts $postfix_root/etc/ # in containers these are mounts of their own

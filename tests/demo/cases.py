@@ -1,4 +1,4 @@
-"""The eight messages of the demonstration: what each client does, and what must come of it."""
+"""The eight messages of the demonstration: what each client does, and what must happen."""
 import dataclasses
 
 GOOD = ("203.0.113.5", "mail.good.example")

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """demo.py [--stay] - Sekisho at work: a private Postfix, a private DNS, eight messages by a real SMTP client.
 
-Everything lies in one directory below /tmp and on ports of 127.0.0.1 above 1024; at the end, also after Ctrl-C,
+Everything is in one directory below /tmp and on ports of 127.0.0.1 above 1024; at the end, also after Ctrl-C,
 all of it is gone. With --stay it goes on running and shows what the policy says of your own messages.
 Exits 1 when one of the eight did not end as it should.
 """
@@ -19,7 +19,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.dont_write_bytecode = True
-SYSTEM = os.path.join(os.path.dirname(HERE), "system")  # the demonstration stands on what the system tests have
+SYSTEM = os.path.join(os.path.dirname(HERE), "system")  # it uses what the system tests have
 sys.path.insert(0, SYSTEM)
 
 import postfix
@@ -53,7 +53,7 @@ def port(wanted):
 
 
 class Postfix(postfix.Postfix):
-    """The Postfix of the system tests, on ports of one's own and without a network of its own."""
+    """The Postfix of the system tests, on other ports and without a private network."""
 
     address = "127.0.0.1"
 
@@ -71,7 +71,7 @@ class Postfix(postfix.Postfix):
         for name, usual in (("mx", "25"), ("submission", "587"), ("smtps", "465")):
             services = re.sub(rf"^{usual} inet", f"127.0.0.1:{self.ports[name]} inet", services, flags=re.M)
         self.write("conf/master.cf", services)
-        for name in ("main.cf", "master.cf"):  # files younger than two seconds make Postfix doze
+        for name in ("main.cf", "master.cf"):  # Postfix waits until they are two seconds old
             os.utime(os.path.join(conf, name), (time.time() - 60,) * 2)
 
 
@@ -133,13 +133,13 @@ class Stage:
         for stop in reversed(self.running):
             try:
                 stop()
-            except Exception as problem:  # the rest must be stopped all the same
+            except Exception as problem:  # the others must be stopped nevertheless
                 print(f"demo: {problem}", file=sys.stderr)
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
 class Result:
-    """What became of one case."""
+    """What happened to one case."""
 
     def __init__(self, case):
         self.case = case

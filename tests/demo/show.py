@@ -21,7 +21,7 @@ def heading(text):
 
 def opening(stage):
     ports = stage.mta.ports
-    heading("Sekisho behind a real Postfix, all of it private and on 127.0.0.1")
+    heading("Sekisho with a real Postfix, all of it private and on 127.0.0.1")
     print(f"  Postfix  port {ports['mx']} takes mail from outside, port {ports['submission']} takes the mail of alice and bob")
     print(f"  Sekisho  reads every command and header on the way; its policy is\n           {stage.gate.file}")
     print("  Clients  get their addresses by XCLIENT, so that SPF sees 203.0.113.5 and not 127.0.0.1")
@@ -77,7 +77,7 @@ def table(results):
 def headers(result):
     if not result.delivered:
         return
-    heading("What bob got of message 4: our own result on top, the forged ones gone, another's left alone")
+    heading("Message 4 as bob got it: our own result on top, the forged ones removed, that of another server kept")
     header = result.delivered.raw.split(b"\n\n", 1)[0].decode("utf-8", "replace")
     ours = False
     for line in header.split("\n"):
@@ -124,7 +124,7 @@ def how_to_talk(stage):
 
   policy   {file}
            {program} reload -c {file}
-  zone     {zone} (read anew when it changes)
+  zone     {zone} (read again when it changes)
   mail     {stage.mta.inbox}
   records  {stage.gate.record_file}
   why      {program} explain -c {file} \\
@@ -135,6 +135,6 @@ def how_to_talk(stage):
 
 
 def record(record, place, text):
-    """One line for each message that comes by while the demonstration stays."""
+    """One line for each message that arrives while the demonstration goes on running."""
     print(f"  {record.get('client') or '-'} {record.get('sender') or '<>'}: {record.get('verdict')} "
           f"{record.get('reply') or ''} {place} {text}".rstrip(), flush=True)
