@@ -248,4 +248,7 @@ const char *nearest_word(struct slice wrong, const char *const *words);
  * a NUL follows the text. 0, or -1 and err. "-" is standard input. */
 int file_read(const char *path, size_t limit, struct slice *text_r, struct error *err);
 
+/* The same for what the daemon reads: a pipe, a device or a directory is refused, since reading it may never end. */
+int file_read_plain(const char *path, size_t limit, struct slice *text_r, struct error *err);
+
 #endif

@@ -59,11 +59,13 @@ char *record_line(const struct record *, size_t limit, struct arena *);
 enum report_target { REPORT_OFF, REPORT_SYSLOG, REPORT_STDERR, REPORT_FILE };
 struct report;
 
-struct report *report_open(enum report_target, const char *file,
-			   struct error *err); /* NULL and err when the file cannot be written */
-void report_close(struct report *);
+/* A queue and a thread that writes: nobody waits for a disk, a pipe or the system's logger. What does not fit in the
+ * queue or cannot be written is lost, and counted. NULL and err when the file cannot be written. */
+struct report *report_open(enum report_target, const char *file, struct error *err);
+void report_close(struct report *);                    /* writes what is in the queue, for a second at most */
 int report_reopen(struct report *, struct error *err); /* after log rotation */
-/* Any thread; never blocks on anything but the write. The line is made in the arena. */
+uint64_t report_lost(const struct report *);           /* lines, so far */
+/* Any thread; never blocks. The line is made in the arena. */
 void report_record(struct report *, const struct record *, struct arena *);
 void report_line(struct report *, const char *level, const char *format, ...)
     __attribute__((format(printf, 3, 4))); /* what the daemon itself has to say, as JSON too */

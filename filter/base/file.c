@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define FILE_FIRST 4096
@@ -44,25 +45,13 @@ static int read_all(int fd, size_t limit, char **p_r, size_t *n_r)
 	return 0;
 }
 
-int file_read(const char *path, size_t limit, struct slice *text_r, struct error *err)
+static int read_open(int fd, const char *name, size_t limit, struct slice *text_r, struct error *err)
 {
-	bool standard_input = strcmp(path, "-") == 0;
-	int fd = standard_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-	const char *name = standard_input ? "standard input" : path;
 	char *p;
 	size_t n;
-	int result, why;
 
-	if (fd < 0) {
-		error_set(err, "cannot open %s: %s", name, strerror(errno));
-		return -1;
-	}
-	result = read_all(fd, limit, &p, &n);
-	why = errno;
-	if (!standard_input)
-		close(fd);
-	if (result < 0) {
-		error_set(err, "cannot read %s: %s", name, strerror(why));
+	if (read_all(fd, limit, &p, &n) < 0) {
+		error_set(err, "cannot read %s: %s", name, strerror(errno));
 		return -1;
 	}
 	if (n > limit) {
@@ -72,4 +61,60 @@ int file_read(const char *path, size_t limit, struct slice *text_r, struct error
 	}
 	*text_r = (struct slice){p, n};
 	return 0;
+}
+
+static int read_and_close(int fd, const char *path, size_t limit, struct slice *text_r, struct error *err)
+{
+	int result = read_open(fd, path, limit, text_r, err);
+
+	close(fd);
+	return result;
+}
+
+static bool is_standard_input(const char *path)
+{
+	return strcmp(path, "-") == 0;
+}
+
+int file_read(const char *path, size_t limit, struct slice *text_r, struct error *err)
+{
+	int fd;
+
+	if (is_standard_input(path))
+		return read_open(STDIN_FILENO, "standard input", limit, text_r, err);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		return read_and_close(fd, path, limit, text_r, err);
+	error_set(err, "cannot open %s: %s", path, strerror(errno));
+	return -1;
+}
+
+/* Opened without waiting: a named pipe would wait for a writer. */
+static int open_plain(const char *path, struct error *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat status;
+
+	if (fd < 0) {
+		error_set(err, "cannot open %s: %s", path, strerror(errno));
+		return -1;
+	}
+	if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode))
+		return fd;
+	error_set(err, "%s is %s, not a plain file", path,
+		  S_ISDIR(status.st_mode)    ? "a directory"
+		  : S_ISFIFO(status.st_mode) ? "a named pipe"
+					     : "a device");
+	close(fd);
+	return -1;
+}
+
+int file_read_plain(const char *path, size_t limit, struct slice *text_r, struct error *err)
+{
+	int fd;
+
+	if (is_standard_input(path))
+		return file_read(path, limit, text_r, err);
+	fd = open_plain(path, err);
+	return fd < 0 ? -1 : read_and_close(fd, path, limit, text_r, err);
 }

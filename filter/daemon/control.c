@@ -145,12 +145,14 @@ failed:
 	return NULL;
 }
 
-void control_stop(struct control *control)
+bool control_stop(struct control *control, int64_t until_us)
 {
 	if (!control)
-		return;
+		return true;
 	close(control->stop[1]);
-	pthread_join(control->thread, NULL);
+	if (!thread_join_until(control->thread, until_us))
+		return false;
 	close(control->stop[0]);
 	free(control);
+	return true;
 }

@@ -15,7 +15,7 @@
 
 #define STACK_BYTES     (1024 * 1024) /* of a thread, address space only: the engine uses under 64 KB of it */
 #define DESCRIPTORS_MAX 65536         /* one for each session; a door's poll set costs with their number */
-#define END_US          (1000 * 1000) /* for calls of the engine that still run when the end has come */
+#define END_US          (1000 * 1000) /* for all that still runs when the end has come */
 
 /* A door may start a thread for each session that waits, with the default stack of the process: 8 MB of address
  * space each would be its limit. */
@@ -58,9 +58,8 @@ static void entrances_start(struct daemon *daemon)
 }
 
 /* From now on no session calls the engine. False when some call did not come back in time. */
-static bool entrances_stop(struct daemon *daemon)
+static bool entrances_stop(struct daemon *daemon, int64_t until)
 {
-	int64_t until = clock_us() + END_US;
 	bool stopped = true;
 
 	for (size_t i = 0; i < daemon->entrance_count; i++)
@@ -92,15 +91,23 @@ static void daemon_release(struct daemon *daemon)
 	report_close(daemon->host.report);
 }
 
-static void daemon_end(struct daemon *daemon)
+/* `quiet`: neither the keeper nor the control thread runs any more. Returns the exit code, or ends the process. */
+static int daemon_end(struct daemon *daemon, bool quiet, int64_t until, int code)
 {
+	bool stopped;
+
 	sockets_remove(daemon);
 	report_line(daemon->host.report, "info", "ended, %u messages were still open",
 		    (unsigned)daemon->host.messages_open);
-	if (!entrances_stop(daemon))
-		_exit(EXIT_SUCCESS); /* a session is in the engine: nothing can be taken down around it */
-	entrances_close(daemon);
-	daemon_release(daemon);
+	stopped = entrances_stop(daemon, until);
+	if (stopped)
+		entrances_close(daemon);
+	if (stopped && quiet) {
+		daemon_release(daemon);
+		return code;
+	}
+	report_close(daemon->host.report);
+	_exit(code); /* some thread is in the engine, or reads a file: nothing can be taken down around it */
 }
 
 /* A daemon that did not come up; no thread has seen it. */
@@ -137,23 +144,34 @@ static int daemon_prepare(struct daemon *daemon, pthread_t *keeper_r)
 	return start_failed(EXIT_UNAVAILABLE, &err);
 }
 
+/* The control thread and the keeper may wait for something that never comes (a file system that hangs): we wait for
+ * them no longer than this. True when both have ended. */
+static bool threads_end(struct daemon *daemon, struct control *control, pthread_t keeper, int64_t until)
+{
+	bool stopped = control_stop(control, until);
+
+	daemon_post(daemon, EVENT_END);
+	return thread_join_until(keeper, until) && stopped;
+}
+
 static int daemon_serve(struct daemon *daemon)
 {
 	struct control *control = NULL;
 	pthread_t keeper;
 	int code = daemon_prepare(daemon, &keeper);
+	int64_t until;
+	bool quiet;
 
 	if (code != 0)
-		return code;
+		return daemon_end(daemon, true, clock_us() + END_US, code);
 	if (daemon->control.fd >= 0)
 		control = control_start(daemon);
 	daemon_say_started(daemon);
 	entrances_start(daemon);
 	daemon_wait(daemon);
-	control_stop(control);
-	daemon_post(daemon, EVENT_END);
-	pthread_join(keeper, NULL);
-	return daemon->failed ? EXIT_UNAVAILABLE : EXIT_SUCCESS;
+	until = clock_us() + END_US;
+	quiet = threads_end(daemon, control, keeper, until);
+	return daemon_end(daemon, quiet, until, daemon->failed ? EXIT_UNAVAILABLE : EXIT_SUCCESS);
 }
 
 int daemon_run(const char *config_file, const struct door *door)
@@ -169,7 +187,5 @@ int daemon_run(const char *config_file, const struct door *door)
 	code = daemon_start(daemon);
 	if (code != 0)
 		return daemon_give_up(daemon, code);
-	code = daemon_serve(daemon);
-	daemon_end(daemon);
-	return code;
+	return daemon_serve(daemon);
 }

@@ -100,6 +100,7 @@ struct engine *daemon_engine(struct daemon *);            /* held: engine_releas
 void daemon_engine_set(struct daemon *, struct engine *); /* takes it, and releases the one before */
 void daemon_post(struct daemon *, unsigned events);       /* to the keeper */
 unsigned daemon_events(struct daemon *, int64_t for_us);  /* what was posted, or 0 when the time has passed */
+bool thread_join_until(pthread_t, int64_t until_us);      /* false: it still runs, and cannot be joined any more */
 void daemon_finish(struct daemon *);                      /* it is time to end: main's wait is over */
 
 /* ---- start.c ---------------------------------------------------------------------- */
@@ -129,8 +130,9 @@ void *keeper_run(void *daemon);
 #define CONTROL_ANSWER_MAX  (4 * 1024 * 1024) /* errors of a whole policy file, with its lines */
 
 struct control;
-struct control *control_start(struct daemon *);                /* serves daemon->control in a thread of its own */
-void control_stop(struct control *);                           /* NULL is allowed */
+struct control *control_start(struct daemon *); /* serves daemon->control in a thread of its own */
+/* False when it did not end by `until_us` (clock_us); it is then left alone. NULL is allowed. */
+bool control_stop(struct control *, int64_t until_us);
 json_t *control_answer(struct daemon *, struct slice request); /* to one line; always an object with "ok" */
 
 /* ---- line.c: one line over a socket, bounded in size and time --------------------------------------------- */

@@ -22,6 +22,7 @@ void signals_block(void)
 	signals_list(&set);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a log file as large as it may be: the write fails, and mail goes on */
 }
 
 void daemon_wait(struct daemon *daemon)

@@ -56,6 +56,17 @@ void daemon_finish(struct daemon *daemon)
 	pthread_kill(daemon->main_thread, SIGTERM);
 }
 
+bool thread_join_until(pthread_t thread, int64_t until_us)
+{
+	int64_t until = clock_wall_us() + until_us - clock_us();
+	struct timespec at = {.tv_sec = until / 1000000, .tv_nsec = until % 1000000 * 1000};
+
+	if (pthread_timedjoin_np(thread, NULL, &at) == 0)
+		return true;
+	pthread_detach(thread);
+	return false;
+}
+
 /* ---- for the doors --------------------------------------------------------------- */
 
 static struct engine *host_engine(struct door_host *host)

@@ -85,6 +85,7 @@ json_t *daemon_status(struct daemon *daemon)
 	json_object_set_new(object, "messages", status_messages(c));
 	status_disagreements(object, c);
 	json_object_set_new(object, "unchecked", status_unchecked(c));
+	json_object_set_new(object, "log", json_pack("{s:I}", "lost", (json_int_t)report_lost(daemon->host.report)));
 	json_object_set_new(object, "resolver", status_resolver(engine_resolver(engine)));
 	engine_release(engine);
 	return object;

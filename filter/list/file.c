@@ -92,7 +92,7 @@ static int look(const char *path, struct stat *seen_r, struct error *err)
 /* The last byte ends a line. A file that cannot be opened will be complained of when it is read. */
 static bool ends_a_line(const char *path, off_t size)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	char last = '\n';
 
 	if (fd < 0)
@@ -121,7 +121,7 @@ static struct list_content *read_content(const struct file *file, struct list_fa
 	struct slice text;
 	struct stat after;
 
-	if (file_read(file->path, LIST_BYTES_MAX, &text, err))
+	if (file_read_plain(file->path, LIST_BYTES_MAX, &text, err))
 		return NULL;
 	content = list_content_parse(text, file->path, file->owners, faults);
 	free((char *)text.p);

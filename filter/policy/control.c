@@ -42,7 +42,7 @@ int policy_control(const char *path, char **socket_r, struct error *err)
 	struct arena *arena;
 	struct slice text, socket;
 
-	if (file_read(path, POLICY_FILE_MAX, &text, err))
+	if (file_read_plain(path, POLICY_FILE_MAX, &text, err))
 		return -1;
 	text.n = strlen(text.p); /* a NUL byte is an error of its own; what comes before it may name the socket */
 	arena = arena_new();

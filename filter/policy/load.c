@@ -198,7 +198,7 @@ static int read_file(const char *path, struct diagnostics *diagnostics, struct s
 	struct error err;
 
 	diagnostics_source(diagnostics, path, SLICE(""));
-	if (file_read(path, POLICY_FILE_MAX, text_r, &err)) {
+	if (file_read_plain(path, POLICY_FILE_MAX, text_r, &err)) {
 		diagnostics_error(diagnostics, nowhere, "%s; name a policy file that we may read", err.text);
 		return -1;
 	}

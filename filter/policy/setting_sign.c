@@ -160,7 +160,7 @@ int setting_read_sign_table(struct setting_reader *reader)
 	if (path.n == 0)
 		return setting_wrong(reader, reader->said->values.first, "this names no file");
 	table.file = path_beside(reader->arena, reader->compiler->policy->file, path);
-	if (file_read(table.file, TABLE_BYTES_MAX, &text, &err))
+	if (file_read_plain(table.file, TABLE_BYTES_MAX, &text, &err))
 		return setting_wrong(reader, reader->said->values.first, "%s", err.text);
 	result = read_table(&table, text);
 	free((char *)text.p);

@@ -64,7 +64,7 @@ static int read_secret(const char *path, uid_t owner, struct slice *text_r, stru
 		error_set(err, "key %s can be used by others (mode %04o); chmod 600 it", path,
 			  (unsigned)status.st_mode & 07777u);
 	else
-		result = file_read(path, KEY_FILE_MAX, text_r, err);
+		result = file_read_plain(path, KEY_FILE_MAX, text_r, err);
 	close(fd);
 	return result;
 }

@@ -205,6 +205,7 @@ static void status_print(json_t *status)
 	printf("%-10s %s, read %s\n", "policy", text_of(policy, "file"), text_of(policy, "read"));
 	status_print_numbers("sessions", json_object_get(status, "sessions"));
 	status_print_numbers("messages", messages);
+	status_print_numbers("log", json_object_get(status, "log"));
 	status_print_numbers("verdicts", json_object_get(messages, "verdicts"));
 	printf("%-10s %s\n", "resolver", text_of(resolver, "name"));
 	status_print_numbers("", resolver);

@@ -163,7 +163,7 @@ class Daemon:
 
     def status(self):
         """sekisho status --json."""
-        return json.loads(run("status", "-c", self.file, "--json").stdout)
+        return json.loads(run("status", "--socket", os.path.join(self.directory, "control"), "--json").stdout)
 
     # ---- records
 

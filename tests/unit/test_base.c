@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void time_is_printed_as_rfc_3339_says(void **state)
@@ -120,6 +121,29 @@ static void a_file_is_read_whole_or_not_at_all(void **state)
 	assert_non_null(strstr(err.text, "directory"));
 }
 
+static void what_may_have_no_end_is_not_read_as_a_plain_file(void **state)
+{
+	char path[] = "/tmp/sekisho-base-XXXXXX";
+	const struct {
+		const char *path, *what;
+	} cases[] = {
+	    {path, "a named pipe"}, {"/", "a directory"}, {"/dev/zero", "a device"}, {"/none", "No such file"}};
+	struct slice text;
+	struct error err;
+
+	(void)state;
+	close(mkstemp(path));
+	assert_int_equal(file_read_plain(path, 100, &text, &err), 0);
+	free((char *)text.p);
+	unlink(path);
+	mkfifo(path, 0600);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(file_read_plain(cases[i].path, 100, &text, &err), -1);
+		assert_non_null(strstr(err.text, cases[i].what));
+	}
+	unlink(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -128,6 +152,7 @@ int main(void)
 	    cmocka_unit_test(a_hash_depends_on_bytes_and_seed),
 	    cmocka_unit_test(the_word_that_was_meant_is_found),
 	    cmocka_unit_test(a_file_is_read_whole_or_not_at_all),
+	    cmocka_unit_test(what_may_have_no_end_is_not_read_as_a_plain_file),
 	};
 
 	return cmocka_run_group_tests_name("base", tests, NULL, NULL);

@@ -20,10 +20,13 @@ static struct control *control;
 /* ---- a daemon that knows one bad file --------------------------------------------------- */
 
 static unsigned reloads;
+static bool reload_hangs;
 
 int daemon_reload(struct daemon *daemon, char **text_r)
 {
 	(void)daemon;
+	while (reload_hangs)
+		usleep(10000);
 	*text_r = ++reloads == 1 ? xstrdup("sekisho.conf:1:2: bad \"word\"\n") : NULL;
 	return reloads == 1 ? -1 : 0;
 }
@@ -52,7 +55,7 @@ static int server_start(void **state)
 static int server_stop(void **state)
 {
 	(void)state;
-	control_stop(control);
+	control_stop(control, clock_us() + 1000000);
 	unix_remove(&server.control);
 	close(server.control.fd);
 	return rmdir(directory);
@@ -179,6 +182,21 @@ static void who_asks_nobody_is_told_so(void **state)
 	assert_non_null(strstr(err.text, "is sekisho running?"));
 }
 
+/* A file system that does not answer holds up the reload, and with it the thread. */
+static void the_end_does_not_wait_for_a_reload_that_hangs(void **state)
+{
+	int fd = unix_connect(path);
+
+	(void)state;
+	reload_hangs = true;
+	assert_int_equal(line_write(fd, SLICE("{\"command\":\"reload\"}\n"), clock_us() + 2000000), 0);
+	usleep(100000);
+	assert_false(control_stop(control, clock_us() + 100000));
+	control = NULL;
+	reload_hangs = false;
+	close(fd);
+}
+
 /* ---- lines ------------------------------------------------------------------------------------ */
 
 static void a_line_is_bounded_in_size_and_time(void **state)
@@ -213,6 +231,7 @@ int main(void)
 	    cmocka_unit_test(a_client_that_says_nothing_is_given_up),
 	    cmocka_unit_test(who_asks_nobody_is_told_so),
 	    cmocka_unit_test(a_line_is_bounded_in_size_and_time),
+	    cmocka_unit_test(the_end_does_not_wait_for_a_reload_that_hangs), /* the last: nobody answers any more */
 	};
 
 	return cmocka_run_group_tests(tests, server_start, server_stop);

@@ -80,25 +80,53 @@ void conn_close(struct conn *conn)
 	conn->open = false;
 }
 
+/* The end of it waits until a report of progress that is under way is written: two writes would mix, and libmilter
+ * frees the session afterwards. That may be long when the MTA does not read, which is this session's own trouble. */
 void conn_busy(struct conn *conn, bool busy)
 {
-	pthread_mutex_lock(&conn->milter->lock);
+	struct milter *milter = conn->milter;
+
+	pthread_mutex_lock(&milter->lock);
 	conn->busy_since = busy ? clock_us() : 0;
 	conn->progress_at = conn->busy_since;
-	pthread_mutex_unlock(&conn->milter->lock);
+	while (!busy && conn->progressing)
+		pthread_cond_wait(&milter->progressed, &milter->lock);
+	pthread_mutex_unlock(&milter->lock);
 }
 
-/* The thread of a busy connection is in the engine and writes nothing, and cannot go on to write while we
- * hold the lock. */
+/* The thread of a busy connection is in the engine and writes nothing. */
+static void *conn_progress(void *context)
+{
+	struct conn *conn = context;
+	struct milter *milter = conn->milter;
+
+	smfi_progress(conn->ctx);
+	pthread_mutex_lock(&milter->lock);
+	conn->progressing = false; /* from now on the connection may be gone */
+	pthread_cond_broadcast(&milter->progressed);
+	pthread_mutex_unlock(&milter->lock);
+	return NULL;
+}
+
+/* smfi_progress() blocks while the MTA does not read: each has a thread of its own, so that it holds up nobody else.
+ * There are few: messages that have waited for seconds. */
+static bool conn_start_progress(struct conn *conn)
+{
+	pthread_t thread;
+
+	return pthread_create(&thread, NULL, conn_progress, conn) == 0 && pthread_detach(thread) == 0;
+}
+
 void conns_progress(struct milter *milter)
 {
 	int64_t now = clock_us();
 
 	pthread_mutex_lock(&milter->lock);
 	for (struct conn *conn = milter->conns; conn; conn = conn->next) {
-		if (!conn->busy_since || now - conn->progress_at < PROGRESS_US)
+		if (!conn->busy_since || conn->progressing || now - conn->progress_at < PROGRESS_US)
 			continue;
-		smfi_progress(conn->ctx);
+		conn->progressing =
+		    conn_start_progress(conn); /* it waits for our lock before it says that it is done */
 		conn->progress_at = now;
 	}
 	pthread_mutex_unlock(&milter->lock);

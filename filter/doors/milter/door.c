@@ -22,6 +22,7 @@ static void *milter_open(struct door_host *host, int fd, struct error *err)
 
 	milter->host = host;
 	pthread_mutex_init(&milter->lock, NULL);
+	pthread_cond_init(&milter->progressed, NULL);
 	pthread_rwlock_init(&milter->gateway, NULL);
 	snprintf(connection, sizeof(connection), "fd:%d", fd);
 	if (smfi_setconn(connection) == MI_SUCCESS && smfi_settimeout(SILENCE_SECONDS) == MI_SUCCESS &&

@@ -80,7 +80,8 @@ struct milter {
 	struct door_host *host;
 	pthread_mutex_t lock; /* of conns, and what their fields say */
 	struct conn *conns;
-	pthread_rwlock_t gateway; /* read: a callback runs; written: none will ever run again */
+	pthread_cond_t progressed; /* some connection is no longer `progressing` */
+	pthread_rwlock_t gateway;  /* read: a callback runs; written: none will ever run again */
 };
 
 /* ---- conn.c: the sessions that are open ----------------------------------------------------- */
@@ -94,6 +95,7 @@ struct conn {
 	struct client client;
 	bool open;                       /* between MAIL and the end of the message, as the MTA sees it */
 	bool queue_id;                   /* the engine knows it */
+	bool progressing;                /* a thread reports progress; under milter->lock */
 	int64_t busy_since, progress_at; /* clock_us; at the end of a message; under milter->lock */
 	struct conn *previous, *next;    /* under milter->lock */
 };
