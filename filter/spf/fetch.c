@@ -19,9 +19,34 @@ bool spf_count_lookup(struct spf_run *run)
 	return true;
 }
 
-bool spf_count_void(struct spf_run *run)
+static const char *type_name(enum dns_type type)
 {
-	return ++run->void_lookups <= SPF_VOID_LOOKUPS_MAX;
+	static const struct {
+		enum dns_type type;
+		const char *name;
+	} names[] = {{DNS_A, "A"}, {DNS_AAAA, "AAAA"}, {DNS_MX, "MX"}, {DNS_PTR, "PTR"}};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (names[i].type == type)
+			return names[i].name;
+	return "TXT";
+}
+
+bool spf_count_void(struct spf_run *run, struct slice name, enum dns_type type, const struct dns_answer *answer,
+		    struct slice *why_r)
+{
+	struct slice shown = spf_printable(slice_head(name, SPF_VOID_SHOWN), run->arena);
+	const char *cut = name.n > SPF_VOID_SHOWN ? "..." : "";
+	struct slice what =
+	    answer->status == DNS_NXDOMAIN
+		? arena_printf(run->arena, "%.*s%s does not exist", SLICE_ARGS(shown), cut)
+		: arena_printf(run->arena, "%.*s%s has no %s record", SLICE_ARGS(shown), cut, type_name(type));
+
+	run->voids = run->voids.n ? arena_join(run->arena, run->voids, SLICE(", "), what) : what;
+	if (++run->void_lookups <= SPF_VOID_LOOKUPS_MAX)
+		return true;
+	*why_r = arena_join(run->arena, SLICE("more than 2 terms find nothing: "), run->voids);
+	return false;
 }
 
 /* A name without a record that can be used; `word` of it is wrong. */

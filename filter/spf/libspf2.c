@@ -133,7 +133,7 @@ static const struct dns_answer *term_ask(struct walk *walk, struct walked *walke
 {
 	const struct dns_answer *answer = spf_ask(walk->run, name, type);
 	const struct spf_term *term = &walked->frame.record->terms[walked->reached];
-	struct slice word = term->text;
+	struct slice word = term->text, why;
 
 	step_of(walk, walked)->note = spf_note_answer(answer, walk->run->arena);
 	if (answer->status == DNS_OK)
@@ -142,9 +142,9 @@ static const struct dns_answer *term_ask(struct walk *walk, struct walked *walke
 		*trouble_r = TRY_AGAIN;
 		step_of(walk, walked)->result = SPF_STEP_ERROR;
 		spf_reason(walk->run, &walked->frame, word, step_of(walk, walked)->note);
-	} else if (!spf_count_void(walk->run)) {
+	} else if (!spf_count_void(walk->run, name, type, answer, &why)) {
 		*trouble_r = TRY_AGAIN;
-		end_check(walk, walked, word, SLICE("more than 2 terms ask for names that are not there"));
+		end_check(walk, walked, word, why);
 	}
 	return NULL;
 }

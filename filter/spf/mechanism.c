@@ -49,8 +49,8 @@ static enum spf_matched ask(struct attempt *at, struct slice name, enum dns_type
 	at->note = spf_note_answer(answer, at->run->arena);
 	if (answer->status == DNS_TEMPFAIL)
 		return SPF_TEMPORARY;
-	if (!spf_count_void(at->run))
-		return give_up(at, SPF_PERMANENT, SLICE("more than 2 terms ask for names that are not there"));
+	if (!spf_count_void(at->run, name, type, answer, &at->why))
+		return give_up(at, SPF_PERMANENT, at->why);
 	return SPF_NO_MATCH;
 }
 

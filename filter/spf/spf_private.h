@@ -18,6 +18,7 @@
 #define SPF_MX_MAX          10   /* RFC 7208 4.6.4: more MX hosts are a permerror */
 #define SPF_EXPLANATION_MAX 450  /* bytes: with code and domain it fits a reply line of 512 (RFC 5321 4.5.3.1.5) */
 #define SPF_STEPS_MAX       1000 /* of a trace: 11 hostile records could have 10 times as many */
+#define SPF_VOID_SHOWN      64   /* bytes of a name that is not there, in a reason */
 #define SPF_NOTE_MAX        300  /* bytes of a note or reason */
 
 /* ---- macro strings (macro.c) ---------------------------------------------- */
@@ -124,7 +125,8 @@ struct spf_run {
 	bool local_ascii;   /* known when values_ready */
 	bool names_counted; /* %{p} asks the DNS once for a check */
 	unsigned lookups, void_lookups;
-	bool insecure; /* an answer that counted was not proved by DNSSEC */
+	struct slice voids; /* for a person: what the void ones asked for */
+	bool insecure;      /* an answer that counted was not proved by DNSSEC */
 	struct slice reason;
 	struct spf_step *steps;
 	size_t step_count, step_room;
@@ -150,15 +152,17 @@ enum spf_result spf_record_fetch(struct spf_run *, struct spf_frame *);
 
 /* RFC 7208 4.6.4: one more term that asks the DNS, or whose answer is void; false when it is one too many. */
 bool spf_count_lookup(struct spf_run *);
-bool spf_count_void(struct spf_run *);
+bool spf_count_void(struct spf_run *, struct slice name, enum dns_type, const struct dns_answer *,
+		    struct slice *why_r); /* false: why_r says what each of them was */
 
 /* Every question of a check goes this way. */
 const struct dns_answer *spf_ask(struct spf_run *, struct slice name, enum dns_type);
 
-/* A limit of our own is no trouble of the servers: it must not end in a fail (RFC 7208 4.6.4). */
+/* A limit of our own is no trouble of the servers: it must not end in a fail (RFC 7208 4.6.4). Nor must a stranger who
+ * takes all places be able to make a fail of a pass. */
 static inline bool spf_limit_is_ours(const struct dns_answer *answer)
 {
-	return answer->reason == DNS_BUDGET;
+	return answer->reason == DNS_BUDGET || answer->reason == DNS_CROWDED;
 }
 
 /* libspf2.c, or libspf2_absent.c: the identity's domain by the other engine. */

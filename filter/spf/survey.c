@@ -307,9 +307,8 @@ void spf_survey(const struct spf_request *request, struct dns_budget *budget, st
 		       "permerror (RFC 7208 4.6.4)",
 		       survey_r->lookups, SPF_LOOKUPS_MAX);
 	if (survey_r->void_lookups > SPF_VOID_LOOKUPS_MAX)
-		advise(
-		    &surveyor, "too-many-void-lookups",
-		    "%u terms name what is not there; beyond %d every check that comes so far is a permerror (RFC 7208 "
-		    "4.6.4)",
-		    survey_r->void_lookups, SPF_VOID_LOOKUPS_MAX);
+		advise(&surveyor, "too-many-void-lookups",
+		       "%u terms find nothing; beyond %d every check that comes so far is a permerror (RFC 7208 "
+		       "4.6.4)",
+		       survey_r->void_lookups, SPF_VOID_LOOKUPS_MAX);
 }

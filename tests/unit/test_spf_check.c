@@ -2,6 +2,7 @@
  * test_spf_check.c - the check of RFC 7208 over zone text: what the public suites
  * leave out, explanations, the trace.
  */
+#include "../../filter/dns/resolver.h"
 #include "spf_bench.h"
 
 /* ---- results --------------------------------------------------------------------- */
@@ -64,6 +65,8 @@ static const char zone[] =
     "void2.example TXT \"v=spf1 a:n1.example exists:n2.example ip4:192.0.2.1 -all\"\n"
     "void3.example TXT \"v=spf1 a:n1.example mx:n2.example exists:host2.example ip4:192.0.2.1 -all\"\n"
     "host2.example AAAA 2001:db8::2\n"
+    "void4.example TXT \"v=spf1 a:old1.example mx:host2.example a:old2.example ip4:192.0.2.1 -all\"\n"
+    "old1.example A 192.0.2.1\nold2.example A 192.0.2.1\n"
     "loop.example TXT \"v=spf1 redirect=loop.example\"\n"
     "inc-loop.example TXT \"v=spf1 include:inc-loop.example -all\"\n"
     "dot.example TXT \"v=spf1 a:host.example. -all\"\n"
@@ -128,7 +131,12 @@ static const struct {
     {"192.0.2.77", "a@p11.example", "permerror", "", 10, 1, "", "p11.example: a: more than 10 terms ask the DNS"},
     {"192.0.2.1", "a@void2.example", "pass", "ip4:192.0.2.1", 2, 2, "", ""},
     {"192.0.2.1", "a@void3.example", "permerror", "", 3, 3, "",
-     "void3.example: exists:host2.example: more than 2 terms ask for names that are not there"},
+     "void3.example: exists:host2.example: more than 2 terms find nothing: n1.example does not exist, n2.example does "
+     "not exist, host2.example has no A record"},
+    {"2001:db8::1", "a@void4.example", "permerror", "", 3, 3, "",
+     "void4.example: a:old2.example: more than 2 terms find nothing: old1.example has no AAAA record, host2.example "
+     "has "
+     "no MX record, old2.example has no AAAA record"},
     {"192.0.2.1", "a@loop.example", "permerror", "", 10, 0, "",
      "loop.example: redirect=loop.example: more than 10 terms ask the DNS"},
     {"192.0.2.1", "a@inc-loop.example", "permerror", "", 10, 0, "",
@@ -340,9 +348,50 @@ static void a_hint_asks_for_the_record_only_where_there_can_be_one(void **state)
 	bench_close(&bench);
 }
 
+/* ---- what is our own fault -------------------------------------------------------------- */
+
+static void no_place_for_ptr_start(struct backend *backend, const struct question *question, void *ticket)
+{
+	static const struct dns_record record = {.text = {"v=spf1 ptr -all", 15}, .strings = 1};
+	struct dns_answer draft = {.status = DNS_OK, .count = 1, .records = &record};
+
+	if (question->type == DNS_PTR)
+		draft = (struct dns_answer){.status = DNS_TEMPFAIL, .reason = DNS_CROWDED};
+	backend_settle(backend, ticket, &draft, 1);
+}
+
+static void no_place_for_ptr_close(struct backend *backend)
+{
+	(void)backend;
+}
+
+/* RFC 7208 5.5 makes no match of trouble with the client's names; a stranger who takes all places could make a fail. */
+static void a_question_that_could_not_be_asked_makes_no_fail(void **state)
+{
+	static struct backend backend = {.start = no_place_for_ptr_start, .close = no_place_for_ptr_close};
+	struct resolver *resolver = resolver_new(&backend, "crowded", 1000000, 16, &(struct error){""});
+
+	(void)state;
+	for (int engine = SPF_ENGINE_NATIVE; engine <= SPF_ENGINE_LIBSPF2; engine++) {
+		struct arena *arena = arena_new();
+		struct dns_budget *budget = dns_budget_open(resolver, arena, DNS_BUDGET_QUESTIONS);
+		struct spf_request request = {
+		    .engine = (enum spf_engine)engine, .domain = SLICE("a.example"), .helo = SLICE("a.example")};
+		struct spf_outcome outcome = {.result = SPF_TEMPERROR};
+		ip_parse(SLICE("192.0.2.1"), &request.client);
+		if (spf_engine_built(request.engine))
+			spf_check(&request, budget, arena, &outcome);
+		assert_int_equal(outcome.result, SPF_TEMPERROR);
+		dns_budget_close(budget);
+		arena_free(arena);
+	}
+	resolver_release(resolver);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_question_that_could_not_be_asked_makes_no_fail),
 	    cmocka_unit_test(results_are_those_of_rfc_7208),
 	    cmocka_unit_test(explanations_are_printable_or_absent),
 	    cmocka_unit_test(an_explanation_is_cut_to_fit_a_reply),
