@@ -2,6 +2,7 @@
 long it takes."""
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -330,6 +331,30 @@ def test_another_server_steps_in_for_a_dead_one(dns, name):
         assert asker.title == "forward 127.0.0.1@54 127.0.0.1@53"
         for answer in asker.all(16, f"n%d.{name}"):
             assert status(answer) == "ok"
+
+
+def test_a_lone_server_is_asked_whatever_names_it_did_not_answer_for(dns, name):
+    """Strangers choose names whose own servers are mute; that says nothing of the server of this site."""
+    dns.zone(f"*.{name} TXT here")
+    dns.fault(f"*.mute.{name} ANY drop")
+    with Asker(timeout=1) as asker:
+        for round in range(16):
+            asker.all(5, f"n%d-{round}.mute.{name}")
+        for number in range(5):
+            answer = asker.one(f"good{number}.{name}")
+            assert status(answer) == "ok" and seconds(answer) < SLACK
+            asker.all(5, f"m%d-{number}.mute.{name}")
+
+
+def test_descriptors_that_run_out_before_the_first_question_cost_an_answer_only(dns, name):
+    dns.zone(f"*.{name} TXT here")
+    with Asker() as asker:
+        pid = asker.process.pid
+        limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (len(os.listdir(f"/proc/{pid}/fd")), limits[1]))
+        assert asker.one(f"one.{name}")["status"] == "tempfail"
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+        assert status(asker.one(f"two.{name}")) == "ok"
 
 
 def test_the_end_does_not_wait_for_what_is_in_flight(dns, name):
