@@ -17,7 +17,7 @@
 #define MUST_QUOTE  "@,;:\\[].'()<>" /* in a name, outside of quotes */
 
 static const char no_domain[] = "an address without a domain, to which Sendmail adds its own";
-static const char unreadable[] = "an address that is not well-formed, which Sendmail writes otherwise";
+static const char unreadable[] = "an address that is not well-formed, which Sendmail may write otherwise";
 static const char loose[] = "a comment or an encoded name, which Sendmail takes apart";
 static const char too_long[] = "an address that is longer with its name than Sendmail takes";
 
@@ -180,10 +180,15 @@ static struct slice whole_address(struct emitter *emitter, struct slice address)
 	return slice_head(address, address.n - (slice_from(address, at).n - domain.n));
 }
 
-/* Has it what closes something that was not opened? */
-static bool is_broken(struct slice word)
+/* Nothing that means something else can be in an address outside of quotes; a literal is part of its word. */
+static bool is_broken(const struct token *token)
 {
-	return slice_find(word, '>') >= 0 || slice_find(word, ')') >= 0 || slice_find(word, ';') >= 0;
+	if (token->kind != TOKEN_WORD && token->kind != TOKEN_ENCODED)
+		return token->kind == TOKEN_MARK;
+	for (size_t i = 0; i < token->text.n; i++)
+		if (token->text.p[i] && strchr(",;<>()", token->text.p[i]))
+			return true;
+	return slice_equal(token->text, SLICE(":"));
 }
 
 /* The address that the tokens make, without blanks, comments and source route. */
@@ -200,8 +205,7 @@ static struct slice join_address(struct emitter *emitter, struct tokens tokens)
 			comment = true;
 			continue;
 		}
-		if (token->kind == TOKEN_MARK || is_apart(text_slice(&address), token, comment) ||
-		    (token->kind == TOKEN_WORD && is_broken(token->text)))
+		if (is_broken(token) || is_apart(text_slice(&address), token, comment))
 			refuse(emitter, unreadable);
 		comment = false;
 		token_write(&address, token);
@@ -251,37 +255,31 @@ static void write_angle(struct emitter *emitter, const struct token *angle)
 	write_comments(emitter, emitter->inner);
 }
 
-/* An address without a name. Comments before and after it stay where they are. */
+/* An address without a name. Comments before and after it stay where they are, with blanks between. */
 static void write_bare(struct emitter *emitter)
 {
-	struct tokens all = emitter->element;
+	struct tokens all = emitter->element, address;
 	size_t first = 0, last = all.count;
 
 	while (first < last && all.list[first].kind == TOKEN_COMMENT)
 		first++;
 	while (last > first && all.list[last - 1].kind == TOKEN_COMMENT)
 		last--;
+	if (first < last)
+		all.list[first].blank = all.list[first].blank || first > 0;
+	for (size_t i = last; i < all.count && first < last; i++)
+		all.list[i].blank = true;
 	write_phrase(emitter, 0, first);
 	if (first == last)
 		return;
 	write_blank(emitter, &all.list[first]);
-	all = (struct tokens){all.list + first, last - first};
-	text_add(&emitter->out, join_address(emitter, all));
-	write_comments(emitter, all);
-	write_phrase(emitter, last, emitter->element.count);
+	address = (struct tokens){all.list + first, last - first};
+	text_add(&emitter->out, join_address(emitter, address));
+	write_comments(emitter, address);
+	write_phrase(emitter, last, all.count);
 }
 
 /* ---- lists ------------------------------------------------------------------------------------- */
-
-static size_t count_angles(const struct emitter *emitter, size_t *first_r)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < emitter->element.count; i++)
-		if (emitter->element.list[i].kind == TOKEN_ANGLE && count++ == 0)
-			*first_r = i;
-	return count;
-}
 
 static void begin_element(struct emitter *emitter)
 {
@@ -292,22 +290,31 @@ static void begin_element(struct emitter *emitter)
 	emitter->begun = true;
 }
 
+static void write_named(struct emitter *emitter, size_t angle)
+{
+	struct tokens all = emitter->element;
+
+	for (size_t i = angle + 1; i < all.count; i++)
+		if (all.list[i].kind != TOKEN_COMMENT)
+			refuse(emitter, unreadable);
+	write_phrase(emitter, 0, angle);
+	write_angle(emitter, &all.list[angle]);
+	write_phrase(emitter, angle + 1, all.count);
+}
+
 static void end_element(struct emitter *emitter)
 {
-	size_t count, angle = 0;
+	size_t angle = SIZE_MAX;
 
+	for (size_t i = emitter->element.count; i-- > 0;)
+		if (emitter->element.list[i].kind == TOKEN_ANGLE)
+			angle = i;
 	if (emitter->element.count > 0) {
 		begin_element(emitter);
-		count = count_angles(emitter, &angle);
-		if (count > 1)
-			refuse(emitter, unreadable);
-		if (count == 0) {
+		if (angle == SIZE_MAX)
 			write_bare(emitter);
-		} else {
-			write_phrase(emitter, 0, angle);
-			write_angle(emitter, &emitter->element.list[angle]);
-			write_phrase(emitter, angle + 1, emitter->element.count);
-		}
+		else
+			write_named(emitter, angle);
 		if (emitter->out.n - emitter->start > ELEMENT_MAX)
 			refuse(emitter, too_long);
 	}
@@ -317,10 +324,6 @@ static void end_element(struct emitter *emitter)
 /* At the colon after the name of a group (RFC 5322 3.4). */
 static void begin_group(struct emitter *emitter)
 {
-	size_t angle;
-
-	if (emitter->group || emitter->element.count == 0 || count_angles(emitter, &angle) > 0)
-		refuse(emitter, unreadable);
 	begin_element(emitter);
 	write_phrase(emitter, 0, emitter->element.count);
 	text_add_char(&emitter->out, ':');
@@ -355,7 +358,7 @@ static void take_token(struct emitter *emitter, struct token token)
 	} else if (is_mark(&token, ',') || (is_mark(&token, ';') && ends_address(emitter))) {
 		end_element(emitter);
 		emitter->begun = emitter->begun && emitter->out.p[emitter->out.n - 1] == ':';
-	} else if (is_mark(&token, ':')) {
+	} else if (is_mark(&token, ':') && !emitter->group && !ends_address(emitter)) {
 		begin_group(emitter);
 	} else {
 		if (token.kind == TOKEN_MARK)
@@ -437,8 +440,10 @@ static bool rewrites(struct slice value, bool tight, struct arena *arena, struct
 		refuse(&emitter, unreadable);
 	if (!emitter.why)
 		end_element(&emitter);
-	*why_r = emitter.why;
 	*value_r = text_slice(&emitter.out);
+	if (value_r->n == 0 && slice_trim(value).n > 0)
+		refuse(&emitter, unreadable);
+	*why_r = emitter.why;
 	return !emitter.why && value_r->n > 0 && is_rewritten(value, *value_r);
 }
 

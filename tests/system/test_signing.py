@@ -3,6 +3,8 @@
 Both servers write fields anew after the milter, each in its own way. A message is signed in a form that both leave
 alone and that means the same, or the record says why the signature may not hold.
 """
+import random
+
 import pytest
 
 import sekisho
@@ -95,6 +97,34 @@ def test_the_record_says_why_a_signature_may_break(daemon, mta, away, token, lin
     arrived = pass_through(mta, away, token, text_of(token, line))
     assert len(fields_of(arrived, "DKIM-Signature")) == 1
     assert [note for note in notes(daemon) if note.startswith("the signature may break: " + why)]
+
+
+# Pieces of a field and whole shapes; what they make is often malformed.
+PIECES = ["Bob", "O'Brien", "J.", "[x]", "=?utf-8?Q?J=C3=BCrgen?=", "=?utf-8?Q?a.b,c'd?=", '"a, b"', '"a\\"b"', "(d, 'e')", "<a@example.net>",
+          "<@r.example:a@example.net>", "d@example.net", "e.f@example.net.", '"g h"@example.net', ",", ", ", ";", ":", " ", "\r\n ", "@", ".", "\\x"]
+NAMES = ["O'Brien", "Dr. Bob O'Neil, Jr", "a@example.net", 'Bob "the b" S', "=?utf-8?Q?a.b,c'd?= x.y", "x:y", "A; B", "M. (x) N", '"x".y', "A\\.B"]
+BOXES = ["a@example.net", '"a b"@example.net', "@r.example:a@example.net", " a @ example.net", "a@[192.0.2.1]", "bob", "a(x)@example.net", "x!a"]
+SHAPES = ["{n} <{a}>", "{n} <{a}>, {n} <{a}>", "{a}, {n} <{a}>", "{n} <{a}>; {n} <{a}>", "{n}: {a}, {n} <{a}>;", "{n}<{a}>", "({n}){a}({n})",
+          '"{n}" <{a}>', "{n} ({n}) <{a}>"]
+
+
+def made_up(chance):
+    value = chance.choice(SHAPES)
+    if chance.random() < 0.3:
+        return "".join(chance.choice(PIECES) for _ in range(chance.randint(1, 8))).strip() or "x@example.net"
+    for mark, choices in ("{n}", NAMES), ("{a}", BOXES):
+        while mark in value:
+            value = value.replace(mark, chance.choice(choices), 1)
+    return value
+
+
+def test_whatever_an_address_field_holds_it_verifies_or_the_record_says_why(daemon, mta, away, token, module_directory, directory):
+    chance = random.Random(20261127)
+    for number in range(100):
+        name, value = chance.choice(["Cc", "Reply-To", "To"]), made_up(chance)
+        arrived = pass_through(mta, away, f"{token}{number:03}", text_of(f"{token}{number:03}", f"{name}: {value}"))
+        if not any(note.startswith("the signature may break") for note in notes(daemon)):
+            assert verify(arrived, module_directory, directory).startswith("pass"), (value, fields_of(arrived, name))
 
 
 LONG = {
