@@ -178,6 +178,9 @@ struct dkim_signing {
 	enum dkim_canon header_canon, body_canon;
 	const struct slice *names; /* fields that are signed when they are there; NULL: those of RFC 6376 5.4.1 */
 	size_t name_count;
+	const struct slice *oversigned; /* fields that are named once more than they are there, so that nobody can add
+					 * one; From always. NULL: the usual ones; none when `names` is given */
+	size_t oversigned_count;
 	int64_t now_s;                /* t= */
 	int64_t lifetime_s;           /* x= lies so far behind t=; 0: none */
 	struct slice identity;        /* i=; "" for none */
@@ -186,6 +189,7 @@ struct dkim_signing {
 	struct spool *spool;          /* likewise: the body as it came */
 };
 
+bool dkim_never_signed(struct slice name);                                /* RFC 6376 5.4: trace fields, Bcc */
 bool dkim_signing_covers(const struct dkim_signing *, struct slice name); /* is a field of this name signed? */
 
 /* The value of a DKIM-Signature field with its leading space, folded by LF and tab. `body` has ended, and its whole

@@ -25,7 +25,7 @@ struct diagnostics;
 struct diagnostics *diagnostics_new(void);
 void diagnostics_free(struct diagnostics *);
 size_t diagnostics_errors(const struct diagnostics *);   /* that forbid the file to be used */
-size_t diagnostics_warnings(const struct diagnostics *); /* a list that cannot be read now, ... */
+size_t diagnostics_warnings(const struct diagnostics *); /* a list that cannot be read now, ...; no advice */
 
 /* The whole as text: "file:line:col: what; what to do", the line of the file and a
  * caret below the place; in the order of the file. free() it. */
@@ -34,6 +34,8 @@ char *diagnostics_print(const struct diagnostics *);
 const char *diagnostics_line(const struct diagnostics *, size_t number);
 
 /* ---- settings ----------------------------------------------------------------- */
+
+enum key_access { KEY_ACCESS_OWNER, KEY_ACCESS_GROUP }; /* who may read key files */
 
 enum log_target { LOG_TO_SYSLOG, LOG_TO_STDERR, LOG_TO_FILE, LOG_TO_NOWHERE };
 
@@ -50,6 +52,7 @@ struct listen_setting {
 struct signing_key {
 	struct slice selector;
 	const char *file;
+	unsigned line; /* of the table; 0: it is in a block */
 	const struct dkim_private *key;
 };
 
@@ -57,8 +60,10 @@ struct signing_key {
 struct sign_setting {
 	struct slice domain;
 	bool subdomains;
-	int64_t lifetime_us;               /* 0: signatures do not expire */
-	SETTING_ITEMS(struct slice) names; /* of the fields to sign; none: the usual ones */
+	int64_t lifetime_us;                    /* 0: signatures do not expire */
+	SETTING_ITEMS(struct slice) names;      /* of the fields to sign; none: the usual ones */
+	SETTING_ITEMS(struct slice) oversigned; /* named once more than they are there; none: the usual ones */
+	const char *table;                      /* NULL: it is a block */
 	struct signing_key keys[SIGN_KEYS_MAX];
 	size_t key_count;
 	struct position where;
@@ -67,7 +72,8 @@ struct sign_setting {
 struct settings {
 	struct listen_setting listen;
 	struct slice user, group; /* to run as; "" keeps who we are */
-	struct slice control;     /* path of the control socket; "" when there is none */
+	enum key_access key_access;
+	struct slice control; /* path of the control socket; "" when there is none */
 	enum log_target log;
 	struct slice log_file;
 	bool record_all_facts; /* record { facts all } */
@@ -86,6 +92,13 @@ struct policy;
 /* Reads and compiles. `old` may be NULL; lists that cannot be read now keep the content they have there.
  * NULL when diagnostics_errors() > 0. */
 struct policy *policy_load(const char *path, const struct policy *old, struct diagnostics *);
+
+/* Who reads the file. The daemon is the user that its keys must belong to. The others may be root, who looks at the
+ * file of a daemon that runs as somebody else; `check` also looks for users and groups that do not exist and for what
+ * is allowed and yet hardly meant. */
+enum policy_reader { POLICY_DAEMON, POLICY_CHECK, POLICY_EXPLAIN };
+struct policy *policy_load_as(enum policy_reader, const char *path, struct diagnostics *);
+
 struct policy *policy_hold(struct policy *);
 void policy_release(struct policy *); /* NULL is allowed */
 

@@ -53,7 +53,7 @@ static const struct {
 };
 
 /* RFC 6376 5.4: what every relay adds or changes. */
-static bool never_signed(struct slice name)
+bool dkim_never_signed(struct slice name)
 {
 	static const char *const names[] = {
 	    "Received", "Return-Path", "DKIM-Signature", "Authentication-Results", "Bcc", "Resent-Bcc", NULL};
@@ -64,57 +64,68 @@ static bool never_signed(struct slice name)
 	return false;
 }
 
-static struct signed_name *usual_names(const struct dkim_fields *fields, struct arena *arena, size_t *count_r)
+/* One more name; those that are never signed, and those that are in the list, are left out. */
+static void add_name(struct signed_name *names, size_t *count, const struct dkim_fields *fields, struct slice name,
+		     bool more)
 {
-	struct signed_name *names = arena_alloc(arena, sizeof(usual) / sizeof(usual[0]) * sizeof(*names));
-
-	*count_r = sizeof(usual) / sizeof(usual[0]);
-	for (size_t i = 0; i < *count_r; i++) {
-		struct slice name = slice_of(usual[i].name);
-		unsigned count = fields_count(fields, name);
-		bool more = usual[i].more == ONCE_MORE || (usual[i].more == WHEN_THERE && count > 0);
-
-		names[i] = (struct signed_name){name, count, more};
-	}
-	return names;
+	if (dkim_never_signed(name))
+		return;
+	for (size_t i = 0; i < *count; i++)
+		if (slice_equal_nocase(names[i].name, name))
+			return;
+	names[(*count)++] = (struct signed_name){name, fields_count(fields, name), more};
 }
 
-/* The administrator's choice; From is no choice, and is named once more than it is there. */
-static struct signed_name *chosen_names(const struct dkim_signing *signing, const struct dkim_fields *fields,
-					struct arena *arena, size_t *count_r)
+static bool is_oversigned(const struct dkim_signing *signing, struct slice name)
 {
-	struct signed_name *names = arena_alloc(arena, (signing->name_count + 1) * sizeof(*names));
-	size_t n = 0;
+	for (size_t i = 0; i < signing->oversigned_count; i++)
+		if (slice_equal_nocase(name, signing->oversigned[i]))
+			return true;
+	return slice_equal_nocase(name, SLICE("From"));
+}
 
-	names[n++] = (struct signed_name){SLICE("From"), fields_count(fields, SLICE("from")), true};
-	for (size_t i = 0; i < signing->name_count; i++) {
-		struct slice name = signing->names[i];
+/* RFC 6376 5.4.1: From is no choice. */
+static void add_usual(const struct dkim_signing *signing, const struct dkim_fields *fields, struct signed_name *names,
+		      size_t *count)
+{
+	for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++) {
+		struct slice name = slice_of(usual[i].name);
+		bool more =
+		    usual[i].more == ONCE_MORE || (usual[i].more == WHEN_THERE && fields_count(fields, name) > 0);
 
-		if (!slice_equal_nocase(name, SLICE("From")) && !never_signed(name))
-			names[n++] = (struct signed_name){name, fields_count(fields, name), false};
+		add_name(names, count, fields, name, signing->oversigned ? is_oversigned(signing, name) : more);
 	}
-	*count_r = n;
-	return names;
 }
 
 size_t signing_names(const struct dkim_signing *signing, const struct dkim_fields *fields, struct arena *arena,
 		     const struct signed_name **names_r)
 {
-	size_t count;
+	size_t usual_count = sizeof(usual) / sizeof(usual[0]), count = 0;
+	struct signed_name *names =
+	    arena_alloc(arena, (1 + usual_count + signing->name_count + signing->oversigned_count) * sizeof(*names));
 
-	*names_r = signing->names ? chosen_names(signing, fields, arena, &count) : usual_names(fields, arena, &count);
+	if (!signing->names) {
+		add_usual(signing, fields, names, &count);
+	} else {
+		add_name(names, &count, fields, SLICE("From"), true);
+		for (size_t i = 0; i < signing->name_count; i++)
+			add_name(names, &count, fields, signing->names[i], is_oversigned(signing, signing->names[i]));
+	}
+	for (size_t i = 0; i < signing->oversigned_count; i++)
+		add_name(names, &count, fields, signing->oversigned[i], true);
+	*names_r = names;
 	return count;
 }
 
 bool dkim_signing_covers(const struct dkim_signing *signing, struct slice name)
 {
-	bool covers = slice_equal_nocase(name, SLICE("From"));
+	bool covers = is_oversigned(signing, name);
 
 	for (size_t i = 0; signing->names && i < signing->name_count && !covers; i++)
-		covers = slice_equal_nocase(name, signing->names[i]) && !never_signed(name);
+		covers = slice_equal_nocase(name, signing->names[i]);
 	for (size_t i = 0; !signing->names && i < sizeof(usual) / sizeof(usual[0]) && !covers; i++)
 		covers = slice_equal_nocase(name, slice_of(usual[i].name));
-	return covers;
+	return covers && !dkim_never_signed(name);
 }
 
 /* ---- writing -------------------------------------------------------------------------------- */

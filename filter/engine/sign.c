@@ -126,6 +126,8 @@ static struct dkim_signing signing_of(struct gate *gate, const struct sign_setti
 	    .body_canon = DKIM_RELAXED,
 	    .names = sign->names.items,
 	    .name_count = sign->names.count,
+	    .oversigned = sign->oversigned.items,
+	    .oversigned_count = sign->oversigned.count,
 	    .now_s = gate->view.now_us / 1000000,
 	    .lifetime_s = sign->lifetime_us / 1000000,
 	    .engine = engine,

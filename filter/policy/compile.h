@@ -10,6 +10,7 @@
 struct compiler {
 	struct policy *policy;
 	struct diagnostics *diagnostics;
+	enum policy_reader reader;
 	const char **fact_names; /* of all facts, for suggestions */
 	enum kind kind;          /* of the policy block at hand */
 	enum stage stage;        /* of the stage block at hand */
@@ -19,6 +20,7 @@ struct compiler {
 
 /* Each returns 0, or -1 when an error was reported. */
 int settings_compile(struct compiler *, const struct file_syntax *);
+void advice_give(struct compiler *, const struct file_syntax *); /* for `check`, when all is compiled */
 bool action_exists(struct slice name);
 int action_compile(struct compiler *, const struct rule_syntax *, struct rule *rule_r);
 int condition_compile(struct compiler *, const struct condition_syntax *, const struct node **nodes_r);

@@ -25,7 +25,7 @@ struct diagnostics {
 	struct slice source;
 	struct diagnostic *found;
 	size_t count, room;
-	size_t errors, warnings;
+	size_t errors, warnings, shown_warnings;
 };
 
 struct diagnostics *diagnostics_new(void)
@@ -131,20 +131,35 @@ void diagnostics_error(struct diagnostics *d, struct place place, const char *fo
 	d->errors++;
 }
 
-void diagnostics_warning(struct diagnostics *d, struct place place, const char *format, ...)
+static void warn(struct diagnostics *d, struct place place, const char *format, va_list arguments)
 {
 	struct diagnostic diagnostic = {.place = place, .order = (unsigned)d->count, .warning = true};
 	char text[DIAGNOSTIC_TEXT_MAX];
+
+	if (++d->shown_warnings > DIAGNOSTICS_MAX)
+		return;
+	vsnprintf(text, sizeof(text), format, arguments);
+	diagnostic.text = line_of(d, place, "warning: ", text);
+	keep(d, diagnostic);
+}
+
+void diagnostics_warning(struct diagnostics *d, struct place place, const char *format, ...)
+{
 	va_list arguments;
 
 	d->warnings++;
-	if (d->warnings > DIAGNOSTICS_MAX)
-		return;
 	va_start(arguments, format);
-	vsnprintf(text, sizeof(text), format, arguments);
+	warn(d, place, format, arguments);
 	va_end(arguments);
-	diagnostic.text = line_of(d, place, "warning: ", text);
-	keep(d, diagnostic);
+}
+
+void diagnostics_advice(struct diagnostics *d, struct place place, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	warn(d, place, format, arguments);
+	va_end(arguments);
 }
 
 const char *diagnostics_line(const struct diagnostics *d, size_t number)

@@ -26,6 +26,10 @@ void diagnostics_error(struct diagnostics *, struct place, const char *format, .
 void diagnostics_warning(struct diagnostics *, struct place, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* What is allowed and hardly meant, or written twice: shown as a warning, and no reason to refuse the file. */
+void diagnostics_advice(struct diagnostics *, struct place, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /* True when more errors would not be shown: looking for them is idle. */
 bool diagnostics_full(const struct diagnostics *);
 

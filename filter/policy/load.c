@@ -235,6 +235,8 @@ static void compile_file(struct compiler *compiler, struct slice text, const str
 	add_indirect_readers(compiler->policy);
 	add_needs(compiler->policy);
 	load_lists(compiler, old);
+	if (compiler->reader == POLICY_CHECK)
+		advice_give(compiler, &file);
 	arena_free(scratch);
 }
 
@@ -249,18 +251,31 @@ static struct policy *policy_new(const char *path)
 	return policy;
 }
 
-struct policy *policy_load(const char *path, const struct policy *old, struct diagnostics *diagnostics)
+static struct policy *load(struct compiler *compiler, const char *path, const struct policy *old)
 {
-	struct compiler compiler = {.diagnostics = diagnostics};
 	struct slice text;
 
-	if (read_file(path, diagnostics, &text))
+	if (read_file(path, compiler->diagnostics, &text))
 		return NULL;
-	compiler.policy = policy_new(path);
-	compile_file(&compiler, text, old);
+	compiler->policy = policy_new(path);
+	compile_file(compiler, text, old);
 	free((char *)text.p);
-	if (diagnostics_errors(diagnostics) == 0)
-		return compiler.policy;
-	policy_release(compiler.policy);
+	if (diagnostics_errors(compiler->diagnostics) == 0)
+		return compiler->policy;
+	policy_release(compiler->policy);
 	return NULL;
+}
+
+struct policy *policy_load(const char *path, const struct policy *old, struct diagnostics *diagnostics)
+{
+	struct compiler compiler = {.diagnostics = diagnostics, .reader = POLICY_DAEMON};
+
+	return load(&compiler, path, old);
+}
+
+struct policy *policy_load_as(enum policy_reader reader, const char *path, struct diagnostics *diagnostics)
+{
+	struct compiler compiler = {.diagnostics = diagnostics, .reader = reader};
+
+	return load(&compiler, path, NULL);
 }

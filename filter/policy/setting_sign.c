@@ -23,15 +23,6 @@ static struct position where(const struct setting_reader *reader)
 	return (struct position){reader->compiler->policy->file, place.line, place.column};
 }
 
-/* One more selector and key; -1 when there are too many. */
-static int add_key(struct sign_setting *sign, struct slice selector, const char *file)
-{
-	if (sign->key_count == SIGN_KEYS_MAX)
-		return -1;
-	sign->keys[sign->key_count++] = (struct signing_key){.selector = selector, .file = file};
-	return 0;
-}
-
 /* ---- sign DOMAIN { } ---------------------------------------------------------------------- */
 
 /* selector NAME key FILE */
@@ -52,9 +43,21 @@ static int read_selector(struct setting_told *told, void *item, struct error *er
 		error_set(err, "\"%s\" is not a selector", QUOTE(told->words[0]));
 		return -1;
 	}
-	if (add_key(sign, name, path_beside(told->arena, told->file, told->words[2])) == 0)
+	if (sign_add_key(sign, (struct signing_key){name, path_beside(told->arena, told->file, told->words[2])}) == 0)
 		return 0;
 	error_set(err, "sign has more than %d keys", SIGN_KEYS_MAX);
+	return -1;
+}
+
+/* What every relay adds or changes is not signed (RFC 6376 5.4). */
+static int read_oversigned(struct setting_told *told, void *item, struct error *err)
+{
+	*(struct slice *)item = told->words[0];
+	if (!header_name_valid(told->words[0]))
+		return -1;
+	if (!dkim_never_signed(told->words[0]))
+		return 0;
+	error_set(err, "%s is never signed, since mail servers add or change it", QUOTE(told->words[0]));
 	return -1;
 }
 
@@ -73,6 +76,13 @@ static const struct setting_key keys[] = {
     {.name = "subdomains", .type = SETTING_BOOL, SIGN(subdomains)},
     {.name = "expire", .type = SETTING_DURATION, SIGN(lifetime_us), .least = EXPIRE_LEAST_US},
     {.name = "headers", .type = SETTING_HEADER, .count = SETTING_MANY, SIGN(names)},
+    {.name = "oversign",
+     .type = SETTING_OWN,
+     .count = SETTING_MANY,
+     SIGN(oversigned),
+     .read = read_oversigned,
+     .size = sizeof(struct slice),
+     .usage = "names of header fields as in From To Subject"},
 };
 
 const struct setting_block sign_block = {
@@ -98,53 +108,70 @@ struct table {
 	unsigned line;
 };
 
+/* Every line that is wrong is told: it belongs to no statement, of which one error would be told. */
 static int wrong_line(const struct table *table, const char *what)
 {
-	diagnostics_error(table->reader->compiler->diagnostics, table->reader->said->name.place,
+	struct place place = table->reader->said->name.place;
+
+	place.statement = 0;
+	diagnostics_error(table->reader->compiler->diagnostics, place,
 			  "%s:%u: %s; a line is DOMAIN SELECTOR KEYFILE [subdomains]", table->file, table->line, what);
 	return -1;
 }
 
-/* A domain may stand on several lines: then it has several keys. */
-static int read_line(const struct table *table, struct slice line, struct sign_setting *last)
+/* The words of a line. 1: it says nothing; -1: it is wrong. */
+static int parse_line(const struct table *table, struct slice line, struct sign_setting *sign)
 {
-	struct policy *policy = table->reader->compiler->policy;
-	struct slice domain, selector, key, word;
-	struct sign_setting sign = {.where = where(table->reader)};
+	struct arena *arena = table->reader->arena;
+	struct slice domain, selector, key, word = {0};
 	bool domain_valid, selector_valid;
 
 	if (!slice_word(&line, &domain) || domain.p[0] == '#')
-		return 0;
+		return 1;
 	if (!slice_word(&line, &selector) || !slice_word(&line, &key))
 		return wrong_line(table, "a word is missing");
-	domain = domain_normalise(domain, policy->arena, &domain_valid);
-	selector = domain_normalise(selector, policy->arena, &selector_valid);
-	if (!domain_valid || !selector_valid)
-		return wrong_line(table,
-				  domain_valid ? "the second word is no selector" : "the first word is no domain");
+	sign->domain = domain_normalise(domain, arena, &domain_valid);
+	selector = domain_normalise(selector, arena, &selector_valid);
+	if (!domain_valid)
+		return wrong_line(table, "the first word is not a domain");
+	if (!selector_valid)
+		return wrong_line(table, "the second word is not a selector");
 	if (slice_word(&line, &word))
-		sign.subdomains = slice_equal(word, SLICE("subdomains"));
-	if (word.n > 0 && !sign.subdomains && word.p[0] != '#')
+		sign->subdomains = slice_equal(word, SLICE("subdomains"));
+	if (word.n > 0 && !sign->subdomains && word.p[0] != '#')
 		return wrong_line(table, "the fourth word is not \"subdomains\"");
-	sign.domain = domain;
-	add_key(&sign, selector, path_beside(policy->arena, table->file, key));
-	if (last && slice_equal(last->domain, domain) && last->where.line == sign.where.line)
-		return add_key(last, selector, sign.keys[0].file) ? wrong_line(table, "too many keys of one domain")
-								  : 0;
+	sign_add_key(sign, (struct signing_key){selector, path_beside(arena, table->file, key), table->line});
+	return 0;
+}
+
+/* A domain may be on several lines: then it has several keys. Lines that follow each other are one entry at once. */
+static int read_line(const struct table *table, struct slice line)
+{
+	struct policy *policy = table->reader->compiler->policy;
+	struct sign_setting sign = {.where = where(table->reader), .table = table->file};
+	struct sign_setting *last = policy->sign_count > 0 ? &policy->signs[policy->sign_count - 1] : NULL;
+	int result = parse_line(table, line, &sign);
+
+	if (result)
+		return result < 0 ? -1 : 0;
+	if (last && slice_equal(last->domain, sign.domain) && last->where.line == sign.where.line &&
+	    sign_add_key(last, sign.keys[0]) == 0) {
+		last->subdomains |= sign.subdomains;
+		return 0;
+	}
 	return sign_add(policy, &sign) ? wrong_line(table, "too many domains") : 0;
 }
 
 static int read_table(struct table *table, struct slice text)
 {
-	struct policy *policy = table->reader->compiler->policy;
 	struct slice line;
+	int result = 0;
 
-	while (slice_cut(&text, '\n', &line)) {
+	while (slice_cut(&text, '\n', &line) && !diagnostics_full(table->reader->compiler->diagnostics)) {
 		table->line++;
-		if (read_line(table, line, policy->sign_count > 0 ? &policy->signs[policy->sign_count - 1] : NULL))
-			return -1;
+		result |= read_line(table, line);
 	}
-	return 0;
+	return result;
 }
 
 int setting_read_sign_table(struct setting_reader *reader)

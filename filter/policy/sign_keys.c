@@ -3,20 +3,25 @@
  * signs with which.
  *
  * A key that somebody else can read is nobody's signature. So a key file belongs to the
- * user the daemon runs as, and to nobody else in any way; else the file is refused.
+ * user the daemon runs as, and to nobody else in any way; else the file is refused. With `key-access group` it may
+ * belong to root, and the daemon's group may read it.
  */
 #include "sign_keys.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define KEY_FILE_MAX  (64 * 1024)
-#define OTHERS_ACCESS 077
+#define KEY_FILE_MAX      (64 * 1024)
+#define OTHERS_ACCESS     077
+#define GROUP_READS       040
+#define ACCOUNT_NAME_ROOM 64
 
 /* A key file is read once, however many domains sign with it. */
 struct key_file {
@@ -24,9 +29,18 @@ struct key_file {
 	const struct dkim_private *key;
 };
 
+/* Whose the keys may be. */
+struct keeper {
+	uid_t user; /* that the daemon runs as */
+	gid_t group;
+	bool daemon; /* we are it */
+	bool shared; /* key-access group */
+	bool any;    /* root looks at the file for a daemon that runs as it is told elsewhere: by systemd */
+};
+
 struct key_files {
 	struct arena *arena;
-	uid_t owner;
+	struct keeper keeper;
 	struct key_file *files; /* open addressing */
 	size_t room;            /* a power of two, at least twice what can be in use */
 };
@@ -43,27 +57,91 @@ int sign_add(struct policy *policy, const struct sign_setting *sign)
 	return 0;
 }
 
+int sign_add_key(struct sign_setting *sign, struct signing_key key)
+{
+	if (sign->key_count == SIGN_KEYS_MAX)
+		return -1;
+	sign->keys[sign->key_count++] = key;
+	return 0;
+}
+
 /* ---- key files --------------------------------------------------------------------------------- */
 
+struct account_name {
+	char text[ACCOUNT_NAME_ROOM];
+};
+
+static struct account_name user_name(uid_t uid)
+{
+	const struct passwd *account = getpwuid(uid);
+	struct account_name name;
+
+	if (account)
+		snprintf(name.text, sizeof(name.text), "%s", account->pw_name);
+	else
+		snprintf(name.text, sizeof(name.text), "uid %u", (unsigned)uid);
+	return name;
+}
+
+/* -1 and err when it belongs to somebody else. */
+static int check_owner(const char *path, const struct stat *status, const struct keeper *keeper, struct error *err)
+{
+	struct account_name owner = user_name(status->st_uid), daemon = user_name(keeper->user);
+
+	if (keeper->any || status->st_uid == keeper->user || (keeper->shared && status->st_uid == 0))
+		return 0;
+	if (keeper->user == 0)
+		error_set(err, "key %s belongs to %s, and the daemon runs as root; set \"user %s\", or chown root %s",
+			  path, owner.text, owner.text, path);
+	else
+		error_set(err, "key %s belongs to %s, and the daemon runs as %s; chown %s %s", path, owner.text,
+			  daemon.text, daemon.text, path);
+	return -1;
+}
+
+/* -1 and err when others can use it. */
+static int check_access(const char *path, const struct stat *status, const struct keeper *keeper, struct error *err)
+{
+	unsigned mode = status->st_mode & 07777u, others = mode & OTHERS_ACCESS;
+	bool of_daemon = keeper->any || status->st_gid == keeper->group || status->st_gid == 0;
+
+	if (!others || (keeper->shared && others == GROUP_READS && of_daemon))
+		return 0;
+	if (keeper->shared && others == GROUP_READS)
+		error_set(err, "key %s can be read by group %u, which is not the group of the daemon (%u); chgrp it",
+			  path, (unsigned)status->st_gid, (unsigned)keeper->group);
+	else
+		error_set(err, "key %s can be used by others (mode %04o); chmod %s it%s", path, mode,
+			  keeper->shared ? "640" : "600",
+			  others == GROUP_READS ? ", or let its group read it with \"key-access group\"" : "");
+	return -1;
+}
+
+/* As errno says. */
+static void cannot_open(const char *path, const struct keeper *keeper, struct error *err)
+{
+	const char *why = strerror(errno);
+
+	if (errno == EACCES && keeper->daemon)
+		error_set(err, "cannot read key %s: %s; chown %s %s", path, why, user_name(keeper->user).text, path);
+	else
+		error_set(err, "cannot read key %s: %s%s", path, why,
+			  errno == EACCES ? "; become root, or the user of the daemon" : "");
+}
+
 /* The text of a file that is fit to be a secret; -1 and err. */
-static int read_secret(const char *path, uid_t owner, struct slice *text_r, struct error *err)
+static int read_secret(const char *path, const struct keeper *keeper, struct slice *text_r, struct error *err)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), result = -1;
 	struct stat status;
 
 	if (fd < 0) {
-		error_set(err, "cannot read key %s: %s", path, strerror(errno));
+		cannot_open(path, keeper, err);
 		return -1;
 	}
 	if (fstat(fd, &status) || !S_ISREG(status.st_mode))
 		error_set(err, "key %s is no file", path);
-	else if (status.st_uid != owner)
-		error_set(err, "key %s belongs to uid %u and the daemon runs as uid %u; chown it", path,
-			  (unsigned)status.st_uid, (unsigned)owner);
-	else if (status.st_mode & OTHERS_ACCESS)
-		error_set(err, "key %s can be used by others (mode %04o); chmod 600 it", path,
-			  (unsigned)status.st_mode & 07777u);
-	else
+	else if (check_owner(path, &status, keeper, err) == 0 && check_access(path, &status, keeper, err) == 0)
 		result = file_read_plain(path, KEY_FILE_MAX, text_r, err);
 	close(fd);
 	return result;
@@ -80,7 +158,7 @@ static const struct dkim_private *key_load(struct key_files *files, const char *
 	struct slice text;
 	struct error why;
 
-	if (read_secret(path, files->owner, &text, err))
+	if (read_secret(path, &files->keeper, &text, err))
 		return NULL;
 	key = dkim_private_read(text, &why);
 	explicit_bzero((char *)text.p, text.n);
@@ -107,26 +185,25 @@ static const struct dkim_private *key_of(struct key_files *files, const char *pa
 
 /* ---- all of them ------------------------------------------------------------------------------------ */
 
-/* Who must own the keys: the user that `user` names, else who we are. */
-static uid_t owner_of_keys(const struct settings *settings, struct arena *arena)
+/* The user that `user` names, else who we are. */
+static struct keeper keeper_of(const struct compiler *compiler)
 {
+	const struct settings *settings = &compiler->policy->settings;
+	struct arena *arena = compiler->policy->arena;
 	struct passwd *account = settings->user.n ? getpwnam(arena_cstring(arena, settings->user)) : NULL;
+	struct keeper keeper = {
+	    .user = geteuid(), .group = getegid(), .shared = settings->key_access == KEY_ACCESS_GROUP};
+	struct group *group = settings->group.n ? getgrnam(arena_cstring(arena, settings->group)) : NULL;
 
-	return account ? account->pw_uid : geteuid();
-}
-
-static int compare(const void *a, const void *b)
-{
-	const struct sign_setting *first = a, *second = b;
-	size_t n = first->domain.n < second->domain.n ? first->domain.n : second->domain.n;
-	int order = memcmp(first->domain.p, second->domain.p, n);
-
-	return order ? order : (first->domain.n > second->domain.n) - (first->domain.n < second->domain.n);
-}
-
-static struct place place_of(const struct sign_setting *sign)
-{
-	return (struct place){sign->where.line, sign->where.column, 0};
+	if (account) {
+		keeper.user = account->pw_uid;
+		keeper.group = account->pw_gid;
+	}
+	if (group)
+		keeper.group = group->gr_gid;
+	keeper.daemon = compiler->reader == POLICY_DAEMON;
+	keeper.any = compiler->reader != POLICY_DAEMON && geteuid() == 0 && !settings->user.n;
+	return keeper;
 }
 
 static int load_keys(struct compiler *compiler, struct key_files *files, struct sign_setting *sign)
@@ -137,7 +214,7 @@ static int load_keys(struct compiler *compiler, struct key_files *files, struct 
 		sign->keys[i].key = key_of(files, sign->keys[i].file, &err);
 		if (sign->keys[i].key)
 			continue;
-		diagnostics_error(compiler->diagnostics, place_of(sign), "sign %.*s: %s", SLICE_ARGS(sign->domain),
+		diagnostics_error(compiler->diagnostics, sign_place(sign), "sign %.*s: %s", SLICE_ARGS(sign->domain),
 				  err.text);
 		return -1;
 	}
@@ -148,24 +225,15 @@ int sign_finish(struct compiler *compiler)
 {
 	struct policy *policy = compiler->policy;
 	struct key_files files = {.arena = policy->arena, .room = 16};
-	int result = 0;
+	int result = sign_join(compiler);
 
 	while (files.room < 2 * SIGN_KEYS_MAX * policy->sign_count)
 		files.room *= 2;
 	files.files = xmalloc(files.room * sizeof(*files.files));
-	files.owner = owner_of_keys(&policy->settings, policy->arena);
+	files.keeper = keeper_of(compiler);
 	for (size_t i = 0; i < policy->sign_count && !diagnostics_full(compiler->diagnostics); i++)
 		result |= load_keys(compiler, &files, &policy->signs[i]);
 	free(files.files);
-	if (policy->sign_count > 0)
-		qsort(policy->signs, policy->sign_count, sizeof(*policy->signs), compare);
-	for (size_t i = 1; i < policy->sign_count; i++)
-		if (compare(&policy->signs[i - 1], &policy->signs[i]) == 0) {
-			diagnostics_error(compiler->diagnostics, place_of(&policy->signs[i]),
-					  "sign %.*s is said twice; put its keys in one place",
-					  SLICE_ARGS(policy->signs[i].domain));
-			result = -1;
-		}
 	return result;
 }
 
@@ -179,7 +247,7 @@ const struct sign_setting *policy_sign(const struct policy *policy, struct slice
 
 	/* Its own keys, then those of the nearest parent that signs for its subdomains. */
 	while (policy->sign_count > 0 && wanted.domain.n > 0) {
-		found = bsearch(&wanted, policy->signs, policy->sign_count, sizeof(*policy->signs), compare);
+		found = bsearch(&wanted, policy->signs, policy->sign_count, sizeof(*policy->signs), sign_compare);
 		if (found && (found->subdomains || wanted.domain.n == domain.n))
 			return found;
 		dot = slice_find(wanted.domain, '.');

@@ -3,7 +3,8 @@
  * wrong with it.
  *
  * A list that cannot be read is a warning to the daemon, which can run without it.
- * Here it is a failure: before a start one wants to know.
+ * Here it is a failure: before a start one wants to know. Advice (filter/policy/advice.c) is none: a policy that works
+ * is not refused for its style.
  */
 #include "policy.h"
 #include "verbs.h"
@@ -15,8 +16,10 @@
 static int usage(FILE *out, int result)
 {
 	fputs("usage: sekisho check [[-c] FILE]\n"
-	      "Compiles the policy (" DEFAULT_CONFIG " unless a file is named) and prints every error.\n"
-	      "Ends with 0 when all is well, with 78 when something is wrong or a list cannot be read.\n",
+	      "Compiles the policy (" DEFAULT_CONFIG
+	      " unless a file is named), prints every error, and warns of what is\n"
+	      "hardly meant.\n"
+	      "Ends with 0 when the policy can be used, with 78 when it has errors or a list cannot be read.\n",
 	      out);
 	return result;
 }
@@ -56,7 +59,7 @@ int verb_check(int argc, char **argv)
 	if (!file)
 		return usage(stderr, VERB_USAGE);
 	diagnostics = diagnostics_new();
-	policy = policy_load(file, NULL, diagnostics);
+	policy = policy_load_as(POLICY_CHECK, file, diagnostics);
 	result = print_result(policy, diagnostics);
 	policy_release(policy);
 	diagnostics_free(diagnostics);

@@ -96,7 +96,7 @@ static size_t print_errors(const char *config)
 	char *text;
 	size_t errors;
 
-	policy_release(policy_load(config, NULL, found));
+	policy_release(policy_load_as(POLICY_EXPLAIN, config, found));
 	errors = diagnostics_errors(found);
 	text = diagnostics_print(found);
 	if (errors)

@@ -269,7 +269,7 @@ int verb_explain(int argc, char **argv)
 		return VERB_NOINPUT;
 	}
 	diagnostics = diagnostics_new();
-	policy = policy_load(explain.config, NULL, diagnostics);
+	policy = policy_load_as(POLICY_EXPLAIN, explain.config, diagnostics);
 	if (diagnostics_errors(diagnostics) + diagnostics_warnings(diagnostics) > 0) {
 		char *text = diagnostics_print(diagnostics);
 		fputs(text, stderr);

@@ -74,6 +74,29 @@ static void fields_are_named_once_more_than_they_are_there(void **state)
 		     "Content-Transfer-Encoding:List-Id");
 }
 
+/* As OversignHeaders of OpenDKIM: these and From, whether they are there or not. */
+static void the_fields_to_oversign_can_be_chosen(void **state)
+{
+	static const struct slice over[] = {SLICE("Subject"), SLICE("x-absent"), SLICE("Received"), SLICE("SUBJECT")};
+	static const struct slice names[] = {SLICE("To"), SLICE("Subject")};
+	struct bench *bench = *state;
+	struct dkim_signing signing = bench_signing(bench, false);
+	struct slice text;
+
+	signing.oversigned = over;
+	signing.oversigned_count = 4;
+	text = bench_sign(bench, &signing, SLICE(LETTER));
+	assert_slice(tag_of(bench, text, "h"), "From:From:Date:Subject:Subject:Subject:List-Id:x-absent");
+	assert_int_equal(bench_verify(bench, text).result, DKIM_PASS);
+	assert_true(dkim_signing_covers(&signing, SLICE("X-Absent")));
+	assert_false(dkim_signing_covers(&signing, SLICE("Received")));
+	signing.names = names;
+	signing.name_count = 2;
+	text = bench_sign(bench, &signing, SLICE(LETTER));
+	assert_slice(tag_of(bench, text, "h"), "From:From:Subject:Subject:Subject:x-absent");
+	assert_int_equal(bench_verify(bench, text).result, DKIM_PASS);
+}
+
 static void chosen_fields_are_signed_and_from_and_never_received(void **state)
 {
 	static const struct slice names[] = {SLICE("x-mine"), SLICE("Received"), SLICE("absent"), SLICE("SUBJECT")};
@@ -224,6 +247,7 @@ int main(void)
 	    cmocka_unit_test(every_pair_of_canonicalisations_and_kind_of_key_passes),
 	    cmocka_unit_test(two_signatures_of_one_message_both_pass),
 	    cmocka_unit_test(fields_are_named_once_more_than_they_are_there),
+	    cmocka_unit_test(the_fields_to_oversign_can_be_chosen),
 	    cmocka_unit_test(chosen_fields_are_signed_and_from_and_never_received),
 	    cmocka_unit_test(times_and_identity_stand_in_their_tags),
 	    cmocka_unit_test(no_line_of_a_signature_is_longer_than_78),

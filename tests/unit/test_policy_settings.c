@@ -263,8 +263,8 @@ static void wrong_settings_are_told_with_how_to_write_them(void **state)
 	     "\"policy KIND { on STAGE { } }\")"},
 	    {"sign example.org { selector s1 key /nothing }\n",
 	     "t:1:1: sign example.org: cannot read key /nothing: No such file or directory"},
-	    {"sign example.org\n", "t:1:1: sign has no { }; write its keys in it: selector, subdomains, expire and "
-				   "headers"},
+	    {"sign example.org\n", "t:1:1: sign has no { }; write its keys in it: selector, subdomains, expire, "
+				   "headers and oversign"},
 	    {"sign { }\n", "t:1:1: sign has no value; write a domain as in example.org"},
 	    {"sign -.org { selector s1 key /x }\n",
 	     "t:1:6: sign cannot be \"-.org\"; write a domain as in example.org"},
@@ -278,14 +278,22 @@ static void wrong_settings_are_told_with_how_to_write_them(void **state)
 	     "t:1:20: headers has no value; write the name of a header field as in Subject"},
 	    {"sign example.org { headers To: }\n",
 	     "t:1:28: headers cannot contain \"To:\"; write the name of a header field as in Subject"},
+	    {"sign example.org { selector s1 key x oversign Received }\n",
+	     "t:1:47: Received is never signed, since mail servers add or change it; write names of header fields as "
+	     "in "
+	     "From To Subject"},
 	    {"sign example.org { key x }\n",
-	     "t:1:20: sign has no key \"key\"; its keys are selector, subdomains, expire and headers"},
+	     "t:1:20: sign has no key \"key\"; its keys are selector, subdomains, expire, headers and oversign"},
 	    {"sign example.org { selector a key x selector b key x selector c key x selector d key x selector e key x "
 	     "}\n",
 	     "t:1:97: sign has more than 4 keys; " SELECTOR},
 	    {"sign-table /x\n", "t:1:12: this names no file; write sign-table file:/path"},
 	    {"sign-table file:friends\n",
-	     "t:1:1: friends:2: a word is missing; a line is DOMAIN SELECTOR KEYFILE [subdomains]"},
+	     "t:1:1: friends:2: a word is missing; a line is DOMAIN SELECTOR KEYFILE [subdomains]\n"
+	     "t:1:1: friends:4: the second word is not a selector; a line is DOMAIN SELECTOR KEYFILE [subdomains]\n"
+	     "t:1:1: friends:5: the fourth word is not \"subdomains\"; a line is DOMAIN SELECTOR KEYFILE "
+	     "[subdomains]"},
+	    {"key-access all\n", "t:1:12: key-access cannot be \"all\"; write owner or group"},
 	    {"dkim yes\n", "t:1:6: \"yes\" is not expected here; write the keys of dkim in { }"},
 	    {"dkim { minimum-key-bits 512 }\n",
 	     "t:1:25: minimum-key-bits cannot be \"512\"; write a number from 1024 to 4096"},
@@ -300,7 +308,7 @@ static void wrong_settings_are_told_with_how_to_write_them(void **state)
 	};
 
 	(void)state;
-	write_text("friends", "# a table\nexample.org s1\n");
+	write_text("friends", "# a table\nexample.org s1\n\nexample.org s..1 k\nexample.org s1 k sub\n");
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		char *messages;
 

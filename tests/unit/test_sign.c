@@ -7,6 +7,7 @@
 #include "policy_text.h"
 #include "skip_because.h"
 
+#include <pwd.h>
 #include <sys/stat.h>
 
 /* The policy of a text; NULL and the first message. */
@@ -132,12 +133,128 @@ static void a_key_of_somebody_else_is_refused(void **state)
 	write_key("friends");
 	assert_int_equal(chown("friends", 12345, (gid_t)-1), 0);
 	assert_null(load("sign example.org { selector s1 key friends }\n", &message));
-	assert_non_null(strstr(message, "belongs to uid 12345 and the daemon runs as uid 0; chown it"));
+	assert_non_null(strstr(message, "key friends belongs to uid 12345, and the daemon runs as root; "));
 	/* And one of root when the daemon will be another. */
 	write_key("friends");
 	chown("friends", 0, (gid_t)-1);
 	assert_null(load("user nobody\nsign example.org { selector s1 key friends }\n", &message));
-	assert_non_null(strstr(message, "belongs to uid 0 and the daemon runs as uid"));
+	assert_non_null(strstr(message, "belongs to root, and the daemon runs as nobody; chown nobody friends"));
+}
+
+static bool can_read(enum policy_reader reader, const char *text, const char *message)
+{
+	struct diagnostics *diagnostics = diagnostics_new();
+	struct policy *policy;
+	bool read;
+
+	write_text("t", text);
+	policy = policy_load_as(reader, "t", diagnostics);
+	read = policy != NULL;
+	if (!read)
+		assert_non_null(strstr(diagnostics_line(diagnostics, 0), message));
+	policy_release(policy);
+	diagnostics_free(diagnostics);
+	return read;
+}
+
+/* systemd starts the daemon as somebody else, and the file does not say as whom. */
+static void root_may_look_at_the_file_of_a_daemon_that_is_somebody_else(void **state)
+{
+	static const char text[] = "sign example.org { selector s1 key friends }\n";
+
+	(void)state;
+	SKIP_UNLESS(geteuid() == 0, "only root can give files away");
+	write_key("friends");
+	assert_int_equal(chown("friends", 12345, (gid_t)-1), 0);
+	assert_true(can_read(POLICY_CHECK, text, ""));
+	assert_true(can_read(POLICY_EXPLAIN, text, ""));
+	assert_false(can_read(POLICY_DAEMON, text, "belongs to uid 12345"));
+	/* But it can be said, and what others can read is wrong whoever the daemon is. */
+	assert_false(can_read(POLICY_CHECK, "user nobody\nsign example.org { selector s1 key friends }\n",
+			      "chown nobody friends"));
+	chmod("friends", 0644);
+	assert_false(can_read(POLICY_CHECK, text, "can be used by others (mode 0644); chmod 600 it"));
+}
+
+/* As packages install them: root:sekisho, mode 0640. */
+static void keys_of_root_that_the_group_reads_can_be_allowed(void **state)
+{
+	static const struct {
+		uid_t owner;
+		gid_t group;
+		mode_t mode;
+		const char *access;
+		bool good;
+	} cases[] = {
+	    {0, 65534, 0640, "group", true},      {0, 65534, 0640, "owner", false},
+	    {0, 65534, 0600, "group", true},      {65534, 65534, 0640, "group", true},
+	    {0, 65534, 0660, "group", false},     {0, 65534, 0644, "group", false},
+	    {0, 12345, 0640, "group", false},     {12345, 65534, 0640, "group", false},
+	    {65534, 65534, 0640, "owner", false},
+	};
+	char text[300];
+	const char *message;
+
+	(void)state;
+	SKIP_UNLESS(geteuid() == 0, "only root can give files away");
+	SKIP_UNLESS(getpwnam("nobody") && getpwnam("nobody")->pw_uid == 65534 && getpwnam("nobody")->pw_gid == 65534,
+		    "there is no user nobody here");
+	write_key("friends");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct policy *policy;
+
+		assert_int_equal(chown("friends", cases[i].owner, cases[i].group), 0);
+		chmod("friends", cases[i].mode);
+		snprintf(text, sizeof(text),
+			 "user nobody\nkey-access %s\nsign example.org { selector s1 key friends }\n", cases[i].access);
+		policy = load(text, &message);
+		if ((policy != NULL) != cases[i].good)
+			fail_msg("case %zu: %s", i, message);
+		policy_release(policy);
+	}
+	unlink("friends");
+}
+
+/* RFC 6376 allows several signatures; two of the same domain and selector add nothing. */
+static void what_is_written_twice_signs_once(void **state)
+{
+	static const struct {
+		const char *text, *table, *message;
+		size_t keys; /* 0: refused */
+	} cases[] = {
+	    {"sign-table file:owners\n", "example.org s1 friends\nexample.org s1 friends\n",
+	     "t:1:1: warning: owners:2: selector s1 of example.org is written twice and signs once; remove one of them",
+	     1},
+	    {"sign-table file:owners\n", "example.org s1 friends\nother.example s1 friends\nexample.org s2 friends\n",
+	     "", 2},
+	    {"sign-table file:owners\n", "example.org s1 friends\na.example s1 friends\nExample.ORG S1 friends\n",
+	     "t:1:1: warning: owners:3: selector s1 of example.org is written twice and signs once; remove one of them",
+	     1},
+	    {"sign-table file:owners\n", "example.org s1 friends\nexample.org s1 ./friends\n",
+	     "t:1:1: owners:2: selector s1 of example.org has two keys, friends and ./friends; remove one of them", 0},
+	    {"sign-table file:owners\n",
+	     "example.org a friends\nexample.org b friends\nexample.org c friends\nexample.org d friends\n"
+	     "example.org e friends\n",
+	     "t:1:1: owners:5: example.org has more than 4 keys; remove some", 0},
+	    {"sign example.org { selector s1 key friends selector s1 key friends }\n", "",
+	     "t:1:1: warning: selector s1 of example.org is written twice and signs once; remove one of them", 1},
+	    {"sign example.org { selector s1 key friends }\nsign-table file:owners\n", "example.org s2 friends\n",
+	     "t:2:1: sign example.org is said twice; put its keys in one place", 0},
+	};
+	const char *message;
+
+	(void)state;
+	write_key("friends");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct policy *policy;
+
+		write_text("owners", cases[i].table);
+		policy = load(cases[i].text, &message);
+		assert_string_equal(message, cases[i].message);
+		if ((policy ? policy_sign(policy, SLICE("example.org"))->key_count : 0) != cases[i].keys)
+			fail_msg("case %zu", i);
+		policy_release(policy);
+	}
 }
 
 static void fields_are_written_as_both_mail_servers_leave_them(void **state)
@@ -334,6 +451,9 @@ int main(void)
 	    cmocka_unit_test(fields_to_sign_may_be_named_in_several_places),
 	    cmocka_unit_test(a_key_that_others_can_use_is_refused),
 	    cmocka_unit_test(a_key_of_somebody_else_is_refused),
+	    cmocka_unit_test(root_may_look_at_the_file_of_a_daemon_that_is_somebody_else),
+	    cmocka_unit_test(keys_of_root_that_the_group_reads_can_be_allowed),
+	    cmocka_unit_test(what_is_written_twice_signs_once),
 	    cmocka_unit_test(fields_are_written_as_both_mail_servers_leave_them),
 	    cmocka_unit_test(what_only_sendmail_can_write_is_left_alone_and_named),
 	    cmocka_unit_test(written_fields_are_not_written_again),

@@ -1,0 +1,164 @@
+/*
+ * advice.c - what `sekisho check` says of a file that compiles: accounts that do not exist, and what is allowed and
+ * hardly meant.
+ *
+ * Accounts are errors: the daemon would not start. The rest is advice and changes no exit code, since a policy that
+ * does what its author wants is right.
+ */
+#include "compile.h"
+
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+
+static bool is_named(const struct setting_syntax *said, const char *name)
+{
+	return slice_equal(said->name.text, slice_of(name));
+}
+
+/* ---- accounts ------------------------------------------------------------------------------------------ */
+
+static void check_user(struct compiler *compiler, const struct word *name)
+{
+	char *user = arena_cstring(compiler->policy->arena, name->text);
+
+	if (!getpwnam(user))
+		diagnostics_error(compiler->diagnostics, name->place,
+				  "there is no user %s on this system; create it, or name another", user);
+}
+
+static void check_group(struct compiler *compiler, const struct word *name)
+{
+	char *group = arena_cstring(compiler->policy->arena, name->text);
+
+	if (!getgrnam(group))
+		diagnostics_error(compiler->diagnostics, name->place,
+				  "there is no group %s on this system; create it, or name another", group);
+}
+
+/* listen unix:/path group NAME */
+static void check_listen(struct compiler *compiler, const struct setting_syntax *said)
+{
+	for (const struct word *word = said->values.first; word && word->next; word = word->next)
+		if (slice_equal(word->text, SLICE("group")))
+			check_group(compiler, word->next);
+}
+
+/* ---- settings ------------------------------------------------------------------------------------------ */
+
+/* 0.0.0.0/0, or halves of it: nobody has so many hosts of his own. IPv6 is given to sites as /32 at most. */
+static bool is_world(const struct ip_net *net)
+{
+	return net->prefix < (net->ip.family == 4 ? 4 : 16);
+}
+
+static void check_trusted(struct compiler *compiler, const struct setting_syntax *said)
+{
+	struct ip_net net;
+
+	for (const struct word *word = said->inside.first; word; word = word->next)
+		if (ip_net_parse(word->text, &net) == 0 && is_world(&net))
+			diagnostics_advice(
+			    compiler->diagnostics, word->place,
+			    "trusted holds %s, and so nearly every client of the Internet: their mail is "
+			    "\"local\", and no rule of \"policy inbound\" sees it; name your own networks",
+			    QUOTE(word->text));
+}
+
+static void check_submission(struct compiler *compiler, const struct setting_syntax *said)
+{
+	bool port = false;
+
+	for (const struct word *word = said->inside.first; word; word = word->next) {
+		if (slice_equal(word->text, SLICE("port")) || slice_equal(word->text, SLICE("daemon-name")))
+			port = slice_equal(word->text, SLICE("port"));
+		else if (port && slice_equal(word->text, SLICE("25")))
+			diagnostics_advice(compiler->diagnostics, word->place,
+					   "other mail servers bring their mail to port 25, and all of it would be "
+					   "submission: no rule of \"policy inbound\" sees it; remove 25 (who "
+					   "authenticates there is submission anyway)");
+	}
+}
+
+static void check_settings(struct compiler *compiler, const struct file_syntax *file)
+{
+	for (const struct setting_syntax *said = file->first_setting; said; said = said->next) {
+		if (is_named(said, "user") && said->values.first)
+			check_user(compiler, said->values.first);
+		else if (is_named(said, "group") && said->values.first)
+			check_group(compiler, said->values.first);
+		else if (is_named(said, "listen"))
+			check_listen(compiler, said);
+		else if (is_named(said, "trusted"))
+			check_trusted(compiler, said);
+		else if (is_named(said, "submission"))
+			check_submission(compiler, said);
+	}
+}
+
+/* ---- rules --------------------------------------------------------------------------------------------- */
+
+/* Whoever has authenticated is submission, so that here the answer is known. */
+static void check_fact(struct compiler *compiler, const struct word *name)
+{
+	const struct fact *fact = fact_find(name->text);
+
+	if (fact && strcmp(fact_check(fact)->name, "auth") == 0)
+		diagnostics_advice(
+		    compiler->diagnostics, name->place,
+		    "%s tells nothing in \"policy inbound\": a client that has authenticated is submission; "
+		    "move the rule to \"policy submission\"",
+		    fact->name);
+}
+
+/* The parser bounds how deep conditions nest. */
+static void check_condition(struct compiler *compiler, const struct condition_syntax *condition)
+{
+	if (condition->kind == CONDITION_TEST) {
+		check_fact(compiler, &condition->fact.name);
+		if (condition->test == TEST_OWNED)
+			check_fact(compiler, &condition->owner.name);
+	}
+	for (const struct condition_syntax *part = condition->first; part; part = part->next)
+		check_condition(compiler, part);
+}
+
+/* "${sender}", as shells and Postfix have it. */
+static void check_text(struct compiler *compiler, const struct word *word)
+{
+	struct slice rest = word->text, name;
+	struct place place = word->place;
+
+	for (ptrdiff_t at; word->kind == WORD_QUOTED && (at = slice_find(rest, '$')) >= 0;) {
+		rest = slice_from(rest, (size_t)at + 1);
+		if (rest.n == 0 || rest.p[0] != '{')
+			continue;
+		at = slice_find(rest, '}');
+		name = slice_head(slice_from(rest, 1), at < 1 ? 0 : (size_t)at - 1);
+		at = slice_find(name, '(');
+		if (!fact_find(at < 0 ? name : slice_head(name, (size_t)at)))
+			continue;
+		place.column = word->place.column + (unsigned)(rest.p - word->text.p);
+		diagnostics_advice(compiler->diagnostics, place,
+				   "\"${%s}\" is sent as it is; write %%{%s} for the fact", QUOTE(name), QUOTE(name));
+	}
+}
+
+static void check_rules(struct compiler *compiler, const struct stage_syntax *stage, bool inbound)
+{
+	for (const struct rule_syntax *rule = stage->first; rule; rule = rule->next) {
+		for (const struct word *word = rule->arguments.first; word; word = word->next)
+			check_text(compiler, word);
+		if (inbound && rule->condition)
+			check_condition(compiler, rule->condition);
+	}
+}
+
+void advice_give(struct compiler *compiler, const struct file_syntax *file)
+{
+	check_settings(compiler, file);
+	for (const struct policy_syntax *policy = file->first_policy; policy; policy = policy->next)
+		for (const struct stage_syntax *stage = policy->first; stage; stage = stage->next)
+			check_rules(compiler, stage,
+				    slice_equal(policy->kind.text, slice_of(kind_names[KIND_INBOUND])));
+}
