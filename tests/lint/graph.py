@@ -18,7 +18,7 @@ ROOMS_MAX, FILE_MAX, FUNCTION_MAX = 20, 500, 60
 # From the ground up: a room may need those of the lines before its own, and no other.
 FLOORS = (
     ("base",),
-    ("mail", "dns"),
+    ("mail", "dns", "store"),
     ("setting",),
     ("list", "spf", "dkim", "dmarc"),
     ("check",),

@@ -1,0 +1,78 @@
+/*
+ * lmdb_reader.c - transactions that read.
+ */
+#include "lmdb_reader.h"
+
+#include <errno.h>
+#include <time.h>
+
+void lmdb_readers_init(struct lmdb_readers *readers)
+{
+	pthread_condattr_t attributes;
+
+	*readers = (struct lmdb_readers){.lock = PTHREAD_MUTEX_INITIALIZER};
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&readers->given, &attributes);
+	pthread_condattr_destroy(&attributes);
+}
+
+void lmdb_readers_free(struct lmdb_readers *readers)
+{
+	for (unsigned i = 0; i < readers->idle; i++)
+		mdb_txn_abort(readers->txns[i]);
+	pthread_cond_destroy(&readers->given);
+	pthread_mutex_destroy(&readers->lock);
+}
+
+/* An idle one, or NULL and the right to begin one; -1: neither in time. */
+static int take_idle(struct lmdb_readers *readers, int64_t deadline_us, MDB_txn **txn_r)
+{
+	struct timespec until = {deadline_us / 1000000, deadline_us % 1000000 * 1000};
+	int rc = 0;
+
+	pthread_mutex_lock(&readers->lock);
+	while (readers->idle == 0 && readers->all == FILE_READERS && rc == 0)
+		rc = pthread_cond_timedwait(&readers->given, &readers->lock, &until);
+	*txn_r = NULL;
+	if (readers->idle > 0) {
+		*txn_r = readers->txns[--readers->idle];
+		rc = 0;
+	} else if (readers->all < FILE_READERS) {
+		readers->all++;
+		rc = 0;
+	}
+	pthread_mutex_unlock(&readers->lock);
+	return rc;
+}
+
+static void count_less(struct lmdb_readers *readers)
+{
+	pthread_mutex_lock(&readers->lock);
+	readers->all--;
+	pthread_mutex_unlock(&readers->lock);
+}
+
+int lmdb_reader_take(struct lmdb_readers *readers, MDB_env *env, int64_t deadline_us, MDB_txn **txn_r)
+{
+	int rc = take_idle(readers, deadline_us, txn_r);
+
+	if (rc != 0)
+		return rc;
+	rc = *txn_r ? mdb_txn_renew(*txn_r) : mdb_txn_begin(env, NULL, MDB_RDONLY, txn_r);
+	if (rc == 0)
+		return 0;
+	if (*txn_r)
+		mdb_txn_abort(*txn_r);
+	count_less(readers);
+	return rc;
+}
+
+void lmdb_reader_give(struct lmdb_readers *readers, MDB_txn *txn)
+{
+	mdb_txn_reset(txn);
+	pthread_mutex_lock(&readers->lock);
+	readers->txns[readers->idle++] = txn;
+	pthread_cond_signal(&readers->given);
+	pthread_mutex_unlock(&readers->lock);
+}

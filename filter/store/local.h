@@ -1,0 +1,43 @@
+/*
+ * local.h - the operations of a store that decides in the memory of this process: over a table, with or without a file
+ * behind it.
+ */
+#ifndef SEKISHO_STORE_LOCAL_H
+#define SEKISHO_STORE_LOCAL_H
+
+#include "table.h"
+#include "ticker.h"
+
+struct local;
+
+struct local_kind {
+	/* Fills an entry with what the file has. 0, also when it has nothing; -1: it cannot be read. NULL: no file. */
+	int (*load)(struct local *, struct entry *);
+	bool (*may_write)(struct local *); /* false: what is decided could not be kept */
+	bool (*may_hold)(struct local *);  /* false: no memory for one more entry */
+	bool (*may_add)(struct local *);   /* false: no room for a key that is not there yet */
+};
+
+struct local {
+	const struct local_kind *kind;
+	struct table *table;
+	struct ticker ticker;
+	uint64_t seed; /* of the hashes of members */
+};
+
+/* The operations of struct store_backend; `state` is a struct local. */
+enum store_answer local_reserve(void *state, const struct store_limit *, size_t count, struct store_usage *usage_r);
+enum store_answer local_release(void *state, const struct store_limit *, size_t count, const struct store_usage *);
+enum store_answer local_put(void *state, struct slice key, struct slice value, int64_t life_us, bool only_absent);
+enum store_answer local_get(void *state, struct slice key, struct arena *, struct store_item *item_r);
+enum store_answer local_remove(void *state, struct slice key);
+
+/* What the table has of the key, without reading the file. *known_r: the answer (STORE_OK, STORE_ABSENT) is the truth.
+ */
+enum store_answer local_look(struct local *, struct slice key, int64_t now, struct arena *, struct store_item *item_r,
+			     bool *known_r);
+/* The item of a value; false when it counts nothing. */
+bool local_item(enum store_kind, struct slice key, struct slice value, int64_t expires, int64_t now, struct arena *,
+		struct store_item *item_r);
+
+#endif

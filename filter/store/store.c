@@ -1,0 +1,218 @@
+/*
+ * store.c - the door of the room: finds the backend of a URL, checks what goes in, counts what comes out.
+ */
+#include "store_private.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#define REPORT_US (60 * 1000 * 1000) /* one line a minute while trouble lasts */
+
+struct store {
+	const struct store_backend *backend;
+	void *state;
+	_Atomic uint64_t asked, unanswered;
+	/* For the one thread that reports: */
+	bool in_trouble;
+	int64_t reported_at;
+	uint64_t reported_unanswered;
+};
+
+static const struct store_backend *const backends[] = {&store_lmdb, &store_memory};
+
+static const struct store_backend *backend_find(struct slice url, struct slice *rest_r, struct error *err)
+{
+	for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); i++) {
+		struct slice scheme = slice_of(backends[i]->scheme);
+
+		if (slice_starts_nocase(url, scheme)) {
+			*rest_r = slice_from(url, scheme.n);
+			return backends[i];
+		}
+	}
+	error_set(err, "\"%.*s\" is not a store; use lmdb:DIRECTORY or memory:", SLICE_ARGS(slice_head(url, 100)));
+	return NULL;
+}
+
+static const struct store_backend *backend_check(const struct store_settings *settings, struct slice *rest_r,
+						 struct error *err)
+{
+	const struct store_backend *backend = backend_find(settings->url, rest_r, err);
+
+	if (!backend || backend->check(*rest_r, err) < 0)
+		return NULL;
+	if (settings->at_most != 0 && settings->at_most < STORE_AT_MOST_MIN) {
+		error_set(err, "a store needs room: at-most must be at least %d MB", (int)(STORE_AT_MOST_MIN >> 20));
+		return NULL;
+	}
+	return backend;
+}
+
+int store_check(const struct store_settings *settings, struct error *err)
+{
+	struct slice rest;
+
+	return backend_check(settings, &rest, err) ? 0 : -1;
+}
+
+struct store *store_open(const struct store_settings *settings, struct error *err)
+{
+	struct store_settings complete = *settings;
+	struct slice rest;
+	const struct store_backend *backend = backend_check(settings, &rest, err);
+	struct store *store;
+	void *state;
+
+	if (complete.at_most == 0)
+		complete.at_most = STORE_AT_MOST;
+	if (!complete.clock.wall_us)
+		complete.clock.wall_us = clock_wall_us;
+	if (!complete.clock.steady_us)
+		complete.clock.steady_us = clock_us;
+	state = backend ? backend->open(&complete, rest, err) : NULL;
+	if (!state)
+		return NULL;
+	store = xmalloc(sizeof(*store));
+	store->backend = backend;
+	store->state = state;
+	return store;
+}
+
+void store_close(struct store *store)
+{
+	if (!store)
+		return;
+	store->backend->close(store->state);
+	free(store);
+}
+
+/* ---- questions ------------------------------------------------------------------ */
+
+static enum store_answer answered(struct store *store, enum store_answer answer)
+{
+	atomic_fetch_add_explicit(&store->asked, 1, memory_order_relaxed);
+	if (answer == STORE_UNAVAILABLE)
+		atomic_fetch_add_explicit(&store->unanswered, 1, memory_order_relaxed);
+	return answer;
+}
+
+static bool key_is_valid(struct slice key)
+{
+	return key.n > 0 && key.n <= STORE_KEY_MAX;
+}
+
+static bool limit_is_valid(const struct store_limit *limit)
+{
+	return key_is_valid(limit->key) && limit->length_us >= STORE_WINDOW_MIN_US &&
+	       limit->length_us <= STORE_WINDOW_MAX_US;
+}
+
+/* Two limits of one key would each be looked at without the other. */
+static bool limits_are_valid(const struct store_limit *limits, size_t count)
+{
+	if (count == 0 || count > STORE_LIMITS_MAX)
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		if (!limit_is_valid(&limits[i]))
+			return false;
+		for (size_t j = 0; j < i; j++)
+			if (slice_equal(limits[i].key, limits[j].key))
+				return false;
+	}
+	return true;
+}
+
+enum store_answer store_reserve(struct store *store, const struct store_limit *limits, size_t count,
+				struct store_usage *usage_r)
+{
+	if (!limits_are_valid(limits, count))
+		return answered(store, STORE_INVALID);
+	memset(usage_r, 0, count * sizeof(*usage_r));
+	return answered(store, store->backend->reserve(store->state, limits, count, usage_r));
+}
+
+enum store_answer store_release(struct store *store, const struct store_limit *limits, size_t count,
+				const struct store_usage *usage)
+{
+	if (!limits_are_valid(limits, count))
+		return answered(store, STORE_INVALID);
+	return answered(store, store->backend->release(store->state, limits, count, usage));
+}
+
+static enum store_answer put(struct store *store, struct slice key, struct slice value, int64_t life_us, bool absent)
+{
+	if (!key_is_valid(key) || value.n > STORE_VALUE_MAX || life_us <= 0 || life_us > STORE_LIFE_MAX_US)
+		return answered(store, STORE_INVALID);
+	return answered(store, store->backend->put(store->state, key, value, life_us, absent));
+}
+
+enum store_answer store_put(struct store *store, struct slice key, struct slice value, int64_t life_us)
+{
+	return put(store, key, value, life_us, false);
+}
+
+enum store_answer store_put_absent(struct store *store, struct slice key, struct slice value, int64_t life_us)
+{
+	return put(store, key, value, life_us, true);
+}
+
+enum store_answer store_get(struct store *store, struct slice key, struct arena *arena, struct store_item *item_r)
+{
+	if (!key_is_valid(key))
+		return answered(store, STORE_INVALID);
+	return answered(store, store->backend->get(store->state, key, arena, item_r));
+}
+
+enum store_answer store_delete(struct store *store, struct slice key)
+{
+	if (!key_is_valid(key))
+		return answered(store, STORE_INVALID);
+	return answered(store, store->backend->remove(store->state, key));
+}
+
+enum store_answer store_scan(struct store *store, struct slice prefix, struct slice after, size_t room,
+			     struct arena *arena, struct store_page *page_r)
+{
+	if (prefix.n > STORE_KEY_MAX || after.n > STORE_KEY_MAX || room == 0 || room > STORE_SCAN_MAX)
+		return answered(store, STORE_INVALID);
+	*page_r = (struct store_page){.items = arena_alloc(arena, room * sizeof(struct store_item))};
+	return answered(store, store->backend->scan(store->state, prefix, after, room, arena, page_r));
+}
+
+enum store_answer store_flush(struct store *store, int64_t deadline_us)
+{
+	return answered(store, store->backend->flush(store->state, deadline_us));
+}
+
+/* ---- how it is ------------------------------------------------------------------ */
+
+void store_counters(struct store *store, struct store_counters *counters_r)
+{
+	*counters_r = (struct store_counters){
+	    .asked = atomic_load_explicit(&store->asked, memory_order_relaxed),
+	    .unanswered = atomic_load_explicit(&store->unanswered, memory_order_relaxed),
+	};
+	store->backend->counters(store->state, counters_r);
+}
+
+bool store_report(struct store *store, int64_t now_us, struct error *line_r)
+{
+	struct store_health health = {0};
+	uint64_t unanswered = atomic_load_explicit(&store->unanswered, memory_order_relaxed);
+	bool trouble;
+
+	store->backend->health(store->state, &health);
+	trouble = health.failing || health.full;
+	if (trouble == store->in_trouble && (!trouble || now_us - store->reported_at < REPORT_US))
+		return false;
+	if (!trouble)
+		error_set(line_r, "the store works again; questions it did not answer: %llu",
+			  (unsigned long long)unanswered);
+	else
+		error_set(line_r, "%s; questions not answered since the last report: %llu", health.why.text,
+			  (unsigned long long)(unanswered - store->reported_unanswered));
+	store->in_trouble = trouble;
+	store->reported_at = now_us;
+	store->reported_unanswered = unanswered;
+	return true;
+}

@@ -1,0 +1,38 @@
+/*
+ * store_private.h - what a backend is: one initialiser. Its calls get arguments that were checked.
+ */
+#ifndef SEKISHO_STORE_PRIVATE_H
+#define SEKISHO_STORE_PRIVATE_H
+
+#include "store.h"
+
+/* How it is; `why` is for the log. */
+struct store_health {
+	bool failing; /* questions are not answered */
+	bool full;    /* new keys are refused */
+	struct error why;
+};
+
+struct store_backend {
+	const char *scheme; /* "memory:" */
+	/* What follows the scheme: 0, or -1 and err. */
+	int (*check)(struct slice rest, struct error *err);
+	void *(*open)(const struct store_settings *, struct slice rest, struct error *err);
+	void (*close)(void *state);
+	enum store_answer (*reserve)(void *state, const struct store_limit *, size_t count,
+				     struct store_usage *usage_r);
+	enum store_answer (*release)(void *state, const struct store_limit *, size_t count, const struct store_usage *);
+	/* only_absent: a key that exists is left alone, STORE_EXISTS */
+	enum store_answer (*put)(void *state, struct slice key, struct slice value, int64_t life_us, bool only_absent);
+	enum store_answer (*get)(void *state, struct slice key, struct arena *, struct store_item *item_r);
+	enum store_answer (*remove)(void *state, struct slice key);
+	enum store_answer (*scan)(void *state, struct slice prefix, struct slice after, size_t room, struct arena *,
+				  struct store_page *page_r);
+	enum store_answer (*flush)(void *state, int64_t deadline_us);
+	void (*counters)(void *state, struct store_counters *counters_r);
+	void (*health)(void *state, struct store_health *health_r);
+};
+
+extern const struct store_backend store_memory, store_lmdb;
+
+#endif

@@ -1,0 +1,251 @@
+/*
+ * test_store_file.c - the file of a store: what is kept, what frees it, and who may use it.
+ */
+#include "store_file.h"
+
+#include <pthread.h>
+#include <sys/wait.h>
+
+#define SMALL STORE_AT_MOST_MIN
+
+/* ---- URLs -------------------------------------------------------------------------- */
+
+static void a_url_says_what_is_wrong(void **state)
+{
+	static const struct {
+		const char *url;
+		uint64_t at_most;
+		const char *why;
+	} cases[] = {
+	    {"redisx://host", 0, "\"redisx://host\" is not a store"},
+	    {"", 0, "\"\" is not a store"},
+	    {"lmdb:", 0, "needs the path of a directory"},
+	    {"lmdb:var/lib", 0, "needs the path of a directory"},
+	    {"memory:/tmp", 0, "takes nothing after the colon"},
+	    {"memory:", 1000, "at least 8 MB"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct store_settings settings = {.url = slice_of(cases[i].url), .at_most = cases[i].at_most};
+		struct error err = {""};
+
+		assert_int_equal(store_check(&settings, &err), -1);
+		assert_non_null(strstr(err.text, cases[i].why));
+		assert_null(store_open(&settings, &err));
+	}
+}
+
+/* ---- what is kept -------------------------------------------------------------------- */
+
+static void a_file_takes_more_when_it_may(void **state)
+{
+	struct scene *scene = *state;
+	unsigned fit = 0, more = 0;
+
+	scene_reopen(scene, SMALL);
+	for (enum store_answer answer = STORE_OK; answer == STORE_OK && fit < 10000; flush(scene))
+		for (int i = 0; i < 100 && answer == STORE_OK; i++) {
+			answer = put(scene, fit, 1000, HOUR);
+			fit += answer == STORE_OK;
+		}
+	assert_in_range(fit, 3000, 9999);
+	assert_true(file_size(scene) <= (off_t)SMALL);
+	scene_reopen(scene, 4 * SMALL);
+	while (more < 2 * fit && put(scene, fit + more, 1000, HOUR) == STORE_OK)
+		if (++more % 500 == 0)
+			flush(scene);
+	assert_int_equal(more, 2 * fit);
+	scene_reopen(scene, 4 * SMALL);
+	for (unsigned i = 0; i < fit + more; i += 7)
+		assert_true(has(scene, i, 1000));
+}
+
+/* New keys are refused, those that exist still change; what expires makes room. The log gets a line for each. */
+static void a_full_file_goes_on_with_the_keys_it_has(void **state)
+{
+	struct scene *scene = *state;
+	struct store_counters counters;
+	struct error line;
+	unsigned fit = 0;
+
+	scene_reopen(scene, SMALL);
+	assert_false(store_report(scene->store, 0, &line));
+	while (put(scene, fit, 500, 2 * HOUR) == STORE_OK)
+		if (++fit % 100 == 0)
+			flush(scene);
+	flush(scene);
+	assert_true(store_report(scene->store, 0, &line));
+	assert_non_null(strstr(line.text, "takes no new keys until some expire; raise at-most"));
+	assert_false(store_report(scene->store, 59 * SECOND, &line));
+	assert_true(store_report(scene->store, 60 * SECOND, &line));
+	for (int round = 0; round < 20; round++) {
+		for (unsigned i = 0; i < fit; i++)
+			assert_int_equal(put(scene, i, 500, HOUR), STORE_OK);
+		assert_int_equal(put(scene, fit, 500, HOUR), STORE_UNAVAILABLE);
+		flush(scene);
+	}
+	store_counters(scene->store, &counters);
+	assert_true(file_size(scene) <= (off_t)SMALL && counters.bytes <= counters.at_most);
+	pass(HOUR);
+	for (int i = 0; i < 100 && put(scene, fit, 500, HOUR) != STORE_OK; i++)
+		flush(scene);
+	assert_true(has(scene, fit, 500));
+	assert_true(store_report(scene->store, 61 * SECOND, &line));
+	assert_non_null(strstr(line.text, "works again"));
+}
+
+static void full_memory_goes_on_with_the_keys_it_has(void **state)
+{
+	struct scene *scene = *state;
+	unsigned fit = 0;
+
+	scene_reopen(scene, SMALL);
+	while (put(scene, fit, 500, HOUR) == STORE_OK)
+		fit++;
+	assert_in_range(fit, 5000, 15000);
+	assert_int_equal(put(scene, 0, 500, 2 * HOUR), STORE_OK);
+	pass(HOUR);
+	for (int i = 0; i < 1000 && put(scene, fit, 500, HOUR) != STORE_OK; i++)
+		;
+	assert_true(has(scene, fit, 500) && has(scene, 0, 500));
+}
+
+/* Each record has one entry in the table of what is due, however often its life changes or it is made anew; what
+ * expired is deleted without being asked for, and its space used again. */
+static void what_expired_leaves_the_file(void **state)
+{
+	struct scene *scene = *state;
+	struct store_counters counters;
+	off_t size = 0;
+
+	for (int cycle = 0; cycle < 8; cycle++) {
+		for (unsigned i = 0; i < 3000; i++)
+			assert_int_equal(put(scene, i, 100, SECOND), STORE_OK);
+		put(scene, 5000, 10, HOUR * (1 + cycle % 3));
+		flush(scene);
+		store_delete(scene->store, SLICE("key:5001"));
+		put(scene, 5001, 10, HOUR + cycle);
+		flush(scene);
+		pass(2 * SECOND);
+		do {
+			flush(scene);
+			store_counters(scene->store, &counters);
+		} while (counters.keys > 2);
+		if (cycle == 3)
+			size = file_size(scene);
+	}
+	assert_true(file_size(scene) <= size + size / 4);
+	store_gone(scene);
+	assert_int_equal(entries_of(scene, "records"), 2);
+	assert_int_equal(entries_of(scene, "due"), 2);
+	scene_reopen(scene, 0);
+	assert_true(has(scene, 5000, 10) && has(scene, 5001, 10));
+	pass(3 * HOUR);
+	flush(scene);
+	flush(scene);
+	store_gone(scene);
+	assert_int_equal(entries_of(scene, "records"), 0);
+	assert_int_equal(entries_of(scene, "due"), 0);
+}
+
+/* Its entry in the table of what is due comes up and is put back. */
+static void a_record_that_came_to_live_longer_stays(void **state)
+{
+	struct scene *scene = *state;
+
+	put(scene, 1, 10, SECOND);
+	flush(scene);
+	put(scene, 1, 20, HOUR);
+	scene_reopen(scene, 0);
+	pass(2 * SECOND);
+	flush(scene);
+	scene_reopen(scene, 0);
+	assert_true(has(scene, 1, 20));
+	pass(HOUR);
+	flush(scene);
+	store_gone(scene);
+	assert_int_equal(entries_of(scene, "records"), 0);
+	assert_int_equal(entries_of(scene, "due"), 0);
+}
+
+/* A clock that is wrong after a restart does not make the file younger. */
+static void time_goes_on_after_a_restart(void **state)
+{
+	struct scene *scene = *state;
+	struct store_limit limit = {.key = SLICE("w"), .length_us = HOUR, .amount = 5, .hard = 5};
+	struct store_usage usage;
+
+	assert_int_equal(store_reserve(scene->store, &limit, 1, &usage), STORE_OK);
+	flush(scene);
+	scene_wall = SECOND; /* 1970 */
+	scene_reopen(scene, 0);
+	assert_int_equal(store_reserve(scene->store, &limit, 1, &usage), STORE_OVER);
+	pass(HOUR);
+	assert_int_equal(store_reserve(scene->store, &limit, 1, &usage), STORE_OK);
+	scene_wall = START + scene_steady;
+}
+
+static void *churn(void *stop)
+{
+	struct scene *scene = scene_new("memory:", false);
+
+	while (!*(atomic_bool *)stop)
+		pass(1);
+	scene_free(scene);
+	return NULL;
+}
+
+/* More than may be in memory: what is dropped is read from the file, as it was left. */
+static void what_is_dropped_from_memory_is_in_the_file(void **state)
+{
+	struct scene *scene = *state;
+	atomic_bool stop = false;
+	pthread_t thread;
+
+	pthread_create(&thread, NULL, churn, &stop);
+	for (unsigned i = 0; i < 12000; i++)
+		assert_int_equal(put(scene, i, i % 2 ? STORE_VALUE_MAX : 8000, STORE_DAY_US), STORE_OK);
+	for (unsigned i = 0; i < 12000; i += 3)
+		assert_int_equal(put(scene, i, 5000, STORE_DAY_US), STORE_OK);
+	for (unsigned i = 0; i < 12000; i++)
+		assert_true(has(scene, i, i % 3 == 0 ? 5000 : i % 2 ? STORE_VALUE_MAX : 8000));
+	stop = true;
+	pthread_join(thread, NULL);
+}
+
+/* ---- one at a time --------------------------------------------------------------------- */
+
+static void a_file_has_one_owner(void **state)
+{
+	struct scene *scene = *state;
+	struct error err = {""};
+	pid_t pid = fork();
+	int end;
+
+	if (pid == 0)
+		_exit(scene_open(scene, 0, &err) == NULL && strstr(err.text, "in use by another daemon") ? 0 : 1);
+	assert_int_equal(waitpid(pid, &end, 0), pid);
+	assert_true(WIFEXITED(end) && WEXITSTATUS(end) == 0);
+	assert_null(scene_open(scene, 0, &err));
+	assert_non_null(strstr(err.text, "in use by another daemon"));
+	assert_int_equal(put(scene, 1, 10, HOUR), STORE_OK);
+	flush(scene);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_url_says_what_is_wrong),
+	    LMDB(a_file_takes_more_when_it_may),
+	    LMDB(a_full_file_goes_on_with_the_keys_it_has),
+	    cmocka_unit_test_setup_teardown(full_memory_goes_on_with_the_keys_it_has, open_memory, close_scene),
+	    LMDB(what_expired_leaves_the_file),
+	    LMDB(a_record_that_came_to_live_longer_stays),
+	    LMDB(time_goes_on_after_a_restart),
+	    LMDB(what_is_dropped_from_memory_is_in_the_file),
+	    LMDB(a_file_has_one_owner),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
