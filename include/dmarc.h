@@ -40,7 +40,7 @@ struct dmarc_record {
 	bool testing; /* t=y */
 	enum dmarc_psd psd;
 	struct slice fo, rua, ruf; /* as written; "" when absent or wrong */
-	unsigned doubled;          /* tags that stand there more than once; the last one counts */
+	struct slice repeated;     /* name of a tag that is there more than once: then it is not a record; else "" */
 };
 
 /* A tag as it stands in a record, for a person. */
@@ -49,9 +49,10 @@ struct dmarc_tag {
 	const char *wrong;        /* NULL: it counts */
 	const char *about;        /* what the tag is for; "" for an unknown one */
 	bool historic;            /* of RFC 7489, and ignored (RFC 9989 9.3) */
+	const char *meant;        /* unknown, and a slip of this name; else NULL */
 };
 
-/* Begins with v=DMARC1: any other TXT record is none of ours. */
+/* Begins with v=DMARC1: any other TXT record is none of ours. It is one when no tag is repeated, either. */
 bool dmarc_is_record(struct slice text);
 void dmarc_record_parse(struct slice text, struct dmarc_record *record_r); /* dmarc_is_record() is true */
 
@@ -62,6 +63,10 @@ bool dmarc_tag_next(struct slice *rest, struct dmarc_tag *tag_r);
  */
 bool dmarc_uri_next(struct slice *rest, struct slice *uri_r);
 
+/* Takes the next part off such a list, whatever it is. *wrong_r: why no report goes there, for a person; NULL: it is a
+ * URI, and if it is one of mail, an address. */
+bool dmarc_uri_part(struct slice *rest, struct slice *part_r, const char **wrong_r);
+
 /* ---- the walk (RFC 9989 4.10) --------------------------------------------------- */
 
 struct dmarc_step {
@@ -69,6 +74,7 @@ struct dmarc_step {
 	enum dns_status status;
 	enum dns_reason reason;            /* DNS_TEMPFAIL: why */
 	size_t records;                    /* DMARC records there; other TXT records do not count */
+	const struct dns_answer *answer;   /* all TXT records there; NULL: the name was not asked */
 	const struct dmarc_record *record; /* the only one, else NULL (RFC 9989 4.10 step 2) */
 };
 
@@ -122,6 +128,8 @@ struct dmarc_request {
 	const struct dmarc_identifier *dkim;
 	size_t dkim_count;
 	enum dmarc_discovery discovery;
+	bool recordless; /* an author without a usable record is judged, too, with relaxed alignment: pass or fail, not
+			    none */
 };
 
 enum dmarc_aligned { DMARC_ALIGNED_NONE, DMARC_ALIGNED_SPF, DMARC_ALIGNED_DKIM, DMARC_ALIGNED_BOTH };

@@ -12,7 +12,8 @@ static struct slice mail_domain(struct slice uri, struct arena *arena)
 	bool valid = false;
 	ptrdiff_t at;
 
-	if (!slice_starts_nocase(uri, SLICE("mailto:")))
+	/* RFC 6068 2: an address follows at once, and not "//". */
+	if (!slice_starts_nocase(uri, SLICE("mailto:")) || slice_starts_nocase(rest, SLICE("//")))
 		return SLICE("");
 	slice_cut(&rest, '?', &address);
 	at = slice_find_last(address, '@');

@@ -79,23 +79,47 @@ static bool is_size(struct slice text)
 	return text.n > 0;
 }
 
+static struct slice without_size(struct slice part)
+{
+	ptrdiff_t mark = slice_find_last(part, '!');
+
+	return mark >= 0 && is_size(slice_from(part, (size_t)mark + 1)) ? slice_head(part, (size_t)mark) : part;
+}
+
 bool dmarc_uri_next(struct slice *rest, struct slice *uri_r)
 {
 	struct slice part;
 
 	while (slice_cut(rest, ',', &part)) {
-		ptrdiff_t mark;
-
-		part = trim(part);
-		mark = slice_find_last(part, '!');
-		if (mark >= 0 && is_size(slice_from(part, (size_t)mark + 1)))
-			part = slice_head(part, (size_t)mark);
+		part = without_size(trim(part));
 		if (!is_uri(part))
 			continue;
 		*uri_r = part;
 		return true;
 	}
 	return false;
+}
+
+bool dmarc_uri_part(struct slice *rest, struct slice *part_r, const char **wrong_r)
+{
+	const struct slice mailto = SLICE("mailto:");
+	struct slice address;
+
+	do {
+		if (!slice_cut(rest, ',', part_r))
+			return false;
+		*part_r = without_size(trim(*part_r));
+	} while (part_r->n == 0);
+	*wrong_r = NULL;
+	address = slice_starts_nocase(*part_r, mailto) ? slice_from(*part_r, mailto.n) : SLICE("");
+	if (slice_starts_nocase(address, SLICE("//")))
+		*wrong_r = "has // after mailto:, where the address begins";
+	else if (is_uri(*part_r) && address.n > 0 && slice_find(address, '@') < 0)
+		*wrong_r = "has no @";
+	else if (!is_uri(*part_r))
+		*wrong_r = slice_find(*part_r, ':') < 0 ? "has no scheme: mailto: is missing before the address"
+							: "is no URI, as mailto:dmarc@example.org is";
+	return true;
 }
 
 /* ---- values: each says NULL, or what is wrong ------------------------------------------- */
@@ -224,6 +248,33 @@ static const struct known_tag *find_tag(struct slice name)
 	return NULL;
 }
 
+/* One letter too many, too few or wrong, or two that changed places. */
+static bool is_slip(struct slice written, struct slice name)
+{
+	size_t same = 0, tail = 0;
+
+	if (written.n + 1 < name.n || name.n + 1 < written.n)
+		return false;
+	while (same < written.n && same < name.n && (written.p[same] | 0x20) == name.p[same])
+		same++;
+	while (tail < written.n - same && tail < name.n - same &&
+	       (written.p[written.n - tail - 1] | 0x20) == name.p[name.n - tail - 1])
+		tail++;
+	if (written.n == name.n && same + tail + 2 == name.n)
+		return (written.p[same] | 0x20) == name.p[same + 1] && (written.p[same + 1] | 0x20) == name.p[same];
+	return same + tail + 1 >= (written.n > name.n ? written.n : name.n);
+}
+
+/* Names of one letter are like any other, so that nothing can be told of them. */
+static const char *meant_by(struct slice name)
+{
+	for (size_t i = 0; i < KNOWN_COUNT; i++)
+		if (known_tags[i].read && known_tags[i].name[1] && name.n > 1 &&
+		    is_slip(name, slice_of(known_tags[i].name)))
+			return known_tags[i].name;
+	return NULL;
+}
+
 /* RFC 9989 4.8: letters, "=", and printable ASCII. False for what is no tag. */
 static bool split_tag(struct slice text, struct slice *name_r, struct slice *value_r)
 {
@@ -269,18 +320,47 @@ bool dmarc_tag_next(struct slice *rest, struct dmarc_tag *tag_r)
 		return true;
 	}
 	known = find_tag(tag_r->name);
-	if (!known)
+	if (!known) {
+		tag_r->meant = meant_by(tag_r->name);
 		return true;
+	}
 	tag_r->about = known->about;
 	tag_r->historic = !known->read;
 	tag_r->wrong = read_value(known, tag_r->value, &scratch);
 	return true;
 }
 
+#define UNKNOWN_MAX 32 /* unknown tags that are compared: nobody has so many, and it is done for each record */
+
+/* Names that came so far. */
+struct seen {
+	unsigned known; /* a bit for each */
+	struct slice unknown[UNKNOWN_MAX];
+	size_t unknown_count;
+};
+
+/* Did it come before? */
+static bool see(struct seen *seen, const struct known_tag *known, struct slice name)
+{
+	unsigned bit = known ? 1u << (known - known_tags) : 0;
+	bool again = seen->known & bit;
+
+	seen->known |= bit;
+	if (known)
+		return again;
+	for (size_t i = 0; i < seen->unknown_count; i++)
+		if (slice_equal_nocase(seen->unknown[i], name))
+			return true;
+	if (seen->unknown_count < UNKNOWN_MAX)
+		seen->unknown[seen->unknown_count++] = name;
+	return false;
+}
+
 void dmarc_record_parse(struct slice text, struct dmarc_record *record_r)
 {
 	struct slice rest = text, part, name, value;
-	unsigned seen = 0, wrong = 0;
+	struct seen seen = {.known = 1}; /* the version */
+	unsigned wrong = 0;
 
 	*record_r = (struct dmarc_record){.text = text};
 	slice_cut(&rest, ';', &part); /* the version */
@@ -289,11 +369,11 @@ void dmarc_record_parse(struct slice text, struct dmarc_record *record_r)
 		const struct known_tag *known = find_tag(name);
 		unsigned bit = known ? 1u << (known - known_tags) : 0;
 
+		/* RFC 9989 4.7, RFC 6376 3.2: the whole list is invalid. */
+		if (name.n > 0 && see(&seen, known, name) && record_r->repeated.n == 0)
+			record_r->repeated = name;
 		if (!known || !known->read)
 			continue;
-		if (seen & bit)
-			record_r->doubled++;
-		seen |= bit;
 		/* A value that could not be in a record is as wrong as any other. */
 		wrong &= ~bit;
 		if (read_value(known, whole ? value : SLICE(""), record_r) && known->policy)

@@ -27,10 +27,13 @@ static void *parse(const struct dns_answer *answer)
 	struct parsed *parsed = xmalloc(sizeof(*parsed));
 
 	for (size_t i = 0; i < answer->count; i++) {
+		struct dmarc_record record;
+
 		if (!dmarc_is_record(answer->records[i].text))
 			continue;
-		if (parsed->count++ == 0)
-			dmarc_record_parse(answer->records[i].text, &parsed->record);
+		dmarc_record_parse(answer->records[i].text, &record);
+		if (record.repeated.n == 0 && parsed->count++ == 0)
+			parsed->record = record;
 	}
 	return parsed;
 }
@@ -59,7 +62,7 @@ static void ask(struct dns_budget *budget, struct slice name, struct dmarc_step 
 	*step = (struct dmarc_step){.name = name, .status = DNS_NXDOMAIN};
 	if (asked.n == 0)
 		return;
-	answer = dns_ask(budget, asked, DNS_TXT);
+	step->answer = answer = dns_ask(budget, asked, DNS_TXT);
 	step->status = answer->status;
 	step->reason = answer->reason;
 	if (answer->status != DNS_OK)

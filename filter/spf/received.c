@@ -1,14 +1,15 @@
 /*
  * received.c - the value of a Received-SPF field (RFC 7208 9.1).
  *
- * Local part, HELO name and domain are a stranger's: what is not printable ASCII
- * becomes "?", quotes are escaped, lengths are bounded. In the comment even parentheses
+ * Local part, HELO name and domain are a stranger's: quotes are escaped, lengths are bounded, and what is not
+ * printable ASCII becomes "?", but for the letters of an internationalized address (RFC 6531), which are written as
+ * RFC 6533 3 writes them in ASCII: \x{F6}. In the comment even parentheses
  * are replaced, so that nothing can end it early.
  */
 #include "spf_private.h"
 
 #define VALUE_MAX 320  /* of one value: a path of RFC 5321 4.5.3.1.3 fits */
-#define FIELD_MAX 4000 /* of all: seven values, every byte escaped, fit well */
+#define FIELD_MAX 8000 /* of all: seven values, every byte escaped, fit well */
 
 static char printable(char c)
 {
@@ -35,19 +36,41 @@ static void add_comment_text(struct text *out, struct slice text)
 	}
 }
 
+/* Of a sequence that slice_utf8 found well formed. */
+static uint32_t code_point(struct slice letter)
+{
+	static const unsigned char first[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+	uint32_t c = (unsigned char)letter.p[0] & first[letter.n];
+
+	for (size_t i = 1; i < letter.n; i++)
+		c = c << 6 | ((unsigned char)letter.p[i] & 0x3f);
+	return c;
+}
+
+/* Inside of the quotes, where a backslash is written twice. */
+static size_t add_letter(struct text *out, struct slice rest)
+{
+	struct slice letter = slice_head(rest, slice_utf8(rest));
+	char c = printable(rest.p[0]);
+
+	if (letter.n > 1) {
+		text_printf(out, "\\\\x{%X}", (unsigned)code_point(letter));
+		return letter.n;
+	}
+	if (c == '"' || c == '\\' || (c == '?' && ends_with_equals(out)))
+		text_add_char(out, '\\');
+	text_add_char(out, c);
+	return 1;
+}
+
 /* key="value": always quoted, so that no value has to be looked at. */
 static void add_pair(struct text *out, const char *key, struct slice value)
 {
 	if (value.n == 0)
 		return;
 	text_printf(out, "\n\t%s=\"", key);
-	for (size_t i = 0; i < value.n && i < VALUE_MAX; i++) {
-		char c = printable(value.p[i]);
-
-		if (c == '"' || c == '\\' || (c == '?' && ends_with_equals(out)))
-			text_add_char(out, '\\');
-		text_add_char(out, c);
-	}
+	for (size_t i = 0; i < value.n && i < VALUE_MAX;)
+		i += add_letter(out, slice_from(value, i));
 	text_add(out, SLICE("\";"));
 }
 
@@ -83,6 +106,24 @@ static void add_comment(struct text *out, const struct spf_request *request, con
 	text_add_char(out, ')');
 }
 
+static bool is_ascii(struct slice text)
+{
+	for (size_t i = 0; i < text.n; i++)
+		if ((unsigned char)text.p[i] >= 0x80)
+			return false;
+	return true;
+}
+
+/* A domain with U-labels as it was asked: in A-labels (RFC 5891). */
+static struct slice sender_shown(const struct spf_request *request, struct slice sender, struct arena *arena)
+{
+	ptrdiff_t at = slice_find_last(sender, '@');
+
+	if (at < 0 || request->identity_helo || is_ascii(slice_from(sender, (size_t)at)))
+		return sender;
+	return arena_join(arena, slice_head(sender, (size_t)at + 1), request->domain);
+}
+
 struct slice spf_received(const struct spf_request *request, const struct spf_outcome *outcome, struct slice sender,
 			  struct arena *arena)
 {
@@ -95,7 +136,7 @@ struct slice spf_received(const struct spf_request *request, const struct spf_ou
 	text_add(&out, slice_of(spf_result_names[outcome->result]));
 	add_comment(&out, request, outcome, client);
 	add_pair(&out, "client-ip", client);
-	add_pair(&out, "envelope-from", sender.n ? sender : SLICE("<>"));
+	add_pair(&out, "envelope-from", sender.n ? sender_shown(request, sender, arena) : SLICE("<>"));
 	add_pair(&out, "helo", request->helo);
 	add_pair(&out, "receiver", request->receiver);
 	add_pair(&out, "mechanism", outcome->mechanism);

@@ -167,15 +167,30 @@ static void enter(struct surveyor *surveyor, const struct place *place, struct s
 		visit(surveyor, &below);
 }
 
-static void ask_void(struct surveyor *surveyor, struct slice name, enum dns_type type)
+/* How many records there are. */
+static size_t ask_void(struct surveyor *surveyor, struct slice name, enum dns_type type)
 {
 	const struct dns_answer *answer;
 
 	if (surveyor->survey->lookups > ASKED_MAX)
-		return;
+		return 0;
 	answer = dns_ask(surveyor->run.budget, name, type);
 	if (answer->status == DNS_NXDOMAIN || answer->status == DNS_NODATA)
 		surveyor->survey->void_lookups++;
+	return answer->count;
+}
+
+static void visit_mx(struct surveyor *surveyor, const struct place *place, const struct spf_term *term,
+		     struct slice target)
+{
+	size_t hosts = ask_void(surveyor, target, DNS_MX);
+
+	if (hosts > SPF_MX_MAX)
+		advise(surveyor, "many-mx-hosts",
+		       "%.*s: %.*s: there are %zu MX hosts; more than %d are a permerror (RFC 7208 4.6.4), though some "
+		       "receivers look at the first of them and pass",
+		       SLICE_ARGS(shown(surveyor, place->domain)), SLICE_ARGS(shown(surveyor, term->text)), hosts,
+		       SPF_MX_MAX);
 }
 
 static void visit_term(struct surveyor *surveyor, const struct place *place, const struct spf_frame *frame,
@@ -194,7 +209,7 @@ static void visit_term(struct surveyor *surveyor, const struct place *place, con
 	if (term->mechanism == SPF_INCLUDE)
 		enter(surveyor, place, term->text, target);
 	else if (term->mechanism == SPF_MX)
-		ask_void(surveyor, target, DNS_MX);
+		visit_mx(surveyor, place, term, target);
 	else if (term->mechanism != SPF_PTR)
 		ask_void(surveyor, target, term->mechanism == SPF_EXISTS ? DNS_A : address);
 }

@@ -3,11 +3,11 @@
  * key to a file that nobody else can read, and prints the record for the DNS.
  */
 #include "dkim.h"
+#include "option.h"
 #include "verbs.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -127,7 +127,8 @@ int verb_genkey(int argc, char **argv)
 		else if (c == 'h')
 			return fputs(help, stdout) < 0 ? VERB_UNAVAILABLE : VERB_OK;
 		else
-			return usage(c == ':' ? " needs a value" : " is no option", argv[optind - 1]);
+			return usage(c == ':' ? " needs a value" : " is not an option",
+				     option_wrong(argc, argv, known));
 	}
 	genkey.arena = arena_new();
 	status = read_operands(&genkey, argc - optind, argv + optind);

@@ -3,9 +3,9 @@
  * shows how the answer comes about.
  */
 #include "lookup.h"
+#include "option.h"
 #include "verbs.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,10 +140,10 @@ static int parse_options(int argc, char **argv, struct lookup *lookup, bool *hel
 			*help_r = true;
 			break;
 		case ':':
-			return lookup_usage("%s needs a value", argv[optind - 1]);
+			return lookup_usage("%s needs a value", option_wrong(argc, argv, known));
 		default:
-			return lookup_usage("%s is no option (put -- before an operand that begins with -)",
-					    argv[optind - 1]);
+			return lookup_usage("%s is not an option (put -- before an operand that begins with -)",
+					    option_wrong(argc, argv, known));
 		}
 	}
 	if (lookup->zone && lookup->server)
@@ -190,7 +190,7 @@ int verb_lookup(int argc, char **argv)
 	if (status == VERB_OK && wants_help)
 		fputs(help, stdout);
 	else if (status == VERB_OK)
-		status = ask(argc - optind, argv + optind, &lookup);
+		status = lookup_status(&lookup, ask(argc - optind, argv + optind, &lookup));
 	dns_budget_close(lookup.budget);
 	resolver_release(lookup.resolver);
 	arena_free(lookup.arena);

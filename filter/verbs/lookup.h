@@ -38,6 +38,10 @@ int lookup_dmarc(struct lookup *);
 /* VERB_OK, or the exit code when there is nobody to ask; that is then said. */
 int lookup_open(struct lookup *);
 
+/* The exit code of an answer: a "no" for want of any answer from any name server is VERB_UNAVAILABLE, which is then
+ * said. */
+int lookup_status(struct lookup *, int status);
+
 /* One line on stderr; returns VERB_USAGE. */
 int lookup_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -3,13 +3,81 @@
  * can be used, and whether it belongs to a private key.
  */
 #include "dkim.h"
-#include "lookup.h"
+#include "lookup_near.h"
 #include "verbs.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #define KEY_FILE_MAX (64 * 1024)
+
+/* ---- advice ---------------------------------------------------------------------------- */
+
+struct adviser {
+	struct lookup *lookup;
+	json_t *array; /* NULL: printed as text */
+	bool any;
+};
+
+static void tell(void *context, const char *code, struct slice text)
+{
+	struct adviser *adviser = context;
+	struct slice safe = lookup_safe(adviser->lookup, text);
+
+	if (adviser->array)
+		json_array_append_new(adviser->array,
+				      json_pack("{s:s, s:o}", "code", code, "text", json_stringn(safe.p, safe.n)));
+	else
+		printf("%s  %s:  %.*s\n", adviser->any ? "" : "\nAdvice:\n", code, SLICE_ARGS(safe));
+	adviser->any = true;
+}
+
+/* Names of tags have a case (RFC 6376 3.2): P= is not p=. */
+static bool has_tag_in_capitals(struct slice text)
+{
+	struct slice tag;
+
+	while (slice_cut(&text, ';', &tag)) {
+		tag = slice_trim(tag);
+		if (tag.n > 1 && tag.p[1] == '=' && tag.p[0] >= 'A' && tag.p[0] <= 'Z')
+			return true;
+	}
+	return false;
+}
+
+static void advise(struct adviser *adviser, const struct dkim_published *published, struct slice selector,
+		   struct slice domain)
+{
+	struct arena *arena = adviser->lookup->arena;
+	unsigned usable = 0, foreign = 0, near = 0;
+
+	for (size_t i = 0; i < published->count; i++) {
+		const struct dkim_record *record = &published->records[i];
+
+		usable += record->result == DKIM_PASS;
+		if (record->result == DKIM_PASS)
+			continue;
+		near += lookup_near(adviser->lookup, published->name, record->text, "DKIM1", tell, adviser);
+		foreign += record->result == DKIM_NONE;
+		if (record->result != DKIM_NONE && has_tag_in_capitals(record->text))
+			tell(adviser, "tag-case", SLICE("names of tags are lower case, as p="));
+	}
+	if (usable > 1)
+		tell(adviser, "several-keys",
+		     arena_printf(arena,
+				  "%.*s has %u keys: a verifier may try any one of them (RFC 6376 3.6.2.2); leave one",
+				  SLICE_ARGS(published->name), usable));
+	if (usable > 0 && foreign > 0)
+		tell(adviser, "other-records",
+		     arena_printf(arena,
+				  "%.*s has other TXT records beside the key: some verifiers fail then; remove them",
+				  SLICE_ARGS(published->name)));
+	if (usable == 0 && near == 0 && published->chosen.result != DKIM_TEMPERROR)
+		lookup_near_names(adviser->lookup, arena_join(arena, selector, SLICE("._domainkey")), domain, "DKIM1",
+				  tell, adviser);
+}
+
+/* ---- output ---------------------------------------------------------------------------- */
 
 static const char *kind_of_key(const struct dkim_record *record)
 {
@@ -34,7 +102,7 @@ static json_t *json_record(struct lookup *lookup, const struct dkim_record *reco
 	return object;
 }
 
-static void print_json(struct lookup *lookup, const struct dkim_published *published)
+static void print_json(struct lookup *lookup, const struct dkim_published *published, json_t *advice)
 {
 	json_t *object = json_record(lookup, &published->chosen), *records = json_array();
 
@@ -42,6 +110,7 @@ static void print_json(struct lookup *lookup, const struct dkim_published *publi
 		json_array_append_new(records, json_record(lookup, &published->records[i]));
 	json_object_set_new(object, "name", lookup_string(lookup, published->name));
 	json_object_set_new(object, "records", records);
+	json_object_set_new(object, "advice", advice);
 	lookup_print_json(object);
 }
 
@@ -102,6 +171,18 @@ static struct dkim_private *read_private(const char *path, int *status_r)
 	return private;
 }
 
+static void show(struct lookup *lookup, const struct dkim_published *published, struct slice selector,
+		 struct slice domain)
+{
+	struct adviser adviser = {.lookup = lookup, .array = lookup->json ? json_array() : NULL};
+
+	if (!lookup->json)
+		print_text(lookup, published);
+	advise(&adviser, published, selector, domain);
+	if (lookup->json)
+		print_json(lookup, published, adviser.array);
+}
+
 int lookup_dkim(struct lookup *lookup)
 {
 	const struct dkim_rules rules = {.minimum_bits = DKIM_RSA_BITS_MIN};
@@ -124,10 +205,7 @@ int lookup_dkim(struct lookup *lookup)
 	status = lookup_open(lookup);
 	if (status == VERB_OK) {
 		dkim_published_find(lookup->budget, selector, domain, &rules, private, lookup->arena, &published);
-		if (lookup->json)
-			print_json(lookup, &published);
-		else
-			print_text(lookup, &published);
+		show(lookup, &published, selector, domain);
 		status =
 		    published.chosen.result == DKIM_PASS && (!private || published.chosen.matches) ? VERB_OK : VERB_NO;
 	}

@@ -67,19 +67,19 @@ static const char *consequence(const struct dmarc_outcome *outcome)
 	return asked[outcome->policy];
 }
 
-static void add_advice(void *context, struct slice line)
+static void add_advice(void *context, const char *code, struct slice text)
 {
-	json_array_append_new(context, json_stringn(line.p, line.n));
+	json_array_append_new(context, json_pack("{s:s, s:o}", "code", code, "text", json_stringn(text.p, text.n)));
 }
 
-static void print_advice(void *context, struct slice line)
+static void print_advice(void *context, const char *code, struct slice text)
 {
 	bool *first = context;
 
 	if (*first)
 		printf("\nAdvice:\n");
 	*first = false;
-	printf("  %.*s\n", SLICE_ARGS(line));
+	printf("  %s:  %.*s\n", code, SLICE_ARGS(text));
 }
 
 static void print_json(struct lookup *lookup, const struct dmarc_outcome *outcome)

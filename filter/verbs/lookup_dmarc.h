@@ -6,7 +6,7 @@
 #define SEKISHO_LOOKUP_DMARC_H
 
 #include "dmarc.h"
-#include "lookup.h"
+#include "lookup_near.h"
 
 int lookup_dmarc_message(struct lookup *); /* with --from */
 
@@ -14,8 +14,7 @@ json_t *lookup_dmarc_walk(struct lookup *, const struct dmarc_walk *);
 void lookup_dmarc_print_walk(struct lookup *, const struct dmarc_walk *);
 json_t *lookup_string_or_null(struct lookup *, struct slice text);
 
-/* What can be done better about a domain; each line is handed to `tell`. */
-void lookup_dmarc_advise(struct lookup *, const struct dmarc_outcome *, void (*tell)(void *context, struct slice line),
-			 void *context);
+/* What can be done better about a domain; each advice is handed to `tell`. */
+void lookup_dmarc_advise(struct lookup *, const struct dmarc_outcome *, lookup_tell *tell, void *context);
 
 #endif

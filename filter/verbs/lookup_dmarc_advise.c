@@ -1,6 +1,6 @@
 /*
  * lookup_dmarc_advise.c - what the owner of a domain could do better about DMARC: one
- * line for each mistake, omission or habit of an older RFC.
+ * advice for each mistake, omission or habit of an older RFC, with a code for programs.
  */
 #include "lookup_dmarc.h"
 
@@ -9,32 +9,78 @@
 struct adviser {
 	struct lookup *lookup;
 	const struct dmarc_outcome *outcome;
-	void (*tell)(void *context, struct slice line);
+	lookup_tell *tell;
 	void *context;
 };
 
-static void tell(struct adviser *adviser, struct slice line)
+static void tell(struct adviser *adviser, const char *code, struct slice text)
 {
-	adviser->tell(adviser->context, lookup_safe(adviser->lookup, line));
+	adviser->tell(adviser->context, code, lookup_safe(adviser->lookup, text));
+}
+
+/* What was found by lookup_near. */
+static void tell_near(void *context, const char *code, struct slice text)
+{
+	tell(context, code, text);
 }
 
 /* ---- the walk ---------------------------------------------------------------------- */
 
+#define TEXTS_MAX 20 /* other TXT records of a name that are looked at */
+
+/* Of the texts at _dmarc.DOMAIN those that were meant to be a record. */
+static bool about_texts(struct adviser *adviser, const struct dmarc_step *step)
+{
+	struct arena *arena = adviser->lookup->arena;
+	struct slice name = arena_printf(arena, "_dmarc.%.*s", SLICE_ARGS(step->name));
+	bool near = false;
+
+	for (size_t i = 0; step->answer && i < step->answer->count && i < TEXTS_MAX; i++) {
+		struct slice text = step->answer->records[i].text;
+		struct dmarc_record record;
+
+		if (!dmarc_is_record(text)) {
+			near |= lookup_near(adviser->lookup, name, text, "DMARC1", tell_near, adviser);
+			continue;
+		}
+		dmarc_record_parse(text, &record);
+		if (record.repeated.n == 0)
+			continue;
+		near = true;
+		tell(adviser, "repeated-tag",
+		     arena_printf(arena,
+				  "the record at %.*s is not read: the tag %.*s is in it more than once; leave one",
+				  SLICE_ARGS(name), SLICE_ARGS(record.repeated)));
+	}
+	return near;
+}
+
 static void about_walk(struct adviser *adviser)
 {
 	const struct dmarc_walk *walk = &adviser->outcome->walk;
-	struct arena *arena = adviser->lookup->arena;
+	struct lookup *lookup = adviser->lookup;
+	struct slice org = adviser->outcome->org;
+	bool near = false;
 
-	for (size_t i = 0; i < walk->count; i++)
+	for (size_t i = 0; i < walk->count; i++) {
+		near |= about_texts(adviser, &walk->steps[i]);
 		if (walk->steps[i].records > 1)
-			tell(adviser,
-			     arena_printf(arena, "_dmarc.%.*s has %zu DMARC records: leave one, or all are ignored",
+			tell(adviser, "several-records",
+			     arena_printf(lookup->arena,
+					  "_dmarc.%.*s has %zu DMARC records: leave one, or all are ignored",
 					  SLICE_ARGS(walk->steps[i].name), walk->steps[i].records));
-	if (!dmarc_walk_policy(walk) && !walk->failed)
-		tell(adviser, arena_printf(arena,
-					   "publish a record: _dmarc.%.*s TXT \"v=DMARC1; p=none; rua=mailto:...\", "
-					   "read the reports, then ask for quarantine or reject",
-					   SLICE_ARGS(adviser->outcome->org)));
+	}
+	if (dmarc_walk_policy(walk) || walk->failed)
+		return;
+	near |= lookup_near_names(lookup, SLICE("_dmarc"), walk->domain, "DMARC1", tell_near, adviser) > 0;
+	if (!slice_equal(org, walk->domain))
+		near |= lookup_near_names(lookup, SLICE("_dmarc"), org, "DMARC1", tell_near, adviser) > 0;
+	if (!near)
+		tell(adviser, "no-record",
+		     arena_printf(lookup->arena,
+				  "publish a record: _dmarc.%.*s TXT \"v=DMARC1; p=none; rua=mailto:...\", "
+				  "read the reports, then ask for quarantine or reject",
+				  SLICE_ARGS(org)));
 }
 
 /* ---- the record ----------------------------------------------------------------------- */
@@ -47,17 +93,20 @@ static void about_tags(struct adviser *adviser, const struct dmarc_record *recor
 
 	while (dmarc_tag_next(&rest, &tag)) {
 		if (tag.wrong && tag.name.n == 0)
-			tell(adviser, arena_printf(arena, "\"%.*s\" %s", SLICE_ARGS(tag.value), tag.wrong));
+			tell(adviser, "not-a-tag",
+			     arena_printf(arena, "\"%.*s\" %s", SLICE_ARGS(tag.value), tag.wrong));
 		else if (tag.wrong)
-			tell(adviser, arena_printf(arena, "%.*s=%.*s is ignored: %.*s %s", SLICE_ARGS(tag.name),
-						   SLICE_ARGS(tag.value), SLICE_ARGS(tag.name), tag.wrong));
+			tell(adviser, "wrong-value",
+			     arena_printf(arena, "%.*s=%.*s is ignored: %.*s %s", SLICE_ARGS(tag.name),
+					  SLICE_ARGS(tag.value), SLICE_ARGS(tag.name), tag.wrong));
 		else if (tag.historic)
-			tell(adviser,
+			tell(adviser, "historic-tag",
 			     arena_printf(arena, "%.*s= is ignored since RFC 9989: remove it", SLICE_ARGS(tag.name)));
+		else if (tag.meant)
+			tell(adviser, "unknown-tag",
+			     arena_printf(arena, "%.*s= is unknown, and ignored: %s= is meant?", SLICE_ARGS(tag.name),
+					  tag.meant));
 	}
-	if (record->doubled)
-		tell(adviser,
-		     SLICE("a tag stands there more than once: readers differ in which one counts; leave one"));
 }
 
 static void about_policy(struct adviser *adviser, const struct dmarc_step *step)
@@ -66,19 +115,21 @@ static void about_policy(struct adviser *adviser, const struct dmarc_step *step)
 	bool own_only = !slice_equal(step->name, adviser->outcome->org) && record->psd != DMARC_PSD_Y;
 
 	if (record->policy_wrong)
-		tell(adviser, record->rua.n
-				  ? SLICE("p is missing, or p, sp or np is wrong: the record counts as p=none")
-				  : SLICE("p is missing, or p, sp or np is wrong, and there is no rua: "
-					  "the record counts for nothing"));
+		tell(adviser, "no-policy",
+		     record->rua.n ? SLICE("p is missing, or p, sp or np is wrong: the record counts as p=none")
+				   : SLICE("p is missing, or p, sp or np is wrong, and there is no rua: "
+					   "the record counts for nothing"));
 	else if (record->p == DMARC_POLICY_NONE)
-		tell(adviser, SLICE("p=none protects nobody: it is for the months in which reports are read; "
-				    "go on to quarantine and reject"));
+		tell(adviser, "policy-none",
+		     SLICE("p=none protects nobody: it is for the months in which reports are read; "
+			   "go on to quarantine and reject"));
 	if (record->testing)
-		tell(adviser, SLICE("t=y: the policy counts one step less until it is removed"));
+		tell(adviser, "testing", SLICE("t=y: the policy counts one step less until it is removed"));
 	if (own_only && (record->sp != DMARC_NO_POLICY || record->np != DMARC_NO_POLICY))
-		tell(adviser, SLICE("sp and np count only in the record of the organization: here they do nothing"));
+		tell(adviser, "subdomain-policy",
+		     SLICE("sp and np count only in the record of the organization: here they do nothing"));
 	if (record->ruf.n == 0 && record->fo.n > 0)
-		tell(adviser, SLICE("fo does nothing without ruf"));
+		tell(adviser, "fo-without-ruf", SLICE("fo does nothing without ruf"));
 }
 
 /* ---- where reports go --------------------------------------------------------------------- */
@@ -87,37 +138,54 @@ static void about_uri(struct adviser *adviser, const struct dmarc_step *step, co
 {
 	struct lookup *lookup = adviser->lookup;
 	struct slice question;
-	const char *text = NULL;
 
 	switch (dmarc_consent(step->name, uri, lookup->budget, lookup->arena, &question)) {
 	case DMARC_CONSENT_OWN:
 	case DMARC_CONSENT_GIVEN:
 		return;
 	case DMARC_CONSENT_MISSING:
-		tell(adviser,
+		tell(adviser, "no-consent",
 		     arena_printf(lookup->arena,
 				  "%s=%.*s is at another organization that has not consented: no report is sent "
 				  "there until %.*s has the TXT record \"v=DMARC1\"",
 				  tag, SLICE_ARGS(uri), SLICE_ARGS(question)));
 		return;
 	case DMARC_CONSENT_UNKNOWN:
-		text = "whether it is wanted there is not known now: a DNS answer is missing";
-		break;
+		tell(adviser, "consent-unknown",
+		     arena_printf(lookup->arena,
+				  "%s=%.*s: whether it is wanted there is not known now: a DNS answer is missing", tag,
+				  SLICE_ARGS(uri)));
+		return;
 	case DMARC_CONSENT_NO_MAIL:
-		text = "is no mail address: nobody has to send reports there";
-		break;
+		tell(adviser, "no-mail-address",
+		     arena_printf(lookup->arena, "%s=%.*s: is no mail address: nobody has to send reports there", tag,
+				  SLICE_ARGS(uri)));
 	}
-	tell(adviser, arena_printf(lookup->arena, "%s=%.*s: %s", tag, SLICE_ARGS(uri), text));
 }
 
 #define URIS_MAX 10 /* that are looked at: each may cost two walks */
 
-static void about_uris(struct adviser *adviser, const struct dmarc_step *step, const char *tag, struct slice list)
+/* Of every part, for one that is dropped in silence is a report that nobody gets. */
+static void about_uris(struct adviser *adviser, const struct dmarc_step *step, const char *tag)
 {
-	struct slice uri;
+	struct arena *arena = adviser->lookup->arena;
+	struct slice rest = step->record->text, list, part;
+	struct dmarc_tag written;
+	const char *wrong;
 
-	for (unsigned i = 0; i < URIS_MAX && dmarc_uri_next(&list, &uri); i++)
-		about_uri(adviser, step, tag, uri);
+	do {
+		if (!dmarc_tag_next(&rest, &written))
+			return;
+	} while (!slice_equal_nocase(written.name, slice_of(tag)));
+	list = written.value;
+	for (unsigned i = 0; i < URIS_MAX && dmarc_uri_part(&list, &part, &wrong); i++) {
+		if (!wrong)
+			about_uri(adviser, step, tag, part);
+		else
+			tell(
+			    adviser, "report-address",
+			    arena_printf(arena, "%s: \"%.*s\" %s: no report goes there", tag, SLICE_ARGS(part), wrong));
+	}
 }
 
 static void about_reports(struct adviser *adviser, const struct dmarc_step *step)
@@ -125,15 +193,14 @@ static void about_reports(struct adviser *adviser, const struct dmarc_step *step
 	const struct dmarc_record *record = step->record;
 
 	if (record->rua.n == 0)
-		tell(adviser, SLICE("there is no rua: nobody tells the owner who sends in his name"));
+		tell(adviser, "no-reports", SLICE("there is no rua: nobody tells the owner who sends in his name"));
 	if (slice_find(record->rua, '!') >= 0 || slice_find(record->ruf, '!') >= 0)
-		tell(adviser, SLICE("a size behind ! is ignored since RFC 9989: remove it"));
-	about_uris(adviser, step, "rua", record->rua);
-	about_uris(adviser, step, "ruf", record->ruf);
+		tell(adviser, "report-size", SLICE("a size after ! is ignored since RFC 9989: remove it"));
+	about_uris(adviser, step, "rua");
+	about_uris(adviser, step, "ruf");
 }
 
-void lookup_dmarc_advise(struct lookup *lookup, const struct dmarc_outcome *outcome,
-			 void (*told)(void *context, struct slice line), void *context)
+void lookup_dmarc_advise(struct lookup *lookup, const struct dmarc_outcome *outcome, lookup_tell *told, void *context)
 {
 	struct adviser adviser = {lookup, outcome, told, context};
 	const struct dmarc_step *step = dmarc_walk_policy(&outcome->walk);

@@ -72,6 +72,31 @@ static int open_servers(struct lookup *lookup)
 	return VERB_UNAVAILABLE;
 }
 
+/* Has any server given any answer? A name that every server knows something of is asked when all questions so far
+ * failed: the servers of one domain can be dead, too. */
+static bool servers_answer(struct lookup *lookup)
+{
+	struct resolver_counters counters;
+	struct dns_budget *budget;
+	bool answer;
+
+	resolver_counters(lookup->resolver, &counters);
+	if (counters.tempfails == 0 || counters.tempfails < counters.asked)
+		return true;
+	budget = dns_budget_open(lookup->resolver, lookup->arena, 1);
+	answer = dns_ask(budget, SLICE("com"), DNS_A)->status != DNS_TEMPFAIL;
+	dns_budget_close(budget);
+	return answer;
+}
+
+int lookup_status(struct lookup *lookup, int status)
+{
+	if (status != VERB_NO || lookup->zone || !lookup->resolver || servers_answer(lookup))
+		return status;
+	fprintf(stderr, "sekisho %s: no name server answers (%s)\n", lookup->verb, resolver_name(lookup->resolver));
+	return VERB_UNAVAILABLE;
+}
+
 int lookup_open(struct lookup *lookup)
 {
 	int status = lookup->zone ? open_zone(lookup) : open_servers(lookup);

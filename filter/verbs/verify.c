@@ -4,9 +4,9 @@
  */
 #include "dkim.h"
 #include "lookup.h"
+#include "option.h"
 #include "verbs.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -212,7 +212,9 @@ static int parse_options(int argc, char **argv, struct verify *verify, bool *hel
 		else if (c == 'h')
 			*help_r = true;
 		else
-			return usage(c == ':' ? " needs a value" : " is no option", argv[optind - 1]);
+			return usage(c == ':' ? " needs a value"
+					      : " is not an option (put -- before a file whose name begins with -)",
+				     option_wrong(argc, argv, known));
 	}
 	if (lookup->zone && lookup->server)
 		return usage("--zone and --resolver exclude each other", "");
@@ -239,7 +241,7 @@ int verb_verify(int argc, char **argv)
 		worst = one > worst ? one : worst;
 	}
 	if (status == VERB_OK)
-		status = worst != VERB_OK ? worst : verify.all_pass ? VERB_OK : VERB_NO;
+		status = worst != VERB_OK ? worst : verify.all_pass ? VERB_OK : lookup_status(&verify.lookup, VERB_NO);
 	resolver_release(verify.lookup.resolver);
 	arena_free(verify.arena);
 	dkim_library_close(verify.library);

@@ -31,6 +31,8 @@ twice.example TXT "v=spf1 ?all"
 many.example TXT "v=spf1 a:a1.example a:a2.example a:a3.example a:a4.example" " a:a5.example a:a6.example mx" " a mx ptr a a -all"
 long.example TXT "v=spf1" @LONG@ " ?all"
 fine.example TXT "v=spf1 ip4:192.0.2.1 -all"
+crowd.example TXT "v=spf1 mx -all"
+@CROWD@
 1.2.0.192.in-addr.arpa PTR liar.example
 1.2.0.192.in-addr.arpa PTR relay.example.org
 2.2.0.192.in-addr.arpa PTR liar.example
@@ -44,7 +46,29 @@ _dmarc.twice.example TXT "v=DMARC1; p=reject"
 _dmarc.lone.example TXT "v=DMARC1; p=rejekt"
 _dmarc.slow.example TIMEOUT
 _dmarc.odd.example TXT "v=DMARC1; p=none; x=\027[31m"
-""".replace("@LONG@", " ".join('" ip4:198.51.100.%d"' % (i % 9) for i in range(70)))  # what is cut changes nothing
+_dmarc.blank.example TXT " v=DMARC1; p=reject"
+_dmarc.unseen.example TXT "\194\160v=DMARC1; p=reject"
+_dmarc.slash.example TXT "v=DMARC1\\; p=reject"
+_dmarc.quotes.example TXT "\"v=DMARC1; p=reject\""
+_dmarc.small.example TXT "v=dmarc1; p=reject"
+_dmarc.next.example TXT "v=DMARC2; p=reject"
+_dmarc.bare.example TXT "DMARC1; p=reject"
+_dmarc.joined.example TXT "v=DMARC1 p=reject"
+_dmarc.repeated.example TXT "v=DMARC1; p=reject; p=none"
+_dmarc.spf.example TXT "v=spf1 -all"
+top.example TXT "v=DMARC1; p=reject"
+dmarc.under.example TXT "v=DMARC1; p=reject"
+_dmarc.double.example.double.example TXT "v=DMARC1; p=reject"
+_dmarc.slip.example TXT "v=DMARC1; p=reject; rau=mailto:a@slip.example; rua=mailto:a@slip.example"
+_dmarc.parts.example TXT "v=DMARC1; p=reject; rua=mailto:a@parts.example,b@parts.example,mailto://c@parts.example,mailto:d,mailto:e f@parts.example"
+s1._domainkey.slash.example TXT "v=DKIM1\\; k=rsa\\; p=MIIB"
+s1._domainkey.small.example TXT "v=dkim1; k=rsa; p=MIIB"
+s1._domainkey.joined.example TXT "v=DKIM1 k=rsa p=MIIB"
+s1._domainkey.capitals.example TXT "v=DKIM1; k=rsa; P=MIIB"
+top.example TXT "v=DKIM1; k=rsa; p=MIIB"
+s1.half.example TXT "v=DKIM1; k=rsa; p=MIIB"
+s1._domainkey.double.example.double.example TXT "v=DKIM1; k=rsa; p=MIIB"
+""".replace("@CROWD@", "\n".join("crowd.example MX %d mx%d.crowd.example" % (i, i) for i in range(11))).replace("@LONG@", " ".join('" ip4:198.51.100.%d"' % (i % 9) for i in range(70)))  # what is cut changes nothing
 
 # Arguments, exit code, and what must be in the object; a function looks for itself.
 JSON_CASES = [
@@ -152,6 +176,39 @@ ADVICE_CASES = [
     ("many.example", ["many-strings", "ptr", "too-many-lookups", "too-many-void-lookups"]),
     ("long.example", ["libspf2-cut", "long-record", "many-strings"]),
     ("wrong.example", ["syntax"]),
+    ("crowd.example", ["many-mx-hosts"]),
+]
+
+# Likewise of DMARC and of the key s1, and a text that one of them has.
+RECORD_CASES = [
+    ("dmarc", "www.bank.example", [], ""),
+    ("dmarc", "old.example", ["historic-tag", "no-consent", "not-a-tag", "policy-none", "wrong-value"], "adkim=x is ignored"),
+    ("dmarc", "twice.example", ["no-record", "several-records"], "2 DMARC records"),
+    ("dmarc", "lone.example", ["no-policy", "no-reports", "wrong-value"], "rejekt"),
+    ("dmarc", "nothing.example", ["no-record"], "publish a record"),
+    ("dmarc", "spf.example", ["no-record"], ""),
+    ("dmarc", "blank.example", ["leading-blank"], "_dmarc.blank.example"),
+    ("dmarc", "unseen.example", ["leading-blank"], "not seen"),
+    ("dmarc", "slash.example", ["backslash"], "backslashes"),
+    ("dmarc", "quotes.example", ["quotes"], "quotes"),
+    ("dmarc", "small.example", ["version-case"], "capitals"),
+    ("dmarc", "next.example", ["version"], "must begin with v=DMARC1;"),
+    ("dmarc", "bare.example", ["version"], "must begin with v=DMARC1;"),
+    ("dmarc", "joined.example", ["semicolon"], "semicolon is missing"),
+    ("dmarc", "repeated.example", ["repeated-tag"], "the tag p"),
+    ("dmarc", "top.example", ["wrong-name"], "belongs at _dmarc.top.example"),
+    ("dmarc", "under.example", ["wrong-name"], "dmarc.under.example has"),
+    ("dmarc", "double.example", ["wrong-name"], "belongs at _dmarc.double.example"),
+    ("dmarc", "slip.example", ["unknown-tag"], "rua= is meant"),
+    ("dmarc", "parts.example", ["report-address"] * 4, "has no scheme"),
+    ("dkim", "slash.example", ["backslash"], "backslashes"),
+    ("dkim", "small.example", ["version-case"], "capitals"),
+    ("dkim", "joined.example", ["semicolon"], "semicolon is missing"),
+    ("dkim", "capitals.example", ["tag-case"], "lower case"),
+    ("dkim", "top.example", ["wrong-name"], "belongs at s1._domainkey.top.example"),
+    ("dkim", "half.example", ["wrong-name"], "s1.half.example has"),
+    ("dkim", "double.example", ["wrong-name"], "belongs at s1._domainkey.double.example"),
+    ("dkim", "nothing.example", [], ""),
 ]
 
 # Arguments, exit code, and a text of the one line on standard error.
@@ -174,7 +231,16 @@ WRONG_CASES = [
     (["dmarc", "--from", "a@b.example", "--dkim", "pass"], 64, "pass:example.org"),
     (["dmarc", "--from", "a@b.example", "--spf", "pass:b.example:ehlo"], 64, "helo"),
     (["dmarc", "--from", "a@b.example", *["--dkim=pass:b.example"] * 33], 64, "32 times"),
-    (["--frob", "mx", "a.b"], 64, "--frob"),
+    (["--frob", "mx", "a.b"], 64, "lookup: --frob is not an option"),
+    (["spf", "192.0.2.1", "-a@example.org"], 64, "lookup: -a@example.org is not an option"),
+    (["mx", "-x.example"], 64, "lookup: -x.example is not an option"),
+    (["-qz", "mx", "example.org"], 64, "lookup: -qz is not an option"),
+    (["-hx", "mx", "example.org"], 64, "lookup: -hx is not an option"),
+    (["--receiver", "-x", "mx", "-y", "-x"], 64, "lookup: -y is not an option"),
+    (["--receiver=-x", "mx", "-y"], 64, "lookup: -y is not an option"),
+    (["--rec", "-x", "-y"], 64, "lookup: -y is not an option"),
+    (["--json=yes", "mx", "a.b"], 64, "lookup: --json=yes is not an option"),
+    (["--re", "x", "mx", "a.b"], 64, "lookup: --re is not an option"),
     (["mx", "a.b", "--resolver"], 64, "--resolver needs a value"),
     (["--engine", "spf3", "spf", "192.0.2.1", "a.b"], 64, "native, libspf2 or compare"),
     (["mx", "a.b", "--resolver", "127.0.0.1"], 64, "exclude"),
@@ -186,6 +252,7 @@ ALONE_CASES = [
     (["mx", "a.b", "--resolver", "127.0.0.1@0"], 64, "127.0.0.1@0"),
     (["mx", "a.b", "--resolver", "127.0.0.1@65536"], 64, "127.0.0.1@65536"),
     (["mx", "a.b", "--zone", "/nonexistent/zone"], 66, "/nonexistent/zone"),
+    (["mx", "a.b", "--resolver", "127.0.0.1@9"], 69, "no name server answers (forward 127.0.0.1@9)"),
 ]
 
 
@@ -208,7 +275,8 @@ def check_text(arguments, code, wanted):
 
 def check_wrong(arguments, code, wanted):
     done = run(arguments)
-    good = done.returncode == code and wanted in done.stderr and done.stderr.count("\n") == 1 and not done.stdout
+    good = done.returncode == code and wanted in done.stderr and done.stderr.count("\n") == 1 and \
+        (code == 69 or not done.stdout)  # what is known of a name is printed all the same
     return good, (done.returncode, done.stderr, done.stdout)
 
 
@@ -217,6 +285,15 @@ def check_advice(arguments, code, wanted):
     codes = sorted(advice["code"] for advice in answer["advice"])
     printed = run(arguments).stdout
     return codes == wanted and all("  %s: " % code in printed for code in codes), codes
+
+
+def check_record(arguments, text, wanted):
+    answer = json.loads(run(arguments + ["--json"]).stdout)
+    codes = sorted(advice["code"] for advice in answer["advice"])
+    printed = run(arguments).stdout
+    good = all("  %s: " % code in printed for code in codes) and text in printed and \
+        (not text or any(text in advice["text"] for advice in answer["advice"]))
+    return codes == wanted and good, (codes, printed)
 
 
 def main():
@@ -234,6 +311,8 @@ def main():
                  for arguments, code, wanted in table if libspf2 or not {"libspf2", "compare"} & set(arguments)]
         cases += [(check_wrong, *case) for case in ALONE_CASES]
         cases += [(check_advice, ["--zone", zone, "spf", "203.0.113.9", domain], 1, codes) for domain, codes in ADVICE_CASES]
+        cases += [(check_record, ["--zone", zone, kind, domain] + ["s1"] * (kind == "dkim"), text, codes)
+                  for kind, domain, codes, text in RECORD_CASES]
         cases.append((check_wrong, ["mx", "a.b", "--zone", bad], 66, "bad:1:"))
         for check, arguments, code, wanted in cases:
             good, seen = check(arguments, code, wanted)

@@ -102,6 +102,76 @@ static void addresses_for_reports_are_uris(void **state)
 	}
 }
 
+/* RFC 9989 4.7, RFC 6376 3.2: the whole list is invalid, whatever the tag means. */
+static void a_repeated_tag_is_seen(void **state)
+{
+	static const struct {
+		const char *text, *repeated;
+	} cases[] = {
+	    {"v=DMARC1; p=reject; sp=none", ""},          {"v=DMARC1; p=reject; p=reject", "p"},
+	    {"v=DMARC1; p=reject; P=none", "P"},          {"v=DMARC1; p=reject; v=DMARC1", "v"},
+	    {"v=DMARC1; p=reject; pct=1; pct=1", "pct"},  {"v=DMARC1; p=reject; x=1; y=1; X=2", "X"},
+	    {"v=DMARC1; p=reject; foo; foo; =1; =2", ""}, /* these are no tags */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct dmarc_record record;
+
+		assert_true(dmarc_is_record(slice_of(cases[i].text)));
+		dmarc_record_parse(slice_of(cases[i].text), &record);
+		assert_slice(record.repeated, cases[i].repeated);
+	}
+}
+
+static void every_part_of_a_list_of_addresses_is_told(void **state)
+{
+	static const struct {
+		const char *list, *parts; /* with a "-" before those that get no report, blanks between */
+	} cases[] = {
+	    {"mailto:a@example.org,b@example.org", "mailto:a@example.org -b@example.org"},
+	    {" mailto:a@example.org!10m , ,https://x.example/", "mailto:a@example.org https://x.example/"},
+	    {"mailto://a@example.org,MAILTO:a,mailto:,x:", "-mailto://a@example.org -MAILTO:a -mailto: -x:"},
+	    {"", ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct slice rest = slice_of(cases[i].list), wanted = slice_of(cases[i].parts), part, next;
+		const char *wrong;
+
+		while (dmarc_uri_part(&rest, &part, &wrong)) {
+			assert_true(slice_word(&wanted, &next));
+			assert_int_equal(next.p[0] == '-', wrong != NULL);
+			assert_true(slice_equal(part, slice_from(next, wrong != NULL)));
+		}
+		assert_false(slice_word(&wanted, &next));
+	}
+}
+
+static void a_slip_of_a_known_name_is_told(void **state)
+{
+	static const struct {
+		const char *text, *meant;
+	} cases[] = {
+	    {"rau=x", "rua"},      {"ru=x", "rua"},     {"ruaa=x", "rua"},
+	    {"RUO=x", "rua"},      {"aspff=s", "aspf"}, {"adkm=s", "adkim"},
+	    {"policy=none", NULL}, {"x=1", NULL},       {"rua=mailto:a@b", NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct slice rest = slice_of(cases[i].text);
+		struct dmarc_tag tag;
+
+		assert_true(dmarc_tag_next(&rest, &tag));
+		if (cases[i].meant)
+			assert_string_equal(tag.meant ? tag.meant : cases[i].text, cases[i].meant);
+		else
+			assert_null(tag.meant);
+	}
+}
+
 static void options_of_failure_reports_are_a_set(void **state)
 {
 	static const struct {
@@ -154,6 +224,9 @@ int main(void)
 	    cmocka_unit_test(only_v_dmarc1_in_front_makes_a_record),
 	    cmocka_unit_test(a_mistake_in_a_tag_spoils_that_tag_alone),
 	    cmocka_unit_test(addresses_for_reports_are_uris),
+	    cmocka_unit_test(a_repeated_tag_is_seen),
+	    cmocka_unit_test(every_part_of_a_list_of_addresses_is_told),
+	    cmocka_unit_test(a_slip_of_a_known_name_is_told),
 	    cmocka_unit_test(options_of_failure_reports_are_a_set),
 	    cmocka_unit_test(a_thousand_tags_and_64_kilobytes_are_a_record_as_any),
 	};

@@ -24,6 +24,11 @@ static void received_spf_keeps_strangers_inside_their_quotes(void **state)
 	     "none (mx.receiver.example: domain of b??c.example has no SPF record)\n\tclient-ip=\"203.0.113.1\";\n"
 	     "\tenvelope-from=\"a@b)(c.example\";\n\thelo=\"h\";\n\treceiver=\"mx.receiver.example\";\n"
 	     "\tidentity=mailfrom"},
+	    /* RFC 6531: as RFC 6533 3 writes it in ASCII; the domain in A-labels */
+	    {"j\xc3\xb6rg.\xe2\x98\x83.\xf0\x9f\x98\x80@plain.example", "h",
+	     "fail (mx.receiver.example: domain of plain.example does not designate 203.0.113.1 as permitted sender)\n"
+	     "\tclient-ip=\"203.0.113.1\";\n\tenvelope-from=\"j\\\\x{F6}rg.\\\\x{2603}.\\\\x{1F600}@plain.example\";\n"
+	     "\thelo=\"h\";\n\treceiver=\"mx.receiver.example\";\n\tmechanism=\"-all\";\n\tidentity=mailfrom"},
 	    /* no RFC 2047 word, for readers who decode those first */
 	    {"=?q?x?=@b=?c.example", "=?utf-8?q?=22?=",
 	     "none (mx.receiver.example: domain of b=.c.example has no SPF record)\n\tclient-ip=\"203.0.113.1\";\n"
