@@ -102,6 +102,9 @@ struct authors {
 	struct slice *domains; /* of all mailboxes, each once, in the order they came; A-labels */
 	size_t domain_count;   /* 0 too when the authors have address literals */
 	bool literal, group;   /* there is an address literal, a group */
+	/* Not valid, but there is one address in angle brackets, and no other domain beside it, as when the quotes
+	 * around a name are missing: its domain. Nobody's author by RFC 5322, but what every reader shows. Else "". */
+	struct slice shown;
 };
 
 void author_read(struct slice value, struct arena *, struct authors *authors_r);     /* the value of a From field */

@@ -20,8 +20,8 @@ static enum dmarc_discovery discovery_of(const struct view *view)
 
 struct state {
 	bool hinted;
-	bool judged;
-	struct dmarc_outcome outcome;
+	bool judged, shown_judged;
+	struct dmarc_outcome outcome, shown; /* shown: of the author that readers show of a From that is not valid */
 };
 
 static struct state *state_of(struct view *view)
@@ -72,24 +72,46 @@ static size_t dkim_identifiers(struct view *view, struct dmarc_identifier *ident
 	return count;
 }
 
-static const struct dmarc_outcome *outcome(struct view *view)
+static void judge(struct view *view, const struct authors *authors, bool recordless, struct dmarc_outcome *outcome_r)
 {
 	struct dmarc_identifier dkim[DMARC_IDENTIFIERS_MAX];
+	const struct dmarc_request request = {
+	    .authors = authors,
+	    .spf = spf_identifier(view),
+	    .dkim = dkim,
+	    .dkim_count = dkim_identifiers(view, dkim),
+	    .discovery = discovery_of(view),
+	    .recordless = recordless,
+	};
+
+	dmarc_check(&request, view->budget, view->message->arena, outcome_r);
+}
+
+static const struct dmarc_outcome *outcome(struct view *view)
+{
 	struct state *state = state_of(view);
 
-	if (!state->judged) {
-		const struct dmarc_request request = {
-		    .authors = check_authors(view),
-		    .spf = spf_identifier(view),
-		    .dkim = dkim,
-		    .dkim_count = dkim_identifiers(view, dkim),
-		    .discovery = discovery_of(view),
-		};
-
-		state->judged = true;
-		dmarc_check(&request, view->budget, view->message->arena, &state->outcome);
-	}
+	if (!state->judged)
+		judge(view, check_authors(view), false, &state->outcome);
+	state->judged = true;
 	return &state->outcome;
+}
+
+/* Does SPF or DKIM pass for the author that readers show of a From that is not valid? None: there is no such author. */
+static const struct dmarc_outcome *shown_outcome(struct view *view)
+{
+	const struct authors *authors = check_authors(view);
+	struct state *state = state_of(view);
+	struct authors shown = {.valid = true, .why = "", .mailbox_count = 1, .domain_count = 1};
+
+	if (state->shown_judged)
+		return &state->shown;
+	state->shown_judged = true;
+	if (authors->shown.n == 0)
+		return &state->shown;
+	shown.domains = (struct slice *)&authors->shown;
+	judge(view, &shown, true, &state->shown);
+	return &state->shown;
 }
 
 static struct value get_dmarc(struct view *view)
@@ -124,6 +146,11 @@ static struct value get_record(struct view *view)
 	const struct dmarc_record *record = outcome(view)->record;
 
 	return value_text(TYPE_STRING, record ? record->text : SLICE(""));
+}
+
+static struct value get_shown(struct view *view)
+{
+	return value_word(dmarc_result_names[shown_outcome(view)->result]);
 }
 
 /* RFC 9989 9.1. Mail of one's own users and hosts is not judged. */
@@ -173,6 +200,9 @@ static const struct fact facts[] = {
     FACT("dmarc.policy", RESULT, MESSAGE, get_policy,
 	 "what the domain asks for this message when it fails, after sp, np and t", .needs = NEEDS,
 	 .words = dmarc_policy_names),
+    FACT("dmarc.shown", RESULT, MESSAGE, get_shown,
+	 "whether SPF or DKIM passes for from.shown, which DMARC itself does not judge", .needs = NEEDS,
+	 .words = dmarc_result_names),
     FACT("dmarc.domain", DOMAIN, MESSAGE, get_domain, "where the record was found", .needs = NEEDS),
     FACT("dmarc.org", DOMAIN, MESSAGE, get_org, "the organizational domain of the author", .needs = NEEDS),
     FACT("dmarc.aligned", RESULT, MESSAGE, get_aligned, "what passed for a domain that aligns", .needs = NEEDS,

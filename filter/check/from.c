@@ -97,6 +97,11 @@ static struct value get_count(struct view *view)
 	return value_number((int64_t)check_authors(view)->domain_count);
 }
 
+static struct value get_shown(struct view *view)
+{
+	return value_text(TYPE_DOMAIN, check_authors(view)->shown);
+}
+
 static struct value get_valid(struct view *view)
 {
 	return value_bool(check_authors(view)->valid);
@@ -112,6 +117,10 @@ static const struct fact facts[] = {
     FACT("from.count", NUMBER, MESSAGE, get_count, "how many author domains there are; 0 when From is not valid",
 	 .needs = NEED_HEADERS),
     FACT("from.valid", BOOL, MESSAGE, get_valid, "there is one From field, and all of it could be read",
+	 .needs = NEED_HEADERS),
+    FACT("from.shown", DOMAIN, MESSAGE, get_shown,
+	 "the domain that readers show of a From that is not valid, when it has one address in angle brackets and no "
+	 "other domain",
 	 .needs = NEED_HEADERS),
 };
 

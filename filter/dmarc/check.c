@@ -190,6 +190,19 @@ static void without_record(const struct judgement *judgement)
 				       : SLICE("no DMARC record applies to the domain");
 }
 
+/* False: the result stays none. */
+static bool judge_recordless(const struct judgement *judgement)
+{
+	static const struct dmarc_record relaxed_record = {.p = DMARC_NO_POLICY};
+
+	if (!judgement->request->recordless || judgement->outcome->walk.failed)
+		return false;
+	judgement->outcome->record = &relaxed_record;
+	find_result(judgement);
+	judgement->outcome->record = NULL;
+	return true;
+}
+
 static void judge_author(const struct judgement *judgement, struct slice author)
 {
 	struct dmarc_outcome *outcome = judgement->outcome;
@@ -200,10 +213,13 @@ static void judge_author(const struct judgement *judgement, struct slice author)
 	outcome->org = outcome->walk.org;
 	step = dmarc_walk_policy(&outcome->walk);
 	if (!step) {
-		without_record(judgement);
+		if (!judge_recordless(judgement))
+			without_record(judgement);
 		return;
 	}
 	outcome->record = usable(step->record, judgement->arena);
+	if (!outcome->record && judge_recordless(judgement))
+		return;
 	if (!outcome->record) {
 		outcome->reason =
 		    arena_printf(judgement->arena, "the record of %.*s has no valid policy, and no address for reports",

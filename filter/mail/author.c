@@ -10,7 +10,7 @@
  *
  * The value is read from left to right by a cursor that never goes back.
  */
-#include "mail.h"
+#include "author_private.h"
 
 #include <string.h>
 
@@ -249,43 +249,6 @@ static bool read_domain(struct reader *reader, struct text *text)
 	return true;
 }
 
-/* ---- encoded words (RFC 2047 2) ---------------------------------------------------------------- */
-
-/* Quotes and the backslash of a quoted pair: some readers take them off before they decode. */
-static struct slice without_quotes(struct slice text, struct arena *arena)
-{
-	struct text out;
-
-	text_init(&out, arena, text.n);
-	for (size_t i = 0; i < text.n; i++)
-		if (text.p[i] != '"' && text.p[i] != '\\')
-			text_add_char(&out, text.p[i]);
-	return text_slice(&out);
-}
-
-/* After "=?": a charset, then ?q? or ?b?. Whether it ends with "?=" does not count, as not for every reader. */
-static bool is_encoded_word(struct slice text)
-{
-	ptrdiff_t mark = slice_find(text, '?');
-
-	if (mark < 0 || text.n - (size_t)mark < 3 || text.p[mark + 2] != '?')
-		return false;
-	return strchr("qQbB", text.p[mark + 1]) && text.p[mark + 1];
-}
-
-/* RFC 2047 5 (3): an address must not have one. There are readers who decode it even there, and then show another
- * author than the one that is judged. */
-static bool has_encoded_word(struct slice text, struct arena *arena)
-{
-	if (slice_find(text, '=') < 0)
-		return false;
-	text = without_quotes(text, arena);
-	for (size_t i = 0; i + 1 < text.n; i++)
-		if (text.p[i] == '=' && text.p[i + 1] == '?' && is_encoded_word(slice_from(text, i + 2)))
-			return true;
-	return false;
-}
-
 /* ---- mailboxes --------------------------------------------------------------------------------- */
 
 static bool keep_domain(struct reader *reader, struct slice domain)
@@ -304,7 +267,7 @@ static bool keep_mailbox(struct reader *reader, struct slice text)
 	struct authors *authors = reader->authors;
 	struct address address = address_parse_path(text, reader->arena);
 
-	if (has_encoded_word(text, reader->arena))
+	if (author_has_encoded_word(text, reader->arena))
 		return wrong(reader, "an address has an encoded word (RFC 2047) in it");
 	if (!address.valid || address.domain.n == 0)
 		return wrong(reader, "an address is none that mail could come from");
@@ -343,7 +306,7 @@ static bool skip_route(struct reader *reader)
 	}
 	if (peek(reader) != ':')
 		return wrong(reader, "a source route leads to nobody");
-	if (has_encoded_word(text_slice(&hop), reader->arena))
+	if (author_has_encoded_word(text_slice(&hop), reader->arena))
 		return wrong(reader, "a source route has an encoded word (RFC 2047) in it");
 	skip(reader, 1);
 	return true;
@@ -430,6 +393,8 @@ void author_read(struct slice value, struct arena *arena, struct authors *author
 	authors_r->why = reader.why ? reader.why : "";
 	if (!reader.why)
 		return;
+	if (value.n <= FROM_BYTES_MAX && is_clean(value))
+		authors_r->shown = author_shown(value, arena);
 	authors_r->mailbox_count = authors_r->domain_count = 0;
 	authors_r->first = (struct address){.text = SLICE("")};
 }

@@ -106,6 +106,64 @@ static void an_address_with_an_encoded_word_names_nobody(void **state)
 	}
 }
 
+/* Quotes are forgotten often; everything else stays nobody's. */
+static void a_name_without_quotes_shows_the_only_domain(void **state)
+{
+	static const struct {
+		const char *from, *shown;
+	} cases[] = {
+	    {"[Shop] Alice <a@x.example>", "x.example"},
+	    {"a@x.example <a@x.example>", "x.example"},
+	    {"A@X.example <a@x.example>", "x.example"},
+	    {"Foo, Bar <a@x.example>", "x.example"},
+	    {"Bar: Foo <a@X.Example>", "x.example"},
+	    {"Foo (Bar <a@x.example>", "x.example"},
+	    {"\"Foo <a@x.example>", "x.example"},
+	    {"J.R., Ewing <a@x.example>", "x.example"},
+	    {"[x.example] Foo <a@x.example>", "x.example"},
+	    {"[Shop] <a@x.example> (a comment)", "x.example"},
+	    {"J\xc3\xb6rg, B <a@b\xc3\xbc"
+	     "cher.example>",
+	     "xn--bcher-kva.example"},
+	    /* valid: then it is from.domain */
+	    {"Alice <a@x.example>", ""},
+	    /* another domain */
+	    {"ceo@victim.example <a@evil.example>", ""},
+	    {"[Ceo] ceo@victim.example <a@evil.example>", ""},
+	    {"[Ceo] <a@evil.example> ceo@victim.example", ""},
+	    {"victim.example, Ceo <a@evil.example>", ""},
+	    {"ceo @victim.example <a@evil.example>", ""},
+	    {"ceo@ victim.example <a@evil.example>", ""},
+	    {"ceo@victim.example, <a@evil.example", ""},
+	    {"ceo@evil.example.victim.example <a@evil.example>", ""},
+	    {"ceo\xef\xbc\xa0victim.example, <a@evil.example>", ""},
+	    {"[x] =?utf-8?q?ceo=40victim.example?= <a@evil.example>", ""},
+	    {"[x] <=?utf-8?q?ceo=40victim.example?=@evil.example>", ""},
+	    {"[x] <@victim.example:a@evil.example>", ""},
+	    {"[x] <\"ceo@victim.example\"@evil.example>", ""},
+	    {"[x] <ceo@victim.example> <a@evil.example>", ""},
+	    {"[x] <<a@evil.example>>", ""},
+	    {"[x] >a@x.example<", ""},
+	    {"[x] <a@evil.example", ""},
+	    {"[x] <a>", ""},
+	    {"[x] <>", ""},
+	    {"[x] <a@[192.0.2.1]>", ""},
+	    {"[x] a@x.example", ""},
+	    {"[x]\x01 <a@x.example>", ""},
+	    {"a@x.example b@y.example", ""},
+	    {"", ""},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct authors authors;
+
+		author_read(slice_of(cases[i].from), *state, &authors);
+		if (!slice_equal(authors.shown, slice_of(cases[i].shown)))
+			fail_msg("%s: %.*s", cases[i].from, SLICE_ARGS(authors.shown));
+		assert_false(authors.valid && authors.shown.n > 0);
+	}
+}
+
 static void what_can_be_read_in_two_ways_names_nobody(void **state)
 {
 	static const char *const cases[] = {
@@ -275,6 +333,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(an_author_is_read_as_a_reader_shows_it, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(an_address_with_an_encoded_word_names_nobody, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(a_name_without_quotes_shows_the_only_domain, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(what_can_be_read_in_two_ways_names_nobody, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_hundred_authors_are_read_and_no_more, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_field_of_64_kilobytes_is_read_and_no_longer_one, set_up, tear_down),
