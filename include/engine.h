@@ -39,6 +39,8 @@ void engine_release(struct engine *);
 struct policy *engine_policy(const struct engine *);
 struct resolver *engine_resolver(const struct engine *);
 
+#define MADE_UNKNOWN ((struct slice){NULL, 0}) /* the MTA does not say what it made of an address */
+
 /* ---- a session ---------------------------------------------------------------------- */
 
 struct gate;
@@ -80,9 +82,12 @@ void gate_helo(struct gate *, struct slice helo); /* again after STARTTLS: what 
 void gate_tls(struct gate *, struct slice version, struct slice cipher); /* "" takes it back */
 void gate_auth(struct gate *, struct slice user, struct slice method);   /* "" takes it back */
 
-/* An argument as MAIL FROM has it, with or without <>; ends a message that is still open. */
-enum gate_answer gate_mail(struct gate *, struct slice sender, bool smtputf8);
-enum gate_answer gate_rcpt(struct gate *, struct slice recipient);
+/* Arguments as MAIL FROM and RCPT TO have them, with or without <>. `made` is the address that the MTA made of it,
+ * which it will use (its p is NULL when the MTA does not say): a bang path, a comment or a missing domain is read as
+ * the MTA does. What can be read in several ways is refused with 553 when the MTA does not say how. gate_mail ends a
+ * message that is still open. */
+enum gate_answer gate_mail(struct gate *, struct slice argument, struct slice made, bool smtputf8);
+enum gate_answer gate_rcpt(struct gate *, struct slice argument, struct slice made);
 void gate_queue_id(struct gate *, struct slice queue_id); /* whenever it becomes known */
 void gate_header(struct gate *, struct slice name,
 		 struct slice value); /* value with its leading space, when the MTA gives it */

@@ -30,6 +30,17 @@ struct address {
  * no address has valid = false (the null sender is valid). */
 struct address address_parse_path(struct slice argument, struct arena *);
 
+/* How clear it is whom an argument of MAIL or RCPT names. */
+enum address_notation {
+	ADDRESS_PLAIN,  /* user@domain, or the null sender: it means the same to everybody */
+	ADDRESS_BARE,   /* a local part alone: the MTA adds a domain of its own */
+	ADDRESS_ROUTED, /* user@domain with %, ! or @ in the local part: where `domain` is its own, an MTA sends it on
+			 */
+	ADDRESS_UNCLEAR /* a bang path, comments, blanks, brackets inside: MTAs rewrite it, each in its way */
+};
+enum address_notation address_notation(const struct address *);          /* of one that address_parse_path made */
+bool address_same_local(const struct address *, const struct address *); /* without regard to case and quotes */
+
 /* A domain as one compares it: lower case, A-labels, no trailing dot. A text that
  * is no host name comes back lower-cased and is not valid. */
 struct slice domain_normalise(struct slice domain, struct arena *, bool *valid_r);

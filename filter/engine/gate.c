@@ -179,8 +179,10 @@ static void memos_make(struct gate *gate)
 	gate->view.message_slots = arena_alloc(message, CHECK_MAX * sizeof(*gate->view.message_slots));
 }
 
-void message_begin(struct gate *gate, struct slice sender, bool smtputf8)
+struct path message_begin(struct gate *gate, struct slice argument, struct slice made, bool smtputf8)
 {
+	struct path sender;
+
 	gate_abort(gate);
 	if (gate->used)
 		message_clear(gate);
@@ -188,12 +190,15 @@ void message_begin(struct gate *gate, struct slice sender, bool smtputf8)
 	memos_make(gate);
 	gate->used = gate->open = true;
 	gate->began_wall_us = gate->view.now_us = gate->time_us ? gate->time_us : clock_wall_us();
-	gate->message.sender = address_parse_path(sender, gate->message.arena);
+	sender = path_read(argument, made, false, gate->message.arena);
+	gate->message.sender = sender.address;
+	path_note(gate, &sender, "sender");
 	gate->message.smtputf8 = smtputf8;
 	gate->view.kind = kind_of(&gate->settings->check, &gate->session);
 	gate->engine->counters->messages++;
 	gate->engine->counters->messages_open++;
 	hint(gate, STAGE_MAIL);
+	return sender;
 }
 
 /* The refusal of the first recipient says why, when nobody was left to receive the message. NULL: that is not so. */

@@ -58,8 +58,18 @@ struct gate {
 	bool recorded;
 };
 
+/* path.c: an argument of MAIL or RCPT, with what the MTA made of it. */
+struct path {
+	struct address address; /* to be judged */
+	struct slice said;      /* what the client wrote, when another address is judged; else "" */
+	struct slice made;      /* what the MTA made of it, when it is not what is judged; else "" */
+	const char *refusal;    /* why nobody can say who that is; NULL: it is clear */
+};
+struct path path_read(struct slice argument, struct slice made, bool recipient, struct arena *);
+void path_note(struct gate *, const struct path *, const char *what); /* "sender", "recipient": for the record */
+
 /* gate.c: ends a message that is open, and begins one. */
-void message_begin(struct gate *, struct slice sender, bool smtputf8);
+struct path message_begin(struct gate *, struct slice argument, struct slice made, bool smtputf8); /* the sender */
 
 /* changes.c: what must be done to the header, once the message is let through. */
 void changes_make(struct gate *);

@@ -67,18 +67,43 @@ static enum gate_answer refuse_late(struct gate *gate)
 	return GATE_CONTINUE;
 }
 
-enum gate_answer gate_mail(struct gate *gate, struct slice sender, bool smtputf8)
+/* A refusal of our own. */
+static struct reply own_reply(unsigned code, struct slice enhanced, struct slice text)
 {
-	int64_t began;
+	struct reply reply = {.code = code, .enhanced = enhanced, .lines = {text}, .line_count = 1};
+
+	return reply;
+}
+
+/* RFC 3463 3.2: 5.1.7 bad sender, 5.1.3 bad recipient address syntax. */
+static void refuse_path(const struct path *path, const char *enhanced, struct outcome *outcome_r)
+{
+	*outcome_r = (struct outcome){.verdict = VERDICT_REJECT,
+				      .reply = own_reply(553, slice_of(enhanced), slice_of(path->refusal))};
+}
+
+/* The rules of connect, helo and mail. True when they end the message. */
+static bool run_mail(struct gate *gate)
+{
+	int64_t began = callback_begin(gate, gate->abilities.wait_us);
 	bool ends = false;
 
-	message_begin(gate, sender, smtputf8);
-	began = callback_begin(gate, gate->abilities.wait_us);
 	for (enum stage stage = STAGE_CONNECT; stage <= STAGE_MAIL && !ends; stage++)
 		ends = run_stage(gate, stage);
 	callback_end(gate, began);
-	if (!ends)
+	return ends;
+}
+
+enum gate_answer gate_mail(struct gate *gate, struct slice argument, struct slice made, bool smtputf8)
+{
+	struct path sender = message_begin(gate, argument, made, smtputf8);
+
+	if (sender.refusal) {
+		refuse_path(&sender, "5.1.7", &gate->outcome);
+		gate->decided_at = STAGE_MAIL;
+	} else if (!run_mail(gate)) {
 		return GATE_CONTINUE;
+	}
 	if (gate->outcome.verdict == VERDICT_DISCARD) {
 		gate->ended_early = true;
 		return GATE_CONTINUE;
@@ -88,20 +113,12 @@ enum gate_answer gate_mail(struct gate *gate, struct slice sender, bool smtputf8
 
 #define RCPTS_FIRST 2 /* most messages have one recipient; the room is doubled for more */
 
-/* A refusal of our own, for a bound. */
-static struct reply bound_reply(unsigned code, struct slice enhanced, struct slice text)
-{
-	struct reply reply = {.code = code, .enhanced = enhanced, .lines = {text}, .line_count = 1};
-
-	return reply;
-}
-
 /* Said once to each recipient too many, kept once. */
 static const struct reply *too_many_recipients(struct gate *gate)
 {
 	if (!gate->recipients_reply) {
 		gate->recipients_reply = arena_raw(gate->message.arena, sizeof(*gate->recipients_reply));
-		*gate->recipients_reply = bound_reply(452, SLICE("4.5.3"), SLICE("Too many recipients"));
+		*gate->recipients_reply = own_reply(452, SLICE("4.5.3"), SLICE("Too many recipients"));
 	}
 	return gate->recipients_reply;
 }
@@ -174,7 +191,29 @@ static enum gate_answer rcpt_refuse_too_many(struct gate *gate)
 	return refuse_late(gate);
 }
 
-enum gate_answer gate_rcpt(struct gate *gate, struct slice argument)
+/* A recipient of a stranger without a domain: which one the MTA adds, it does not say. */
+static bool is_nobodys(const struct gate *gate, const struct address *recipient)
+{
+	return gate->view.kind == KIND_INBOUND && recipient->domain.n == 0 &&
+	       !slice_equal_nocase(recipient->local, SLICE("postmaster")); /* RFC 5321 4.5.1 */
+}
+
+/* The recipient, and what is said of it without asking the rules. */
+static struct recipient rcpt_read(struct gate *gate, struct slice argument, struct slice made,
+				  struct rcpt_outcome **said_r)
+{
+	struct path path = path_read(argument, made, true, gate->message.arena);
+
+	if (!path.refusal && is_nobodys(gate, &path.address))
+		path.refusal = "The recipient address has no domain; write it as <user@domain>";
+	*said_r = rcpt_add(gate, path.address.text);
+	path_note(gate, &path, "recipient");
+	if (path.refusal)
+		refuse_path(&path, "5.1.3", &(*said_r)->outcome);
+	return (struct recipient){path.address};
+}
+
+enum gate_answer gate_rcpt(struct gate *gate, struct slice argument, struct slice made)
 {
 	struct recipient recipient;
 	struct rcpt_outcome *said;
@@ -184,9 +223,10 @@ enum gate_answer gate_rcpt(struct gate *gate, struct slice argument)
 		return GATE_CONTINUE;
 	if (gate->rcpt_count >= ENGINE_RECIPIENTS_MAX)
 		return rcpt_refuse_too_many(gate);
-	recipient.address = address_parse_path(argument, gate->message.arena);
-	said = rcpt_add(gate, recipient.address.text);
-	if (!gate->ended_early) {
+	recipient = rcpt_read(gate, argument, made, &said);
+	if (gate->ended_early) {
+		said->outcome.verdict = VERDICT_NONE;
+	} else if (said->outcome.verdict == VERDICT_NONE) {
 		began = callback_begin(gate, gate->abilities.wait_us);
 		run_rcpt(gate, &recipient, &said->outcome);
 		callback_end(gate, began);
@@ -261,7 +301,7 @@ static bool run_message(struct gate *gate)
 		return run_stage(gate, STAGE_MESSAGE);
 	gate->outcome = (struct outcome){
 	    .verdict = VERDICT_REJECT,
-	    .reply = bound_reply(552, SLICE("5.3.4"), SLICE("The header of the message is too large")),
+	    .reply = own_reply(552, SLICE("5.3.4"), SLICE("The header of the message is too large")),
 	};
 	gate->decided_at = STAGE_MESSAGE;
 	return true;

@@ -186,18 +186,57 @@ static int next_meant(struct slice *local)
 	return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
 }
 
-bool address_equal(const struct address *a, const struct address *b)
+bool address_same_local(const struct address *a, const struct address *b)
 {
 	struct slice x = a->local, y = b->local;
 	int c;
 
-	if (!a->valid || !b->valid || !slice_equal(a->domain, b->domain))
-		return false;
 	do {
 		c = next_meant(&x);
 		if (c != next_meant(&y))
 			return false;
 	} while (c >= 0);
+	return true;
+}
+
+bool address_equal(const struct address *a, const struct address *b)
+{
+	if (!a->valid || !b->valid || !slice_equal(a->domain, b->domain) || !address_same_local(a, b))
+		return false;
 	/* The null sender is nobody's mailbox but its own; "" is a local part that is empty. */
 	return (a->text.n == 0) == (b->text.n == 0);
+}
+
+/* What a domain may be made of, and address literals; also of names that are not host names (a_b.example). */
+static bool is_domain_text(struct slice text)
+{
+	for (size_t i = 0; i < text.n; i++) {
+		char c = text.p[i];
+
+		if (!is_letter(c) && !is_digit(c) && (unsigned char)c < 0x80 && (c == '\0' || !strchr("-._[]:", c)))
+			return false;
+	}
+	return text.n > 0;
+}
+
+static bool has_route(struct slice local)
+{
+	return slice_find(local, '%') >= 0 || slice_find(local, '!') >= 0 || slice_find(local, '@') >= 0;
+}
+
+enum address_notation address_notation(const struct address *address)
+{
+	struct slice text = address->text, local;
+	size_t length = local_length(text);
+
+	if (text.n == 0)
+		return address->valid ? ADDRESS_PLAIN : ADDRESS_UNCLEAR;
+	if (length == 0 || text.n >= MAIL_PATH_MAX)
+		return ADDRESS_UNCLEAR;
+	local = slice_head(text, length);
+	if (length == text.n)
+		return has_route(local) ? ADDRESS_UNCLEAR : ADDRESS_BARE;
+	if (!is_domain_text(slice_from(text, length + 1)))
+		return ADDRESS_UNCLEAR;
+	return has_route(local) ? ADDRESS_ROUTED : ADDRESS_PLAIN;
 }

@@ -210,13 +210,13 @@ static void run(struct explain *explain, struct gate *gate, struct slice message
 	if (explain->auth_user)
 		gate_auth(gate, slice_of(explain->auth_user), SLICE("PLAIN"));
 	explain->reached = STAGE_MAIL;
-	if (gate_mail(gate, slice_of(explain->sender), false) == GATE_REFUSE) {
+	if (gate_mail(gate, slice_of(explain->sender), MADE_UNKNOWN, false) == GATE_REFUSE) {
 		gate_done(gate, &told);
 		return;
 	}
 	explain->reached = STAGE_RCPT;
 	for (size_t i = 0; i < explain->recipient_count; i++)
-		gate_rcpt(gate, slice_of(explain->recipients[i]));
+		gate_rcpt(gate, slice_of(explain->recipients[i]), MADE_UNKNOWN);
 	/* When no recipient is left no MTA asks for the message. */
 	if (explain->recipient_count && gate_view(gate)->message->recipient_count == 0) {
 		gate_abort(gate);

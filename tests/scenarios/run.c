@@ -134,14 +134,14 @@ static void say_auth(struct play *play, struct slice rest)
 static void say_mail(struct play *play, struct slice rest)
 {
 	play->change = 0;
-	play->answer = gate_mail(play->gate, rest, false);
+	play->answer = gate_mail(play->gate, rest, MADE_UNKNOWN, false);
 	if (play->answer != GATE_CONTINUE)
 		gate_done(play->gate, &(struct told){.how = TOLD_AS_DECIDED});
 }
 
 static void say_rcpt(struct play *play, struct slice rest)
 {
-	play->answer = gate_rcpt(play->gate, rest);
+	play->answer = gate_rcpt(play->gate, rest, MADE_UNKNOWN);
 }
 
 static void say_header(struct play *play, struct slice rest)

@@ -325,6 +325,64 @@ static void a_mailbox_is_the_same_however_it_is_written(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+static void the_notation_says_whether_everybody_reads_it_alike(void **state)
+{
+	static const struct {
+		struct slice argument;
+		enum address_notation notation;
+	} cases[] = {
+	    {SLICE("<a@example.org>"), ADDRESS_PLAIN},
+	    {SLICE("a@example.org"), ADDRESS_PLAIN},
+	    {SLICE("<>"), ADDRESS_PLAIN},
+	    {SLICE("<A@EXAMPLE.ORG.>"), ADDRESS_PLAIN},
+	    {SLICE("<@relay.example,@b.example:a@example.org>"), ADDRESS_PLAIN},
+	    {SLICE("<\"odd one\"@example.org>"), ADDRESS_PLAIN},
+	    {SLICE("<a+b=c@example.org>"), ADDRESS_PLAIN},
+	    {SLICE("<a@x_y.example.org>"), ADDRESS_PLAIN},
+	    {SLICE("<a@[192.0.2.1]>"), ADDRESS_PLAIN},
+	    {SLICE("<a@[IPv6:2001:db8::1]>"), ADDRESS_PLAIN},
+	    {SLICE("<a@b\xc3\xbc.example>"), ADDRESS_PLAIN},
+	    {SLICE("<a>"), ADDRESS_BARE},
+	    {SLICE("root"), ADDRESS_BARE},
+	    {SLICE("<\"a\">"), ADDRESS_BARE},
+	    {SLICE("<a%b.example@example.org>"), ADDRESS_ROUTED},
+	    {SLICE("<b.example!a@example.org>"), ADDRESS_ROUTED},
+	    {SLICE("<\"a@b.example\"@example.org>"), ADDRESS_ROUTED},
+	    {SLICE("<example.org!a>"), ADDRESS_UNCLEAR},
+	    {SLICE("<a%example.org>"), ADDRESS_UNCLEAR},
+	    {SLICE("<\"a@example.org\">"), ADDRESS_UNCLEAR},
+	    {SLICE("<a@ example.org>"), ADDRESS_UNCLEAR},
+	    {SLICE("<a @example.org>"), ADDRESS_UNCLEAR},
+	    {SLICE("<a@example.org(x)>"), ADDRESS_UNCLEAR},
+	    {SLICE("<(x)a@example.org>"), ADDRESS_UNCLEAR},
+	    {SLICE("A<a@example.org>"), ADDRESS_UNCLEAR},
+	    {SLICE("<a@example.org>X"), ADDRESS_UNCLEAR},
+	    {SLICE("<<a@example.org>>"), ADDRESS_UNCLEAR},
+	    {SLICE("<a@\"example.org\">"), ADDRESS_UNCLEAR},
+	    {SLICE("<\\a@example.org>"), ADDRESS_UNCLEAR},
+	    {SLICE("<a@b@example.org>"), ADDRESS_UNCLEAR},
+	    {SLICE("<a@>"), ADDRESS_UNCLEAR},
+	    {SLICE("<@example.org>"), ADDRESS_UNCLEAR},
+	    {SLICE("<a@example.org,b@example.net>"), ADDRESS_UNCLEAR},
+	    {SLICE("<a@exam\0ple.org>"), ADDRESS_UNCLEAR},
+	};
+	static char path[MAIL_PATH_MAX + 20];
+	struct arena *arena = arena_new();
+	struct address address;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		address = address_parse_path(cases[i].argument, arena);
+		if (address_notation(&address) != cases[i].notation)
+			fail_msg("%.*s is %d", SLICE_ARGS(cases[i].argument), address_notation(&address));
+	}
+	memset(path, 'a', sizeof(path));
+	memcpy(path + sizeof(path) - 12, "@example.org", 12);
+	address = address_parse_path((struct slice){path, sizeof(path)}, arena);
+	assert_int_equal(address_notation(&address), ADDRESS_UNCLEAR); /* it was cut */
+	arena_free(arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -337,6 +395,7 @@ int main(void)
 	    TEST(labels_and_domains_have_their_longest),
 	    TEST(below_means_a_whole_label_below),
 	    TEST(a_mailbox_is_the_same_however_it_is_written),
+	    cmocka_unit_test(the_notation_says_whether_everybody_reads_it_alike),
 	};
 
 	return cmocka_run_group_tests_name("address", tests, NULL, NULL);

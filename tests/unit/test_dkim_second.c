@@ -351,8 +351,8 @@ static size_t send(struct bench *bench, struct gate *gate, struct slice text)
 	const struct change *changes;
 	size_t count, made = 0;
 
-	gate_mail(gate, SLICE("<alice@example.org>"), false);
-	gate_rcpt(gate, SLICE("<b@example.org>"));
+	gate_mail(gate, SLICE("<alice@example.org>"), MADE_UNKNOWN, false);
+	gate_rcpt(gate, SLICE("<b@example.org>"), MADE_UNKNOWN);
 	for (size_t i = 0; i < mail.headers.count; i++)
 		gate_header(gate, mail.headers.fields[i].name, mail.headers.fields[i].value);
 	gate_body(gate, mail.body);

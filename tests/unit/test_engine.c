@@ -68,15 +68,15 @@ static void a_header_field_of_a_megabyte_is_refused_at_the_end(void **state)
 
 	(void)state;
 	memset(big, 'x', HEADER_BYTES_MAX);
-	assert_int_equal(gate_mail(gate, SLICE("<a@example.org>"), false), GATE_CONTINUE);
-	assert_int_equal(gate_rcpt(gate, SLICE("<b@example.org>")), GATE_CONTINUE);
+	assert_int_equal(gate_mail(gate, SLICE("<a@example.org>"), MADE_UNKNOWN, false), GATE_CONTINUE);
+	assert_int_equal(gate_rcpt(gate, SLICE("<b@example.org>"), MADE_UNKNOWN), GATE_CONTINUE);
 	gate_header(gate, SLICE("X-Big"), (struct slice){big, HEADER_BYTES_MAX});
 	gate_header(gate, SLICE("Subject"), SLICE(" x"));
 	assert_int_equal(end(gate), GATE_REFUSE);
 	assert_int_equal(gate_reply(gate)->code, 552);
 	assert_true(slice_equal(gate_record(gate)->verdict, SLICE("reject")));
 	/* The next message of the session is judged by itself. */
-	assert_int_equal(gate_mail(gate, SLICE("<a@example.org>"), false), GATE_CONTINUE);
+	assert_int_equal(gate_mail(gate, SLICE("<a@example.org>"), MADE_UNKNOWN, false), GATE_CONTINUE);
 	gate_header(gate, SLICE("Subject"), SLICE(" x"));
 	assert_int_equal(end(gate), GATE_CONTINUE);
 	gate_close(gate);
@@ -90,12 +90,12 @@ static void more_header_fields_than_the_bound_are_refused_at_the_end(void **stat
 	struct gate *gate = begin(engine);
 
 	(void)state;
-	gate_mail(gate, SLICE("<a@example.org>"), false);
-	gate_rcpt(gate, SLICE("<b@example.org>"));
+	gate_mail(gate, SLICE("<a@example.org>"), MADE_UNKNOWN, false);
+	gate_rcpt(gate, SLICE("<b@example.org>"), MADE_UNKNOWN);
 	for (int i = 0; i < HEADER_COUNT_MAX; i++)
 		gate_header(gate, SLICE("X"), SLICE(" y"));
 	assert_int_equal(end(gate), GATE_CONTINUE);
-	gate_mail(gate, SLICE("<a@example.org>"), false);
+	gate_mail(gate, SLICE("<a@example.org>"), MADE_UNKNOWN, false);
 	for (int i = 0; i < HEADER_COUNT_MAX + 1; i++)
 		gate_header(gate, SLICE("X"), SLICE(" y"));
 	assert_int_equal(end(gate), GATE_REFUSE);
@@ -110,10 +110,10 @@ static void recipients_beyond_the_bound_are_deferred(void **state)
 	struct gate *gate = begin(engine);
 
 	(void)state;
-	gate_mail(gate, SLICE("<a@example.org>"), false);
+	gate_mail(gate, SLICE("<a@example.org>"), MADE_UNKNOWN, false);
 	for (int i = 0; i < ENGINE_RECIPIENTS_MAX; i++)
-		assert_int_equal(gate_rcpt(gate, SLICE("<b@example.org>")), GATE_CONTINUE);
-	assert_int_equal(gate_rcpt(gate, SLICE("<b@example.org>")), GATE_REFUSE);
+		assert_int_equal(gate_rcpt(gate, SLICE("<b@example.org>"), MADE_UNKNOWN), GATE_CONTINUE);
+	assert_int_equal(gate_rcpt(gate, SLICE("<b@example.org>"), MADE_UNKNOWN), GATE_REFUSE);
 	assert_int_equal(gate_reply(gate)->code, 452);
 	assert_int_equal(end(gate), GATE_CONTINUE);
 	assert_int_equal(gate_record(gate)->recipient_count, ENGINE_RECIPIENTS_MAX);
@@ -128,8 +128,8 @@ static void size_counts_header_and_body(void **state)
 	size_t count;
 
 	(void)state;
-	gate_mail(gate, SLICE("<a@example.org>"), false);
-	gate_rcpt(gate, SLICE("<b@example.org>"));
+	gate_mail(gate, SLICE("<a@example.org>"), MADE_UNKNOWN, false);
+	gate_rcpt(gate, SLICE("<b@example.org>"), MADE_UNKNOWN);
 	gate_header(gate, SLICE("X"), SLICE(" y")); /* "X: y" and a line end: 6 */
 	gate_body(gate, SLICE("hello\r\n"));        /* 7 */
 	assert_int_equal(end(gate), GATE_CONTINUE);
@@ -146,16 +146,16 @@ static void every_message_has_one_record_and_is_counted_once(void **state)
 	struct gate *gate = begin(engine);
 
 	(void)state;
-	gate_mail(gate, SLICE("<x@example.net>"), false); /* reject */
+	gate_mail(gate, SLICE("<x@example.net>"), MADE_UNKNOWN, false); /* reject */
 	gate_done(gate, &(struct told){.how = TOLD_AS_DECIDED});
-	gate_mail(gate, SLICE("<a@example.org>"), false); /* aborted by the next */
-	gate_mail(gate, SLICE("<a@example.org>"), false); /* accept */
+	gate_mail(gate, SLICE("<a@example.org>"), MADE_UNKNOWN, false); /* aborted by the next */
+	gate_mail(gate, SLICE("<a@example.org>"), MADE_UNKNOWN, false); /* accept */
 	assert_int_equal(counters.messages_open, 1);
 	end(gate);
 	gate_abort(gate);
-	gate_mail(gate, SLICE("<a@example.org>"), false); /* aborted by HELO */
+	gate_mail(gate, SLICE("<a@example.org>"), MADE_UNKNOWN, false); /* aborted by HELO */
 	gate_helo(gate, SLICE("again"));
-	gate_mail(gate, SLICE("<a@example.org>"), false); /* aborted by the end of the session */
+	gate_mail(gate, SLICE("<a@example.org>"), MADE_UNKNOWN, false); /* aborted by the end of the session */
 	gate_close(gate);
 	assert_int_equal(counters.messages, 5);
 	assert_int_equal(counters.messages_open, 0);
@@ -174,15 +174,15 @@ static void callbacks_in_any_order_do_no_harm(void **state)
 
 	(void)state;
 	gate_abort(gate);
-	assert_int_equal(gate_rcpt(gate, SLICE("<b@example.org>")), GATE_CONTINUE);
+	assert_int_equal(gate_rcpt(gate, SLICE("<b@example.org>"), MADE_UNKNOWN), GATE_CONTINUE);
 	gate_header(gate, SLICE("X"), SLICE(" y"));
 	gate_body(gate, SLICE("x"));
 	assert_int_equal(end(gate), GATE_CONTINUE);
 	gate_queue_id(gate, SLICE("q"));
-	gate_mail(gate, SLICE(""), false);
+	gate_mail(gate, SLICE(""), MADE_UNKNOWN, false);
 	end(gate);
 	end(gate);
-	gate_rcpt(gate, SLICE("<b@example.org>"));
+	gate_rcpt(gate, SLICE("<b@example.org>"), MADE_UNKNOWN);
 	assert_null(gate_quarantine(gate));
 	gate_close(gate);
 	gate_close(NULL);
@@ -197,7 +197,7 @@ static void many_helos_do_not_make_a_session_grow(void **state)
 	(void)state;
 	for (int i = 0; i < 20000; i++)
 		gate_helo(gate, SLICE("a-rather-long-name-of-a-host-that-repeats-itself.example.net"));
-	gate_mail(gate, SLICE("<a@example.org>"), false);
+	gate_mail(gate, SLICE("<a@example.org>"), MADE_UNKNOWN, false);
 	assert_true(arena_used(gate_view(gate)->session->arena) < 4096);
 	gate_close(gate);
 	engine_release(engine);
@@ -216,9 +216,9 @@ static void texts_that_are_not_kept_do_not_make_a_message_grow(void **state)
 		strcat(config, rule);
 	engine = make_engine(strcat(config, "} }\n"));
 	gate = begin(engine);
-	gate_mail(gate, SLICE("<a@example.org>"), false);
+	gate_mail(gate, SLICE("<a@example.org>"), MADE_UNKNOWN, false);
 	for (int i = 0; i < 1000; i++)
-		gate_rcpt(gate, SLICE("<b@example.org>"));
+		gate_rcpt(gate, SLICE("<b@example.org>"), MADE_UNKNOWN);
 	assert_true(arena_used(gate_view(gate)->message->arena) < 1000 * 4096);
 	gate_close(gate);
 	engine_release(engine);
@@ -241,9 +241,9 @@ static void what_a_trace_shows_lives_as_long_as_the_message(void **state)
 
 	(void)state;
 	gate_trace(gate, &tracer);
-	gate_mail(gate, SLICE("<a@example.org>"), false);
-	gate_rcpt(gate, SLICE("<first@example.org>"));
-	gate_rcpt(gate, SLICE("<second@example.org>"));
+	gate_mail(gate, SLICE("<a@example.org>"), MADE_UNKNOWN, false);
+	gate_rcpt(gate, SLICE("<first@example.org>"), MADE_UNKNOWN);
+	gate_rcpt(gate, SLICE("<second@example.org>"), MADE_UNKNOWN);
 	assert_int_equal(first.seen_count, 1);
 	assert_true(slice_equal(first.seen[0].value, SLICE("first@example.org")));
 	gate_close(gate);
@@ -297,8 +297,8 @@ static void assert_record(struct gate *gate, const char *verdict, const char *to
 
 static void message(struct gate *gate, enum gate_answer expected)
 {
-	assert_int_equal(gate_mail(gate, SLICE("<a@example.org>"), false), GATE_CONTINUE);
-	assert_int_equal(gate_rcpt(gate, SLICE("<b@example.org>")), GATE_CONTINUE);
+	assert_int_equal(gate_mail(gate, SLICE("<a@example.org>"), MADE_UNKNOWN, false), GATE_CONTINUE);
+	assert_int_equal(gate_rcpt(gate, SLICE("<b@example.org>"), MADE_UNKNOWN), GATE_CONTINUE);
 	gate_header(gate, SLICE("Subject"), SLICE(" x"));
 	assert_int_equal(gate_end(gate), expected);
 }
@@ -395,7 +395,7 @@ static void a_refusal_at_a_step_without_reply_is_told_at_the_end(void **state)
 		assert_true(slice_equal(gate_record(gate)->stage, i ? SLICE("rcpt") : SLICE("mail")));
 		assert_int_equal(gate_record(gate)->recipient_count, 1);
 		/* the next message of the session is judged by itself */
-		assert_int_equal(gate_mail(gate, SLICE("<c@example.org>"), false), GATE_CONTINUE);
+		assert_int_equal(gate_mail(gate, SLICE("<c@example.org>"), MADE_UNKNOWN, false), GATE_CONTINUE);
 		assert_int_equal(end(gate), GATE_CONTINUE);
 		assert_record(gate, "accept", "", "");
 		gate_close(gate);
@@ -412,9 +412,9 @@ static void too_many_recipients_at_a_step_without_reply_are_told_at_the_end(void
 	(void)state;
 	abilities.reply_rcpt = false;
 	gate = gate_open(engine, &abilities);
-	gate_mail(gate, SLICE("<a@example.org>"), false);
+	gate_mail(gate, SLICE("<a@example.org>"), MADE_UNKNOWN, false);
 	for (int i = 0; i < ENGINE_RECIPIENTS_MAX + 2; i++)
-		assert_int_equal(gate_rcpt(gate, SLICE("<b@example.org>")), GATE_CONTINUE);
+		assert_int_equal(gate_rcpt(gate, SLICE("<b@example.org>"), MADE_UNKNOWN), GATE_CONTINUE);
 	assert_int_equal(end(gate), GATE_REFUSE);
 	assert_record(gate, "defer", "held", "452 4.5.3 Too many recipients");
 	gate_close(gate);
@@ -446,6 +446,105 @@ static void an_mta_that_is_gone_was_told_nothing(void **state)
 	}
 }
 
+/* ---- whom an argument names ------------------------------------------------------------- */
+
+static void what_the_mta_made_of_an_address_is_judged(void **state)
+{
+	static const struct {
+		struct slice argument, made;
+		const char *sender; /* that is judged; NULL: 553 */
+		bool noted;
+	} cases[] = {
+	    {SLICE("<a@x.example>"), {NULL, 0}, "a@x.example", false},
+	    {SLICE("<a@x.example>"), SLICE("a@x.example"), "a@x.example", false},
+	    {SLICE("<Alice@X.example>"), SLICE("alice@x.example"), "Alice@X.example", false},
+	    {SLICE("<\"a\"@x.example>"), SLICE("a@x.example"), "\"a\"@x.example", false},
+	    {SLICE("<@r.example:a@x.example>"), SLICE("a@x.example"), "a@x.example", false},
+	    {SLICE("<a@x.example>"), SLICE("a"), "a@x.example", false},          /* a local user of Sendmail */
+	    {SLICE("<a@x.example>"), SLICE("b@y.example"), "a@x.example", true}, /* a mapping of the MTA */
+	    {SLICE("<a@x_y.example>"), SLICE("a@x_y.example"), "a@x_y.example", false},
+	    {SLICE("<>"), SLICE(""), "", false},
+	    {SLICE("<>"), {NULL, 0}, "", false},
+	    {SLICE("<a>"), SLICE("a@x.example"), "a@x.example", true},
+	    {SLICE("<a>"), SLICE("a"), "a", false},
+	    {SLICE("<a>"), {NULL, 0}, "a", false},
+	    {SLICE("<x.example!a>"), SLICE("a@x.example"), "a@x.example", true},
+	    {SLICE("<x.example!a>"), SLICE("x.example!a"), "x.example!a", false},
+	    {SLICE("<x.example!a>"), SLICE("a"), NULL, false},
+	    {SLICE("<x.example!a>"), {NULL, 0}, NULL, false},
+	    {SLICE("<x.example!a>"), SLICE(""), NULL, false},
+	    {SLICE("<a@ x.example>"), SLICE("a@x.example"), "a@x.example", true},
+	    {SLICE("<a@ x.example>"), SLICE("a"), NULL, false},
+	    {SLICE("A<a@x.example>"), SLICE("a@x.example"), "a@x.example", true},
+	    {SLICE("A<a@x.example>"), SLICE("a@x.example(x)"), NULL, false},
+	    {SLICE("<a@\"x.example\">"), SLICE("a@\"x.example\""), NULL, false},
+	    {SLICE("<a%y.example@x.example>"), SLICE("a@y.example"), "a@y.example", true},
+	    {SLICE("<a%y.example@x.example>"), SLICE("a%y.example@x.example"), "a%y.example@x.example", false},
+	    {SLICE("<a%y.example@x.example>"), {NULL, 0}, "a%y.example@x.example", false},
+	};
+	struct engine *engine = make_engine(mild);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct gate *gate = begin(engine);
+		enum gate_answer answer = gate_mail(gate, cases[i].argument, cases[i].made, false);
+
+		assert_int_equal(answer, cases[i].sender ? GATE_CONTINUE : GATE_REFUSE);
+		if (!cases[i].sender) {
+			assert_int_equal(gate_reply(gate)->code, 553);
+			assert_true(slice_equal(gate_reply(gate)->enhanced, SLICE("5.1.7")));
+		} else {
+			end(gate);
+			if (!slice_equal(gate_record(gate)->sender, slice_of(cases[i].sender)))
+				fail_msg("%zu: %.*s", i, SLICE_ARGS(gate_record(gate)->sender));
+			assert_int_equal(gate_record(gate)->note_count, cases[i].noted);
+		}
+		gate_close(gate);
+	}
+	engine_release(engine);
+}
+
+static void a_recipient_that_nobody_can_name_is_refused(void **state)
+{
+	static const struct {
+		struct slice argument, made;
+		const char *recipient; /* NULL: 553 */
+	} cases[] = {
+	    {SLICE("<b@x.example>"), SLICE("b"), "b@x.example"},
+	    {SLICE("<b@x.example>"), {NULL, 0}, "b@x.example"},
+	    {SLICE("<b>"), SLICE("b@x.example"), "b@x.example"},
+	    {SLICE("<b>"), SLICE("b"), NULL},
+	    {SLICE("<b>"), {NULL, 0}, NULL},
+	    {SLICE("<Postmaster>"), SLICE("postmaster"), "Postmaster"}, /* RFC 5321 4.5.1 */
+	    {SLICE("<Postmaster>"), {NULL, 0}, "Postmaster"},
+	    {SLICE("<x.example!b>"), SLICE("b@x.example"), "b@x.example"},
+	    {SLICE("<x.example!b>"), SLICE("b"), NULL},
+	    {SLICE("<x.example!b>"), SLICE("x.example!b"), NULL},
+	    {SLICE("<b%x.example@y.example>"), SLICE("b@x.example"), "b@x.example"},
+	    {SLICE("<b%x.example@y.example>"), {NULL, 0}, NULL},
+	    {SLICE("<b@x.example(c)>"), SLICE("b"), NULL},
+	};
+	struct engine *engine = make_engine(mild);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct gate *gate = begin(engine);
+		enum gate_answer answer;
+
+		gate_mail(gate, SLICE("<a@example.org>"), MADE_UNKNOWN, false);
+		answer = gate_rcpt(gate, cases[i].argument, cases[i].made);
+		if ((answer == GATE_REFUSE) != !cases[i].recipient)
+			fail_msg("%zu: %.*s", i, SLICE_ARGS(cases[i].argument));
+		if (cases[i].recipient)
+			assert_true(slice_equal(gate_view(gate)->message->recipients[0].address.text,
+						slice_of(cases[i].recipient)));
+		else
+			assert_true(slice_equal(gate_reply(gate)->enhanced, SLICE("5.1.3")));
+		gate_close(gate);
+	}
+	engine_release(engine);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -460,6 +559,8 @@ int main(void)
 	    cmocka_unit_test(many_helos_do_not_make_a_session_grow),
 	    cmocka_unit_test(texts_that_are_not_kept_do_not_make_a_message_grow),
 	    cmocka_unit_test(what_a_trace_shows_lives_as_long_as_the_message),
+	    cmocka_unit_test(what_the_mta_made_of_an_address_is_judged),
+	    cmocka_unit_test(a_recipient_that_nobody_can_name_is_refused),
 	    cmocka_unit_test(there_is_no_record_before_the_mta_was_answered),
 	    cmocka_unit_test(a_message_whose_edits_failed_is_recorded_as_deferred),
 	    cmocka_unit_test(what_a_door_cannot_change_is_not_let_through),

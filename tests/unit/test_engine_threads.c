@@ -72,10 +72,10 @@ static void talk(struct gate *gate, unsigned number)
 	};
 	unsigned which = number % 4, code = 0;
 
-	if (gate_mail(gate, slice_of(cases[which].sender), false) == GATE_REFUSE) {
+	if (gate_mail(gate, slice_of(cases[which].sender), MADE_UNKNOWN, false) == GATE_REFUSE) {
 		code = gate_reply(gate)->code;
 	} else {
-		gate_rcpt(gate, SLICE("<b@example.org>"));
+		gate_rcpt(gate, SLICE("<b@example.org>"), MADE_UNKNOWN);
 		gate_header(gate, SLICE("Subject"), slice_of(cases[which].subject));
 		if (gate_end(gate) == GATE_REFUSE)
 			code = gate_reply(gate)->code;

@@ -344,10 +344,10 @@ static void the_time_of_a_message_can_be_set(void **state)
 	int64_t before = clock_wall_us();
 
 	(void)state;
-	gate_mail(gate, SLICE("<a@example.org>"), false);
+	gate_mail(gate, SLICE("<a@example.org>"), MADE_UNKNOWN, false);
 	assert_true(gate_view(gate)->now_us >= before);
 	gate_time(gate, 1234567890000000);
-	gate_mail(gate, SLICE("<a@example.org>"), false);
+	gate_mail(gate, SLICE("<a@example.org>"), MADE_UNKNOWN, false);
 	assert_int_equal(gate_view(gate)->now_us, 1234567890000000);
 	gate_close(gate);
 	engine_release(engine);

@@ -56,8 +56,8 @@ static struct engine *make_engine(const char *config)
 
 static void send(struct gate *gate, struct slice sender)
 {
-	gate_mail(gate, sender, false);
-	gate_rcpt(gate, SLICE("<b@example.org>"));
+	gate_mail(gate, sender, MADE_UNKNOWN, false);
+	gate_rcpt(gate, SLICE("<b@example.org>"), MADE_UNKNOWN);
 	assert_int_equal(gate_end(gate), GATE_CONTINUE);
 	gate_done(gate, &(struct told){.how = TOLD_AS_DECIDED});
 }

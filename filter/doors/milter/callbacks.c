@@ -207,7 +207,8 @@ static sfsistat on_mail(SMFICTX *ctx, char **arguments)
 	conn_tls(conn);
 	gate_auth(conn->gate, macro_read(ctx, "{auth_authen}"), macro_read(ctx, "{auth_type}"));
 	conn_open(conn);
-	answer = gate_mail(conn->gate, slice_of(arguments[0]), argument_given(arguments + 1, "SMTPUTF8"));
+	answer = gate_mail(conn->gate, slice_of(arguments[0]), macro_read(ctx, "{mail_addr}"),
+			   argument_given(arguments + 1, "SMTPUTF8"));
 	conn_queue_id(conn);
 	return conn_answer(conn, SMFIP_NR_MAIL, answer);
 }
@@ -221,7 +222,7 @@ static sfsistat on_rcpt(SMFICTX *ctx, char **arguments)
 		return SMFIS_TEMPFAIL;
 	conn_queue_id(conn);
 	if (conn->open)
-		answer = gate_rcpt(conn->gate, slice_of(arguments[0]));
+		answer = gate_rcpt(conn->gate, slice_of(arguments[0]), macro_read(ctx, "{rcpt_addr}"));
 	return conn_answer(conn, SMFIP_NR_RCPT, answer);
 }
 

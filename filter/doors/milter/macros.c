@@ -20,8 +20,8 @@ static const struct {
 } asked[] = {
     {SMFIM_CONNECT, "{daemon_name} {daemon_port} {client_name} {client_resolve} {tls_version} {cipher}"},
     {SMFIM_HELO, "{daemon_name} {daemon_port} {tls_version} {cipher}"},
-    {SMFIM_ENVFROM, "i {daemon_name} {daemon_port} {tls_version} {cipher} {auth_authen} {auth_type}"},
-    {SMFIM_ENVRCPT, "i"},
+    {SMFIM_ENVFROM, "i {daemon_name} {daemon_port} {tls_version} {cipher} {auth_authen} {auth_type} {mail_addr}"},
+    {SMFIM_ENVRCPT, "i {rcpt_addr}"},
     {SMFIM_DATA, "i"},
     {SMFIM_EOM, "i"},
 };
