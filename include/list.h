@@ -33,9 +33,10 @@ struct list_setting {
 
 #define LIST_FAULTS_MAX 20 /* lines that one look at a list names; nobody fixes more in one go */
 
-/* What is wrong with a list: that it cannot be read, or each line that has no meaning. */
+/* What is wrong with a list: that it cannot be read, or each line that is malformed or can match nothing. */
 struct list_faults {
 	size_t count;
+	bool malformed;                      /* the text is wrong; else it cannot be read */
 	struct error texts[LIST_FAULTS_MAX]; /* "path:line: what; what to do" */
 };
 

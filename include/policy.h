@@ -95,7 +95,7 @@ struct policy *policy_load(const char *path, const struct policy *old, struct di
 
 /* Who reads the file. The daemon is the user that its keys must belong to. The others may be root, who looks at the
  * file of a daemon that runs as somebody else; `check` also looks for users and groups that do not exist and for what
- * is allowed and yet hardly meant. */
+ * is allowed and yet hardly meant, and malformed lines of lists are errors to it. */
 enum policy_reader { POLICY_DAEMON, POLICY_CHECK, POLICY_EXPLAIN };
 struct policy *policy_load_as(enum policy_reader, const char *path, struct diagnostics *);
 

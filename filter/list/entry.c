@@ -113,7 +113,7 @@ static int parse_marked(struct slice text, struct arena *scratch, struct key *ke
 	struct slice domain = normalise(slice_from(text, 1), scratch, &valid);
 
 	if (!valid && !(text.n > 2 && text.p[1] == '[')) { /* @[192.0.2.1] is an address literal */
-		error_set(err, "\"%.64s\" names no domain behind \"%c\"; write it as %cexample.org",
+		error_set(err, "\"%.64s\" names no domain after \"%c\"; write it as %cexample.org",
 			  arena_cstring(scratch, text), text.p[0], text.p[0]);
 		return -1;
 	}
@@ -126,11 +126,11 @@ static int parse_address(struct slice text, struct arena *scratch, struct key *k
 	struct address address = address_parse_path(text, scratch);
 
 	if (slice_equal(address.local, SLICE("*"))) {
-		error_set(err, "\"*\" stands for nothing here; write @example.org for every address of a domain");
+		error_set(err, "\"*\" is not a wildcard here; write @example.org for every address of a domain");
 		return -1;
 	}
 	if (!address.valid || address.domain.n == 0) {
-		error_set(err, "\"%.64s\" is no address; write it as alice@example.org or @example.org",
+		error_set(err, "\"%.64s\" is not an address; write it as alice@example.org or @example.org",
 			  arena_cstring(scratch, text));
 		return -1;
 	}
@@ -138,25 +138,11 @@ static int parse_address(struct slice text, struct arena *scratch, struct key *k
 	return 0;
 }
 
-/* Digits and dots with a slash can only be meant as a network. */
-static bool looks_like_net(struct slice text)
-{
-	ptrdiff_t slash = slice_find(text, '/');
-	struct ip ip;
-
-	return slash >= 0 && ip_parse(slice_head(text, (size_t)slash), &ip) == 0;
-}
-
-static int parse_text(struct slice text, struct arena *scratch, struct key *key_r, struct error *err)
+static int parse_text(struct slice text, struct arena *scratch, struct key *key_r)
 {
 	bool valid;
 	struct slice domain = normalise(text, scratch, &valid);
 
-	if (looks_like_net(text)) {
-		error_set(err, "\"%.64s\" is no network; write it as 192.0.2.0/24 or 2001:db8::/32",
-			  arena_cstring(scratch, text));
-		return -1;
-	}
 	key_of_text(valid ? domain : text, key_r);
 	return 0;
 }
@@ -195,8 +181,9 @@ int entry_parse(struct slice text, struct arena *scratch, enum entry_kind *kind_
 		key_of_net(net_r, key_r);
 		return 0;
 	}
+	if (entry_refuse(text, err))
+		return -1;
 	if (text.p[0] == '@' || text.p[0] == '.')
 		return parse_marked(text, scratch, key_r, err);
-	return slice_find(text, '@') >= 0 ? parse_address(text, scratch, key_r, err)
-					  : parse_text(text, scratch, key_r, err);
+	return slice_find(text, '@') >= 0 ? parse_address(text, scratch, key_r, err) : parse_text(text, scratch, key_r);
 }

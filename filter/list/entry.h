@@ -17,6 +17,8 @@
 
 #define KEY_MAX (LIST_ENTRY_MAX + 8)
 
+#define ENTRY_SHOWN_MAX 64 /* bytes of an entry in a message */
+
 struct key {
 	char bytes[KEY_MAX];
 	size_t n; /* 0: no entry can be equal */
@@ -27,6 +29,9 @@ enum entry_kind { ENTRY_TEXT, ENTRY_NET };
 /* The key of an entry. -1 and err ("what; what to do") when it is malformed. */
 int entry_parse(struct slice text, struct arena *scratch, enum entry_kind *kind_r, struct key *key_r,
 		struct ip_net *net_r, struct error *err);
+
+/* meant.c: -1 and err when the entry is written in a way that can match nothing. */
+int entry_refuse(struct slice text, struct error *err);
 
 void key_of_net(const struct ip_net *, struct key *key_r);
 void key_of_text(struct slice text, struct key *key_r);                /* in lower case */

@@ -113,6 +113,7 @@ static int look(struct list *list, struct list_faults *faults_r)
 	int result;
 
 	faults_r->count = 0;
+	faults_r->malformed = false;
 	result = list->backend->refresh(list->state, faults_r);
 	if (result > 0) {
 		list->ready = true;

@@ -22,6 +22,8 @@
 #define MARK_OWNS       5
 #define LOGIN_AMBIGUOUS UINT32_MAX /* a login that owns nothing */
 
+#define BYTE_ORDER_MARK "\xEF\xBB\xBF"
+
 struct reader {
 	struct list_content *content;
 	struct arena *scratch;
@@ -51,6 +53,7 @@ void list_content_release(struct list_content *content)
 static int refuse(struct reader *reader, const char *what)
 {
 	list_fault(reader->faults, "%s:%zu: %s", reader->path, reader->line, what);
+	reader->faults->malformed = true;
 	return -1;
 }
 
@@ -177,6 +180,8 @@ static int read_owners(struct reader *reader, struct slice line)
 	if (rest.n == 0 || rest.p[0] == '#')
 		return 0;
 	any = take_login(&rest, &login);
+	if (slice_find(login, '*') >= 0 || (login.n && login.p[0] == '"'))
+		return refuse(reader, "a login is written as users give it, without wildcards and quotes");
 	if (login.n == 0 || login.n > LIST_ENTRY_MAX)
 		return refuse(reader, "no login at the start of the line; write \"login: address @domain\"");
 	reader->login = add_login(reader->content, login);
@@ -203,17 +208,27 @@ static int read_entry(struct reader *reader, struct slice line)
 
 static int read_lines(struct reader *reader, struct slice text, bool owners)
 {
+	bool text_ends_early = text.n && text.p[text.n - 1] != '\n';
 	struct slice line;
 
 	while (reader->faults->count < LIST_FAULTS_MAX && slice_cut(&text, '\n', &line)) {
 		reader->line++;
 		if (slice_find(line, '\0') >= 0)
 			return refuse(reader, "a NUL byte; a list is plain text");
+		if (slice_starts_nocase(line, SLICE(BYTE_ORDER_MARK))) {
+			refuse(reader, "a byte order mark; save the list as UTF-8 without one");
+			line = slice_from(line, sizeof(BYTE_ORDER_MARK) - 1);
+		}
 		(owners ? read_owners : read_entry)(reader, line);
 		if (reader->entries > LIST_ENTRIES_MAX)
 			break;
 	}
-	return reader->faults->count ? -1 : 0;
+	if (reader->faults->count)
+		return -1;
+	/* Read all the same: many editors leave it so. */
+	if (text_ends_early)
+		refuse(reader, "the last line has no end, so the file may be cut off; end it with a newline");
+	return 0;
 }
 
 static size_t count_lines(struct slice text)

@@ -15,7 +15,8 @@ struct list_content {
 	uint32_t logins; /* owners: how many there are */
 };
 
-/* Reads the text of a file; `path` appears in the faults ("path:line: what; what to do"). NULL when there are any. */
+/* Reads the text of a file; `path` appears in the faults ("path:line: what; what to do"). NULL when a line is
+ * malformed. A last line without an end is a fault, but it is read. */
 struct list_content *list_content_parse(struct slice text, const char *path, bool owners, struct list_faults *);
 struct list_content *list_content_hold(struct list_content *); /* NULL is allowed */
 void list_content_release(struct list_content *);              /* NULL is allowed */

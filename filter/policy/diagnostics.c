@@ -218,6 +218,16 @@ static void print_source(FILE *out, struct slice line, unsigned column)
 	fputs("^\n", out);
 }
 
+/* The next one is about the same place, which is then shown once, after it. */
+static bool is_repeated(const struct diagnostics *d, size_t number)
+{
+	const struct place *place = &d->found[number].place, *next = place;
+
+	if (number + 1 < d->count)
+		next = &d->found[number + 1].place;
+	return next != place && next->line == place->line && next->column == place->column;
+}
+
 char *diagnostics_print(const struct diagnostics *d)
 {
 	char *text = NULL;
@@ -230,7 +240,7 @@ char *diagnostics_print(const struct diagnostics *d)
 		const struct diagnostic *diagnostic = &d->found[i];
 
 		fprintf(out, "%s\n", diagnostic->text);
-		if (diagnostic->place.line)
+		if (diagnostic->place.line && !is_repeated(d, i))
 			print_source(out, source_line(d, diagnostic->place.line), diagnostic->place.column);
 	}
 	if (diagnostics_full(d))

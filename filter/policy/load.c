@@ -156,28 +156,36 @@ static const struct list *list_before(const struct policy *old, const struct lis
 	return NULL;
 }
 
-/* All of them, and what that means for the rules. */
-static void tell_faults(struct compiler *compiler, const struct policy_list *said, const struct list_faults *faults)
+/* What a list that cannot be used now means for the rules. */
+static const char *consequence(const struct policy_list *said)
 {
-	const char *until = list_is_ready(said->list) ? "its old content is kept until then"
-			    : said->skip              ? "until then rules that ask for it are skipped"
-						      : "until then rules that ask for it defer";
+	if (list_is_ready(said->list))
+		return "; its old content is kept until then";
+	return said->skip ? "; until then rules that ask for it are skipped"
+			  : "; until then rules that ask for it defer";
+}
+
+static void tell_faults(struct compiler *compiler, const struct policy_list *said, const struct list_faults *faults,
+			const char *end)
+{
+	bool strict = faults->malformed && compiler->reader == POLICY_CHECK;
 	struct place place = {said->where.line, said->where.column, 0};
 	size_t told = faults->count < LIST_FAULTS_MAX ? faults->count : LIST_FAULTS_MAX;
 
 	for (size_t i = 0; i < told; i++)
-		diagnostics_warning(compiler->diagnostics, place, "list %s: %s%s%s", list_name(said->list),
-				    faults->texts[i].text, i + 1 < told ? "" : "; ", i + 1 < told ? "" : until);
+		(strict ? diagnostics_error : diagnostics_warning)(compiler->diagnostics, place, "list %s: %s%s",
+								   list_name(said->list), faults->texts[i].text,
+								   i + 1 < told ? "" : end);
 }
 
 static void load_lists(struct compiler *compiler, const struct policy *old)
 {
 	for (size_t i = 0; i < compiler->policy->list_count; i++) {
-		struct list *list = compiler->policy->lists[i]->list;
+		const struct policy_list *said = compiler->policy->lists[i];
 		struct list_faults faults;
+		int result = list_load(said->list, list_before(old, said->list), &faults);
 
-		if (list_load(list, list_before(old, list), &faults))
-			tell_faults(compiler, compiler->policy->lists[i], &faults);
+		tell_faults(compiler, said, &faults, result ? consequence(said) : "");
 	}
 }
 

@@ -2,7 +2,7 @@
  * check.c - sekisho check [FILE]: compiles a policy and prints everything that is
  * wrong with it.
  *
- * A list that cannot be read is a warning to the daemon, which can run without it.
+ * A list that cannot be read or has malformed lines is a warning to the daemon, which can run without it.
  * Here it is a failure: before a start one wants to know. Advice (filter/policy/advice.c) is none: a policy that works
  * is not refused for its style.
  */
@@ -19,7 +19,7 @@ static int usage(FILE *out, int result)
 	      "Compiles the policy (" DEFAULT_CONFIG
 	      " unless a file is named), prints every error, and warns of what is\n"
 	      "hardly meant.\n"
-	      "Ends with 0 when the policy can be used, with 78 when it has errors or a list cannot be read.\n",
+	      "Ends with 0 when the policy can be used, with 78 when it has errors or a list cannot be used.\n",
 	      out);
 	return result;
 }

@@ -162,12 +162,13 @@ static void a_malformed_line_refuses_the_whole_list(void **state)
 		const char *text, *message;
 	} cases[] = {
 	    {"a@example.org\nb@example.org c@example.org\n", "f:2: two entries on one line; write one entry per line"},
-	    {"@\n", "f:1: \"@\" names no domain behind \"@\"; write it as @example.org"},
-	    {".\n", "f:1: \".\" names no domain behind \".\"; write it as .example.org"},
-	    {"*@example.org\n", "f:1: \"*\" stands for nothing here; write @example.org for every address of a domain"},
-	    {"a@\n", "f:1: \"a@\" is no address; write it as alice@example.org or @example.org"},
-	    {"bro@ken@@\n", "f:1: \"bro@ken@@\" is no address; write it as alice@example.org or @example.org"},
-	    {"\n\n10.0.0.0/33\n", "f:3: \"10.0.0.0/33\" is no network; write it as 192.0.2.0/24 or 2001:db8::/32"},
+	    {"@\n", "f:1: \"@\" names no domain after \"@\"; write it as @example.org"},
+	    {".\n", "f:1: \".\" names no domain after \".\"; write it as .example.org"},
+	    {"*@example.org\n", "f:1: \"*\" is not a wildcard here; write @example.org for every address of a domain"},
+	    {"a@\n", "f:1: \"a@\" is not an address; write it as alice@example.org or @example.org"},
+	    {"bro@ken@@\n", "f:1: \"bro@ken@@\" is not an address; write it as alice@example.org or @example.org"},
+	    {"\n\n10.0.0.0/33\n",
+	     "f:3: \"10.0.0.0/33\" is not an IP address or network; write it as 192.0.2.1 or 192.0.2.0/24"},
 	    {"a\x01\n", "f:1: an entry with blanks or control characters in it; write one entry per line"},
 	    {"\xFF\n", "f:1: an entry that is not UTF-8; save the list as UTF-8"},
 	    {longest, "f:1: an entry of 1001 bytes; 1000 is the most"},
@@ -183,6 +184,166 @@ static void a_malformed_line_refuses_the_whole_list(void **state)
 	list_content_release(parse(longest + 1, false));
 }
 
+/* As other programs write them: each says what is meant. */
+static void an_entry_that_can_match_nothing_is_an_error(void **state)
+{
+	static const char wildcard[] = "has a wildcard, and a list takes none; ";
+	static const char network[] = "is not an IP address or network; ";
+	static const struct {
+		const char *entry, *what, *form;
+	} cases[] = {
+	    {"*.example.com", wildcard, "write .example.com"},
+	    {"*.EXAMPLE-x.com", wildcard, "write .EXAMPLE-x.com"},
+	    {"*", wildcard, "write .example.org for all below"},
+	    {"*example.com", wildcard, "write .example.org for all below"},
+	    {"mx*.example.com", wildcard, "write .example.org"},
+	    {"mx?.example.com", wildcard, "write .example.org"},
+	    {"@*.example.com", wildcard, "write .example.org for all below a domain, @example.org"},
+	    {"*@*.example.com", wildcard, "write .example.org"},
+	    {"alice*@example.com", wildcard, "write .example.org"},
+	    {"alice@*", wildcard, "write .example.org"},
+	    {"alice*", wildcard, "write .example.org"},
+	    {"10.0.0.*", wildcard, "write 10.0.0.0/24"},
+	    {"10.1.*.*", wildcard, "write 10.1.0.0/16"},
+	    {"10.*", wildcard, "write 10.0.0.0/8"},
+	    {"10.0.0.x", network, "write 10.0.0.0/24"},
+	    {"192.168.", network, "write 192.168.0.0/16"},
+	    {"192.168.7", network, "write 192.168.7.0/24"},
+	    {"256.1.1.1", network, "write it as 192.0.2.1 or 192.0.2.0/24"},
+	    {"10.0.0.1.5", network, "write it as 192.0.2.1"},
+	    {"10.0.0.300", network, "write it as 192.0.2.1"},
+	    {"10.0.0.0/33", network, "write it as"},
+	    {"10.0.0.0/255.0.0.0", network, "write it as"},
+	    {"10/8", network, "write it as"},
+	    {".10.0.0", network, "write it as"},
+	    {"@10.0.0", network, "write it as"},
+	    {"2001:db8::/129", network, "write it as 2001:db8::1 or 2001:db8::/32"},
+	    {"2001:db8:::1", network, "write it as 2001:db8::1"},
+	    {"fe80::1%eth0", "has a colon in it; ", "write the address"},
+	    {"2001:db8::1-2001:db8::9", network, "write it as 2001:db8::1"},
+	    {"10.0.0.1-10.0.0.9", "is a range of addresses; ", "write networks such as 192.0.2.0/28"},
+	    {"10.0.0.1-9", "is a range of addresses; ", "write networks"},
+	    {"10.0.0.1:25", "has a colon in it; ", "write the address, network or domain alone"},
+	    {"example.com:25", "has a colon in it; ", "write the address"},
+	    {"ip4:10.0.0.1", "has a colon in it; ", "write the address"},
+	    {"domain:example.com", "has a colon in it; ", "write the address"},
+	    {"[10.0.0.1]:25", "is in brackets; ", "write an address or network without them"},
+	    {"[2001:db8::/32]", "is in brackets; ", "write an address"},
+	    {"[mail.example.com]", "is in brackets; ", "write an address"},
+	    {"/regex/", "is a regular expression or a path", "write .example.org for all below"},
+	    {"/etc/sekisho/more", "is a regular expression or a path", "write"},
+	    {"/@example\\.com$/i", "is a regular expression", "write"},
+	    {"^alice@", "is a regular expression", "write"},
+	    {"example\\.com$", "is a regular expression", "write"},
+	    {"!10.0.0.1", "is an exception, and a list has none; ", "make a list of the exceptions"},
+	    {"!example.com", "is an exception", "make a list"},
+	    {"\"example.com\"", "is in quotes; ", "write it without them"},
+	    {"'alice@example.com'", "is in quotes; ", "write it without them"},
+	    {"\"alice@example.com\"", "is in quotes; ", "write it without them"},
+	    {"alice@example.com,bob@example.com", "has a comma or semicolon in it; ", "write one entry per line"},
+	    {"example.com,", "has a comma", "write one entry per line"},
+	    {"example.com;", "has a comma or semicolon", "write one entry per line"},
+	    {"https://example.com/x", "is a URL; ", "write the domain or the address alone"},
+	    {"mailto:alice@example.com", "is a URL; ", "write the domain or the address alone"},
+	    {"example.com/", "has a slash after a domain; ", "write the domain alone"},
+	    {"example.com/24", "has a slash after a domain; ", "write the domain alone"},
+	    {"example.com#old", "has \"#\" in it; ", "put a space before a comment"},
+	    {"192.0.2.1#old", "has \"#\" in it; ", "put a space before a comment"},
+	    {"example..com", "has two dots in a row; ", "write it as example.org"},
+	    {"x@", "is not an address; ", "write it as alice@example.org or @example.org"},
+	    {"alice@192.0.2.1", "is not an address; ", "write it as"},
+	    {"alice@example.com:25", "is not an address; ", "write it as"},
+	    {"alice@.example.com", "is not an address; ", "write it as"},
+	    {"@.example.com", "names no domain after \"@\"; ", "write it as @example.org"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char text[200], expected[300];
+		const char *said;
+
+		snprintf(text, sizeof(text), "ok.example\n%s\n", cases[i].entry);
+		snprintf(expected, sizeof(expected), "f:2: \"%s\" %s", cases[i].entry, cases[i].what);
+		said = faults_of(text, false);
+		if (strncmp(said, expected, strlen(expected)) != 0 || !strstr(said, cases[i].form))
+			fail_msg("%s: %s, expected %s...%s", cases[i].entry, said, expected, cases[i].form);
+		snprintf(text, sizeof(text), "alice: %s\n", cases[i].entry);
+		if (!*faults_of(text, true) && !strchr(cases[i].entry, ','))
+			fail_msg("%s: taken as what alice owns", cases[i].entry);
+	}
+}
+
+/* What has no meaning as an address may be a login, the value of a header field, or what a client says in HELO. */
+static void texts_are_entries(void **state)
+{
+	static const char *const texts[] = {
+	    "[192.0.2.1]",
+	    "[IPv6:2001:db8::1]",
+	    "12345",
+	    "CORP\\alice",
+	    "host/mail.example.com",
+	    "PC01$",
+	    "***SPAM***",
+	    "*****",
+	    "really?",
+	    "C#",
+	    "my_host.lan",
+	    "x",
+	    "alice+list",
+	    "TLSv1.3",
+	    "ECDHE-RSA-AES256-GCM-SHA384",
+	    "a=b",
+	    "1-2",
+	    "<list.org>",
+	    "mail-2.lan-1",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct list_content *content;
+		char text[100];
+
+		snprintf(text, sizeof(text), "%s\n", texts[i]);
+		content = parse(text, false);
+		assert_true(has(content, TEXT, texts[i]));
+		list_content_release(content);
+	}
+	list_content_release(parse("\"a,b*c\"@example.com\na*b\n"
+				   "postmaster@[192.0.2.1]\n@[192.0.2.1]\n10.0.0.5/8\nexample.com.\n.example.com\r\n"
+				   "prvs=abc#x@example.com\nbounce-1=a.b?@example.com\n",
+				   false));
+}
+
+/* The byte order mark that some editors write, and lines that a full disk cut off. */
+static void a_file_that_was_saved_or_cut_wrongly_is_an_error(void **state)
+{
+	static const char mark[] = "f:1: a byte order mark; save the list as UTF-8 without one";
+	struct list_faults faults = {0};
+	struct list_content *content;
+
+	(void)state;
+	assert_string_equal(faults_of("\xEF\xBB\xBF"
+				      "a@example.org\nb@example.org\n",
+				      false),
+			    mark);
+	assert_string_equal(faults_of("\xEF\xBB\xBF# a comment\n", false), mark);
+	assert_string_equal(faults_of("\xEF\xBB\xBF"
+				      "alice: a@example.org\n",
+				      true),
+			    mark);
+	assert_string_equal(faults_of("\xFF\xFE"
+				      "a@example.org\n",
+				      false),
+			    "f:1: an entry that is not UTF-8; save the list as UTF-8");
+	content = list_content_parse(SLICE("a@example.org\nb@exam"), "f", false, &faults);
+	assert_true(content && has(content, ADDRESS, "<b@exam>"));
+	assert_true(faults.malformed);
+	assert_int_equal(faults.count, 1);
+	assert_string_equal(faults.texts[0].text,
+			    "f:2: the last line has no end, so the file may be cut off; end it with a newline");
+	list_content_release(content);
+}
+
 /* All that is wrong is named at once, up to a bound that ends the reading. */
 static void every_malformed_line_is_named(void **state)
 {
@@ -191,8 +352,8 @@ static void every_malformed_line_is_named(void **state)
 
 	(void)state;
 	assert_string_equal(faults_of("@\na@example.org\n\n.\n", false),
-			    "f:1: \"@\" names no domain behind \"@\"; write it as @example.org\n"
-			    "f:4: \".\" names no domain behind \".\"; write it as .example.org");
+			    "f:1: \"@\" names no domain after \"@\"; write it as @example.org\n"
+			    "f:4: \".\" names no domain after \".\"; write it as .example.org");
 	assert_string_equal(faults_of("alice\nbob: b@example.org\n: x@example.org\n", true),
 			    "f:1: a login without addresses; write \"login: address @domain\"\n"
 			    "f:3: no login at the start of the line; write \"login: address @domain\"");
@@ -255,6 +416,8 @@ static void malformed_owners_are_refused(void **state)
 		const char *text, *message;
 	} cases[] = {
 	    {"alice\n", "f:1: a login without addresses; write \"login: address @domain\""},
+	    {"*: a@example.org\n", "f:1: a login is written as users give it, without wildcards and quotes"},
+	    {"\"alice\": a@example.org\n", "f:1: a login is written as users give it, without wildcards and quotes"},
 	    {": a@example.org\n", "f:1: no login at the start of the line; write \"login: address @domain\""},
 	    {"alice: example.org\n",
 	     "f:1: a login owns addresses and domains; write alice@example.org or @example.org"},
@@ -317,6 +480,9 @@ int main(void)
 	    cmocka_unit_test(the_null_sender_is_listed_by_its_brackets),
 	    cmocka_unit_test(every_length_of_network_is_found),
 	    cmocka_unit_test(a_malformed_line_refuses_the_whole_list),
+	    cmocka_unit_test(an_entry_that_can_match_nothing_is_an_error),
+	    cmocka_unit_test(texts_are_entries),
+	    cmocka_unit_test(a_file_that_was_saved_or_cut_wrongly_is_an_error),
 	    cmocka_unit_test(every_malformed_line_is_named),
 	    cmocka_unit_test(owners_map_logins_to_addresses),
 	    cmocka_unit_test(malformed_owners_are_refused),

@@ -122,7 +122,8 @@ static void a_last_line_without_an_end_counts_once_it_has_settled(void **state)
 
 	(void)state;
 	write_text("friends", "a@example.org"); /* nothing to keep: taken at once */
-	policy = load(NULL, "");
+	policy = load(NULL, "t:1:1: warning: list friends: friends:1: the last line has no end, so the file may be cut "
+			    "off; end it with a newline");
 	assert_int_equal(is_friend(policy, "<a@example.org>"), TRUTH_TRUE);
 	write_text("friends", "b@example.org\nhalf@exa");
 	assert_int_equal(policy_refresh_lists(policy, NULL, NULL), 0);
@@ -187,9 +188,39 @@ static void a_failure_says_that_there_is_more(void **state)
 	assert_int_equal(list_load(list, NULL, &faults), -1);
 	assert_int_equal(faults.count, 2);
 	assert_string_equal(list_report(list, clock_us() + 2 * LIST_REPORT_US),
-			    "friends:1: \"@\" names no domain behind \"@\"; write it as @example.org (more lines are "
+			    "friends:1: \"@\" names no domain after \"@\"; write it as @example.org (more lines are "
 			    "wrong; \"sekisho check\" names them)");
 	list_free(list);
+}
+
+/* The daemon runs without such a list. */
+static void malformed_lines_are_errors_to_check(void **state)
+{
+	static const char *const texts[] = {"*.x\na@example.org\n10.0.0.*\n", "a@example.org\nb@exam"};
+	static const size_t counts[] = {2, 1};
+
+	(void)state;
+	write_text("t", policy_text_of_list);
+	for (size_t i = 0; i < 2; i++) {
+		struct diagnostics *strict = diagnostics_new(), *mild = diagnostics_new();
+		struct policy *policy;
+		char *shown;
+
+		write_text("friends", texts[i]);
+		assert_null(policy_load_as(POLICY_CHECK, "t", strict));
+		assert_int_equal(diagnostics_errors(strict), counts[i]);
+		assert_int_equal(diagnostics_warnings(strict), 0);
+		shown = diagnostics_print(strict); /* the statement of the list once, after all of its lines */
+		assert_ptr_equal(strchr(shown, '^'), strrchr(shown, '^'));
+		free(shown);
+		policy = policy_load("t", NULL, mild);
+		assert_non_null(policy);
+		assert_int_equal(diagnostics_errors(mild), 0);
+		assert_int_equal(diagnostics_warnings(mild), counts[i]);
+		policy_release(policy);
+		diagnostics_free(strict);
+		diagnostics_free(mild);
+	}
 }
 
 static void only_known_places_are_lists(void **state)
@@ -288,6 +319,7 @@ int main(void)
 	    cmocka_unit_test(a_list_that_was_never_there_is_unknown_until_it_is),
 	    cmocka_unit_test(a_failure_is_reported_once_a_minute),
 	    cmocka_unit_test(a_failure_says_that_there_is_more),
+	    cmocka_unit_test(malformed_lines_are_errors_to_check),
 	    cmocka_unit_test(only_known_places_are_lists),
 	    cmocka_unit_test(only_plain_files_of_a_bounded_size_are_lists),
 	    cmocka_unit_test(readers_see_a_whole_list_while_it_is_swapped),
