@@ -223,8 +223,7 @@ def test_the_last_piece_of_a_body_may_come_with_its_end(daemon, dns, token, piec
         assert m.end(body[pieces * 7:]).what == "continue"
         result, = (edit[3] for edit in m.edits() if edit[2] == "X-Dkim")
         assert result.strip() == f"pass {token}.example.net"
-    record, = (r for r in daemon.records() if r.get("queue-id") == token)
-    assert record["verdict"] == "accept"
+    assert daemon.record(queue_id=token)["verdict"] == "accept"
 
 
 def test_a_name_server_that_fails_is_a_temperror(daemon, mta, token, module_directory, dns):

@@ -81,7 +81,7 @@ def test_address_fields_arrive_as_they_were_signed(daemon, mta, away, token, mod
     field, value = line.split(": ", 1)
     assert fields_of(arrived, field) == [expected or value]
     assert verify(arrived, module_directory, directory).startswith("pass"), arrived.decode()
-    assert [note.split(":")[0] for note in notes(daemon)] == ["signed"]
+    assert [note.split(":")[0] for note in notes(daemon, arrived)] == ["signed"]
 
 
 @pytest.mark.parametrize("line, why", [
@@ -96,7 +96,7 @@ def test_address_fields_arrive_as_they_were_signed(daemon, mta, away, token, mod
 def test_the_record_says_why_a_signature_may_break(daemon, mta, away, token, line, why):
     arrived = pass_through(mta, away, token, text_of(token, line))
     assert len(fields_of(arrived, "DKIM-Signature")) == 1
-    assert [note for note in notes(daemon) if note.startswith("the signature may break: " + why)]
+    assert [note for note in notes(daemon, arrived) if note.startswith("the signature may break: " + why)]
 
 
 # Pieces of a field and whole shapes; what they make is often malformed.
@@ -123,7 +123,7 @@ def test_whatever_an_address_field_holds_it_verifies_or_the_record_says_why(daem
     for number in range(100):
         name, value = chance.choice(["Cc", "Reply-To", "To"]), made_up(chance)
         arrived = pass_through(mta, away, f"{token}{number:03}", text_of(f"{token}{number:03}", f"{name}: {value}"))
-        if not any(note.startswith("the signature may break") for note in notes(daemon)):
+        if not any(note.startswith("the signature may break") for note in notes(daemon, arrived)):
             assert verify(arrived, module_directory, directory).startswith("pass"), (value, fields_of(arrived, name))
 
 
@@ -147,7 +147,7 @@ def test_long_lines_are_folded_before_they_are_signed(daemon, mta, away, token, 
     field, value = LONG[name].split(": ", 1)
     assert fields_of(arrived, field) == [" ".join(value.split())]
     assert verify(arrived, module_directory, directory).startswith("pass"), arrived.decode()
-    assert [note.split(":")[0] for note in notes(daemon)] == ["signed"]
+    assert [note.split(":")[0] for note in notes(daemon, arrived)] == ["signed"]
 
 
 @pytest.mark.parametrize("length", [989, 990, 991, 998, 999, 3000])
@@ -157,7 +157,7 @@ def test_a_body_line_that_is_divided_is_noted(daemon, mta, away, token, module_d
     holds = arrived.endswith(body.encode())
     assert holds == (length <= (998 if mta.name == "postfix" else 990))
     assert ("pass" in verify(arrived, module_directory, directory)) == holds
-    noted = [note for note in notes(daemon) if "the body has lines" in note]
+    noted = [note for note in notes(daemon, arrived) if "the body has lines" in note]
     assert len(noted) == (length > 990)
 
 
@@ -167,4 +167,4 @@ def test_eight_bits_to_a_seven_bit_server_are_noted(daemon, mta, dns, token, mod
     with Sink(eight=False) as sink:
         arrived = pass_through(mta, sink, token, text_of(token, *mime, body="Gr\u00fc\u00dfe\r\n"))
     assert "fail" in verify(arrived, module_directory, directory)
-    assert [note for note in notes(daemon) if "the body has 8-bit text" in note]
+    assert [note for note in notes(daemon, arrived) if "the body has 8-bit text" in note]

@@ -51,7 +51,7 @@ def test_a_field_that_sendmail_supplies_is_there_once(adding, mta, away, token, 
     arrived = pass_through(mta, away, token, text)
     assert fields_of(arrived, name) == [ADDED[name].replace("Pat O'Brien", "\"Pat O'Brien\"")]
     assert verify(arrived, module_directory, directory).startswith("pass"), arrived.decode()
-    assert [note.split(":")[0] for note in notes(daemon)] == ["signed"]
+    assert [note.split(":")[0] for note in notes(daemon, arrived)] == ["signed"]
 
 
 
@@ -62,7 +62,7 @@ def test_what_sendmail_removes_is_not_signed(adding, mta, away, token, module_di
     arrived = pass_through(mta, away, token, text_of(token))
     assert fields_of(arrived, name) == ([] if mta.name == "sendmail" else ["a@example.net"])
     assert verify(arrived, module_directory, directory).startswith("pass"), arrived.decode()
-    assert notes(daemon)[0] == f"{name} is not signed: Sendmail removes it"
+    assert notes(daemon, arrived)[0] == f"{name} is not signed: Sendmail removes it"
 
 
 def test_a_message_that_was_sent_again_is_signed_with_its_fields(adding, mta, away, token, module_directory, directory):
@@ -72,7 +72,7 @@ def test_a_message_that_was_sent_again_is_signed_with_its_fields(adding, mta, aw
     assert fields_of(arrived, "Resent-Cc") == ["a@example.net"]
     assert "Resent-From:Resent-To:Resent-Cc" in fields_of(arrived, "DKIM-Signature")[0].replace(" ", "")
     assert verify(arrived, module_directory, directory).startswith("pass"), arrived.decode()
-    assert [note.split(":")[0] for note in notes(daemon)] == ["signed"]
+    assert [note.split(":")[0] for note in notes(daemon, arrived)] == ["signed"]
 
 
 # In a message of plain addresses Sendmail takes the blanks of To and Cc for commas (OldStyleHeaders).
@@ -103,5 +103,5 @@ def test_names_in_fields_of_rules_are_left_alone_in_other_messages(adding, mta, 
 @pytest.mark.parametrize("value", ["=?utf-8?Q?J=C3=BCrgen?= <b@example.net>", "b@example.net (Bob)"])
 def test_what_sendmail_takes_apart_is_noted(adding, mta, away, token, value):
     daemon = adding(f"add-header Cc \"{value}\"")
-    pass_through(mta, away, token, text_of(token, *PLAIN))
-    assert "a rule wrote Cc with a comment or an encoded name, which Sendmail takes apart" in notes(daemon)[0]
+    arrived = pass_through(mta, away, token, text_of(token, *PLAIN))
+    assert "a rule wrote Cc with a comment or an encoded name, which Sendmail takes apart" in notes(daemon, arrived)[0]
