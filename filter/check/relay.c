@@ -59,9 +59,12 @@ static bool is_here(const struct received *received)
 	return received->by_ip.family && is_loopback(received->by_ip);
 }
 
+/* A filter can hand the mail on to us by itself: then its own field, about mail from its own host, is the first. */
 static bool is_written_by(const struct received *received, const struct writer *writer)
 {
-	return (writer->within && is_here(received)) || is_name(received->by, writer->helo) ||
+	bool within = writer->within || is_loopback(received->ip);
+
+	return (within && is_here(received)) || is_name(received->by, writer->helo) ||
 	       is_name(received->by, writer->name) || (received->by_ip.family && ip_equal(received->by_ip, writer->ip));
 }
 

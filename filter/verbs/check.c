@@ -56,6 +56,8 @@ int verb_check(int argc, char **argv)
 
 	if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
 		return usage(stdout, VERB_OK);
+	if (!file && argv[1][0] == '-' && strcmp(argv[1], "-c") != 0)
+		fprintf(stderr, "sekisho check: %s is not an option\n", argv[1]);
 	if (!file)
 		return usage(stderr, VERB_USAGE);
 	diagnostics = diagnostics_new();

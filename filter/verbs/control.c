@@ -4,6 +4,7 @@
  * to be right: the daemon says what it finds wrong.
  */
 #include "daemon.h"
+#include "option.h"
 #include "verbs.h"
 #include <getopt.h>
 #include <jansson.h>
@@ -43,6 +44,7 @@ static int arguments_read(int argc, char **argv, struct request *request_r)
 	int option;
 
 	*request_r = (struct request){.verb = argv[0], .config = DEFAULT_CONFIG};
+	opterr = 0;
 	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
 		if (option == 'h') {
 			usage(stdout, argv[0]);
@@ -53,6 +55,8 @@ static int arguments_read(int argc, char **argv, struct request *request_r)
 			request_r->socket = optarg;
 		} else if (option == 'j' && strcmp(argv[0], "status") == 0) {
 			request_r->json = true;
+		} else if (option == '?') {
+			return option_usage(argc, argv, "c:h", options);
 		} else {
 			usage(stderr, argv[0]);
 			return VERB_USAGE;

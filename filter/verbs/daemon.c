@@ -2,6 +2,7 @@
  * daemon.c - sekisho daemon: runs behind the MTA, in the foreground.
  */
 #include "daemon.h"
+#include "option.h"
 #include "verbs.h"
 #include <getopt.h>
 #include <stdio.h>
@@ -22,15 +23,14 @@ int verb_daemon(int argc, char **argv)
 	const char *file = DEFAULT_CONFIG;
 	int option;
 
+	opterr = 0;
 	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
 		if (option == 'h') {
 			usage(stdout);
 			return VERB_OK;
 		}
-		if (option != 'c') {
-			usage(stderr);
-			return VERB_USAGE;
-		}
+		if (option != 'c')
+			return option_usage(argc, argv, "c:h", options);
 		file = optarg;
 	}
 	if (optind != argc) {

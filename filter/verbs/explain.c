@@ -4,6 +4,7 @@
  * are here, showing is in explain_show.c.
  */
 #include "explain.h"
+#include "option.h"
 #include "verbs.h"
 #include <getopt.h>
 #include <stdio.h>
@@ -139,11 +140,14 @@ static int read_arguments(struct explain *explain, int argc, char **argv)
 	int option, code;
 
 	optind = 1;
+	opterr = 0;
 	while ((option = getopt_long(argc, argv, "c:h", long_options, NULL)) != -1) {
 		if (option == OPT_HELP || option == 'h') {
 			fputs(help, stdout);
 			exit(VERB_OK);
 		}
+		if (option == '?')
+			return option_usage(argc, argv, "c:h", long_options);
 		code = set_option(explain, option, optarg);
 		if (code != VERB_OK)
 			return code;

@@ -127,8 +127,7 @@ int verb_genkey(int argc, char **argv)
 		else if (c == 'h')
 			return fputs(help, stdout) < 0 ? VERB_UNAVAILABLE : VERB_OK;
 		else
-			return usage(c == ':' ? " needs a value" : " is not an option",
-				     option_wrong(argc, argv, known));
+			return option_usage(argc, argv, "h", known);
 	}
 	genkey.arena = arena_new();
 	status = read_operands(&genkey, argc - optind, argv + optind);

@@ -139,11 +139,8 @@ static int parse_options(int argc, char **argv, struct lookup *lookup, bool *hel
 		case 'h':
 			*help_r = true;
 			break;
-		case ':':
-			return lookup_usage("%s needs a value", option_wrong(argc, argv, known));
 		default:
-			return lookup_usage("%s is not an option (put -- before an operand that begins with -)",
-					    option_wrong(argc, argv, known));
+			return option_usage(argc, argv, "h", known);
 		}
 	}
 	if (lookup->zone && lookup->server)

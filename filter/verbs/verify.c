@@ -212,9 +212,7 @@ static int parse_options(int argc, char **argv, struct verify *verify, bool *hel
 		else if (c == 'h')
 			*help_r = true;
 		else
-			return usage(c == ':' ? " needs a value"
-					      : " is not an option (put -- before a file whose name begins with -)",
-				     option_wrong(argc, argv, known));
+			return option_usage(argc, argv, "h", known);
 	}
 	if (lookup->zone && lookup->server)
 		return usage("--zone and --resolver exclude each other", "");

@@ -106,7 +106,8 @@ def verify(text):
     check("without a signature it is none", "none: none" in run("verify", "--zone", "zone", "none").stdout)
     check("a file that is not there is told", run("verify", "--zone", "zone", "nothing").returncode == 66)
     check("a message is needed", run("verify").returncode == 64)
-    for command, word in ("verify", "-x.eml"), ("genkey", "-y"):
+    for command, word in ("verify", "-x.eml"), ("genkey", "-y"), ("explain", "-a@example.org"), ("status", "-xc"), \
+            ("reload", "--jason"), ("daemon", "-x"):
         told = run(command, "a", word).stderr
         check("the word that is not an option is named", told.startswith("sekisho %s: %s is not" % (command, word)), told)
     check("a wrong engine is told", run("verify", "--engine", "other", "good").returncode == 64)
