@@ -46,8 +46,9 @@
 #define STORE_LIMITS_MAX    16    /* in one question */
 #define STORE_SCAN_MAX      1000  /* keys on one page */
 #define STORE_FLUSH_US      (500 * 1000)
-#define STORE_AT_MOST       (UINT64_C(1) << 30) /* by default */
-#define STORE_AT_MOST_MIN   (UINT64_C(8) << 20) /* less has no room for the pages that one commit replaces */
+#define STORE_AT_MOST       (UINT64_C(1) << 30)  /* by default */
+#define STORE_AT_MOST_MIN   (UINT64_C(8) << 20)  /* less has no room for the pages that one commit replaces */
+#define STORE_MEMORY        (UINT64_C(64) << 20) /* lmdb: of keys in memory; four times that at a peak */
 #define STORE_NO_LIMIT      UINT64_MAX
 
 enum store_answer {
@@ -164,6 +165,7 @@ struct store_counters {
 	uint64_t asked, unanswered; /* questions, and those that got STORE_UNAVAILABLE */
 	uint64_t keys;              /* in the file, or in memory; with those that expired and were not freed yet */
 	uint64_t bytes, at_most;    /* in use, and the bound */
+	uint64_t memory;            /* bytes of keys held in memory */
 	uint64_t flushes, failures; /* commits, and those that failed */
 	uint64_t damaged;           /* records that could not be understood; they are taken as absent */
 };

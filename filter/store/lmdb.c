@@ -53,9 +53,9 @@ static bool may_hold(struct local *local)
 {
 	size_t bytes = atomic_load_explicit(&local->table->bytes, memory_order_relaxed);
 
-	if (bytes > CACHE_BYTES)
+	if (bytes > STORE_MEMORY)
 		lmdb_writer_hurry((struct lmdb *)local);
-	return bytes < CACHE_MAX;
+	return bytes < MEMORY_MAX;
 }
 
 static bool is_full(const struct lmdb *lmdb, uint64_t more)
@@ -219,6 +219,7 @@ static void lmdb_counters(void *state, struct store_counters *counters_r)
 	counters_r->keys = atomic_load(&lmdb->keys);
 	counters_r->bytes = atomic_load(&lmdb->used);
 	counters_r->at_most = lmdb->at_most;
+	counters_r->memory = atomic_load(&lmdb->local.table->bytes);
 	counters_r->flushes = atomic_load(&lmdb->commits);
 	counters_r->failures = atomic_load(&lmdb->failures);
 	counters_r->damaged = atomic_load(&lmdb->damaged);

@@ -9,9 +9,8 @@
 #include "local.h"
 #include "store_private.h"
 
-#define CACHE_BYTES ((size_t)64 << 20)  /* of entries in memory: beyond it, what is written and not used is dropped */
-#define CACHE_MAX   ((size_t)256 << 20) /* beyond it no more are taken: the disk does not keep up */
-#define READ_US     (50 * 1000)         /* the longest wait for a transaction that reads */
+#define MEMORY_MAX  (4 * STORE_MEMORY) /* beyond it no more keys are taken: the disk does not keep up */
+#define READ_US     (50 * 1000)        /* the longest wait for a transaction that reads */
 #define BATCH_MAX   1024 /* entries of a commit: 12 MB at worst of pages that LMDB keeps in memory from then on */
 #define BATCH_MIN   16
 #define BATCH_BYTES ((size_t)4 << 20) /* of their values */

@@ -9,7 +9,7 @@
 #include <time.h>
 
 #define SWEEPS      32 /* commits of a round that only delete what is due: a round has an end */
-#define SWEEP_SHARE 8  /* entries are dropped until an eighth of the cache is free */
+#define SWEEP_SHARE 8  /* entries are dropped until an eighth of the memory is free */
 
 static struct timespec time_of(int64_t us)
 {
@@ -27,7 +27,7 @@ static void drop_unused(struct lmdb *lmdb)
 	for (size_t i = 0; i < (size_t)2 * TABLE_SHARDS; i++) {
 		struct shard *shard = &table->shards[i % TABLE_SHARDS];
 
-		if (atomic_load(&table->bytes) <= CACHE_BYTES - CACHE_BYTES / SWEEP_SHARE)
+		if (atomic_load(&table->bytes) <= STORE_MEMORY - STORE_MEMORY / SWEEP_SHARE)
 			return;
 		pthread_mutex_lock(&shard->lock);
 		table_sweep(table, shard, shard->room, now, true);

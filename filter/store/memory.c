@@ -142,6 +142,7 @@ static void memory_counters(void *state, struct store_counters *counters_r)
 	counters_r->keys = atomic_load_explicit(&memory->local.table->count, memory_order_relaxed);
 	counters_r->bytes = atomic_load_explicit(&memory->local.table->bytes, memory_order_relaxed);
 	counters_r->at_most = memory->at_most;
+	counters_r->memory = counters_r->bytes;
 }
 
 static void memory_health(void *state, struct store_health *health_r)

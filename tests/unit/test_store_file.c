@@ -72,14 +72,14 @@ static void a_full_file_goes_on_with_the_keys_it_has(void **state)
 	scene_reopen(scene, SMALL);
 	assert_false(store_report(scene->store, 0, &line));
 	while (put(scene, fit, 500, 2 * HOUR) == STORE_OK)
-		if (++fit % 100 == 0)
+		if (++fit % 500 == 0)
 			flush(scene);
 	flush(scene);
 	assert_true(store_report(scene->store, 0, &line));
 	assert_non_null(strstr(line.text, "takes no new keys until some expire; raise at-most"));
 	assert_false(store_report(scene->store, 59 * SECOND, &line));
 	assert_true(store_report(scene->store, 60 * SECOND, &line));
-	for (int round = 0; round < 20; round++) {
+	for (int round = 0; round < 8; round++) {
 		for (unsigned i = 0; i < fit; i++)
 			assert_int_equal(put(scene, i, 500, HOUR), STORE_OK);
 		assert_int_equal(put(scene, fit, 500, HOUR), STORE_UNAVAILABLE);
@@ -200,16 +200,20 @@ static void *churn(void *stop)
 static void what_is_dropped_from_memory_is_in_the_file(void **state)
 {
 	struct scene *scene = *state;
+	struct store_counters counters;
 	atomic_bool stop = false;
 	pthread_t thread;
 
 	pthread_create(&thread, NULL, churn, &stop);
-	for (unsigned i = 0; i < 12000; i++)
+	for (unsigned i = 0; i < 9500; i++)
 		assert_int_equal(put(scene, i, i % 2 ? STORE_VALUE_MAX : 8000, STORE_DAY_US), STORE_OK);
-	for (unsigned i = 0; i < 12000; i += 3)
+	for (unsigned i = 0; i < 9500; i += 3)
 		assert_int_equal(put(scene, i, 5000, STORE_DAY_US), STORE_OK);
-	for (unsigned i = 0; i < 12000; i++)
+	for (unsigned i = 0; i < 9500; i++)
 		assert_true(has(scene, i, i % 3 == 0 ? 5000 : i % 2 ? STORE_VALUE_MAX : 8000));
+	flush(scene);
+	store_counters(scene->store, &counters);
+	assert_in_range(counters.memory, 1, STORE_MEMORY);
 	stop = true;
 	pthread_join(thread, NULL);
 }
