@@ -75,6 +75,44 @@ def wrong_authors():
             yield f"From: {author}\n{done.stdout}{done.stderr}"
 
 
+# Who brings mail of a domain that refuses all it has not authenticated (and the list: its own), and what becomes of it.
+EXCEPTIONS = [
+    ("203.0.113.5", "a@author.example", "accept", None),  # the domain's own host
+    ("192.0.2.99", "a@author.example", "accept", "trusted_forwarder: 192.0.2.99"),
+    ("192.0.2.98", "a@author.example", "reject", None),
+    ("192.0.2.99", "a@mute.example", "accept", "trusted_forwarder: 192.0.2.99"),
+    ("192.0.2.98", "a@mute.example", "defer", None),
+    ("198.51.100.7", "bounce@list.example", "accept", "mailing_list: list.example"),
+    ("192.0.2.98", "bounce@list.example", "reject", None),
+]
+ZONE = """author.example TXT "v=spf1 ip4:203.0.113.5 -all"
+_dmarc.author.example TXT "v=DMARC1; p=reject"
+list.example TXT "v=spf1 ip4:198.51.100.7 -all"
+mute.example TXT TIMEOUT
+"""
+
+
+def with_exceptions(directory):
+    """The shipped policy without the "#" that its comments name."""
+    text = re.sub(r"^( *)#(list +(?:trusted|mailing)|override| {10,}and not)", r"\1\2", read("conf/sekisho.conf"), flags=re.M)
+    for name, body in (("trusted-forwarders", "192.0.2.99\n"), ("mailing-lists", "list.example\n"), ("zone", ZONE),
+                       ("policy", text.replace("/etc/sekisho", directory))):
+        with open(os.path.join(directory, name), "w") as f:
+            f.write(body)
+
+
+def wrong_exceptions(directory):
+    with_exceptions(directory)
+    for client, sender, verdict, override in EXCEPTIONS:
+        command = [PROGRAM, "explain", "-c", directory + "/policy", "--zone", directory + "/zone", "--client", client,
+                   "--sender", sender, "--recipient", "b@example.org", "--json", "-"]
+        done = subprocess.run(command, input="From: a@author.example\n\nHello.\n", capture_output=True, text=True, timeout=30)
+        said = json.loads(done.stdout)
+        reasons = [note["text"] for note in said.get("notes", []) if note["kind"] == "override"]
+        if said["verdict"] != verdict or reasons != ([override] if override else []):
+            yield f"{client} with {sender}: expected {verdict} and {override}\n{done.stdout}{done.stderr}"
+
+
 def main():
     documents = [("README", readme()), ("conf/sekisho.conf", read("conf/sekisho.conf")), *examples(MANUAL),
                  *examples(MIGRATE), *single_rules(MIGRATE)]
@@ -93,7 +131,11 @@ def main():
     for wrong in wrong_authors():
         print(f"FAILED conf/sekisho.conf:\n{wrong}")
         failed += 1
-    print(f"{len(documents) + len(AUTHORS) - failed} passed, {failed} failed")
+    with tempfile.TemporaryDirectory() as scratch:
+        for wrong in wrong_exceptions(scratch):
+            print(f"FAILED conf/sekisho.conf with its exceptions: {wrong}")
+            failed += 1
+    print(f"{len(documents) + len(AUTHORS) + len(EXCEPTIONS) - failed} passed, {failed} failed")
     return 1 if failed else 0
 
 
