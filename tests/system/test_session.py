@@ -1,9 +1,6 @@
 """The odd ways of a session: XCLIENT, RSET, several messages, IPv6, SMTPUTF8, addresses in every dress."""
-import smtplib
-
 import pytest
 
-import sekisho
 import smtp
 import space
 
@@ -258,22 +255,3 @@ def test_a_large_header_is_kept_whole(daemon, mta, token):
     replies = smtp.send(mta, f"<{token}@pass.example.net>", [BOB], smtp.message(token, field))
     assert replies.end.code == 250
     assert mta.delivered(token).raw.count(b"y" * 70) == 250
-
-
-# ---- replies that end the session
-
-
-@pytest.mark.parametrize("action", ["reject 521 5.7.1", "defer 421 4.7.0", "reject 550 5.7.1", "defer 451 4.7.1"])
-def test_some_codes_end_the_session_and_with_it_the_other_recipients(mta, directory, token, action):
-    """421 with both servers, 521 with Postfix alone; the manual says so at reject and defer."""
-    ends = "421" in action or ("521" in action and mta.name == "postfix")
-    policy = f'policy inbound {{ on rcpt {{ {action} "gone"  if recipient is nobody@example.org }} }}\n'
-    with sekisho.Daemon(directory, policy), smtp.Client(mta) as client:
-        replies = client.envelope(f"<{token}@pass.example.net>", [BOB, "<nobody@example.org>"])
-        assert replies.rcpt[0].code == 250 and replies.rcpt[1].code == int(action.split()[1])
-        if ends:
-            with pytest.raises((smtplib.SMTPServerDisconnected, OSError)):
-                client.command("NOOP")
-        else:
-            assert client.command("DATA").code == 354
-            assert client.finish(smtp.message(token)).code == 250

@@ -1,4 +1,5 @@
 """Settings that change what the daemon does beside the rules, each behind a real mail server."""
+import smtplib
 import subprocess
 import time
 
@@ -144,3 +145,21 @@ def test_log_off_writes_nothing(mta, directory, token):
     with sekisho.Daemon(directory, REFUSE, base=base) as daemon:
         assert smtp.send(mta, "<alice@pass.example.net>", [BOB], smtp.message(token), source=space.GOOD).end.code == 250
         assert daemon.records() == [] and token not in daemon.errors()
+
+# ---- replies that end the session
+
+
+@pytest.mark.parametrize("action", ["reject 521 5.7.1", "defer 421 4.7.0", "reject 550 5.7.1", "defer 451 4.7.1"])
+def test_some_codes_end_the_session_and_with_it_the_other_recipients(mta, directory, token, action):
+    """421 with both servers, 521 with Postfix alone; the manual says so at reject and defer."""
+    ends = "421" in action or ("521" in action and mta.name == "postfix")
+    policy = f'policy inbound {{ on rcpt {{ {action} "gone"  if recipient is nobody@example.org }} }}\n'
+    with sekisho.Daemon(directory, policy), smtp.Client(mta) as client:
+        replies = client.envelope(f"<{token}@pass.example.net>", [BOB, "<nobody@example.org>"])
+        assert replies.rcpt[0].code == 250 and replies.rcpt[1].code == int(action.split()[1])
+        if ends:
+            with pytest.raises((smtplib.SMTPServerDisconnected, OSError)):
+                client.command("NOOP")
+        else:
+            assert client.command("DATA").code == 354
+            assert client.finish(smtp.message(token)).code == 250
