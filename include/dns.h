@@ -23,7 +23,7 @@ enum dns_type { DNS_A = 1, DNS_CNAME = 5, DNS_PTR = 12, DNS_MX = 15, DNS_TXT = 1
 enum dns_status {
 	DNS_OK,       /* there are records */
 	DNS_NODATA,   /* the name is there, the type is not */
-	DNS_NXDOMAIN, /* the name is not there; also: it is no name (a label over 63 bytes, over 253 in all) */
+	DNS_NXDOMAIN, /* the name is not there; also: it is not a name (a label over 63 bytes, over 253 in all) */
 	DNS_TEMPFAIL  /* not known now */
 };
 extern const char *const dns_status_names[5]; /* "ok" "nodata" "nxdomain" "tempfail" NULL */
@@ -101,9 +101,9 @@ struct resolver;
 /* Starts threads: call it after fork. NULL and err when the servers named cannot be used. */
 struct resolver *resolver_open(const struct resolver_settings *, struct error *err);
 
-/* Answers from zone text alone: no network, no thread. `name` stands in messages.
+/* Answers from zone text alone: no network, no thread. `name` is for messages.
  * Lines: NAME TYPE RDATA in presentation form of RFC 1035 5.1 ("..." and \DDD; a
- * trailing dot is optional; a TTL and IN may stand before the type; ; begins a
+ * trailing dot is optional; a TTL and IN may come before the type; ; begins a
  * comment, and # at the start of a word), NAME [TYPE] TIMEOUT, NAME [TYPE] SERVFAIL
  * (without a type: whatever the name has no record for). Types that nobody asks
  * for (SPF, SOA, ...) make the name exist. It answers as DNS does: NXDOMAIN, empty

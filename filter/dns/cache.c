@@ -1,5 +1,5 @@
 /*
- * cache.c - the table of answers: where they stand, which one goes, how long they live.
+ * cache.c - the table of answers: where they are, which one goes, how long they live.
  */
 #include <pthread.h>
 #include <stdlib.h>

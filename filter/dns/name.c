@@ -2,7 +2,7 @@
  * name.c - domain names: text to wire form, wire form to text, questions.
  *
  * Everything here works on bytes that a stranger chose. Nothing allocates; a
- * name that does not fit 255 bytes, or a label that does not fit 63, is no name
+ * name that does not fit 255 bytes, or a label that does not fit 63, is not a name
  * (RFC 1035 2.3.4), and so is one with an empty label in it.
  */
 #include <string.h>
@@ -148,7 +148,7 @@ struct slice name_print(const struct name *name, char buffer[NAME_TEXT_MAX])
 
 void name_lower(struct name *name)
 {
-	/* A length is under 64 and so never a letter. By pieces of a fixed size, what stands behind the name too: each
+	/* A length is under 64 and so never a letter. By pieces of a fixed size, what comes after the name too: each
 	 * is then one instruction or two. */
 	for (size_t at = 0; at < name->n; at += NAME_PIECE)
 		for (size_t i = at; i < at + NAME_PIECE; i++)

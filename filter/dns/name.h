@@ -21,10 +21,10 @@ struct name {
 	uint8_t wire[(NAME_WIRE_MAX + NAME_PIECE - 1) / NAME_PIECE * NAME_PIECE];
 };
 
-/* "" and "." are the root. A byte that is not escaped stands for itself, whatever it is. 0, or -1: it is no name. */
+/* "" and "." are the root. A byte that is not escaped stands for itself, whatever it is. 0, or -1: it is not a name. */
 int name_parse(struct slice text, struct name *name_r);
 
-/* The name at the start of `wire`, uncompressed as in the rdata of a record. 0, or -1: it is no name. */
+/* The name at the start of `wire`, uncompressed as in the rdata of a record. 0, or -1: it is not a name. */
 int name_read(struct slice wire, struct name *name_r);
 
 /* Text without a trailing dot, "" for the root; what is not printable is \DDD. The slice lives in buffer. */
@@ -42,7 +42,7 @@ struct question {
 	struct name name;
 };
 
-/* 0, or -1: it is no name. */
+/* 0, or -1: it is not a name. */
 int question_make(struct slice name, enum dns_type, uint64_t seed, struct question *question_r);
 bool question_equal(const struct question *, const struct question *);
 

@@ -51,8 +51,8 @@ void places_init(struct places *, unsigned most, uint64_t seed);
 /* Gives the question of `whose` a seat. False: it is a hint, and there is no place for it. */
 bool places_enter(struct places *, struct seat *, uint64_t whose, bool hint);
 
-/* Somebody waits for the answer, perhaps another asker than the one who began: the seat is no hint's any more, and no
- * longer waits when it would not have to as that asker's own. */
+/* Somebody waits for the answer, perhaps another asker than the one who began: the seat is not a hint's any more, and
+ * no longer waits when it would not have to as that asker's own. */
 void places_want(struct places *, struct seat *, uint64_t whose);
 
 /* The seat that has been ready for longest, now taken; NULL when none is ready. */

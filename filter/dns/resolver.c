@@ -93,7 +93,7 @@ struct resolver *resolver_hold(struct resolver *resolver)
 	return resolver;
 }
 
-/* That we were too busy to ask is nothing to remember of a name: the next one who wants it may have a place. */
+/* That we were too busy to ask says nothing of the name: the next one who wants it may have a place. */
 static struct answer *crowded_answer(struct resolver *resolver, const struct question *question)
 {
 	static const struct dns_answer crowded = {.status = DNS_TEMPFAIL, .reason = DNS_CROWDED};

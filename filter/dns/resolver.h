@@ -16,7 +16,7 @@ struct resolver *resolver_new(struct backend *, const char *name, int64_t timeou
 void resolver_hints_off(struct resolver *);
 bool resolver_hints(const struct resolver *);
 
-#define RESOLVER_STRIPES 16 /* counters stand apart, so that threads do not fight for one line of memory */
+#define RESOLVER_STRIPES 16 /* counters are apart, so that threads do not fight for one line of memory */
 
 enum resolver_count {
 	COUNT_QUESTIONS,

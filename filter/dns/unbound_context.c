@@ -82,7 +82,7 @@ static int servers_name(struct ub_ctx *ctx, const struct resolver_settings *sett
 			return 0;
 		error_set(
 		    err,
-		    "cannot use the name servers of /etc/resolv.conf: %s; mend it, or name servers with \"forward\"",
+		    "cannot use the name servers of /etc/resolv.conf: %s; fix it, or list the servers with \"forward\"",
 		    ub_strerror(code));
 		return -1;
 	}
@@ -90,12 +90,14 @@ static int servers_name(struct ub_ctx *ctx, const struct resolver_settings *sett
 		int code = ub_ctx_set_fwd(ctx, settings->forward[i]);
 		if (code == 0)
 			continue;
-		error_set(err, "\"%s\" is no name server (%s); write ADDRESS or ADDRESS@PORT, such as 192.0.2.53@53",
+		error_set(err,
+			  "\"%s\" is not the address of a name server (%s); write ADDRESS or ADDRESS@PORT, such as "
+			  "192.0.2.53@53",
 			  settings->forward[i], ub_strerror(code));
 		return -1;
 	}
 	if (settings->source == DNS_FORWARD && settings->forward_count == 0) {
-		error_set(err, "no name server is named behind \"forward\"");
+		error_set(err, "\"forward\" needs the address of at least one name server");
 		return -1;
 	}
 	return 0;

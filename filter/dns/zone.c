@@ -7,8 +7,8 @@
  *
  * A ; begins a comment, and so does a # at the start of a word; neither does inside "...".
  * Names are whole (there is no origin) and a trailing dot is optional. TIMEOUT
- * and SERVFAIL are in capitals and without quotes; without a type they stand
- * for every type that the name has no record of. Types that nobody here asks for
+ * and SERVFAIL are in capitals and without quotes; without a type they apply
+ * to every type that the name has no record of. Types that nobody here asks for
  * (NS, SOA, SPF, TYPE99, ...) make the name exist, and that is all they do. The
  * TTL is read and means nothing. A string over 255 bytes is cut into several.
  */
@@ -94,7 +94,7 @@ static int read_address(struct reader *reader, struct slice *rest, struct dns_re
 	/* A mapped address is an AAAA record too, and "IPv6:" is the MTA's way of writing, not the DNS's. */
 	if (token_take(rest, &word) != TOKEN_WORD || ip_parse(word, &record_r->ip) < 0 ||
 	    slice_starts_nocase(word, SLICE("IPv6:")) || (slice_find(word, ':') >= 0) != want_ip6)
-		return wrong(reader, want_ip6 ? "this is no IPv6 address" : "this is no IPv4 address", word);
+		return wrong(reader, want_ip6 ? "this is not an IPv6 address" : "this is not an IPv4 address", word);
 	return 0;
 }
 
@@ -117,7 +117,7 @@ static int read_name(struct reader *reader, struct slice *rest, struct dns_recor
 	if (token_take(rest, &word) != TOKEN_WORD)
 		return wrong(reader, "a host name is missing here", word);
 	if (name_parse(word, &name) < 0)
-		return wrong(reader, "this is no host name", word);
+		return wrong(reader, "this is not a host name", word);
 	record_r->name = arena_copy(reader->zone->arena, name_print(&name, buffer));
 	return 0;
 }
@@ -230,7 +230,7 @@ static bool is_ttl(struct slice word)
 	return slice_number(word, INT32_MAX, &number) == 0;
 }
 
-/* What stands behind the type: a lone fault, or rdata and nothing after it. */
+/* What follows the type: a lone fault, or rdata and nothing after it. */
 static int record_read(struct reader *reader, const struct kind_of_rdata *kind, struct slice rest,
 		       struct zone_record *record)
 {
@@ -259,7 +259,7 @@ static int owner_read(struct reader *reader, struct slice word, struct zone_reco
 	if (word.p[0] == '$')
 		return wrong(reader, "directives are not read; write every name in full", word);
 	if (name_parse(word, &name) < 0)
-		return wrong(reader, "this is no domain name", word);
+		return wrong(reader, "this is not a domain name", word);
 	name_lower(&name);
 	record->key = arena_copy(reader->zone->arena, zone_key(&name, buffer));
 	record->line = reader->line;
@@ -292,7 +292,7 @@ static int line_read(struct reader *reader, struct slice line)
 		token = token_take(&line, &word);
 	} while (token == TOKEN_WORD && (is_ttl(word) || word_is(word, "IN")));
 	if (token != TOKEN_WORD)
-		return wrong(reader, "a record type (A, TXT, MX, ...), TIMEOUT or SERVFAIL is missing behind the name",
+		return wrong(reader, "a record type (A, TXT, MX, ...), TIMEOUT or SERVFAIL is missing after the name",
 			     word);
 
 	record.fault = fault_of(word);
@@ -304,7 +304,7 @@ static int line_read(struct reader *reader, struct slice line)
 	}
 	const struct kind_of_rdata *kind = kind_find(word);
 	if (!kind)
-		return wrong(reader, "this is no record type", word);
+		return wrong(reader, "this is not a record type", word);
 	if (record_read(reader, kind, line, &record) < 0)
 		return -1;
 	record_add(reader->zone, &record);

@@ -2,7 +2,7 @@
  * zone.h - zone text as a place to ask.
  *
  * The text becomes one array of records sorted by owner name, so that a name is
- * found by halving, and so that all names below a name stand together behind
+ * found by halving, and so that all names below a name follow
  * it. The key of a name makes that order: its labels from the root down, each
  * with its length before it, in lower case. The key of a parent is thus the
  * beginning of the keys of its children.

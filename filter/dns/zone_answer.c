@@ -144,7 +144,7 @@ void zone_answer(const struct zone *zone, const struct question *question, struc
 		if (!alias)
 			return;
 		if (name_parse(alias->data.name, &name) < 0)
-			die("a CNAME target that was a name is none any more");
+			die("a CNAME target that was a name is not one any more");
 		name_lower(&name);
 	}
 	*answer_r = (struct dns_answer){.status = DNS_TEMPFAIL, .reason = DNS_LOOP};

@@ -401,11 +401,13 @@ static void settings_that_cannot_work_are_named(void **state)
 		struct resolver_settings settings;
 		const char *expected;
 	} cases[] = {
-	    {{.source = DNS_FORWARD}, "no name server is named behind \"forward\""},
+	    {{.source = DNS_FORWARD}, "\"forward\" needs the address of at least one name server"},
 	    {{.source = DNS_FORWARD, .forward = {"192.0.2.1@53", "nowhere"}, .forward_count = 2},
-	     "\"nowhere\" is no name server (syntax error); write ADDRESS or ADDRESS@PORT, such as 192.0.2.53@53"},
+	     "\"nowhere\" is not the address of a name server (syntax error); write ADDRESS or ADDRESS@PORT, such as "
+	     "192.0.2.53@53"},
 	    {{.source = DNS_FORWARD, .forward = {"192.0.2.1@port"}, .forward_count = 1},
-	     "\"192.0.2.1@port\" is no name server (syntax error); write ADDRESS or ADDRESS@PORT, such as "
+	     "\"192.0.2.1@port\" is not the address of a name server (syntax error); write ADDRESS or ADDRESS@PORT, "
+	     "such as "
 	     "192.0.2.53@53"},
 	};
 	(void)state;

@@ -109,7 +109,7 @@ static void hints_share_a_quarter_and_never_wait(void **state)
 	assert_true(places_enter(&places, &question, 100, false)); /* who waits gets a place where a hint does not */
 	assert_int_equal(question.state, SEAT_READY);
 
-	/* One that is wanted is no hint any more. */
+	/* One that is wanted is not a hint any more. */
 	places_want(&places, &hints[0], 0);
 	assert_int_equal(places.hints, PLACES_HINTS(PLACES) - 1);
 	assert_true(places_enter(&places, &hints[4], 4, true));
