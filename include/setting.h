@@ -14,7 +14,7 @@
 #ifndef SEKISHO_SETTING_H
 #define SEKISHO_SETTING_H
 
-#include "list.h"
+#include "base.h"
 
 enum setting_type {
 	SETTING_NUMBER,   /* unsigned, from `least` to `most` */

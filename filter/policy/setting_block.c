@@ -199,6 +199,9 @@ static int unknown_key(const struct block_reader *block, const struct word *word
 
 	for (size_t i = 0; i < block->block->key_count; i++)
 		names[i] = block->block->keys[i].name;
+	if (block->block->key_count == 0)
+		return wrong(block, word->place, "%s takes one value; write %.*s", block->block->name,
+			     SLICE_ARGS(setting_usage(block->block->value, arena_of(block))));
 	if (nearest_word(word->text, names))
 		return wrong(block, word->place, "%s has no key \"%s\"; %s", block->block->name, QUOTE(word->text),
 			     suggestion(word->text, names).text);
@@ -293,6 +296,8 @@ static int check_required(const struct block_reader *block)
 
 static void read_presets(struct block_reader *block)
 {
+	bool preset = block->reader->preset;
+
 	block->reader->preset = true;
 	for (size_t i = 0; i < block->block->key_count; i++) {
 		const struct setting_key *key = &block->block->keys[i];
@@ -301,7 +306,7 @@ static void read_presets(struct block_reader *block)
 		if (key->preset)
 			read_key(block, key, words.first, (struct run_of_words){words.first, words.count});
 	}
-	block->reader->preset = false;
+	block->reader->preset = preset;
 }
 
 /* ---- blocks ---------------------------------------------------------------------------------------- */

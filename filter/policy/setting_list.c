@@ -1,91 +1,96 @@
 /*
- * setting_list.c - list NAME file:PATH [on-failure defer|skip].
+ * setting_list.c - list NAME PLACE: what the file declares as a list.
  *
  * A path that does not begin at the root is beside the policy file.
  */
 #include "setting_reader.h"
 #include "values.h"
 
-#include <string.h>
-
 #define LISTS_MAX 256 /* each is looked at every few seconds */
 
-static int read_on_failure(struct setting_reader *reader, const struct word *word, bool *skip_r)
+/* As it is said. */
+struct list_said {
+	struct list_setting setting;
+	int on_failure; /* 0: defer, 1: skip */
+};
+
+/* Two names have a meaning of their own: owners and relays. */
+static int read_list(struct setting_told *told, void *item, struct error *err)
 {
-	*skip_r = false;
-	if (!word)
+	struct list_setting *setting = item;
+	struct slice path = file_path(told->words[1]);
+
+	setting->name = told->words[0];
+	setting->place = told->words[1];
+	setting->owners = slice_equal(setting->name, SLICE("owners"));
+	if (path.n)
+		setting->place =
+		    arena_join(told->arena, SLICE("file:"), slice_of(path_beside(told->arena, told->file, path)));
+	if (name_valid(setting->name))
 		return 0;
-	if (!slice_equal(word->text, SLICE("on-failure")))
-		return setting_wrong(reader, word, "list knows no \"%s\"", QUOTE(word->text));
-	if (!word->next || word->next->next)
-		return setting_wrong(reader, word, "on-failure is defer or skip");
-	*skip_r = slice_equal(word->next->text, SLICE("skip"));
-	if (!*skip_r && !slice_equal(word->next->text, SLICE("defer")))
-		return setting_wrong(reader, word->next, "on-failure is never \"%s\"", QUOTE(word->next->text));
-	return 0;
+	error_set(err, "\"%s\" cannot be the name of a list", QUOTE(setting->name));
+	return -1;
 }
 
-/* Two names have a meaning of their own. */
-static bool is_owners(struct slice name)
+static const struct setting_key name_and_place = {
+    .type = SETTING_OWN, .takes = 2, .read = read_list, .usage = "list NAME file:/path [on-failure defer|skip]"};
+
+static const struct setting_key keys[] = {
+    {.name = "on-failure",
+     .type = SETTING_WORD,
+     .offset = offsetof(struct list_said, on_failure),
+     .words = (const char *const[]){"defer", "skip", NULL}},
+};
+
+const struct setting_block list_block = {.name = "list",
+					 .size = sizeof(struct list_said),
+					 .value = &name_and_place,
+					 SETTING_KEYS(keys),
+					 .line = true,
+					 .repeats = true};
+
+static int wrong(struct setting_reader *reader, struct place place, const char *what)
 {
-	return slice_equal(name, SLICE("owners"));
+	diagnostics_error(reader->compiler->diagnostics, place, "%s", what);
+	return -1;
 }
 
-static void add_list(struct setting_reader *reader, struct slice name, struct policy_list said)
-{
-	const struct policy_list *added = policy_add_list(reader->compiler->policy, said);
-
-	if (is_owners(name))
-		reader->compiler->policy->owners = added;
-	if (slice_equal(name, SLICE("relays")))
-		reader->settings->check.relays = added->list;
-}
-
-/* "file:/path", with the path from the root; other places as they are. */
-static struct slice place_of(struct setting_reader *reader, const struct word *word)
-{
-	struct slice place = word_value(word, reader->arena), path = file_path(place);
-
-	return path.n ? arena_join(reader->arena, SLICE("file:"),
-				   slice_of(path_beside(reader->arena, reader->compiler->policy->file, path)))
-		      : place;
-}
-
-static int check_name(struct setting_reader *reader, const struct word *word, struct slice name)
+static int check_place(struct setting_reader *reader, struct slice name)
 {
 	const struct policy_list *first = policy_list(reader->compiler->policy, name);
+	const struct words *values = &reader->said->values;
 
-	if (!name_valid(name))
-		return setting_wrong(reader, word, "\"%s\" is no name of a list", QUOTE(name));
+	if (reader->compiler->policy->list_count == LISTS_MAX)
+		return wrong(reader, reader->said->name.place, "there are more than 256 lists; put several into one");
 	if (!first)
 		return 0;
-	diagnostics_error(reader->compiler->diagnostics, word->place,
+	diagnostics_error(reader->compiler->diagnostics, values->first->place,
 			  "list %.*s is defined already in line %u; give one of them another name", SLICE_ARGS(name),
 			  first->where.line);
 	return -1;
 }
 
-int setting_read_list(struct setting_reader *reader)
+int setting_keep_list(struct setting_reader *reader, const void *block)
 {
-	const struct words *values = &reader->said->values;
+	const struct list_said *said = block;
 	struct place place = reader->said->name.place;
-	struct policy_list said = {.where = {reader->compiler->policy->file, place.line, place.column}};
-	struct list_setting setting;
+	struct policy_list list = {.skip = said->on_failure == 1,
+				   .where = {reader->compiler->policy->file, place.line, place.column}};
+	const struct policy_list *kept;
 	struct error err;
 
-	if (values->count < 2 || reader->said->braces)
-		return setting_wrong(reader, NULL, "a list has a name and a file");
-	setting.name = word_value(values->first, reader->arena);
-	setting.place = place_of(reader, values->first->next);
-	setting.owners = is_owners(setting.name);
-	if (check_name(reader, values->first, setting.name) ||
-	    read_on_failure(reader, values->first->next->next, &said.skip))
+	if (check_place(reader, said->setting.name))
 		return -1;
-	if (reader->compiler->policy->list_count == LISTS_MAX)
-		return setting_wrong(reader, NULL, "more than %d lists; put several into one", LISTS_MAX);
-	said.list = list_new(&setting, &err);
-	if (!said.list)
-		return setting_wrong(reader, values->first->next, "%s", err.text);
-	add_list(reader, setting.name, said);
+	list.list = list_new(&said->setting, &err);
+	if (!list.list) {
+		diagnostics_error(reader->compiler->diagnostics, reader->said->values.first->next->place,
+				  "%s; write %s", err.text, name_and_place.usage);
+		return -1;
+	}
+	kept = policy_add_list(reader->compiler->policy, list);
+	if (said->setting.owners)
+		reader->compiler->policy->owners = kept;
+	if (slice_equal(said->setting.name, SLICE("relays")))
+		reader->settings->check.relays = kept->list;
 	return 0;
 }

@@ -16,69 +16,74 @@ int port_parse(struct slice text, unsigned *port_r)
 	return 0;
 }
 
-/* ---- listen ----------------------------------------------------------------------- */
+/* ---- listen ADDRESS mode 0660 group NAME ------------------------------------------------------------ */
 
-/* mode 0660: octal, as chmod(1) has it. */
-static int read_mode(struct setting_reader *reader, const struct word *word)
+static int read_address(struct setting_told *told, void *item, struct error *err)
 {
-	int mode = 0;
-
-	if (!word)
-		return setting_wrong(reader, NULL, "mode has no value");
-	for (size_t i = 0; i < word->text.n; i++) {
-		if (word->text.p[i] < '0' || word->text.p[i] > '7' || mode > MODE_MAX)
-			return setting_wrong(reader, word, "\"%s\" is no mode in octal", QUOTE(word->text));
-		mode = mode * 8 + (word->text.p[i] - '0');
-	}
-	if (mode > MODE_MAX)
-		return setting_wrong(reader, word, "\"%s\" is no mode in octal", QUOTE(word->text));
-	reader->settings->listen.mode = mode;
-	return 0;
-}
-
-static int read_group(struct setting_reader *reader, const struct word *word)
-{
-	if (!word)
-		return setting_wrong(reader, NULL, "group has no name");
-	reader->settings->listen.group = arena_copy(reader->arena, word_value(word, reader->arena));
-	return 0;
-}
-
-/* Words behind the address, in pairs. */
-static int read_listen_options(struct setting_reader *reader, const struct word *word)
-{
-	int result;
-
-	while (word) {
-		if (slice_equal(word->text, SLICE("mode")))
-			result = read_mode(reader, word->next);
-		else if (slice_equal(word->text, SLICE("group")))
-			result = read_group(reader, word->next);
-		else
-			result = setting_wrong(reader, word, "listen knows no \"%s\"", QUOTE(word->text));
-		if (result)
-			return -1;
-		word = word->next->next;
-	}
-	return 0;
-}
-
-int setting_read_listen(struct setting_reader *reader)
-{
-	struct listen_setting *listen = &reader->settings->listen;
-	const struct word *address = reader->said->values.first;
-	struct place place = reader->said->name.place;
+	struct listen_setting *listen = item;
 	struct error why;
 
-	if (!address || reader->said->braces)
-		return setting_wrong(reader, NULL, "listen has no address");
-	*listen = (struct listen_setting){.mode = -1, .group = SLICE("")};
-	listen->text = arena_copy(reader->arena, word_value(address, reader->arena));
-	if (listen_parse(listen->text, &listen->address, &why) != 0)
-		return setting_wrong(reader, address, "\"%s\" is not an address to listen on (%s)",
-				     QUOTE(address->text), why.text);
-	listen->where = (struct position){reader->compiler->policy->file, place.line, place.column};
-	if (address->next && listen->address.family != LISTEN_UNIX)
-		return setting_wrong(reader, address->next, "only a unix: socket has mode and group");
-	return read_listen_options(reader, address->next);
+	listen->text = told->words[0];
+	listen->mode = -1;
+	listen->group = SLICE("");
+	if (listen_parse(listen->text, &listen->address, &why) == 0)
+		return 0;
+	error_set(err, "\"%s\" is not an address to listen on (%s)", QUOTE(listen->text), why.text);
+	return -1;
+}
+
+/* Octal, as chmod(1) has it. */
+static int read_mode(struct setting_told *told, void *item, struct error *err)
+{
+	struct slice text = told->words[0];
+	int mode = 0;
+
+	(void)err;
+	for (size_t i = 0; i < text.n && mode <= MODE_MAX; i++) {
+		if (text.p[i] < '0' || text.p[i] > '7')
+			return -1;
+		mode = mode * 8 + (text.p[i] - '0');
+	}
+	*(int *)item = mode;
+	return mode <= MODE_MAX ? 0 : -1;
+}
+
+static int finish(void *block, struct setting_told *told, struct error *err)
+{
+	const struct listen_setting *listen = block;
+
+	if (!told->said || listen->address.family == LISTEN_UNIX)
+		return 0;
+	told->key = setting_said(told, "mode") ? "mode" : "group";
+	error_set(err, "only a unix: socket has mode and group; remove them, or listen on unix:/path");
+	return -1;
+}
+
+#define LISTEN(member) .offset = offsetof(struct listen_setting, member)
+
+static const struct setting_key address = {
+    .type = SETTING_OWN,
+    .read = read_address,
+    .preset = "inet:8891@127.0.0.1",
+    .usage = "inet:PORT@HOST, inet6:PORT@[ADDRESS], fd:N or unix:/path [mode 0660] [group NAME]"};
+
+static const struct setting_key keys[] = {
+    {.name = "mode", .type = SETTING_OWN, LISTEN(mode), .read = read_mode, .usage = "a mode in octal as in 0660"},
+    {.name = "group", .type = SETTING_NAME, LISTEN(group)},
+};
+
+const struct setting_block listen_block = {.name = "listen",
+					   .size = sizeof(struct listen_setting),
+					   .value = &address,
+					   SETTING_KEYS(keys),
+					   .line = true,
+					   .finish = finish};
+
+int setting_keep_listen(struct setting_reader *reader, const void *block)
+{
+	struct place place = reader->said->name.place;
+
+	reader->settings->listen = *(const struct listen_setting *)block;
+	reader->settings->listen.where = (struct position){reader->compiler->policy->file, place.line, place.column};
+	return 0;
 }

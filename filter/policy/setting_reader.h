@@ -22,14 +22,12 @@ struct setting_reader {
 	bool preset;                       /* what is read is ours: a mistake in it is one of the program */
 };
 
-/* A row of the file itself: a value in struct settings, a block, or a statement of its own kind. */
+/* A row of the file itself: a value in struct settings, or a block. */
 struct setting_row {
-	struct setting_key key;            /* a value; of a block and of `read` only name, offset and usage count */
+	struct setting_key key;            /* a value; of a block only name and offset count */
 	const struct setting_block *block; /* into struct settings at key.offset, unless `keep` or `check` says else */
-	int (*keep)(struct setting_reader *, const void *block); /* takes what was read; of a block that repeats */
+	int (*keep)(struct setting_reader *, const void *block); /* takes what was read */
 	const struct check *check;                               /* whose own block it is */
-	int (*read)(struct setting_reader *);
-	bool repeats;  /* `read` may be said more than once */
 	bool declares; /* read before the others, which may name what it declares */
 };
 
@@ -58,21 +56,13 @@ struct slice setting_usage(const struct setting_key *, struct arena *);
 /* The path as it is opened: beside `file` unless it begins at the root. */
 const char *path_beside(struct arena *, const char *file, struct slice path);
 
-/* ---- statements of their own kind ------------------------------------------------------------------ */
+/* ---- blocks that belong to no check, and what becomes of those that are not simply in struct settings ---------- */
 
-/* Reports "what; write USAGE" at the word, or at the name of the setting when it is NULL. Returns -1. */
-int setting_wrong(struct setting_reader *, const struct word *, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-/* The only value of a setting without braces, in the arena; -1 when there is none or more. */
-int setting_value(struct setting_reader *, struct slice *value_r);
-
-int setting_read_listen(struct setting_reader *);
-int setting_read_list(struct setting_reader *);
-int setting_read_sign_table(struct setting_reader *);
-
-extern const struct setting_block resolver_block, sign_block;
-int setting_keep_sign(struct setting_reader *, const void *sign);
+extern const struct setting_block listen_block, resolver_block, sign_block, sign_table_block, list_block;
+int setting_keep_listen(struct setting_reader *, const void *block);
+int setting_keep_sign(struct setting_reader *, const void *block);
+int setting_keep_sign_table(struct setting_reader *, const void *block);
+int setting_keep_list(struct setting_reader *, const void *block);
 
 /* Ports are 1 to 65535. 0, or -1. */
 int port_parse(struct slice text, unsigned *port_r);

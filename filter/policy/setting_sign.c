@@ -174,21 +174,37 @@ static int read_table(struct table *table, struct slice text)
 	return result;
 }
 
-int setting_read_sign_table(struct setting_reader *reader)
+struct sign_table {
+	const char *path;
+};
+
+static int read_place(struct setting_told *told, void *item, struct error *err)
 {
-	struct table table = {.reader = reader};
-	struct slice path, text;
+	struct slice path = file_path(told->words[0]);
+
+	(void)err;
+	*(const char **)item = path_beside(told->arena, told->file, path);
+	return path.n > 0 ? 0 : -1;
+}
+
+static const struct setting_key table_place = {
+    .type = SETTING_OWN, .offset = offsetof(struct sign_table, path), .read = read_place, .usage = "file:/path"};
+
+const struct setting_block sign_table_block = {
+    .name = "sign-table", .size = sizeof(struct sign_table), .value = &table_place, .line = true};
+
+int setting_keep_sign_table(struct setting_reader *reader, const void *block)
+{
+	struct table table = {.reader = reader, .file = ((const struct sign_table *)block)->path};
+	struct slice text;
 	struct error err;
 	int result;
 
-	if (setting_value(reader, &path))
+	if (file_read_plain(table.file, TABLE_BYTES_MAX, &text, &err)) {
+		diagnostics_error(reader->compiler->diagnostics, reader->said->values.first->place,
+				  "%s; name a table that we may read", err.text);
 		return -1;
-	path = file_path(path);
-	if (path.n == 0)
-		return setting_wrong(reader, reader->said->values.first, "this names no file");
-	table.file = path_beside(reader->arena, reader->compiler->policy->file, path);
-	if (file_read_plain(table.file, TABLE_BYTES_MAX, &text, &err))
-		return setting_wrong(reader, reader->said->values.first, "%s", err.text);
+	}
 	result = read_table(&table, text);
 	free((char *)text.p);
 	return result;

@@ -13,33 +13,6 @@
 
 #define HOST_NAME_ROOM 256
 
-int setting_wrong(struct setting_reader *reader, const struct word *word, const char *format, ...)
-{
-	char what[DIAGNOSTIC_TEXT_MAX / 2];
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(what, sizeof(what), format, arguments);
-	va_end(arguments);
-	diagnostics_error(reader->compiler->diagnostics, word ? word->place : reader->said->name.place, "%s; write %s",
-			  what, reader->row->key.usage);
-	return -1;
-}
-
-int setting_value(struct setting_reader *reader, struct slice *value_r)
-{
-	const struct words *values = &reader->said->values;
-
-	if (reader->said->braces)
-		return setting_wrong(reader, reader->said->inside.first, "%s takes no { }", reader->row->key.name);
-	if (values->count == 0)
-		return setting_wrong(reader, NULL, "%s has no value", reader->row->key.name);
-	if (values->count > 1)
-		return setting_wrong(reader, values->first->next, "%s takes one value", reader->row->key.name);
-	*value_r = arena_copy(reader->arena, word_value(values->first, reader->arena));
-	return 0;
-}
-
 /* ---- values of a form of their own ------------------------------------------------------ */
 
 /* RFC 8601 2.2: a token or what could stand in a host name. Quotes would be right, and nobody could read them. */
@@ -159,10 +132,7 @@ static const struct setting_block submission_block = {
 #define AT(member) .offset = offsetof(struct settings, member)
 
 static const struct setting_row rows[] = {
-    {.key = {.name = "listen",
-	     .preset = "inet:8891@127.0.0.1",
-	     .usage = "inet:PORT@HOST, inet6:PORT@[ADDRESS], fd:N or unix:/path [mode 0660] [group NAME]"},
-     .read = setting_read_listen},
+    {.key = {.name = "listen"}, .block = &listen_block, .keep = setting_keep_listen},
     {.key = {.name = "authserv-id",
 	     .type = SETTING_OWN,
 	     AT(check.authserv_id),
@@ -210,11 +180,8 @@ static const struct setting_row rows[] = {
 	 {.name = "drain", .type = SETTING_DURATION, .preset = "30s", .least = 0, .most = 600 * SECOND, AT(drain_us)}},
     {.key = {.name = "resolver", AT(resolver)}, .block = &resolver_block},
     {.key = {.name = "sign"}, .block = &sign_block, .keep = setting_keep_sign},
-    {.key = {.name = "sign-table", .usage = "sign-table file:/path"}, .read = setting_read_sign_table},
-    {.key = {.name = "list", .usage = "list NAME file:/path [on-failure defer|skip]"},
-     .read = setting_read_list,
-     .repeats = true,
-     .declares = true},
+    {.key = {.name = "sign-table"}, .block = &sign_table_block, .keep = setting_keep_sign_table},
+    {.key = {.name = "list"}, .block = &list_block, .keep = setting_keep_list, .declares = true},
 };
 
 #define ROW_COUNT (sizeof(rows) / sizeof(rows[0]))
@@ -261,7 +228,7 @@ static int unknown_setting(struct compiler *compiler, const struct table *table,
 
 static bool repeats(const struct setting_row *row)
 {
-	return row->repeats || (row->block && row->block->repeats);
+	return row->block && row->block->repeats;
 }
 
 /* A struct for one more block of a check. The blocks of one check lie one after the other. */
@@ -315,9 +282,7 @@ static int read_block(struct setting_reader *reader)
 
 static int read_row(struct setting_reader *reader)
 {
-	if (reader->row->block)
-		return read_block(reader);
-	return reader->row->read ? reader->row->read(reader) : setting_read_value(reader);
+	return reader->row->block ? read_block(reader) : setting_read_value(reader);
 }
 
 /* A statement of the file: at most one of each kind unless it repeats. What declares is read on its own. */
@@ -364,18 +329,18 @@ static int read_preset(struct compiler *compiler, const struct setting_row *row)
 	struct setting_reader reader = {.compiler = compiler,
 					.settings = &compiler->policy->settings,
 					.arena = compiler->policy->arena,
-					.row = row,
-					.preset = !row->block};
+					.row = row};
 	struct setting_syntax said = {.name.text = slice_of(row->key.name)};
-	const struct setting_key *key = &row->key;
+	const struct setting_key *value = row->block ? row->block->value : &row->key;
 
-	if (row->block)
-		return repeats(row) ? 0 : read_block(&reader);
-	if (!key->preset)
+	if (repeats(row))
 		return 0;
-	said.braces = key->count == SETTING_MANY || key->takes == SETTING_REST;
-	*(said.braces ? &said.inside : &said.values) = setting_words(slice_of(key->preset), reader.arena);
+	if (!value || !value->preset) /* a block has those of its keys */
+		return row->block && !row->keep ? read_block(&reader) : 0;
+	said.braces = !row->block && (value->count == SETTING_MANY || value->takes == SETTING_REST);
+	*(said.braces ? &said.inside : &said.values) = setting_words(slice_of(value->preset), reader.arena);
 	reader.said = &said;
+	reader.preset = true;
 	return read_row(&reader);
 }
 
@@ -394,7 +359,5 @@ int settings_compile(struct compiler *compiler, const struct file_syntax *file)
 		if (!table.first[i])
 			result |= read_preset(compiler, &table.rows[i]);
 	}
-	if (!settings->listen.where.line)
-		settings->listen.where = (struct position){compiler->policy->file, 0, 0};
 	return result ? -1 : sign_finish(compiler);
 }

@@ -1,5 +1,6 @@
 /*
- * sign_join.c - the domains that are signed for, in order, each once and with each selector once.
+ * sign_join.c - the domains that are signed for: as they are read, and then in order, each once and with each selector
+ * once.
  *
  * A signing table may name a domain on several lines, wherever they are. Two signatures with the same domain and
  * selector add nothing, so what is written twice counts once.
@@ -8,6 +9,26 @@
 
 #include <stdlib.h>
 #include <string.h>
+
+int sign_add(struct policy *policy, const struct sign_setting *sign)
+{
+	if (policy->sign_count == SIGN_DOMAINS_MAX)
+		return -1;
+	if (policy->sign_count == policy->sign_room) {
+		policy->sign_room = policy->sign_room ? 2 * policy->sign_room : 8;
+		policy->signs = xrealloc(policy->signs, policy->sign_room * sizeof(*policy->signs));
+	}
+	policy->signs[policy->sign_count++] = *sign;
+	return 0;
+}
+
+int sign_add_key(struct sign_setting *sign, struct signing_key key)
+{
+	if (sign->key_count == SIGN_KEYS_MAX)
+		return -1;
+	sign->keys[sign->key_count++] = key;
+	return 0;
+}
 
 int sign_compare(const void *a, const void *b)
 {

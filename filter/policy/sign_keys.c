@@ -45,26 +45,6 @@ struct key_files {
 	size_t room;            /* a power of two, at least twice what can be in use */
 };
 
-int sign_add(struct policy *policy, const struct sign_setting *sign)
-{
-	if (policy->sign_count == SIGN_DOMAINS_MAX)
-		return -1;
-	if (policy->sign_count == policy->sign_room) {
-		policy->sign_room = policy->sign_room ? 2 * policy->sign_room : 8;
-		policy->signs = xrealloc(policy->signs, policy->sign_room * sizeof(*policy->signs));
-	}
-	policy->signs[policy->sign_count++] = *sign;
-	return 0;
-}
-
-int sign_add_key(struct sign_setting *sign, struct signing_key key)
-{
-	if (sign->key_count == SIGN_KEYS_MAX)
-		return -1;
-	sign->keys[sign->key_count++] = key;
-	return 0;
-}
-
 /* ---- key files --------------------------------------------------------------------------------- */
 
 struct account_name {

@@ -203,11 +203,17 @@ static void wrong_settings_are_told_with_how_to_write_them(void **state)
 	static const struct {
 		const char *text, *message;
 	} cases[] = {
-	    {"listen inet:1 mode 0660\n", "t:1:15: only a unix: socket has mode and group; write inet:PORT@HOST, "
-					  "inet6:PORT@[ADDRESS], fd:N or unix:/path [mode 0660] [group NAME]"},
-	    {"listen unix:/x mode 999\n",
-	     "t:1:21: \"999\" is no mode in octal; write inet:PORT@HOST, inet6:PORT@[ADDRESS], "
-	     "fd:N or unix:/path [mode 0660] [group NAME]"},
+	    {"listen inet:1 mode 0660\n",
+	     "t:1:20: only a unix: socket has mode and group; remove them, or listen on unix:/path"},
+	    {"listen inet:1 group mail\n",
+	     "t:1:21: only a unix: socket has mode and group; remove them, or listen on unix:/path"},
+	    {"listen unix:/x mode 999\n", "t:1:21: mode cannot be \"999\"; write a mode in octal as in 0660"},
+	    {"listen unix:/x mode 1000\n", "t:1:21: mode cannot be \"1000\"; write a mode in octal as in 0660"},
+	    {"listen unix:/x mode\n", "t:1:16: mode has no value; write a mode in octal as in 0660"},
+	    {"listen unix:/x mood 0660\n", "t:1:16: listen has no key \"mood\"; its keys are mode and group"},
+	    {"listen mode 0660\n",
+	     "t:1:8: \"mode\" is not an address to listen on (it begins with inet:, inet6:, unix: or fd:); write "
+	     "inet:PORT@HOST, inet6:PORT@[ADDRESS], fd:N or unix:/path [mode 0660] [group NAME]"},
 	    {"mode report\n\nmode enforce\n", "t:3:1: mode is set already in line 1; remove one of them"},
 	    {"listen inet:1\nlisten inet:2\n", "t:2:1: listen is set already in line 1; remove one of them"},
 	    {"drain 11m\n", "t:1:7: drain cannot be \"11m\"; write a time from 0s to 10m"},
@@ -251,13 +257,13 @@ static void wrong_settings_are_told_with_how_to_write_them(void **state)
 	    {"spf native\n", "t:1:5: \"native\" is not expected here; write the keys of spf in { }"},
 	    {"spf { engine }\n", "t:1:7: engine has no value; write native, libspf2 or compare"},
 	    {"spf { engine pyspf }\n", "t:1:14: engine cannot be \"pyspf\"; write native, libspf2 or compare"},
-	    {"list x\n", "t:1:1: a list has a name and a file; write list NAME file:/path [on-failure defer|skip]"},
+	    {"list x\n", "t:1:1: list has too few values; write list NAME file:/path [on-failure defer|skip]"},
 	    {"list x /etc/x\n",
 	     "t:1:8: \"/etc/x\" is not a place for a list; write list NAME file:/path [on-failure defer|skip]"},
 	    {"list 1 file:/x\n",
-	     "t:1:6: \"1\" is no name of a list; write list NAME file:/path [on-failure defer|skip]"},
-	    {"list x file:t on-failure ignore\n",
-	     "t:1:26: on-failure is never \"ignore\"; write list NAME file:/path [on-failure defer|skip]"},
+	     "t:1:6: \"1\" cannot be the name of a list; write list NAME file:/path [on-failure defer|skip]"},
+	    {"list x file:t on-failure ignore\n", "t:1:26: on-failure cannot be \"ignore\"; write defer or skip"},
+	    {"list x file:t onfailure skip\n", "t:1:15: list has no key \"onfailure\"; did you mean \"on-failure\"?"},
 	    {"store lmdb:/var/lib/x\n",
 	     "t:1:1: unknown setting \"store\"; sekisho.conf(5) names them all (rules stand in "
 	     "\"policy KIND { on STAGE { } }\")"},
@@ -287,7 +293,8 @@ static void wrong_settings_are_told_with_how_to_write_them(void **state)
 	    {"sign example.org { selector a key x selector b key x selector c key x selector d key x selector e key x "
 	     "}\n",
 	     "t:1:97: sign has more than 4 keys; " SELECTOR},
-	    {"sign-table /x\n", "t:1:12: this names no file; write sign-table file:/path"},
+	    {"sign-table /x\n", "t:1:12: sign-table cannot be \"/x\"; write file:/path"},
+	    {"sign-table file:friends also\n", "t:1:25: sign-table takes one value; write file:/path"},
 	    {"sign-table file:friends\n",
 	     "t:1:1: friends:2: a word is missing; a line is DOMAIN SELECTOR KEYFILE [subdomains]\n"
 	     "t:1:1: friends:4: the second word is not a selector; a line is DOMAIN SELECTOR KEYFILE [subdomains]\n"
@@ -439,8 +446,7 @@ static void lists_are_bounded_and_named_once(void **state)
 		fprintf(out, "list l%d file:friends\n", i);
 	fclose(out);
 	assert_null(load_text(text, NULL, &messages));
-	assert_string_equal(messages, "t:257:1: more than 256 lists; put several into one; write list NAME file:/path "
-				      "[on-failure defer|skip]");
+	assert_string_equal(messages, "t:257:1: there are more than 256 lists; put several into one");
 	free(messages);
 	free(text);
 	assert_null(load_text("list a file:friends\nlist a file:friends\n", NULL, &messages));
