@@ -95,7 +95,7 @@ as_root() {
 	fi
 }
 
-# Runs a shell command line as root; what root then owns in the tree is given back to the owner of the tree, in the same
+# Runs a command as root; what root then owns in the tree is given back to the owner of the tree, in the same
 # call, because sudo may have forgotten the password when the tests are over. -links 1: a hard link may be to a file of others.
 give_back='[ "$owner" = 0:0 ] || find . -path ./.git -prune -o -user 0 \( -type d -o -type l -o -links 1 \) \
 	-exec chown -h "$owner" {} +'
