@@ -104,6 +104,8 @@ int slice_number(struct slice text, uint64_t max, uint64_t *number_r);
 #define NUMBER_TEXT 20                                               /* room for the longest printed number */
 struct slice number_print(int64_t number, char buffer[NUMBER_TEXT]); /* decimal; the slice lives in buffer */
 
+#define BYTE_ORDER_MARK "\xEF\xBB\xBF" /* that some editors write before UTF-8 text */
+
 /* Length in bytes of the UTF-8 character (RFC 3629) that the text begins with; 0: it begins with none. */
 size_t slice_utf8(struct slice text);
 bool slice_is_utf8(struct slice text); /* all of it */

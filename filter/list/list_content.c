@@ -22,8 +22,6 @@
 #define MARK_OWNS       5
 #define LOGIN_AMBIGUOUS UINT32_MAX /* a login that owns nothing */
 
-#define BYTE_ORDER_MARK "\xEF\xBB\xBF"
-
 struct reader {
 	struct list_content *content;
 	struct arena *scratch;

@@ -345,6 +345,11 @@ static int unknown_action(struct compiler *compiler, const struct word *word)
 	const char *names[ACTION_COUNT + 1] = {NULL};
 	const char *near;
 
+	if (syntax_is_condition_first(word->text)) {
+		diagnostics_error(compiler->diagnostics, word->place, "\"%s\" comes first; " CONDITION_FIRST_ADVICE,
+				  QUOTE(word->text));
+		return -1;
+	}
 	for (size_t i = 0; i < ACTION_COUNT; i++)
 		names[i] = actions[i].name;
 	near = nearest_word(word->text, names);

@@ -13,6 +13,7 @@ struct builder {
 	struct compiler *compiler;
 	struct node *nodes; /* in the arena, NODES_MAX of them at most */
 	size_t count, room;
+	const struct condition_syntax *before; /* the test before the one at hand; NULL: there is none */
 };
 
 static int add(struct builder *builder, const struct condition_syntax *said);
@@ -251,10 +252,42 @@ static struct node *new_node(struct builder *builder)
 	return &builder->nodes[builder->count++];
 }
 
+/* "spf is fail or softfail": the word is a value of the test before it, and not a fact. */
+static bool is_value_of(struct builder *builder, const struct condition_syntax *before, const struct word *word)
+{
+	const struct fact *fact = fact_find(before->fact.name.text);
+
+	if (before->test != TEST_IS || !fact || fact_find(word->text))
+		return false;
+	for (const char *const *words = fact->words; fact->type == TYPE_RESULT && *words; words++)
+		if (slice_equal(word->text, slice_of(*words)))
+			return true;
+	return fact->type != TYPE_RESULT && !nearest_word(word->text, builder->compiler->fact_names);
+}
+
+static int wrong_alone(struct builder *builder, const struct condition_syntax *before, const struct word *word)
+{
+	struct text set;
+
+	text_init(&set, builder->compiler->policy->arena, DIAGNOSTIC_TEXT_MAX / 2);
+	text_printf(&set, "%.*s is %s{", SLICE_ARGS(before->fact.name.text), before->negated ? "not " : "");
+	for (const struct word *value = before->values.first; value; value = value->next)
+		text_printf(&set, value->kind == WORD_QUOTED ? " \"%.*s\"" : " %.*s", SLICE_ARGS(value->text));
+	text_printf(&set, " %.*s }", SLICE_ARGS(word->text));
+	diagnostics_error(builder->compiler->diagnostics, word->place,
+			  "\"%s\" is not a fact; to ask for one of several values write %.*s", QUOTE(word->text),
+			  SLICE_ARGS(text_slice(&set)));
+	return -1;
+}
+
 static int add_test(struct builder *builder, const struct condition_syntax *said)
 {
+	const struct condition_syntax *before = builder->before;
 	struct node node = {.size = 1};
 
+	builder->before = said;
+	if (before && said->test == TEST_BARE && is_value_of(builder, before, &said->fact.name))
+		return wrong_alone(builder, before, &said->fact.name);
 	if (reading_compile(builder->compiler, &said->fact, &node.reading) || tests[said->test](builder, said, &node))
 		return -1;
 	*new_node(builder) = node;

@@ -45,6 +45,8 @@ int policy_control(const char *path, char **socket_r, struct error *err)
 	if (file_read_plain(path, POLICY_FILE_MAX, &text, err))
 		return -1;
 	text.n = strlen(text.p); /* a NUL byte is an error of its own; what comes before it may name the socket */
+	if (slice_starts_nocase(text, SLICE(BYTE_ORDER_MARK)))
+		memset((char *)text.p, ' ', sizeof(BYTE_ORDER_MARK) - 1);
 	arena = arena_new();
 	ignored = diagnostics_new();
 	syntax_read(text, arena, ignored, &file);

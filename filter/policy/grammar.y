@@ -376,10 +376,30 @@ static void list_expected(const yypcontext_t *context, char *text, size_t room)
 	}
 }
 
-static const char *advice_for(const yypcontext_t *context, struct slice written)
+/* The first word of the statement, or the one after "try". */
+static struct slice first_word(const struct parser *parser)
+{
+	struct slice source = text_slice(&parser->source), first = SLICE("");
+
+	if (slice_word(&source, &first) && slice_equal(first, SLICE("try")))
+		slice_word(&source, &first);
+	return first;
+}
+
+static const char *advice_for(const yypcontext_t *context, const struct parser *parser)
 {
 	yysymbol_kind_t token = yypcontext_token(context);
+	struct slice written = parser->current, source = text_slice(&parser->source);
+	bool brace = token == YYSYMBOL_OPEN_BLOCK || token == YYSYMBOL_OPEN_BRACE;
 
+	if (brace && parser->before == IN)
+		return "\"in\" takes the name of a list; write \"is { a b }\" for values of your own";
+	if (source.n > written.n + 1 && source.p[source.n - written.n - 1] == ' ' && source.p[source.n - written.n - 2] == ',')
+		return "separate values by spaces and put them in { }, as in is { fail softfail }";
+	if (token == YYSYMBOL_WORD && parser->in_condition && expects(context, YYSYMBOL_AND) && !expects(context, YYSYMBOL_IS))
+		return "join conditions by \"and\" or \"or\", and put several values in { }, as in is { fail softfail }";
+	if (!parser->in_condition && syntax_is_condition_first(first_word(parser)))
+		return CONDITION_FIRST_ADVICE;
 	if (token == YYSYMBOL_NOT && expects(context, YYSYMBOL_IS))
 		return "write \"not\" before the fact, as in \"not client in friends\"";
 	if (token == YYSYMBOL_OPEN_BLOCK)
@@ -394,7 +414,7 @@ static const char *advice_for(const yypcontext_t *context, struct slice written)
 static int yyreport_syntax_error(const yypcontext_t *context, struct parser *parser)
 {
 	yysymbol_kind_t token = yypcontext_token(context);
-	const char *advice = advice_for(context, parser->current);
+	const char *advice = advice_for(context, parser);
 	char expected[DIAGNOSTIC_TEXT_MAX / 2], what[QUOTE_MAX + 40];
 
 	list_expected(context, expected, sizeof(expected));

@@ -198,6 +198,19 @@ static void list_fact_names(struct compiler *compiler)
 		compiler->fact_names[n++] = fact->name;
 }
 
+/* The source of all messages; a byte order mark becomes blank, so that the rest of the file is read all the same. */
+static void take_mark(const char *path, struct diagnostics *diagnostics, struct slice text)
+{
+	bool marked = slice_starts_nocase(text, SLICE(BYTE_ORDER_MARK));
+
+	if (marked)
+		memset((char *)text.p, ' ', sizeof(BYTE_ORDER_MARK) - 1);
+	diagnostics_source(diagnostics, path, text);
+	if (marked)
+		diagnostics_error(diagnostics, (struct place){1, 1, 0},
+				  "a byte order mark comes before the first word; save the file as UTF-8 without one");
+}
+
 /* The bytes of the file, as the parser wants them; -1 when it is no text. */
 static int read_file(const char *path, struct diagnostics *diagnostics, struct slice *text_r)
 {
@@ -212,11 +225,15 @@ static int read_file(const char *path, struct diagnostics *diagnostics, struct s
 	}
 	nul = text_r->n ? memchr(text_r->p, '\0', text_r->n) : NULL;
 	if (!nul) {
-		diagnostics_source(diagnostics, path, *text_r);
+		take_mark(path, diagnostics, *text_r);
 		return 0;
 	}
-	diagnostics_error(diagnostics, nowhere, "byte %zu is NUL, so this is no text file; name the policy file",
-			  (size_t)(nul - text_r->p) + 1);
+	if (slice_starts_nocase(*text_r, SLICE("\xFF\xFE")) || slice_starts_nocase(*text_r, SLICE("\xFE\xFF")))
+		diagnostics_error(diagnostics, nowhere, "this file is UTF-16; save it as UTF-8");
+	else
+		diagnostics_error(diagnostics, nowhere,
+				  "byte %zu is NUL, so this is not a text file; name the policy file",
+				  (size_t)(nul - text_r->p) + 1);
 	free((char *)text_r->p);
 	return -1;
 }

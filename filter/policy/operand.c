@@ -66,6 +66,14 @@ static int wrong(const struct wanted *wanted, const char *what)
 	return -1;
 }
 
+static int wrong_comma(const struct wanted *wanted)
+{
+	diagnostics_error(wanted->compiler->diagnostics, wanted->word->place,
+			  "\"%s\" has a comma in it; " COMMA_ADVICE ", as in { a b }, or put the whole text in quotes",
+			  QUOTE(wanted->text));
+	return -1;
+}
+
 static int refuse_bool(const struct wanted *wanted, struct operand *operand_r)
 {
 	const char *name = wanted->reading->fact->name;
@@ -164,10 +172,31 @@ static int want_ip(const struct wanted *wanted, struct operand *operand_r)
 	return -1;
 }
 
+/* A fact of the same family that can be the word: dmarc.policy for "dmarc is reject". NULL: there is none. */
+static const struct fact *relative(const struct fact *fact, struct slice word)
+{
+	struct slice family = slice_of(fact->name);
+	const struct fact *other;
+
+	if (slice_find(family, '.') >= 0)
+		family = slice_head(family, (size_t)slice_find(family, '.'));
+	for (unsigned n = 0; (other = fact_at(n)); n++) {
+		struct slice name = slice_of(other->name);
+
+		if (!slice_starts_nocase(name, family) || (name.n > family.n && name.p[family.n] != '.'))
+			continue;
+		for (const char *const *words = other->words; words && *words; words++)
+			if (slice_equal(word, slice_of(*words)))
+				return other;
+	}
+	return NULL;
+}
+
 /* spf is never "fial"; did you mean "fail"? */
 static int want_result(const struct wanted *wanted, struct operand *operand_r)
 {
 	const char *const *words = wanted->reading->fact->words;
+	const struct fact *other;
 	char all[DIAGNOSTIC_TEXT_MAX / 2];
 	size_t n = 0;
 
@@ -181,6 +210,13 @@ static int want_result(const struct wanted *wanted, struct operand *operand_r)
 		n += (size_t)snprintf(all + n, sizeof(all) - n, " %s", *words);
 		if (n >= sizeof(all))
 			n = sizeof(all) - 1;
+	}
+	other = relative(wanted->reading->fact, wanted->text);
+	if (other) {
+		diagnostics_error(wanted->compiler->diagnostics, wanted->word->place,
+				  "%s is never \"%s\", but %s can be; write %s is %s", wanted->reading->fact->name,
+				  QUOTE(wanted->text), other->name, other->name, QUOTE(wanted->text));
+		return -1;
 	}
 	words = wanted->reading->fact->words;
 	diagnostics_error(wanted->compiler->diagnostics, wanted->word->place, "%s is never \"%s\"; it is one of%s%s%s",
@@ -207,6 +243,8 @@ int operand_compile(struct compiler *compiler, const struct reading *reading, co
 	if (memmem(wanted.text.p, wanted.text.n, "%{", 2) && text)
 		return wrong(&wanted,
 			     "a condition compares with fixed texts; facts in %{ } stand in replies and headers only");
+	if (word_has_comma(word))
+		return wrong_comma(&wanted);
 	if (type != TYPE_ADDRESS && type != TYPE_RESULT && word->kind == WORD_PLAIN &&
 	    slice_equal(word->text, SLICE("null")))
 		return wrong(&wanted, "only an address can be null (the null sender); write \"\" for an empty text");

@@ -61,7 +61,7 @@ struct parser {
 	bool started;         /* it has a word */
 	bool heads_block;     /* it began with `policy` or `on`: its { opens a block */
 	bool in_condition;    /* behind `if` */
-	int previous;         /* the token before */
+	int previous, before; /* the token before, and the one before that */
 	unsigned nots;        /* in a row */
 	struct slice current; /* the token as it stands in the file */
 	const char *last_end; /* of the token before, in the text */

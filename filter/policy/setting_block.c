@@ -108,6 +108,8 @@ static int wrong_item(struct block_reader *block, const struct setting_key *key,
 {
 	struct slice usage = setting_usage(key, arena_of(block));
 
+	if (word_has_comma(word))
+		return wrong(block, word->place, "\"%s\" has a comma in it; " COMMA_ADVICE, QUOTE(word->text));
 	if (err->text[0])
 		return wrong(block, word->place, "%s; write %.*s", err->text, SLICE_ARGS(usage));
 	return wrong(block, word->place, "%s cannot %s \"%s\"; write %.*s", name_of(block, key),

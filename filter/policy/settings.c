@@ -13,6 +13,13 @@
 
 #define HOST_NAME_ROOM 256
 
+static int wrong_comma(struct compiler *compiler, const struct word *word)
+{
+	diagnostics_error(compiler->diagnostics, word->place, "\"%s\" has a comma in it; " COMMA_ADVICE,
+			  QUOTE(word->text));
+	return -1;
+}
+
 /* ---- values of a form of their own ------------------------------------------------------ */
 
 /* RFC 8601 2.2: a token or what could stand in a host name. Quotes would be right, and nobody could read them. */
@@ -285,6 +292,18 @@ static int read_row(struct setting_reader *reader)
 	return reader->row->block ? read_block(reader) : setting_read_value(reader);
 }
 
+/* The first word that ends with a comma: with another one after it, it is never meant as part of the value. */
+static const struct word *first_list_mark(const struct setting_syntax *said)
+{
+	const struct words *parts[] = {&said->values, &said->inside};
+
+	for (size_t i = 0; i < 2; i++)
+		for (const struct word *word = parts[i]->first; word && word->next; word = word->next)
+			if (word_has_comma(word) && word->text.p[word->text.n - 1] == ',')
+				return word;
+	return NULL;
+}
+
 /* A statement of the file: at most one of each kind unless it repeats. What declares is read on its own. */
 static int read_statement(struct compiler *compiler, struct table *table, const struct setting_syntax *said,
 			  bool declares)
@@ -309,6 +328,8 @@ static int read_statement(struct compiler *compiler, struct table *table, const 
 		return -1;
 	}
 	table->first[i] = said;
+	if (first_list_mark(said))
+		return wrong_comma(compiler, first_list_mark(said));
 	return read_row(&reader);
 }
 

@@ -30,6 +30,14 @@ struct word {
 /* A quoted word without its escapes; other words as they are. */
 struct slice word_value(const struct word *, struct arena *);
 
+/* A comma in a word without quotes: somebody separates values by commas. */
+bool word_has_comma(const struct word *);
+#define COMMA_ADVICE "separate values by spaces, without commas"
+
+/* The condition of a rule before its action, as other languages have it. */
+bool syntax_is_condition_first(struct slice word);
+#define CONDITION_FIRST_ADVICE "write the action before its condition, as in reject 550 \"no\" if spf is fail"
+
 struct words {
 	struct word *first, *last;
 	size_t count;

@@ -79,7 +79,7 @@ static void begin_statement(struct parser *parser)
 	parser->started = true;
 	parser->statement++;
 	parser->heads_block = parser->in_condition = false;
-	parser->previous = 0;
+	parser->previous = parser->before = 0;
 	parser->nots = 0;
 	parser->last_end = NULL;
 	text_init(&parser->source, parser->arena, STATEMENT_SOURCE_MAX);
@@ -99,6 +99,7 @@ static int give(struct parser *parser, const struct shaped *found, int token)
 	text_add(&parser->source, found->source);
 	parser->last_end = found->source.p + found->source.n;
 	parser->nots = token == NOT ? parser->nots + 1 : 0;
+	parser->before = parser->previous;
 	parser->previous = token;
 	return token;
 }

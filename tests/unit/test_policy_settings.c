@@ -388,6 +388,9 @@ static void the_control_socket_is_found_in_a_file_with_errors(void **state)
 	    {"control unix:/a/b\n", "/a/b"},
 	    {"control \"/a b\"\n", "/a b"},
 	    {"control off\n", ""},
+	    {"\xEF\xBB\xBF"
+	     "control /a/b\n",
+	     "/a/b"},
 	    {"typo\ncontrol /a/b\nsign x { selector s key /nowhere }\n", "/a/b"},
 	    {"control /a/b\npolicy inbound { on mail { reject 999 if spf is fial\n", "/a/b"},
 	    {"listen\n}}\n{\n\"\ncontrol /a/b\n", "/a/b"},

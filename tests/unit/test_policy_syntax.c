@@ -107,6 +107,61 @@ static void every_statement_has_one_error_and_all_are_told(void **state)
 	CHECK(cases);
 }
 
+/* What people write who know other languages, or other lists: the message says how it is written here. */
+static void habits_from_elsewhere_are_told_how_it_is_written(void **state)
+{
+#define ACTION_FIRST "write the action before its condition, as in reject 550 \"no\" if spf is fail"
+#define NO_COMMAS    "separate values by spaces, without commas"
+#define IN_BRACES    ", as in { a b }, or put the whole text in quotes"
+	static const struct expectation cases[] = {
+	    {MAIL("reject if spf is fail or softfail"),
+	     "t:3:26: \"softfail\" is not a fact; to ask for one of several values write spf is { fail softfail }"},
+	    {MAIL("reject if tls and spf is fail or softfail or neutral"),
+	     "t:3:34: \"softfail\" is not a fact; to ask for one of several values write spf is { fail softfail }"},
+	    {MAIL("reject if spf is not fail and softfail"),
+	     "t:3:31: \"softfail\" is not a fact; to ask for one of several values write spf is not { fail softfail }"},
+	    {MAIL("reject if sender is \"a@b.org\" or c@d.org"), "t:3:34: \"c@d.org\" is not a fact; to ask for one of "
+								 "several values write sender is { \"a@b.org\" c@d.org "
+								 "}"},
+	    {MAIL("reject if spf is fail or tlss"), "t:3:26: unknown fact \"tlss\"; did you mean \"tls\"?"},
+	    {MAIL("reject if sender is a@b.org or tlss"), "t:3:32: unknown fact \"tlss\"; did you mean \"tls\"?"},
+	    {MAIL("reject if spf is fail or auth"), ""},
+	    {MAIL("reject if spf is fail softfail"), "t:3:23: \"softfail\" is not expected here; join conditions by "
+						     "\"and\" or \"or\", and put several values in "
+						     "{ }, as in is { fail softfail }"},
+	    {MAIL("reject if spf is fail, softfail"), "t:3:24: \"softfail\" is not expected here; separate values by "
+						      "spaces and put them in { }, as in is { fail softfail }"},
+	    {MAIL("if spf is fail reject 550 \"x\""), "t:3:1: \"if\" comes first; " ACTION_FIRST},
+	    {MAIL("try if spf is fail reject"), "t:3:5: \"if\" comes first; " ACTION_FIRST},
+	    {MAIL("unless auth reject"), "t:3:1: \"unless\" comes first; " ACTION_FIRST},
+	    {MAIL("if (spf is fail) { reject }"), "t:3:4: \"(\" is not expected here; " ACTION_FIRST},
+	    {MESSAGE("reject if dmarc is reject"),
+	     "t:3:20: dmarc is never \"reject\", but dmarc.policy can be; write dmarc.policy is reject"},
+	    {MESSAGE("reject if dmarc.policy is not { fail none }"),
+	     "t:3:33: dmarc.policy is never \"fail\", but dmarc can be; write dmarc is fail"},
+	    {MAIL("reject if spf is { fail, softfail }"), "t:3:20: \"fail,\" has a comma in it; " NO_COMMAS IN_BRACES},
+	    {MAIL("reject if spf is { fail,softfail }"),
+	     "t:3:20: \"fail,softfail\" has a comma in it; " NO_COMMAS IN_BRACES},
+	    {MAIL("reject if auth.user is { alice, bob }"),
+	     "t:3:26: \"alice,\" has a comma in it; " NO_COMMAS IN_BRACES},
+	    {MAIL("reject if auth.user is { \"alice,\" bob }"), ""},
+	    {"trusted { 10.0.0.0/8, ::1 }\n", "t:1:11: \"10.0.0.0/8,\" has a comma in it; " NO_COMMAS},
+	    {"trusted { 10.0.0.0/8,::1 }\n", "t:1:11: \"10.0.0.0/8,::1\" has a comma in it; " NO_COMMAS},
+	    {"submission { port 587, 465 }\n", "t:1:19: \"587,\" has a comma in it; " NO_COMMAS},
+	    {"authentication-results { spf, dkim }\n", "t:1:26: \"spf,\" has a comma in it; " NO_COMMAS},
+	    {MAIL("reject if sender in { a@b.org }"),
+	     "t:3:21: \"{\" is not expected here; \"in\" takes the name of a list; "
+	     "write \"is { a b }\" for values of your own"},
+	    {"\xEF\xBB\xBF"
+	     "mode nonsense\n",
+	     "t:1:1: a byte order mark comes before the first word; save the file as UTF-8 without one\n"
+	     "t:1:9: mode cannot be \"nonsense\"; write enforce or report"},
+	};
+
+	(void)state;
+	CHECK(cases);
+}
+
 static void words_mean_something_only_where_they_stand(void **state)
 {
 	write_text("friends", "a\n");
@@ -391,7 +446,13 @@ static void a_file_that_is_no_text_is_refused_at_once(void **state)
 	write_file("t", "mode report\n\0\n", 14);
 	assert_null(policy_load("t", NULL, diagnostics));
 	assert_string_equal(diagnostics_line(diagnostics, 0),
-			    "t: byte 13 is NUL, so this is no text file; name the policy file");
+			    "t: byte 13 is NUL, so this is not a text file; name the policy file");
+	diagnostics_free(diagnostics);
+
+	diagnostics = diagnostics_new();
+	write_file("t", "\xFF\xFEm\0o\0d\0e\0", 10);
+	assert_null(policy_load("t", NULL, diagnostics));
+	assert_string_equal(diagnostics_line(diagnostics, 0), "t: this file is UTF-16; save it as UTF-8");
 	diagnostics_free(diagnostics);
 
 	diagnostics = diagnostics_new();
@@ -479,6 +540,7 @@ int main(void)
 	    cmocka_unit_test(a_line_goes_on_inside_parentheses_and_braces_of_values),
 	    cmocka_unit_test(a_line_goes_on_when_the_next_word_is_if_and_or),
 	    cmocka_unit_test(every_statement_has_one_error_and_all_are_told),
+	    cmocka_unit_test(habits_from_elsewhere_are_told_how_it_is_written),
 	    cmocka_unit_test(words_mean_something_only_where_they_stand),
 	    cmocka_unit_test(a_hash_begins_a_comment_at_the_start_of_a_word),
 	    cmocka_unit_test(strings_stand_in_double_quotes_on_one_line),
