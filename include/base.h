@@ -216,6 +216,11 @@ struct listen_address {
 /* "unix:/PATH", "inet:PORT@HOST", "inet6:PORT@[ADDRESS]", "fd:NUMBER". 0, or -1 and err: why it is not one. */
 int listen_parse(struct slice text, struct listen_address *address_r, struct error *);
 
+/* The user of the program at the other end of a TCP connection, when that is a program of this host. 0, or -1: the
+ * kernel does not tell (another host, another kind of socket). */
+#define PEER_NOBODY 0xffffffffu /* the other end is closed already */
+int peer_uid(int fd, unsigned *uid_r);
+
 /* ---- time and chance ----------------------------------------------------- */
 
 int64_t clock_us(void);                                    /* monotonic, microseconds */

@@ -16,6 +16,7 @@
 /* What the daemon lends to its doors; any thread. It outlives them. */
 struct door_host {
 	struct engine *(*engine)(struct door_host *); /* held, for a session that begins now: engine_release() it */
+	bool (*admits)(struct door_host *, int fd); /* may whoever is at the other end of this connection be served? */
 	void (*failed)(struct door_host *, const char *why); /* this door serves nobody any more: the daemon ends */
 	struct report *report;
 	_Atomic unsigned messages_open; /* between MAIL and the answer to the message: draining waits for them */

@@ -39,11 +39,15 @@ enum key_access { KEY_ACCESS_OWNER, KEY_ACCESS_GROUP }; /* who may read key file
 
 enum log_target { LOG_TO_SYSLOG, LOG_TO_STDERR, LOG_TO_FILE, LOG_TO_NOWHERE };
 
+#define LISTEN_USERS_MAX 8 /* a host has one mail server, or two */
+
 struct listen_setting {
 	struct slice text; /* as the file says it: "inet:8891@127.0.0.1" */
 	struct listen_address address;
 	int mode;           /* of a unix socket; -1: not set */
 	struct slice group; /* of a unix socket; "" not set */
+	SETTING_ITEMS(struct slice)
+	users; /* of a network socket: whose programs of this host are served; none: mail servers' */
 	struct position where;
 };
 

@@ -73,6 +73,8 @@ struct entrance {
 };
 #define ENTRANCES_MAX 8 /* one for each `listen` */
 
+#define ADMITTED_MAX (LISTEN_USERS_MAX + 8) /* root, ourselves, and the users that mail servers have */
+
 struct daemon {
 	struct door_host host; /* first: a door's host is its daemon */
 	const char *config_file;
@@ -81,7 +83,10 @@ struct daemon {
 	size_t entrance_count;
 	struct unix_socket control;
 	struct counters counters;
-	struct settings startup; /* those that need a restart; texts belong to startup_policy */
+	uid_t admitted[ADMITTED_MAX]; /* users whose programs may connect to a network socket */
+	size_t admitted_count;
+	_Atomic int64_t refused_said_us; /* when the log last said that another one tried */
+	struct settings startup;         /* those that need a restart; texts belong to startup_policy */
 	struct policy *startup_policy;
 
 	pthread_mutex_t lock;  /* of what follows */
@@ -102,6 +107,11 @@ void daemon_post(struct daemon *, unsigned events);       /* to the keeper */
 unsigned daemon_events(struct daemon *, int64_t for_us);  /* what was posted, or 0 when the time has passed */
 bool thread_join_until(pthread_t, int64_t until_us);      /* false: it still runs, and cannot be joined any more */
 void daemon_finish(struct daemon *);                      /* it is time to end: main's wait is over */
+
+/* ---- admit.c ---------------------------------------------------------------------- */
+
+void admit_users(struct daemon *, const struct listen_setting *); /* whom; once privileges are dropped */
+bool daemon_admits(struct daemon *, int fd);
 
 /* ---- start.c ---------------------------------------------------------------------- */
 

@@ -113,6 +113,8 @@ static int start_sockets(struct daemon *daemon, const struct settings *settings,
 		code = start_control(daemon, settings, identity_r);
 	if (code == 0 && identity_take(identity_r, &err) != 0)
 		code = start_failed(EXIT_UNAVAILABLE, &err);
+	if (code == 0)
+		admit_users(daemon, &settings->listen);
 	return code;
 }
 

@@ -74,6 +74,11 @@ static struct engine *host_engine(struct door_host *host)
 	return daemon_engine((struct daemon *)host);
 }
 
+static bool host_admits(struct door_host *host, int fd)
+{
+	return daemon_admits((struct daemon *)host, fd);
+}
+
 static void host_failed(struct door_host *host, const char *why)
 {
 	struct daemon *daemon = (struct daemon *)host;
@@ -92,6 +97,7 @@ void daemon_init(struct daemon *daemon, const char *config_file)
 	memset(daemon, 0, sizeof(*daemon));
 	daemon->host.engine = host_engine;
 	daemon->host.failed = host_failed;
+	daemon->host.admits = host_admits;
 	daemon->config_file = config_file;
 	daemon->started_us = clock_us();
 	daemon->control.fd = -1;

@@ -121,7 +121,11 @@ static int unix_own(struct unix_socket *made, uid_t uid, gid_t gid, struct error
 	if (uid == (uid_t)-1 && gid == (gid_t)-1)
 		return 0;
 	if (fchownat(AT_FDCWD, made->path, uid, gid, AT_SYMLINK_NOFOLLOW) != 0) {
-		error_set(err, "%s: cannot give the socket to its group or user: %s", made->path, strerror(errno));
+		error_set(err, "%s: cannot give the socket to its group or user: %s%s", made->path, strerror(errno),
+			  errno == EPERM
+			      ? "; start as root, or make the user of sekisho a member of the group (usermod -aG "
+				"GROUP USER)"
+			      : "");
 		return -1;
 	}
 	return 0;

@@ -36,9 +36,32 @@ static void check_group(struct compiler *compiler, const struct word *name)
 				  "there is no group %s on this system; create it, or name another", group);
 }
 
-/* listen unix:/path group NAME */
+/* Up to the next key. */
+static void check_users(struct compiler *compiler, const struct word *name)
+{
+	for (; name && !slice_equal(name->text, SLICE("mode")) && !slice_equal(name->text, SLICE("group"));
+	     name = name->next)
+		check_user(compiler, name);
+}
+
+static bool is_network(const struct compiler *compiler)
+{
+	enum listen_family family = compiler->policy->settings.listen.address.family;
+
+	return family == LISTEN_INET || family == LISTEN_INET6;
+}
+
+/* listen unix:/path group NAME, listen inet:1 user NAME */
 static void check_listen(struct compiler *compiler, const struct setting_syntax *said)
 {
+	if (is_network(compiler))
+		diagnostics_advice(compiler->diagnostics, said->name.place,
+				   "whoever can connect to a network socket can say that it is your mail server, and "
+				   "libmilter is not safe against a hostile program there; use a unix socket: listen "
+				   "unix:/var/spool/postfix/sekisho/milter.sock mode 0660 group postfix");
+	for (const struct word *word = said->values.first; word && word->next; word = word->next)
+		if (slice_equal(word->text, SLICE("user")))
+			check_users(compiler, word->next);
 	for (const struct word *word = said->values.first; word && word->next; word = word->next)
 		if (slice_equal(word->text, SLICE("group")))
 			check_group(compiler, word->next);
@@ -80,6 +103,16 @@ static void check_submission(struct compiler *compiler, const struct setting_syn
 	}
 }
 
+/* sign, sign-table */
+static void check_sign(struct compiler *compiler, const struct setting_syntax *said)
+{
+	if (is_network(compiler))
+		diagnostics_advice(
+		    compiler->diagnostics, said->name.place,
+		    "whoever can connect to the network socket that `listen` names can have any mail signed "
+		    "by this key; use a unix socket");
+}
+
 static void check_settings(struct compiler *compiler, const struct file_syntax *file)
 {
 	for (const struct setting_syntax *said = file->first_setting; said; said = said->next) {
@@ -89,6 +122,8 @@ static void check_settings(struct compiler *compiler, const struct file_syntax *
 			check_group(compiler, said->values.first);
 		else if (is_named(said, "listen"))
 			check_listen(compiler, said);
+		else if (is_named(said, "sign") || is_named(said, "sign-table"))
+			check_sign(compiler, said);
 		else if (is_named(said, "trusted"))
 			check_trusted(compiler, said);
 		else if (is_named(said, "submission"))

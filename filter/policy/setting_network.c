@@ -52,7 +52,16 @@ static int finish(void *block, struct setting_told *told, struct error *err)
 {
 	const struct listen_setting *listen = block;
 
-	if (!told->said || listen->address.family == LISTEN_UNIX)
+	if (!told->said)
+		return 0;
+	if (listen->address.family == LISTEN_UNIX) {
+		if (!setting_said(told, "user"))
+			return 0;
+		told->key = "user";
+		error_set(err, "a unix: socket has mode and group instead; remove it");
+		return -1;
+	}
+	if (!setting_said(told, "mode") && !setting_said(told, "group"))
 		return 0;
 	told->key = setting_said(told, "mode") ? "mode" : "group";
 	error_set(err, "only a unix: socket has mode and group; remove them, or listen on unix:/path");
@@ -64,12 +73,13 @@ static int finish(void *block, struct setting_told *told, struct error *err)
 static const struct setting_key address = {
     .type = SETTING_OWN,
     .read = read_address,
-    .preset = "inet:8891@127.0.0.1",
-    .usage = "inet:PORT@HOST, inet6:PORT@[ADDRESS], fd:N or unix:/path [mode 0660] [group NAME]"};
+    .preset = "unix:" RUNSTATEDIR "/sekisho/milter.sock",
+    .usage = "unix:/path [mode 0660] [group NAME], inet:PORT@HOST or inet6:PORT@[ADDRESS] [user NAME ...], or fd:N"};
 
 static const struct setting_key keys[] = {
     {.name = "mode", .type = SETTING_OWN, LISTEN(mode), .read = read_mode, .usage = "a mode in octal as in 0660"},
     {.name = "group", .type = SETTING_NAME, LISTEN(group)},
+    {.name = "user", .type = SETTING_NAME, .count = SETTING_MANY, LISTEN(users), .most_items = LISTEN_USERS_MAX},
 };
 
 const struct setting_block listen_block = {.name = "listen",

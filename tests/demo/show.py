@@ -95,12 +95,12 @@ def headers(result):
 def attach():
     heading("For your own mail server")
     print("""  main.cf:
-  smtpd_milters = inet:127.0.0.1:8891
+  smtpd_milters = unix:sekisho/milter.sock
   non_smtpd_milters = $smtpd_milters
   milter_default_action = tempfail
 
   or sendmail.mc:
-  INPUT_MAIL_FILTER(`sekisho', `S=inet:8891@127.0.0.1, F=T, T=C:30s;S:30s;R:30s;E:5m')dnl""")
+  INPUT_MAIL_FILTER(`sekisho', `S=unix:/run/sekisho/milter.sock, F=T, T=C:30s;S:30s;R:30s;E:5m')dnl""")
 
 
 def verdict(results, seconds):

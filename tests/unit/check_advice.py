@@ -28,6 +28,14 @@ CASES = [
     ("listen unix:/run/x.sock mode 0660 group no-such-group\n", 78,
      "p:1:41: there is no group no-such-group on this system; create it, or name another"),
     ("user root\ngroup root\nlisten unix:/run/x.sock group root\n", 0, ""),
+    ("listen unix:/run/x.sock mode 0660\n", 0, ""),
+    ("listen fd:3\n", 0, ""),
+    ("listen inet:8891@127.0.0.1\n", 0, "p:1:1: warning: whoever can connect to a network socket"),
+    ("listen inet6:8891@[::1]\n", 0, "p:1:1: warning: whoever can connect to a network socket"),
+    ("listen inet:8891 user root\n", 0, "p:1:1: warning: whoever can connect to a network socket"),
+    ("listen inet:8891 user no-such-user\n", 78, "p:1:23: there is no user no-such-user on this system"),
+    ("listen inet:8891\nsign-table file:t\n", 0, "p:2:1: warning: whoever can connect to the network socket"),
+    ("sign-table file:t\n", 0, ""),
     ("trusted { 127.0.0.1 0.0.0.0/0 }\n", 0, "p:1:21: warning: trusted holds 0.0.0.0/0, and so nearly every client"),
     ("trusted { 0.0.0.0/1 128.0.0.0/1 }\n", 0, "p:1:21: warning: trusted holds 128.0.0.0/1"),
     ("trusted { ::/0 }\n", 0, "p:1:11: warning: trusted holds ::/0"),
@@ -66,6 +74,7 @@ def main():
     passed = failed = 0
     with tempfile.TemporaryDirectory(prefix="sekisho-check-") as scratch:
         os.chdir(scratch)
+        open("t", "w").close()
         for text, code, message in CASES:
             why = wrong(text, code, message)
             passed += not why

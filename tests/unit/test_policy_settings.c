@@ -55,7 +55,7 @@ static void what_is_not_set_has_its_default(void **state)
 	const struct settings *settings = policy_settings(policy);
 
 	(void)state;
-	assert_text(settings->listen.text, "inet:8891@127.0.0.1");
+	assert_text(settings->listen.text, "unix:" RUNSTATEDIR "/sekisho/milter.sock");
 	assert_int_equal(settings->listen.mode, -1);
 	assert_text(settings->listen.group, "");
 	assert_true(settings->check.authserv_id.n > 0);
@@ -186,7 +186,7 @@ static void addresses_to_listen_on_have_four_forms(void **state)
 		if (load_text(text, NULL, &messages))
 			fail_msg("%s is taken", text);
 		assert_non_null(strstr(messages, "is not an address to listen on ("));
-		assert_non_null(strstr(messages, "; write inet:PORT@HOST"));
+		assert_non_null(strstr(messages, "; write unix:/path"));
 		free(messages);
 	}
 	snprintf(text, sizeof(text), "listen unix:/%0*d\n", 107, 1);
@@ -210,10 +210,12 @@ static void wrong_settings_are_told_with_how_to_write_them(void **state)
 	    {"listen unix:/x mode 999\n", "t:1:21: mode cannot be \"999\"; write a mode in octal as in 0660"},
 	    {"listen unix:/x mode 1000\n", "t:1:21: mode cannot be \"1000\"; write a mode in octal as in 0660"},
 	    {"listen unix:/x mode\n", "t:1:16: mode has no value; write a mode in octal as in 0660"},
-	    {"listen unix:/x mood 0660\n", "t:1:16: listen has no key \"mood\"; its keys are mode and group"},
+	    {"listen unix:/x mood 0660\n", "t:1:16: listen has no key \"mood\"; its keys are mode, group and user"},
 	    {"listen mode 0660\n",
 	     "t:1:8: \"mode\" is not an address to listen on (it begins with inet:, inet6:, unix: or fd:); write "
-	     "inet:PORT@HOST, inet6:PORT@[ADDRESS], fd:N or unix:/path [mode 0660] [group NAME]"},
+	     "unix:/path [mode 0660] [group NAME], inet:PORT@HOST or inet6:PORT@[ADDRESS] [user NAME ...], or fd:N"},
+	    {"listen unix:/x user a\n", "t:1:21: a unix: socket has mode and group instead; remove it"},
+	    {"listen inet:1 user a b c d e f g h i\n", "t:1:36: user has more than 8 values; remove some"},
 	    {"mode report\n\nmode enforce\n", "t:3:1: mode is set already in line 1; remove one of them"},
 	    {"listen inet:1\nlisten inet:2\n", "t:2:1: listen is set already in line 1; remove one of them"},
 	    {"drain 11m\n", "t:1:7: drain cannot be \"11m\"; write a time from 0s to 10m"},

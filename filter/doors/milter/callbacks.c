@@ -18,6 +18,11 @@
  * has one listener for a process. */
 static struct milter *this_door;
 
+struct milter *milter_of_process(void)
+{
+	return this_door;
+}
+
 /* ---- in and out ---------------------------------------------------------------------- */
 
 static bool door_enter(void)

@@ -112,5 +112,6 @@ void conns_free(struct milter *);         /* all; no callback runs any more */
 /* ---- callbacks.c --------------------------------------------------------------------------------- */
 
 int callbacks_register(struct milter *); /* 0, or -1 when libmilter does not take them */
+struct milter *milter_of_process(void);  /* NULL before that */
 
 #endif

@@ -1,0 +1,66 @@
+/*
+ * admit.c - which programs of this host may connect to a network socket.
+ *
+ * Who speaks the milter protocol says who the client is, and can have any mail signed; libmilter is not safe against a
+ * hostile program either. A unix socket has a mode and a group. Of a TCP connection from this host the kernel tells
+ * whose it is: root, the user of the daemon, and the users of mail servers are served, nobody else. Of other hosts it
+ * tells nothing: a firewall is their mode.
+ */
+#include "daemon_private.h"
+#include <pwd.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SAID_US (60 * 1000 * 1000) /* between two lines about programs that were not admitted */
+
+/* What Postfix and Sendmail run as. */
+static const char *const mail_users[] = {"postfix", "smmsp", "smmta", "sendmail", "mail"};
+
+static void admit_user(struct daemon *daemon, const char *name)
+{
+	const struct passwd *entry = getpwnam(name);
+
+	if (entry && daemon->admitted_count < ADMITTED_MAX)
+		daemon->admitted[daemon->admitted_count++] = entry->pw_uid;
+}
+
+void admit_users(struct daemon *daemon, const struct listen_setting *listen)
+{
+	struct arena *arena = arena_new();
+
+	daemon->admitted[daemon->admitted_count++] = 0;
+	daemon->admitted[daemon->admitted_count++] = geteuid();
+	for (size_t i = 0; listen->users.count == 0 && i < sizeof(mail_users) / sizeof(mail_users[0]); i++)
+		admit_user(daemon, mail_users[i]);
+	for (size_t i = 0; i < listen->users.count; i++)
+		admit_user(daemon, arena_cstring(arena, listen->users.items[i]));
+	arena_free(arena);
+}
+
+static void say_refused(struct daemon *daemon, unsigned uid)
+{
+	int64_t now = clock_us(), said = daemon->refused_said_us;
+
+	if ((said && now - said < SAID_US) || !atomic_compare_exchange_strong(&daemon->refused_said_us, &said, now))
+		return;
+	report_line(
+	    daemon->host.report, "warning",
+	    "a program of uid %u connected to %.*s and was refused; if it is a mail server, add its user: listen %.*s "
+	    "user NAME",
+	    uid, SLICE_ARGS(daemon->startup.listen.text), SLICE_ARGS(daemon->startup.listen.text));
+}
+
+bool daemon_admits(struct daemon *daemon, int fd)
+{
+	unsigned uid;
+
+	if (peer_uid(fd, &uid) != 0)
+		return true; /* a unix socket, or another host */
+	for (size_t i = 0; i < daemon->admitted_count; i++)
+		if (uid == daemon->admitted[i])
+			return true;
+	say_refused(daemon, uid);
+	return false;
+}
