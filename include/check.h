@@ -87,6 +87,8 @@ struct fact {
 	unsigned needs;
 	bool changes;             /* read anew each time: a score, a counter, what a rule can set */
 	const char *const *words; /* TYPE_RESULT: what it can be, NULL-terminated */
+	bool list;                /* TYPE_STRING: words with blanks between; rules can ask any or all of them */
+	enum type of;             /* what each of these words is: STRING or DOMAIN */
 	/* One of both. Texts live in the arena of the scope. */
 	struct value (*get)(struct view *);
 	struct value (*get_of)(struct view *, struct argument); /* of a fact with an argument */
@@ -193,23 +195,25 @@ extern const struct check *const checks[]; /* NULL-terminated */
 
 #define FACT_MAX 96 /* facts of all checks; a test counts them */
 
-/* A remembered value of a fact with an argument. */
-struct argument_value {
+/* A remembered value of a fact, with its argument if it has one. */
+struct known_fact {
 	const struct fact *fact;
 	struct argument argument;
 	struct value value;
 };
-#define ARGUMENT_MAX 64 /* different ones that are remembered in one scope; more are computed each time */
+#define KNOWN_MAX 64 /* different ones that a list remembers; more are computed each time */
 
-/* Remembered values of one scope, each in the arena of that scope. */
-struct fact_memo {
-	const struct value *values[FACT_MAX]; /* NULL: not asked for yet */
-	struct argument_value *with_argument; /* in the order they were asked for */
-	unsigned argument_count, argument_room;
+struct fact_list {
+	struct known_fact *items; /* in the order they were asked for */
+	unsigned count, room;
 };
 
-/* Forgets the values, for the next recipient; keeps the room. */
-void fact_memo_clear(struct fact_memo *);
+/* Remembered values of one scope, each in the arena of that scope. A message can have thousands of recipients: each has
+ * only a list (struct recipient), so that what was read of it at RCPT is not computed again at the message stage. */
+struct fact_memo {
+	const struct value *values[FACT_MAX]; /* NULL: not asked for yet */
+	struct fact_list with_argument;
+};
 
 /* Through a view a check sees one message at one stage. The engine makes it. Memos and slots are there from MAIL on:
  * hints of connect and helo have none. */
@@ -219,10 +223,10 @@ struct view {
 	enum kind kind; /* inbound until MAIL is known */
 	struct session *session;
 	struct message *message;     /* there from the connection on; empty before MAIL */
-	struct recipient *recipient; /* NULL but at STAGE_RCPT */
+	struct recipient *recipient; /* at STAGE_RCPT, and while a rule of STAGE_MESSAGE asks each of them; else NULL */
 	int64_t now_us;              /* the time of the message, microseconds since 1970 */
 	struct dns_budget *budget;
-	struct fact_memo *connection_memo, *message_memo, *recipient_memo;
+	struct fact_memo *connection_memo, *message_memo;
 	void **connection_slots, **message_slots; /* one a check (check_number) for what its facts share */
 	struct sink *sinks;                       /* of this message */
 	struct dkim_body *body;                   /* one of them, once somebody wanted hashes of the body */

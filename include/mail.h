@@ -218,8 +218,10 @@ struct session {
 	struct slice auth_user, auth_method;  /* "" without AUTH */
 };
 
+struct fact_list;
 struct recipient {
 	struct address address;
+	struct fact_list *known; /* its facts that were read so far: kept by check/; NULL: none */
 };
 
 /* What is known of one message. All texts live in `arena`. */

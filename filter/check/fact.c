@@ -59,26 +59,7 @@ void traits_add(struct traits *traits, const struct fact *fact)
 		traits->scope = fact->scope;
 }
 
-/* ---- reading it ------------------------------------------------------------------------------------ */
-
-/* The memo and the arena of a scope; NULL memo when the view has no such scope now. */
-static struct fact_memo *memo_of(struct view *view, enum scope scope, struct arena **arena_r)
-{
-	if (scope == SCOPE_CONNECTION) {
-		*arena_r = view->session->arena;
-		return view->connection_memo;
-	}
-	*arena_r = view->message->arena;
-	if (scope == SCOPE_MESSAGE)
-		return view->message_memo;
-	return view->recipient ? view->recipient_memo : NULL;
-}
-
-void fact_memo_clear(struct fact_memo *memo)
-{
-	memset(memo->values, 0, sizeof(memo->values));
-	memo->argument_count = 0;
-}
+/* ---- reading it ------------------------------------------------------------------------------------- */
 
 static bool is_settled(const struct view *view, const struct value *value)
 {
@@ -91,73 +72,95 @@ static bool is_same(struct argument a, struct argument b)
 }
 
 /* The number of the remembered value; the count when there is none. */
-static unsigned find_value(const struct fact_memo *memo, const struct fact *fact, struct argument argument)
+static unsigned find_known(const struct fact_list *list, const struct fact *fact, struct argument argument)
 {
 	unsigned i = 0;
 
-	while (i < memo->argument_count &&
-	       !(memo->with_argument[i].fact == fact && is_same(memo->with_argument[i].argument, argument)))
+	while (i < list->count && !(list->items[i].fact == fact && is_same(list->items[i].argument, argument)))
 		i++;
 	return i;
 }
 
-static void keep_value(struct fact_memo *memo, struct arena *arena, struct argument_value kept)
+static void keep_known(struct fact_list *list, struct arena *arena, struct known_fact kept)
 {
-	unsigned at = find_value(memo, kept.fact, kept.argument),
-		 room = memo->argument_room ? 2 * memo->argument_room : 4;
-	struct argument_value *values;
+	unsigned at = find_known(list, kept.fact, kept.argument), room = list->room ? 2 * list->room : 2;
+	struct known_fact *items;
 
-	if (at == ARGUMENT_MAX)
+	if (at == KNOWN_MAX)
 		return;
-	if (at == memo->argument_room) {
-		values = arena_raw(arena, room * sizeof(*values));
+	if (at == list->room) {
+		items = arena_raw(arena, room * sizeof(*items));
 		if (at)
-			memcpy(values, memo->with_argument, at * sizeof(*values));
-		memo->with_argument = values;
-		memo->argument_room = room;
+			memcpy(items, list->items, at * sizeof(*items));
+		list->items = items;
+		list->room = room;
 	}
-	if (at == memo->argument_count)
-		memo->argument_count++;
-	memo->with_argument[at] = kept;
+	if (at == list->count)
+		list->count++;
+	list->items[at] = kept;
 }
 
-static struct value get_with_argument(struct view *view, const struct fact *fact, struct argument argument,
-				      struct fact_memo *memo, struct arena *arena)
+static struct value get_from_list(struct view *view, const struct fact *fact, struct argument argument,
+				  struct fact_list *list, struct arena *arena)
 {
-	unsigned at = fact->changes ? memo->argument_count : find_value(memo, fact, argument);
+	unsigned at = fact->changes ? list->count : find_known(list, fact, argument);
 	struct value value;
 
-	if (at < memo->argument_count && is_settled(view, &memo->with_argument[at].value))
-		return memo->with_argument[at].value;
-	value = fact->get_of(view, argument); /* which may read others, so that the memo grows */
-	keep_value(memo, arena, (struct argument_value){fact, argument, value});
+	if (at < list->count && is_settled(view, &list->items[at].value))
+		return list->items[at].value;
+	/* Which may read others, so that the list grows. */
+	value = fact->argument == ARGUMENT_NONE ? fact->get(view) : fact->get_of(view, argument);
+	keep_known(list, arena, (struct known_fact){fact, argument, value});
 	return value;
 }
 
-struct value fact_get(struct view *view, const struct fact *fact, struct argument argument)
+static struct value get_of_recipient(struct view *view, const struct fact *fact, struct argument argument)
 {
-	struct traits traits = {.scope = fact->scope, .stage = fact->stage};
-	struct arena *arena = NULL;
-	struct fact_memo *memo;
-	struct value *value;
+	struct arena *arena = view->message->arena;
 
-	if (fact->depends)
-		traits = fact_traits(fact, argument);
-	memo = memo_of(view, traits.scope, &arena);
-	if (!memo || view->stage < traits.stage)
+	if (!view->recipient)
 		return value_absent(fact->type);
-	if (fact->argument != ARGUMENT_NONE)
-		return get_with_argument(view, fact, argument, memo, arena);
+	if (!view->recipient->known)
+		view->recipient->known = arena_alloc(arena, sizeof(struct fact_list));
+	return get_from_list(view, fact, argument, view->recipient->known, arena);
+}
 
+static struct value get_from_memo(struct view *view, const struct fact *fact, struct fact_memo *memo,
+				  struct arena *arena)
+{
 	unsigned number = fact_number(fact);
-	if (memo->values[number] && !fact->changes && is_settled(view, memo->values[number]))
-		return *memo->values[number];
-	value = (struct value *)memo->values[number];
+	struct value *value = (struct value *)memo->values[number];
+
+	if (value && !fact->changes && is_settled(view, value))
+		return *value;
 	if (!value)
 		value = arena_raw(arena, sizeof(*value));
 	*value = fact->get(view);
 	memo->values[number] = value;
 	return *value;
+}
+
+struct value fact_get(struct view *view, const struct fact *fact, struct argument argument)
+{
+	struct traits traits = {.scope = fact->scope, .stage = fact->stage};
+	struct fact_memo *memo = view->message_memo;
+	struct arena *arena = view->message->arena;
+
+	if (fact->depends)
+		traits = fact_traits(fact, argument);
+	if (view->stage < traits.stage)
+		return value_absent(fact->type);
+	if (traits.scope == SCOPE_RECIPIENT)
+		return get_of_recipient(view, fact, argument);
+	if (traits.scope == SCOPE_CONNECTION) {
+		memo = view->connection_memo;
+		arena = view->session->arena;
+	}
+	if (!memo) /* a hint of connect or helo */
+		return value_absent(fact->type);
+	if (fact->argument != ARGUMENT_NONE)
+		return get_from_list(view, fact, argument, &memo->with_argument, arena);
+	return get_from_memo(view, fact, memo, arena);
 }
 
 struct slice value_print(const struct value *value, struct arena *arena)

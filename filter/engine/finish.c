@@ -71,7 +71,7 @@ static const struct value *known_value(struct gate *gate, const struct fact *fac
 }
 
 /* header("Subject") */
-static struct slice name_with_argument(const struct argument_value *known, struct arena *arena)
+static struct slice name_with_argument(const struct known_fact *known, struct arena *arena)
 {
 	return arena_join(arena, slice_of(known->fact->name), SLICE("(\""), known->argument.text, SLICE("\")"));
 }
@@ -79,9 +79,10 @@ static struct slice name_with_argument(const struct argument_value *known, struc
 /* Facts with an argument that were read in one scope. The next free place. */
 static struct record_fact *record_arguments(struct record_fact *fact, const struct fact_memo *memo, struct arena *arena)
 {
-	for (unsigned i = 0; i < memo->argument_count; i++)
-		record_value(fact++, name_with_argument(&memo->with_argument[i], arena), &memo->with_argument[i].value,
-			     arena);
+	const struct fact_list *list = &memo->with_argument;
+
+	for (unsigned i = 0; i < list->count; i++)
+		record_value(fact++, name_with_argument(&list->items[i], arena), &list->items[i].value, arena);
 	return fact;
 }
 
@@ -93,7 +94,7 @@ static void record_facts(struct gate *gate)
 	const struct value *values[FACT_MAX];
 	struct record_fact *fact;
 	unsigned number = 0;
-	size_t count = 0, with_argument = connection->argument_count + message->argument_count;
+	size_t count = 0, with_argument = connection->with_argument.count + message->with_argument.count;
 
 	for (unsigned i = 0; checks[i]; i++)
 		for (unsigned j = 0; j < checks[i]->fact_count; j++, number++) {

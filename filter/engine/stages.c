@@ -154,11 +154,6 @@ static void recipient_keep(struct message *message, const struct recipient *reci
 
 static void run_rcpt(struct gate *gate, struct recipient *recipient, struct outcome *outcome_r)
 {
-	struct fact_memo *memo = gate->view.recipient_memo;
-
-	if (!memo)
-		memo = gate->view.recipient_memo = arena_alloc(gate->message.arena, sizeof(*memo));
-	fact_memo_clear(memo);
 	gate->view.recipient = recipient;
 	run_policy(gate, STAGE_RCPT, outcome_r);
 	gate->view.recipient = NULL;
@@ -210,7 +205,7 @@ static struct recipient rcpt_read(struct gate *gate, struct slice argument, stru
 	path_note(gate, &path, "recipient");
 	if (path.refusal)
 		refuse_path(&path, "5.1.3", &(*said_r)->outcome);
-	return (struct recipient){path.address};
+	return (struct recipient){.address = path.address};
 }
 
 enum gate_answer gate_rcpt(struct gate *gate, struct slice argument, struct slice made)

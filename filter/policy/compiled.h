@@ -9,6 +9,7 @@
 #ifndef SEKISHO_POLICY_COMPILED_H
 #define SEKISHO_POLICY_COMPILED_H
 
+#include "each.h"
 #include "list.h"
 #include "policy.h"
 
@@ -25,7 +26,9 @@ struct policy_list {
 struct reading {
 	const struct fact *fact;
 	struct argument argument;
-	struct slice shown; /* header("Subject") */
+	struct slice shown; /* header("Subject"), any recipient */
+	enum each each;     /* a test of each recipient, or of each word of a list */
+	enum type type;     /* of what is tested */
 };
 
 /* Text with facts in it: parts in order. */

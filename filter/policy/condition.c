@@ -45,7 +45,7 @@ static const char *how_to_ask(enum type type)
 }
 
 /* The advice with the fact's name for each %s. */
-static struct slice fill(struct builder *builder, const char *advice, const char *name)
+static struct slice fill(struct builder *builder, const char *advice, struct slice name)
 {
 	struct text text;
 
@@ -55,7 +55,7 @@ static struct slice fill(struct builder *builder, const char *advice, const char
 			text_add_char(&text, *p);
 			continue;
 		}
-		text_add(&text, slice_of(name));
+		text_add(&text, name);
 		p++;
 	}
 	return text_slice(&text);
@@ -64,16 +64,17 @@ static struct slice fill(struct builder *builder, const char *advice, const char
 static int test_bare(struct builder *builder, const struct condition_syntax *said, struct node *node)
 {
 	const struct fact *fact = node->reading.fact;
-	const char *word = fact->type == TYPE_RESULT ? fact->words[0] : "";
+	enum type type = node->reading.type;
+	const char *word = type == TYPE_RESULT ? fact->words[0] : "";
 	struct slice advice;
 
 	node->kind = NODE_TRUE;
-	if (fact->type == TYPE_BOOL)
+	if (type == TYPE_BOOL)
 		return 0;
-	advice = fill(builder, how_to_ask(fact->type), fact->name);
+	advice = fill(builder, how_to_ask(type), node->reading.shown);
 	diagnostics_error(builder->compiler->diagnostics, said->fact.name.place,
-			  "%s is no yes or no by itself; %.*s%s%s", fact->name, SLICE_ARGS(advice), *word ? " " : "",
-			  word);
+			  "%.*s is no yes or no by itself; %.*s%s%s", SLICE_ARGS(node->reading.shown),
+			  SLICE_ARGS(advice), *word ? " " : "", word);
 	return -1;
 }
 
@@ -122,7 +123,7 @@ static int unknown_list(struct builder *builder, const struct word *word)
 
 static int test_in(struct builder *builder, const struct condition_syntax *said, struct node *node)
 {
-	enum type type = node->reading.fact->type;
+	enum type type = node->reading.type;
 
 	node->kind = NODE_IN;
 	if (!is_text_like(type) && type != TYPE_IP)
@@ -141,7 +142,7 @@ static int test_in(struct builder *builder, const struct condition_syntax *said,
 static int test_owned(struct builder *builder, const struct condition_syntax *said, struct node *node)
 {
 	node->kind = NODE_OWNED;
-	if (node->reading.fact->type != TYPE_ADDRESS)
+	if (node->reading.type != TYPE_ADDRESS)
 		return wrong(builder, said->fact.name.place,
 			     "only an address can be owned; write \"sender owned by auth.user\"");
 	if (reading_compile(builder->compiler, &said->owner, &node->owner))
@@ -165,7 +166,7 @@ static int test_matches(struct builder *builder, const struct condition_syntax *
 	struct regex *regex;
 
 	node->kind = NODE_MATCHES;
-	if (!is_text_like(node->reading.fact->type))
+	if (!is_text_like(node->reading.type))
 		return wrong(builder, said->fact.name.place,
 			     "only a text, a domain or an address can match an expression; use \"is\" or a comparison");
 	if (word->flags.n && !slice_equal(word->flags, SLICE("i"))) {
@@ -222,7 +223,7 @@ static int test_compare(struct builder *builder, const struct condition_syntax *
 
 	node->kind = NODE_COMPARE;
 	node->compare = compares[said->test];
-	if (node->reading.fact->type != TYPE_NUMBER)
+	if (node->reading.type != TYPE_NUMBER)
 		return wrong(builder, said->fact.name.place, "only a number can be compared; use \"is\"");
 	node->operands = operand;
 	node->operand_count = 1;

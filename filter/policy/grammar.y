@@ -74,6 +74,8 @@ static struct stage_syntax *add_stage(struct stage_syntax *, struct stage_syntax
 %token OWNED   "\"owned\""
 %token BY      "\"by\""
 %token MATCHES "\"matches\""
+%token ANY     "\"any\""
+%token ALL     "\"all\""
 %token OPEN_BLOCK  "{ of a block"
 %token CLOSE_BLOCK "} of a block"
 %token OPEN_BRACE  "{"
@@ -88,7 +90,7 @@ static struct stage_syntax *add_stage(struct stage_syntax *, struct stage_syntax
 %type <stage> stage rules
 %type <rule> rule
 %type <condition> condition conjunction negation test
-%type <fact> fact
+%type <fact> asked fact
 
 %%
 
@@ -211,18 +213,24 @@ negation:
 ;
 
 test:
-	fact { $$ = test(parser, $1, TEST_BARE, (struct words){0}); }
-|	fact IS value { $$ = test(parser, $1, TEST_IS, words_add((struct words){0}, $3)); }
-|	fact IS set { $$ = test(parser, $1, TEST_IS, $3); $$->set = true; }
-|	fact IS NOT value {
+	asked { $$ = test(parser, $1, TEST_BARE, (struct words){0}); }
+|	asked IS value { $$ = test(parser, $1, TEST_IS, words_add((struct words){0}, $3)); }
+|	asked IS set { $$ = test(parser, $1, TEST_IS, $3); $$->set = true; }
+|	asked IS NOT value {
 		$$ = test(parser, $1, TEST_IS, words_add((struct words){0}, $4));
 		$$->negated = true;
 	}
-|	fact IS NOT set { $$ = test(parser, $1, TEST_IS, $4); $$->set = $$->negated = true; }
-|	fact IN WORD { $$ = test(parser, $1, TEST_IN, words_add((struct words){0}, $3)); }
-|	fact OWNED BY fact { $$ = test(parser, $1, TEST_OWNED, (struct words){0}); $$->owner = $4; }
-|	fact MATCHES REGEX { $$ = test(parser, $1, TEST_MATCHES, words_add((struct words){0}, $3)); }
-|	fact COMPARE WORD { $$ = test(parser, $1, $2, words_add((struct words){0}, $3)); }
+|	asked IS NOT set { $$ = test(parser, $1, TEST_IS, $4); $$->set = $$->negated = true; }
+|	asked IN WORD { $$ = test(parser, $1, TEST_IN, words_add((struct words){0}, $3)); }
+|	asked OWNED BY fact { $$ = test(parser, $1, TEST_OWNED, (struct words){0}); $$->owner = $4; }
+|	asked MATCHES REGEX { $$ = test(parser, $1, TEST_MATCHES, words_add((struct words){0}, $3)); }
+|	asked COMPARE WORD { $$ = test(parser, $1, $2, words_add((struct words){0}, $3)); }
+;
+
+asked:
+	fact
+|	ANY fact { $$ = $2; $$.each = EACH_ANY; }
+|	ALL fact { $$ = $2; $$.each = EACH_ALL; }
 ;
 
 fact:
@@ -372,6 +380,8 @@ static void list_expected(const yypcontext_t *context, char *text, size_t room)
 
 		bool fact = expected[i] == YYSYMBOL_WORD && expects(context, YYSYMBOL_NOT);
 
+		if (expected[i] == YYSYMBOL_ANY || expected[i] == YYSYMBOL_ALL)
+			continue; /* they belong to the fact */
 		n += (size_t)snprintf(text + n, room - n, "%s%s", glue, fact ? "a fact" : yysymbol_name(expected[i]));
 	}
 }
@@ -386,12 +396,28 @@ static struct slice first_word(const struct parser *parser)
 	return first;
 }
 
+/* What is wrong after "any" or "all"; NULL: nothing. */
+static const char *advice_about_each(const yypcontext_t *context, const struct parser *parser)
+{
+	yysymbol_kind_t token = yypcontext_token(context);
+	int before = token == YYSYMBOL_END || token == YYSYMBOL_YYEOF ? parser->previous : parser->before;
+
+	if (before != ANY && before != ALL)
+		return NULL;
+	if (token == YYSYMBOL_NOT)
+		return "write \"not\" before it, as in not any recipient in friends";
+	return "after \"any\" and \"all\" comes a fact, as in any recipient in friends";
+}
+
 static const char *advice_for(const yypcontext_t *context, const struct parser *parser)
 {
 	yysymbol_kind_t token = yypcontext_token(context);
 	struct slice written = parser->current, source = text_slice(&parser->source);
+	const char *each = advice_about_each(context, parser);
 	bool brace = token == YYSYMBOL_OPEN_BLOCK || token == YYSYMBOL_OPEN_BRACE;
 
+	if (each)
+		return each;
 	if (brace && parser->before == IN)
 		return "\"in\" takes the name of a list; write \"is { a b }\" for values of your own";
 	if (source.n > written.n + 1 && source.p[source.n - written.n - 1] == ' ' && source.p[source.n - written.n - 2] == ',')
@@ -408,7 +434,7 @@ static const char *advice_for(const yypcontext_t *context, const struct parser *
 		return "a policy holds \"on STAGE { rules }\"";
 	if (expects(context, YYSYMBOL_REGEX))
 		return "behind \"matches\" stands an expression, as in matches /^buy now/i";
-	return advice_about(written);
+	return advice_about(parser->current);
 }
 
 static int yyreport_syntax_error(const yypcontext_t *context, struct parser *parser)

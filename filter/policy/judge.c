@@ -11,84 +11,50 @@
 
 static struct judgement judge(struct run *, const struct node *);
 
-static struct judgement truth(bool is_true)
+struct judgement judgement_of(bool is_true)
 {
 	return (struct judgement){.truth = is_true ? TRUTH_TRUE : TRUTH_FALSE};
 }
 
-static struct judgement unknown(const char *why)
+struct judgement judgement_unknown(const char *why)
 {
-	return (struct judgement){.truth = TRUTH_UNKNOWN, .why = why};
+	return (struct judgement){.truth = TRUTH_UNKNOWN, .why = why ? why : "it could not be computed"};
 }
 
-static struct judgement unknown_value(const struct value *value)
-{
-	return unknown(value->why ? value->why : "it could not be computed");
-}
-
-/* Of two unknowns the one that asks for a deferral counts. */
-static struct judgement graver(struct judgement a, struct judgement b)
+/* The one that asks for a deferral counts. */
+struct judgement judgement_graver(struct judgement a, struct judgement b)
 {
 	if (a.truth != TRUTH_UNKNOWN)
 		return b;
 	return b.list && !b.list->skip && (!a.list || a.list->skip) ? b : a;
 }
 
-/* AND ends at the first false, OR at the first true; otherwise it is unknown when one part was. */
-static struct judgement judge_parts(struct run *run, const struct node *node)
+/* ---- tests of a value ------------------------------------------------------------------------------- */
+
+static struct judgement test_true(struct run *run, const struct node *node, const struct value *value)
 {
-	enum truth end = node->kind == NODE_AND ? TRUTH_FALSE : TRUTH_TRUE;
-	struct judgement result = truth(node->kind == NODE_AND);
-
-	for (const struct node *part = node + 1; part < node + node->size; part += part->size) {
-		struct judgement judged = judge(run, part);
-
-		if (judged.truth == end)
-			return judged;
-		if (judged.truth == TRUTH_UNKNOWN)
-			result = graver(result, judged);
-	}
-	return result;
-}
-
-static struct judgement judge_not(struct run *run, const struct node *node)
-{
-	struct judgement judged = judge(run, node + 1);
-
-	if (judged.truth == TRUTH_UNKNOWN)
-		return judged;
-	return truth(judged.truth == TRUTH_FALSE);
-}
-
-static struct judgement judge_true(struct run *run, const struct node *node)
-{
-	struct value value = run_read(run, &node->reading);
-
-	if (value.state == VALUE_UNKNOWN)
-		return unknown_value(&value);
-	return truth(value.state == VALUE_SET && value.boolean);
+	(void)run, (void)node;
+	return judgement_of(value->state == VALUE_SET && value->boolean);
 }
 
 /* What is absent is nothing, and as a text it is the empty one. */
-static struct judgement judge_is(struct run *run, const struct node *node)
+static struct judgement test_is(struct run *run, const struct node *node, const struct value *value)
 {
-	struct value value = run_read(run, &node->reading);
 	bool found = false;
 
-	if (value.state == VALUE_UNKNOWN)
-		return unknown_value(&value);
+	(void)run;
 	for (size_t i = 0; i < node->operand_count && !found; i++) {
 		const struct operand *operand = &node->operands[i];
 
-		found = value.state == VALUE_SET ? operand->matches(&value, operand) : operand->empty;
+		found = value->state == VALUE_SET ? operand->matches(value, operand) : operand->empty;
 	}
-	return truth(found != node->negated);
+	return judgement_of(found != node->negated);
 }
 
 static struct judgement of_list(enum truth result, const struct policy_list *list)
 {
 	if (result != TRUTH_UNKNOWN)
-		return truth(result == TRUTH_TRUE);
+		return judgement_of(result == TRUTH_TRUE);
 	return (struct judgement){.truth = TRUTH_UNKNOWN, .why = list_unknown(list->list), .list = list};
 }
 
@@ -104,67 +70,97 @@ static struct list_key key_of(const struct value *value)
 	return (struct list_key){.kind = LIST_TEXT, .text = value->text};
 }
 
-static struct judgement judge_in(struct run *run, const struct node *node)
+static struct judgement test_in(struct run *run, const struct node *node, const struct value *value)
 {
-	struct value value = run_read(run, &node->reading);
-	struct list_key key;
+	struct list_key key = key_of(value);
 
-	if (value.state == VALUE_UNKNOWN)
-		return unknown_value(&value);
-	key = key_of(&value);
+	(void)run;
 	return of_list(list_has(node->list->list, &key), node->list);
 }
 
-static struct judgement judge_owned(struct run *run, const struct node *node)
+static struct judgement test_owned(struct run *run, const struct node *node, const struct value *address)
 {
-	struct value address = run_read(run, &node->reading), login;
+	struct value login = run_read(run, &node->owner);
 
-	if (address.state == VALUE_UNKNOWN)
-		return unknown_value(&address);
-	login = run_read(run, &node->owner);
 	if (login.state == VALUE_UNKNOWN)
-		return unknown_value(&login);
-	if (address.state != VALUE_SET || login.state != VALUE_SET)
-		return truth(false);
-	return of_list(list_owns(node->list->list, login.text, &address.address), node->list);
+		return judgement_unknown(login.why);
+	if (address->state != VALUE_SET || login.state != VALUE_SET)
+		return judgement_of(false);
+	return of_list(list_owns(node->list->list, login.text, &address->address), node->list);
 }
 
-static struct judgement judge_matches(struct run *run, const struct node *node)
+static struct judgement test_matches(struct run *run, const struct node *node, const struct value *value)
 {
-	struct value value = run_read(run, &node->reading);
 	struct judgement judged = {TRUTH_FALSE};
-	struct slice subject = value.type == TYPE_ADDRESS ? value.address.text : value.text;
+	struct slice subject = value->type == TYPE_ADDRESS ? value->address.text : value->text;
 
-	if (value.state == VALUE_UNKNOWN)
-		return unknown_value(&value);
-	judged.truth = regex_match(node->regex, value.state == VALUE_SET ? subject : SLICE(""), &judged.why);
+	(void)run;
+	judged.truth = regex_match(node->regex, value->state == VALUE_SET ? subject : SLICE(""), &judged.why);
 	return judged;
 }
 
-static struct judgement judge_compare(struct run *run, const struct node *node)
+static struct judgement test_compare(struct run *run, const struct node *node, const struct value *value)
 {
-	struct value value = run_read(run, &node->reading);
+	(void)run;
+	return judgement_of(value->state == VALUE_SET && node->compare(value->number, node->operands[0].number));
+}
 
-	if (value.state == VALUE_UNKNOWN)
-		return unknown_value(&value);
-	if (value.state != VALUE_SET)
-		return truth(false);
-	return truth(node->compare(value.number, node->operands[0].number));
+struct judgement test_judge(struct run *run, const struct node *node, const struct value *value)
+{
+	static struct judgement (*const tests[])(struct run *, const struct node *, const struct value *) = {
+	    [NODE_TRUE] = test_true,   [NODE_IS] = test_is,           [NODE_IN] = test_in,
+	    [NODE_OWNED] = test_owned, [NODE_MATCHES] = test_matches, [NODE_COMPARE] = test_compare,
+	};
+
+	if (value->state == VALUE_UNKNOWN)
+		return judgement_unknown(value->why);
+	return tests[node->kind](run, node, value);
+}
+
+/* ---- conditions ------------------------------------------------------------------------------------------ */
+
+/* AND ends at the first false, OR at the first true; otherwise it is unknown when one part was. */
+static struct judgement judge_parts(struct run *run, const struct node *node)
+{
+	enum truth end = node->kind == NODE_AND ? TRUTH_FALSE : TRUTH_TRUE;
+	struct judgement result = judgement_of(node->kind == NODE_AND);
+
+	for (const struct node *part = node + 1; part < node + node->size; part += part->size) {
+		struct judgement judged = judge(run, part);
+
+		if (judged.truth == end)
+			return judged;
+		if (judged.truth == TRUTH_UNKNOWN)
+			result = judgement_graver(result, judged);
+	}
+	return result;
+}
+
+static struct judgement judge_not(struct run *run, const struct node *node)
+{
+	struct judgement judged = judge(run, node + 1);
+
+	if (judged.truth == TRUTH_UNKNOWN)
+		return judged;
+	return judgement_of(judged.truth == TRUTH_FALSE);
 }
 
 /* Recursion is as deep as the parentheses of the file, which are bounded. */
 static struct judgement judge(struct run *run, const struct node *node)
 {
-	static struct judgement (*const judges[])(struct run *, const struct node *) = {
-	    [NODE_AND] = judge_parts,   [NODE_OR] = judge_parts,        [NODE_NOT] = judge_not,
-	    [NODE_TRUE] = judge_true,   [NODE_IS] = judge_is,           [NODE_IN] = judge_in,
-	    [NODE_OWNED] = judge_owned, [NODE_MATCHES] = judge_matches, [NODE_COMPARE] = judge_compare,
-	};
+	struct value value;
 
-	return judges[node->kind](run, node);
+	if (node->kind == NODE_AND || node->kind == NODE_OR)
+		return judge_parts(run, node);
+	if (node->kind == NODE_NOT)
+		return judge_not(run, node);
+	if (node->reading.each != EACH_NONE)
+		return each_judge(run, node);
+	value = run_read(run, &node->reading);
+	return test_judge(run, node, &value);
 }
 
 struct judgement condition_judge(struct run *run, const struct node *nodes)
 {
-	return nodes ? judge(run, nodes) : truth(true);
+	return nodes ? judge(run, nodes) : judgement_of(true);
 }

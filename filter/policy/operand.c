@@ -236,7 +236,7 @@ int operand_compile(struct compiler *compiler, const struct reading *reading, co
 {
 	struct arena *arena = compiler->policy->arena;
 	struct wanted wanted = {compiler, reading, word, arena_copy(arena, word_value(word, arena))};
-	enum type type = reading->fact->type;
+	enum type type = reading->type;
 	bool text = type == TYPE_STRING || type == TYPE_DOMAIN || type == TYPE_ADDRESS;
 
 	*operand_r = (struct operand){.text = SLICE(""), .empty = text && wanted.text.n == 0};

@@ -60,6 +60,7 @@ struct parser {
 	unsigned statement;   /* number of the current one */
 	bool started;         /* it has a word */
 	bool heads_block;     /* it began with `policy` or `on`: its { opens a block */
+	bool has_argument;    /* the last ( is that of an argument: header(Subject) */
 	bool in_condition;    /* behind `if` */
 	int previous, before; /* the token before, and the one before that */
 	unsigned nots;        /* in a row */

@@ -32,6 +32,16 @@ struct arena *run_arena(struct run *);
 
 struct judgement condition_judge(struct run *, const struct node *);
 struct value run_read(struct run *, const struct reading *);
+void run_see(struct run *, struct slice fact, struct slice value); /* for the trace; copies the value */
+
+/* A test of a value, by the node of a test. */
+struct judgement test_judge(struct run *, const struct node *, const struct value *);
+/* A test of all values that there are: each.c. */
+struct judgement each_judge(struct run *, const struct node *);
+
+struct judgement judgement_of(bool);
+struct judgement judgement_unknown(const char *why);
+struct judgement judgement_graver(struct judgement, struct judgement); /* of two, the unknown one that asks for more */
 
 struct slice template_expand(struct run *, const struct template *, enum template_use, size_t name_length);
 

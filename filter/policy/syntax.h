@@ -13,6 +13,7 @@
 #define SEKISHO_POLICY_SYNTAX_H
 
 #include "diagnostics.h"
+#include "each.h"
 
 #define POLICY_FILE_MAX (1024 * 1024) /* bytes: the work done on a file is bounded by its size */
 #define NESTING_MAX     100           /* parentheses and `not` in each other: bounds every recursion on a condition */
@@ -54,6 +55,7 @@ struct setting_syntax {
 struct fact_syntax {
 	struct word name;
 	const struct word *argument; /* NULL: none */
+	enum each each;              /* any recipient, all recipient */
 };
 
 enum condition_kind { CONDITION_AND, CONDITION_OR, CONDITION_NOT, CONDITION_TEST };

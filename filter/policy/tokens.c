@@ -36,12 +36,12 @@ static bool is_word(const struct shaped *found, const char *word)
 	return found->shape == SHAPE_WORD && slice_equal(found->text, slice_of(word));
 }
 
-/* No line inside of a parenthesis begins so: it was never closed. */
+/* No line inside of a parenthesis begins so: it was never closed. A name that is also a fact's proves nothing. */
 static bool begins_statement(const struct shaped *found)
 {
 	if (is_word(found, "try") || is_word(found, "on") || is_word(found, "policy"))
 		return true;
-	return found->shape == SHAPE_WORD && action_exists(found->text);
+	return found->shape == SHAPE_WORD && action_exists(found->text) && !fact_find(found->text);
 }
 
 static int keyword(struct slice text, const struct keyword *table)
@@ -174,6 +174,12 @@ static int open_brace(struct parser *parser, const struct shaped *found)
 	return open_bracket(parser, found, BRACKET_VALUES, OPEN_BRACE);
 }
 
+static int open_paren(struct parser *parser, const struct shaped *found)
+{
+	parser->has_argument = parser->previous == WORD;
+	return open_bracket(parser, found, BRACKET_PAREN, OPEN_PAREN);
+}
+
 /* A } that closes a block ends the statement before it, too. 0: it closes nothing. */
 static int close_brace(struct parser *parser, const struct shaped *found)
 {
@@ -279,15 +285,19 @@ static int first_word(struct parser *parser, const struct shaped *found)
 	return token;
 }
 
-/* What can stand behind a word of the language: a name or value that may read like one itself, or `not` and such a
- * name. */
+static const struct keyword beginnings[] = {{"not", NOT}, {"any", ANY}, {"all", ALL}, {NULL, 0}};
+static const struct keyword negation[] = {{"not", NOT}, {NULL, 0}};
+static const struct keyword by[] = {{"by", BY}, {NULL, 0}};
+static const struct keyword nothing[] = {{NULL, 0}};
+
+/* The words of the language that can follow one of them. Any other word is a name or a value, whatever it reads. */
 static const struct {
 	int previous;
-	const char *word; /* the only word of the language that fits here */
-	int token;
-} behind[] = {
-    {IF, "not", NOT}, {AND, "not", NOT}, {OR, "not", NOT}, {NOT, "not", NOT}, {OPEN_PAREN, "not", NOT},
-    {IS, "not", NOT}, {OWNED, "by", BY}, {BY, NULL, 0},    {IN, NULL, 0},     {COMPARE, NULL, 0},
+	const struct keyword *words;
+} after[] = {
+    {IF, beginnings}, {AND, beginnings},  {OR, beginnings}, {NOT, beginnings}, {OPEN_PAREN, beginnings},
+    {ANY, negation},  {ALL, negation},    {IS, negation},   {OWNED, by},       {BY, nothing},
+    {IN, nothing},    {COMPARE, nothing},
 };
 
 static int later_word(const struct parser *parser, const struct shaped *found)
@@ -296,9 +306,11 @@ static int later_word(const struct parser *parser, const struct shaped *found)
 		return WORD;
 	if (!parser->in_condition) /* a setting has none */
 		return parser->bracket_count && is_word(found, "if") ? IF : WORD;
-	for (size_t i = 0; i < sizeof(behind) / sizeof(behind[0]); i++) {
-		if (parser->previous == behind[i].previous)
-			return behind[i].word && is_word(found, behind[i].word) ? behind[i].token : WORD;
+	if (parser->previous == OPEN_PAREN && parser->has_argument)
+		return WORD;
+	for (size_t i = 0; i < sizeof(after) / sizeof(after[0]); i++) {
+		if (parser->previous == after[i].previous)
+			return keyword(found->text, after[i].words);
 	}
 	return keyword(found->text, condition_words);
 }
@@ -355,7 +367,7 @@ static int token_of(struct parser *parser, const struct shaped *found)
 	case SHAPE_OPEN_BRACE:
 		return open_brace(parser, found);
 	case SHAPE_OPEN_PAREN:
-		return open_bracket(parser, found, BRACKET_PAREN, OPEN_PAREN);
+		return open_paren(parser, found);
 	default:
 		return close_paren(parser, found);
 	}

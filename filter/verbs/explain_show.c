@@ -30,25 +30,31 @@ void explain_rule(void *context, const struct rule_trace *rule)
 
 /* ---- every fact ---------------------------------------------------------------- */
 
+/* One that was not refused, with what is known of it; else only the address. */
+static struct recipient find_recipient(const struct message *message, const char *text)
+{
+	struct recipient recipient = {.address = address_parse_path(slice_of(text), message->arena)};
+
+	for (size_t i = 0; i < message->recipient_count; i++)
+		if (slice_equal(message->recipients[i].address.text, recipient.address.text))
+			return message->recipients[i];
+	return recipient;
+}
+
 /* The recipients as facts see them: one as itself, several as a list. */
 static json_t *recipient_facts(struct explain *explain, struct view *view, const struct fact *fact)
 {
 	json_t *values = json_array();
-	struct fact_memo *kept = view->recipient_memo, memo;
 
 	for (size_t i = 0; i < explain->recipient_count; i++) {
-		struct recipient recipient = {
-		    address_parse_path(slice_of(explain->recipients[i]), view->message->arena)};
+		struct recipient recipient = find_recipient(view->message, explain->recipients[i]);
 
-		memset(&memo, 0, sizeof(memo));
 		view->recipient = &recipient;
-		view->recipient_memo = &memo;
 		struct value value = fact_get(view, fact, NO_ARGUMENT);
 		json_array_append_new(values, value.state == VALUE_SET
 						  ? json_text(value_print(&value, view->message->arena))
 						  : json_null());
 		view->recipient = NULL;
-		view->recipient_memo = kept;
 	}
 	if (json_array_size(values) != 1)
 		return values;
@@ -70,8 +76,8 @@ static json_t *value_json(const struct value *value, struct arena *arena)
 
 static void add_arguments(struct explain *explain, json_t *facts, const struct fact_memo *memo, struct arena *arena)
 {
-	for (unsigned i = 0; i < memo->argument_count; i++) {
-		const struct argument_value *known = &memo->with_argument[i];
+	for (unsigned i = 0; i < memo->with_argument.count; i++) {
+		const struct known_fact *known = &memo->with_argument.items[i];
 		struct slice name =
 		    arena_printf(explain->arena, "%s(\"%.*s\")", known->fact->name, SLICE_ARGS(known->argument.text));
 

@@ -70,7 +70,7 @@ static void scene_close(struct scene *scene)
 static void stage_run(void *with)
 {
 	struct scene *scene = with;
-	struct fact_memo connection = {0}, message = {0}, recipient = {0};
+	struct fact_memo connection = {0}, message = {0};
 	void *slots[2][CHECK_MAX] = {0};
 	struct view view = {.settings = &policy_settings(scene->policy)->check,
 			    .stage = STAGE_MAIL,
@@ -78,7 +78,6 @@ static void stage_run(void *with)
 			    .message = &scene->message,
 			    .connection_memo = &connection,
 			    .message_memo = &message,
-			    .recipient_memo = &recipient,
 			    .connection_slots = slots[0],
 			    .message_slots = slots[1]};
 	struct decision decision;

@@ -16,7 +16,7 @@ struct scene {
 	struct message message;
 	struct recipient recipient;
 	struct view view;
-	struct fact_memo connection, of_message, of_recipient;
+	struct fact_memo connection, of_message;
 	void *slots[2][CHECK_MAX];
 	struct decision decision;
 	struct outcome outcome;
@@ -51,7 +51,6 @@ static inline void scene_view(struct scene *scene)
 	    .message = &scene->message,
 	    .connection_memo = &scene->connection,
 	    .message_memo = &scene->of_message,
-	    .recipient_memo = &scene->of_recipient,
 	    .connection_slots = scene->slots[0],
 	    .message_slots = scene->slots[1],
 	};
@@ -118,6 +117,7 @@ static inline void run(struct scene *scene, enum stage stage, bool accepted)
 	struct tracer tracer = {keep_trace, scene};
 
 	scene->view.stage = stage;
+	scene->recipient.known = NULL;
 	scene->view.recipient = stage == STAGE_RCPT ? &scene->recipient : NULL;
 	policy_run(scene->policy, KIND_INBOUND, stage, &scene->view, accepted, &scene->decision, &tracer,
 		   &scene->outcome);

@@ -143,7 +143,10 @@ static void the_stage_of_a_fact_follows_from_its_argument(void **state)
 	    {"rcpt", "meter(\"r\") is \"a\"", ""},
 	    {"message", "meter(\"r\") is \"a\"",
 	     "t:7:12: meter(\"r\") belongs to one recipient and a message can have several (this rule stands in "
-	     "\"on message\", line 6); ask for it in \"on rcpt\""},
+	     "\"on message\", line 6); write \"any meter(\"r\")\" or \"all meter(\"r\")\" in a condition, or ask for "
+	     "it "
+	     "in \"on rcpt\""},
+	    {"message", "any meter(\"r\") is \"r\"", ""},
 	    {"rcpt", "meter(\"f\") is \"a\"",
 	     "t:7:12: meter(\"f\") is known from \"on message\" on (this rule stands in \"on rcpt\", line 6); move the "
 	     "rule to \"on message\""},
@@ -215,16 +218,16 @@ static void a_value_is_computed_once_for_each_argument_and_kept_as_long_as_its_s
 		assert_true(slice_equal(get(scene, "meter", "r").text, SLICE("r")));
 		assert_int_equal(computed, 3);
 	}
-	assert_int_equal(scene->connection.argument_count, 1);
-	assert_int_equal(scene->of_message.argument_count, 1);
-	assert_int_equal(scene->of_recipient.argument_count, 1);
-	fact_memo_clear(&scene->of_recipient); /* the next recipient */
+	assert_int_equal(scene->connection.with_argument.count, 1);
+	assert_int_equal(scene->of_message.with_argument.count, 1);
+	assert_int_equal(scene->recipient.known->count, 1);
+	scene->recipient.known = NULL; /* the next recipient */
 	get(scene, "meter", "c");
 	get(scene, "meter", "s");
 	assert_int_equal(computed, 3);
 	get(scene, "meter", "r");
 	assert_int_equal(computed, 4);
-	fact_memo_clear(&scene->of_message); /* the next message of the session */
+	memset(&scene->of_message, 0, sizeof(scene->of_message)); /* the next message of the session */
 	get(scene, "meter", "c");
 	assert_int_equal(computed, 4);
 	get(scene, "meter", "s");
@@ -259,8 +262,8 @@ static void what_changes_is_read_anew_each_time(void **state)
 	assert_int_equal(scene->of_message.values[fact_number(ticks)]->number, 3); /* the record has the last one */
 	for (int i = 4; i <= 6; i++)
 		assert_int_equal(get(scene, "meter.ticks", "c").number, i);
-	assert_int_equal(scene->of_message.argument_count, 1);
-	assert_int_equal(scene->of_message.with_argument[0].value.number, 6);
+	assert_int_equal(scene->of_message.with_argument.count, 1);
+	assert_int_equal(scene->of_message.with_argument.items[0].value.number, 6);
 	scene_free(scene);
 }
 
@@ -289,14 +292,14 @@ static void the_memo_of_arguments_is_bounded(void **state)
 
 	(void)state;
 	scene->view.stage = STAGE_MESSAGE;
-	for (int i = 0; i < ARGUMENT_MAX + 10; i++) {
+	for (int i = 0; i < KNOWN_MAX + 10; i++) {
 		struct slice name = arena_printf(scene->arena, "X-%d", i);
 
 		assert_int_equal(fact_get(&scene->view, header, (struct argument){name, NULL}).number, 0);
 	}
-	assert_int_equal(scene->of_message.argument_count, ARGUMENT_MAX);
+	assert_int_equal(scene->of_message.with_argument.count, KNOWN_MAX);
 	assert_int_equal(fact_get(&scene->view, header, (struct argument){SLICE("x-3"), NULL}).number, 0);
-	assert_int_equal(scene->of_message.argument_count, ARGUMENT_MAX);
+	assert_int_equal(scene->of_message.with_argument.count, KNOWN_MAX);
 	scene_free(scene);
 }
 

@@ -181,7 +181,6 @@ static void edits_are_kept_in_order_and_once(void **state)
 	(void)state;
 	run(scene, STAGE_RCPT, false);
 	assert_int_equal(scene->decision.edit_count, 5);
-	memset(&scene->of_recipient, 0, sizeof(scene->of_recipient));
 	scene->recipient.address = address_parse_path(SLICE("<eve@example.net>"), scene->arena);
 	run(scene, STAGE_RCPT, false);
 	assert_int_equal(scene->decision.edit_count, 6); /* only what differs by recipient is there twice */
@@ -208,7 +207,6 @@ static void edits_and_notes_of_a_rule_are_bounded_and_take_no_other_rules_place(
 	(void)state;
 	for (int i = 0; i < 400; i++) {
 		snprintf(address, sizeof(address), "<user%d@example.net>", i);
-		memset(&scene->of_recipient, 0, sizeof(scene->of_recipient));
 		scene->recipient.address =
 		    address_parse_path(slice_of(i < 399 ? address : "<last@example.net>"), scene->arena);
 		*scene->trace = '\0';

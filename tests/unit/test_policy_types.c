@@ -163,12 +163,12 @@ static void a_fact_before_its_stage_is_refused_with_both_places(void **state)
 	    {"rcpt", "reject \"%{recipient}\" if recipient is @example.org", ""},
 	    {"message", "reject if recipient is @example.org",
 	     "11: recipient belongs to one recipient and a message can have several (this rule stands in \"on "
-	     "message\", line 4); "
-	     "ask for it in \"on rcpt\""},
+	     "message\", line 4); write \"any recipient\" or \"all recipient\" in a condition, or ask for it in \"on "
+	     "rcpt\""},
 	    {"message", "log \"%{recipient.domain}\"",
 	     "8: recipient.domain belongs to one recipient and a message can have several (this rule stands in \"on "
-	     "message\", line 4); "
-	     "ask for it in \"on rcpt\""},
+	     "message\", line 4); write \"any recipient.domain\" or \"all recipient.domain\" in a condition, or ask "
+	     "for it in \"on rcpt\""},
 	    {"message", "log \"%{sender} %{client} %{helo}\" if spf is fail", ""},
 	};
 
