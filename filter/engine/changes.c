@@ -438,3 +438,10 @@ void changes_make(struct gate *gate)
 	plan_signatures(gate, &plan);
 	write_down(gate, &plan);
 }
+
+const struct reply *gate_reply_unchanged(void)
+{
+	static const struct reply reply = {451, SLICE("4.3.0"), {SLICE("Temporary failure of the mail filter")}, 1};
+
+	return &reply;
+}

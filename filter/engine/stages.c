@@ -302,13 +302,6 @@ static bool run_message(struct gate *gate)
 	return true;
 }
 
-const struct reply *gate_reply_unchanged(void)
-{
-	static const struct reply reply = {451, SLICE("4.3.0"), {SLICE("Temporary failure of the mail filter")}, 1};
-
-	return &reply;
-}
-
 /* Is there a change that the door cannot make? A message is not let through as it is (a forged field still in it, not
  * held although it should be). */
 static bool is_unable(const struct gate *gate)

@@ -1,9 +1,10 @@
 #!/usr/bin/python3
-"""graph.py SOURCE BUILD - the shape of the house, as it is built.
+"""graph.py [SOURCE BUILD] - the shape of the house, as it is built.
 
 Reads what the files of filter/ and include/ include, and which object of BUILD needs a symbol of which other, and fails
 when a file needs itself by way of others, when a room needs one that is not below it, when a file includes what is private
-to another room, or when something grew too large. Needs nm; the objects must be built.
+to another room, or when something grew too large. Needs nm; the objects must be built. Without arguments it is a test that
+runs in BUILD, where automake says in `srcdir` where SOURCE is.
 
 A room is a folder of filter/ with sources; a header in include/ belongs to the room of its name, or that DOORS says.
 """
@@ -198,7 +199,7 @@ def check_sizes(source, paths):
 
 
 def main():
-    source, build = sys.argv[1:3]
+    source, build = sys.argv[1:3] or (os.environ.get("srcdir", "."), ".")
     paths = sources(source)
     includes = included(source, paths)
     calls, objects = called(build, paths)

@@ -1,0 +1,111 @@
+/*
+ * test.c - a test of one value: true, false, or unknown when a list, a fact or an
+ * expression failed.
+ */
+#include "run.h"
+
+struct judgement judgement_of(bool is_true)
+{
+	return (struct judgement){.truth = is_true ? TRUTH_TRUE : TRUTH_FALSE};
+}
+
+struct judgement judgement_unknown(const char *why)
+{
+	return (struct judgement){.truth = TRUTH_UNKNOWN, .why = why ? why : "it could not be computed"};
+}
+
+/* The one that asks for a deferral counts. */
+struct judgement judgement_graver(struct judgement a, struct judgement b)
+{
+	if (a.truth != TRUTH_UNKNOWN)
+		return b;
+	return b.list && !b.list->skip && (!a.list || a.list->skip) ? b : a;
+}
+
+/* ---- tests of a value ------------------------------------------------------------------------------- */
+
+static struct judgement test_true(struct run *run, const struct node *node, const struct value *value)
+{
+	(void)run, (void)node;
+	return judgement_of(value->state == VALUE_SET && value->boolean);
+}
+
+/* What is absent is nothing, and as a text it is the empty one. */
+static struct judgement test_is(struct run *run, const struct node *node, const struct value *value)
+{
+	bool found = false;
+
+	(void)run;
+	for (size_t i = 0; i < node->operand_count && !found; i++) {
+		const struct operand *operand = &node->operands[i];
+
+		found = value->state == VALUE_SET ? operand->matches(value, operand) : operand->empty;
+	}
+	return judgement_of(found != node->negated);
+}
+
+static struct judgement of_list(enum truth result, const struct policy_list *list)
+{
+	if (result != TRUTH_UNKNOWN)
+		return judgement_of(result == TRUTH_TRUE);
+	return (struct judgement){.truth = TRUTH_UNKNOWN, .why = list_unknown(list->list), .list = list};
+}
+
+/* A value as a list is asked for it. What is absent is the empty text, which is in no list. */
+static struct list_key key_of(const struct value *value)
+{
+	if (value->state != VALUE_SET)
+		return (struct list_key){.kind = LIST_TEXT, .text = SLICE("")};
+	if (value->type == TYPE_IP)
+		return (struct list_key){.kind = LIST_IP, .ip = value->ip};
+	if (value->type == TYPE_ADDRESS)
+		return (struct list_key){.kind = LIST_ADDRESS, .address = &value->address};
+	return (struct list_key){.kind = LIST_TEXT, .text = value->text};
+}
+
+static struct judgement test_in(struct run *run, const struct node *node, const struct value *value)
+{
+	struct list_key key = key_of(value);
+
+	(void)run;
+	return of_list(list_has(node->list->list, &key), node->list);
+}
+
+static struct judgement test_owned(struct run *run, const struct node *node, const struct value *address)
+{
+	struct value login = run_read(run, &node->owner);
+
+	if (login.state == VALUE_UNKNOWN)
+		return judgement_unknown(login.why);
+	if (address->state != VALUE_SET || login.state != VALUE_SET)
+		return judgement_of(false);
+	return of_list(list_owns(node->list->list, login.text, &address->address), node->list);
+}
+
+static struct judgement test_matches(struct run *run, const struct node *node, const struct value *value)
+{
+	struct judgement judged = {TRUTH_FALSE};
+	struct slice subject = value->type == TYPE_ADDRESS ? value->address.text : value->text;
+
+	(void)run;
+	judged.truth = regex_match(node->regex, value->state == VALUE_SET ? subject : SLICE(""), &judged.why);
+	return judged;
+}
+
+static struct judgement test_compare(struct run *run, const struct node *node, const struct value *value)
+{
+	(void)run;
+	return judgement_of(value->state == VALUE_SET && node->compare(value->number, node->operands[0].number));
+}
+
+struct judgement test_judge(struct run *run, const struct node *node, const struct value *value)
+{
+	static struct judgement (*const tests[])(struct run *, const struct node *, const struct value *) = {
+	    [NODE_TRUE] = test_true,   [NODE_IS] = test_is,           [NODE_IN] = test_in,
+	    [NODE_OWNED] = test_owned, [NODE_MATCHES] = test_matches, [NODE_COMPARE] = test_compare,
+	};
+
+	if (value->state == VALUE_UNKNOWN)
+		return judgement_unknown(value->why);
+	return tests[node->kind](run, node, value);
+}
