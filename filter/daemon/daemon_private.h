@@ -61,9 +61,8 @@ int group_find(struct slice group, gid_t *gid_r, struct error *);
 /* ---- state.c: what the threads share ------------------------------------------------ */
 
 #define EVENT_RELOAD 1u
-#define EVENT_REOPEN 2u
-#define EVENT_DRAIN  4u
-#define EVENT_END    8u
+#define EVENT_DRAIN  2u
+#define EVENT_END    4u
 
 /* A door with its socket. */
 struct entrance {

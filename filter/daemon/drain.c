@@ -58,14 +58,6 @@ static void keeper_reload(struct daemon *daemon)
 	free(text);
 }
 
-static void keeper_reopen(struct daemon *daemon)
-{
-	struct error err;
-
-	if (report_reopen(daemon->host.report, &err) != 0)
-		report_line(daemon->host.report, "error", "%s", err.text);
-}
-
 static void keeper_drain(struct keeper *keeper)
 {
 	struct daemon *daemon = keeper->daemon;
@@ -108,8 +100,6 @@ void *keeper_run(void *context)
 
 	do {
 		events = daemon_events(daemon, keeper.draining ? TICK_DRAIN_US : TICK_US);
-		if (events & EVENT_REOPEN)
-			keeper_reopen(daemon);
 		if (events & EVENT_RELOAD)
 			keeper_reload(daemon);
 		if ((events & EVENT_DRAIN) && !keeper.draining)

@@ -4,7 +4,8 @@
  * A new engine takes the place of the old one for sessions that begin from now
  * on; those that are open keep theirs. The resolver stays, with its cache, as long
  * as its settings do. What was bound or opened at the start cannot change; the
- * answer says which settings wait for a restart.
+ * answer says which settings wait for a restart. The log file is opened anew, whatever
+ * is wrong with the policy: it may have been rotated.
  */
 #include "daemon_private.h"
 #include <stdio.h>
@@ -70,15 +71,19 @@ static const struct {
     {"log", log_changed},
 };
 
-/* `found`: errors and warnings of the compiler; NULL when nothing is to be said. */
-static char *reload_text(const struct daemon *daemon, const struct settings *settings, const char *found)
+/* `found`: errors and warnings of the compiler; `log`: why the log file was not opened anew, or "". NULL when nothing
+ * is to be said. */
+static char *reload_text(const struct daemon *daemon, const struct settings *settings, const char *found,
+			 const char *log)
 {
 	struct arena *arena = arena_new();
 	struct text text;
 	char *copy = NULL;
 
-	text_init(&text, arena, strlen(found) + WARNINGS_MAX);
+	text_init(&text, arena, strlen(found) + WARNINGS_MAX + sizeof(struct error));
 	text_add(&text, slice_of(found));
+	if (*log)
+		text_printf(&text, "%s; records still go to the file that was open before\n", log);
 	for (size_t i = 0; settings && i < sizeof(restarts) / sizeof(restarts[0]); i++)
 		if (restarts[i].changed(&daemon->startup, settings))
 			text_printf(&text,
@@ -148,11 +153,12 @@ static struct reading policy_read_whole(const char *file, const struct policy *o
 	return reading;
 }
 
-static int reload_decide(struct daemon *daemon, struct engine *old, const struct reading *reading, char **text_r)
+static int reload_decide(struct daemon *daemon, struct engine *old, const struct reading *reading, const char *log,
+			 char **text_r)
 {
 	char *printed = diagnostics_print(reading->found);
 
-	*text_r = reload_text(daemon, reading->policy ? policy_settings(reading->policy) : NULL, printed);
+	*text_r = reload_text(daemon, reading->policy ? policy_settings(reading->policy) : NULL, printed, log);
 	free(printed);
 	if (!reading->policy)
 		return -1;
@@ -161,14 +167,17 @@ static int reload_decide(struct daemon *daemon, struct engine *old, const struct
 
 int daemon_reload(struct daemon *daemon, char **text_r)
 {
+	struct error log = {""};
 	struct reading reading;
 	struct engine *old;
 	int result;
 
 	pthread_mutex_lock(&daemon->reloading);
+	if (report_reopen(daemon->host.report, &log) == 0) /* first: what a reload has to say goes to the new file */
+		log.text[0] = '\0';
 	old = daemon_engine(daemon);
 	reading = policy_read_whole(daemon->config_file, engine_policy(old));
-	result = reload_decide(daemon, old, &reading, text_r);
+	result = reload_decide(daemon, old, &reading, log.text, text_r);
 	reload_log(daemon, result == 0, *text_r);
 	policy_release(reading.policy);
 	diagnostics_free(reading.found);

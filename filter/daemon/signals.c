@@ -35,7 +35,7 @@ void daemon_wait(struct daemon *daemon)
 	while (!daemon->finished) {
 		number = sigwaitinfo(&set, NULL);
 		if (number == SIGUSR1 || number == SIGHUP) {
-			daemon_post(daemon, number == SIGHUP ? EVENT_RELOAD | EVENT_REOPEN : EVENT_RELOAD);
+			daemon_post(daemon, EVENT_RELOAD);
 		} else if (number == SIGTERM || number == SIGINT) {
 			if (draining)
 				return; /* the second one: at once */

@@ -303,7 +303,8 @@ def test_a_silent_client_of_the_control_socket_does_not_block_it(nameserver, dir
 # ---- the ends of it
 
 
-def test_the_record_file_is_opened_anew_after_rotation(nameserver, directory, token):
+@pytest.mark.parametrize("how", ["SIGHUP", "SIGUSR1", "reload", "refused"])
+def test_the_record_file_is_opened_anew_after_rotation(nameserver, directory, token, how):
     with sekisho.Daemon(directory, POLICY) as daemon:
         for number in range(3):
             with miltc.Milter() as m:
@@ -312,9 +313,29 @@ def test_the_record_file_is_opened_anew_after_rotation(nameserver, directory, to
             assert wait_for(lambda: any(r["sender"].startswith(f"{token}{number}") for r in daemon.records()))
             if number == 0:
                 os.rename(daemon.record_file, daemon.record_file + ".1")
-                daemon.process.send_signal(signal.SIGHUP)
+                if how == "refused":
+                    with open(daemon.file, "a") as f:
+                        f.write("nonsense\n")
+                if how.startswith("SIG"):
+                    daemon.process.send_signal(getattr(signal, how))
+                else:
+                    assert daemon.reload()[0] == (how == "refused")
                 assert wait_for(lambda: os.path.exists(daemon.record_file))
         assert len(daemon.records()) == 2
+
+
+def test_a_log_file_that_cannot_be_opened_anew_is_told_and_the_old_one_stays(nameserver, directory, token):
+    with sekisho.Daemon(directory, POLICY) as daemon:
+        os.rename(daemon.record_file, daemon.record_file + ".1")
+        os.mkdir(daemon.record_file)
+        code, said = daemon.reload()
+        assert code == 0 and "records still go to the file that was open before" in said
+        with miltc.Milter() as m:
+            m.greet()
+            m.message(f"<{token}@pass.example.net>")
+        with open(daemon.record_file + ".1") as f:
+            assert wait_for(lambda: token in f.read())
+        os.rmdir(daemon.record_file)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

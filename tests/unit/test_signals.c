@@ -45,7 +45,7 @@ static void no_signal_goes_to_the_thread_of_libmilter(void **state)
 	sigpending(&waiting);
 	assert_true(sigismember(&waiting, SIGHUP) && sigismember(&waiting, SIGTERM) && sigismember(&waiting, SIGINT));
 	daemon_wait(&daemon);
-	assert_int_equal(daemon.events, EVENT_RELOAD | EVENT_REOPEN | EVENT_DRAIN);
+	assert_int_equal(daemon.events, EVENT_RELOAD | EVENT_DRAIN);
 	assert_false(daemon.finished);
 	pthread_detach(thread);
 }
