@@ -220,7 +220,8 @@ struct fact_memo {
 struct view {
 	const struct check_settings *settings;
 	enum stage stage;
-	enum kind kind; /* inbound until MAIL is known */
+	enum kind kind;              /* inbound until MAIL is known */
+	const struct tenant *tenant; /* whose rules count; NULL: those of all */
 	struct session *session;
 	struct message *message;     /* there from the connection on; empty before MAIL */
 	struct recipient *recipient; /* at STAGE_RCPT, and while a rule of STAGE_MESSAGE asks each of them; else NULL */

@@ -27,6 +27,9 @@ void diagnostics_free(struct diagnostics *);
 size_t diagnostics_errors(const struct diagnostics *);   /* that forbid the file to be used */
 size_t diagnostics_warnings(const struct diagnostics *); /* a list that cannot be read now, ...; no advice */
 
+/* A file changed while it was read: read it again. */
+bool diagnostics_stale(const struct diagnostics *);
+
 /* The whole as text: "file:line:col: what; what to do", the line of the file and a
  * caret below the place; in the order of the file. free() it. */
 char *diagnostics_print(const struct diagnostics *);
@@ -120,13 +123,23 @@ size_t policy_lists(const struct policy *);
 /* NEED_... of all facts that somebody reads, and of edits */
 unsigned policy_needs(const struct policy *);
 bool policy_has_rules(const struct policy *, enum stage); /* of any kind of traffic */
-bool policy_uses_check(const struct policy *, enum kind,
-		       const struct check *); /* some rule or the Authentication-Results read a fact of it */
 
-/* What its rules read of a check, for hints. */
-const struct asking *policy_asking(const struct policy *, enum kind, const struct check *);
+/* A part of the traffic with rules and a name of its own: tenant NAME { }. It lives as long as the policy. For a kind
+ * of traffic that it has no policy for, the policy without a name counts. */
+struct tenant;
+const struct tenant *policy_tenant(const struct policy *, struct slice daemon_name); /* NULL: of nobody in particular */
+struct slice tenant_name(const struct tenant *);                                     /* "" for NULL */
+/* What checks see of the settings: for a tenant its own authserv-id. */
+const struct check_settings *policy_check_settings(const struct policy *, const struct tenant *);
 
-bool policy_signs(const struct policy *, enum kind); /* some rule says sign */
+/* Of the rules for a tenant (NULL: nobody in particular) and a kind: some rule or the Authentication-Results read a
+ * fact of the check; */
+bool policy_uses_check(const struct policy *, const struct tenant *, enum kind, const struct check *);
+/* what they read of a check, for hints; */
+const struct asking *policy_asking(const struct policy *, const struct tenant *, enum kind, const struct check *);
+/* some rule says sign. */
+bool policy_signs(const struct policy *, const struct tenant *, enum kind);
+
 /* Who signs for an author domain: itself, or a parent that signs for its subdomains. NULL: nobody. */
 const struct sign_setting *policy_sign(const struct policy *, struct slice domain);
 
@@ -214,10 +227,10 @@ struct tracer {
 };
 
 /* Runs the rules of one stage for one kind of traffic, in order, until one decides.
- * view->stage is `stage`. Edits, notes and quarantine go into the decision, the verdict into outcome_r. Edits of a
- * stage that ends in reject, defer or discard stay in the decision; the engine drops them with the message.
- * `accepted`: an earlier stage accepted the message; verdict rules (quarantine too) are then not tried.
- * `tracer` may be NULL. */
+ * view->stage is `stage`, and view->tenant says whose rules they are. Edits, notes and quarantine go into the decision,
+ * the verdict into outcome_r. Edits of a stage that ends in reject, defer or discard stay in the decision; the engine
+ * drops them with the message. `accepted`: an earlier stage accepted the message; verdict rules (quarantine too) are
+ * then not tried. `tracer` may be NULL. */
 void policy_run(const struct policy *, enum kind, enum stage, struct view *, bool accepted, struct decision *,
 		const struct tracer *tracer, struct outcome *outcome_r);
 

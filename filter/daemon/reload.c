@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define WARNINGS_MAX 2048
 #define READ_TRIES   3 /* of a file that changes under our eyes */
@@ -121,33 +120,23 @@ static void reload_log(struct daemon *daemon, bool done, const char *text)
 
 /* ---- reading ------------------------------------------------------------------------------ */
 
-static bool file_is_same(const struct stat *a, const struct stat *b)
-{
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
-	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
-}
-
 struct reading {
 	struct policy *policy; /* NULL: it has errors */
 	struct diagnostics *found;
 };
 
-/* A file that somebody writes while we read it may be half of a policy, and still have no error: once more then. */
+/* A file, be it an included one, that somebody writes while we read it may be half of a policy, and still have no
+ * error: once more then. */
 static struct reading policy_read_whole(const char *file, const struct policy *old)
 {
 	struct reading reading = {NULL};
-	struct stat before, after;
 
 	for (unsigned tries = 0; tries < READ_TRIES; tries++) {
 		policy_release(reading.policy);
 		diagnostics_free(reading.found);
 		reading.found = diagnostics_new();
-		memset(&before, 0, sizeof(before));
-		memset(&after, 0, sizeof(after));
-		stat(file, &before); /* what fails here fails in policy_load */
 		reading.policy = policy_load(file, old, reading.found);
-		stat(file, &after);
-		if (file_is_same(&before, &after))
+		if (!diagnostics_stale(reading.found))
 			break;
 	}
 	return reading;

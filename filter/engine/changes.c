@@ -217,7 +217,7 @@ static void plan_own(struct plan *plan, struct slice name, struct slice value)
 static void plan_authres(struct gate *gate, struct plan *plan)
 {
 	unsigned wanted = gate->settings->authres_checks;
-	struct authres *field = authres_new(plan->arena, gate->settings->check.authserv_id);
+	struct authres *field = authres_new(plan->arena, gate->view.settings->authserv_id);
 
 	for (unsigned i = 0; checks[i]; i++)
 		if ((wanted & (1u << i)) && checks[i]->authres)
@@ -428,7 +428,7 @@ void changes_make(struct gate *gate)
 	plan.fields = arena_alloc(arena, (plan.headers->count + 1) * sizeof(*plan.fields));
 	plan.news = arena_raw(arena, (decision->edit_count + 1) * sizeof(*plan.news));
 	if (gate->settings->authres_checks) {
-		plan_delete_forged(&plan, gate->settings->check.authserv_id);
+		plan_delete_forged(&plan, gate->view.settings->authserv_id);
 		plan_authres(gate, &plan);
 	}
 	plan_stamps(gate, &plan);

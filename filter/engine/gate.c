@@ -90,15 +90,27 @@ void gate_trace(struct gate *gate, const struct tracer *tracer)
 	gate->tracer = tracer;
 }
 
+/* Whose mail it is, and of which kind, as far as it is known. */
+static void view_aim(struct gate *gate)
+{
+	const struct policy *policy = gate->engine->policy;
+
+	gate->view.tenant = policy_tenant(policy, gate->session.daemon_name);
+	gate->view.settings = policy_check_settings(policy, gate->view.tenant);
+	gate->view.kind = kind_of(gate->view.settings, &gate->session);
+}
+
 /* Every check that somebody reads may ask early. Before MAIL the kind of traffic is
  * not known; inbound is the one that asks. */
 static void hint(struct gate *gate, enum stage stage)
 {
 	gate->view.stage = stage;
 	for (unsigned i = 0; checks[i]; i++)
-		if (checks[i]->hint && policy_uses_check(gate->engine->policy, gate->view.kind, checks[i]))
-			checks[i]->hint(&gate->view, stage,
-					policy_asking(gate->engine->policy, gate->view.kind, checks[i]));
+		if (checks[i]->hint &&
+		    policy_uses_check(gate->engine->policy, gate->view.tenant, gate->view.kind, checks[i]))
+			checks[i]->hint(
+			    &gate->view, stage,
+			    policy_asking(gate->engine->policy, gate->view.tenant, gate->view.kind, checks[i]));
 }
 
 void gate_connect(struct gate *gate, const struct connection *connection)
@@ -112,7 +124,7 @@ void gate_connect(struct gate *gate, const struct connection *connection)
 	session->daemon_name = arena_copy(session->arena, connection->daemon_name);
 	session->daemon_port = connection->daemon_port;
 	session->local_program = connection->local_program;
-	gate->view.kind = kind_of(&gate->settings->check, session);
+	view_aim(gate);
 	hint(gate, STAGE_CONNECT);
 }
 
@@ -141,7 +153,7 @@ void gate_helo(struct gate *gate, struct slice helo)
 		message_clear(gate);
 	}
 	gate->session.helo = arena_copy(gate->session.arena, slice_head(helo, MAIL_PATH_MAX));
-	gate->view.kind = kind_of(&gate->settings->check, &gate->session);
+	view_aim(gate);
 	hint(gate, STAGE_HELO);
 }
 
@@ -194,7 +206,7 @@ struct path message_begin(struct gate *gate, struct slice argument, struct slice
 	gate->message.sender = sender.address;
 	path_note(gate, &sender, "sender");
 	gate->message.smtputf8 = smtputf8;
-	gate->view.kind = kind_of(&gate->settings->check, &gate->session);
+	view_aim(gate);
 	gate->engine->counters->messages++;
 	gate->engine->counters->messages_open++;
 	hint(gate, STAGE_MAIL);

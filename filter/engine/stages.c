@@ -242,7 +242,7 @@ void gate_queue_id(struct gate *gate, struct slice queue_id)
 /* Explaining shows every fact, so there every check is read. */
 static bool is_read(struct gate *gate, const struct check *check)
 {
-	return gate->tracer || policy_uses_check(gate->engine->policy, gate->view.kind, check);
+	return gate->tracer || policy_uses_check(gate->engine->policy, gate->view.tenant, gate->view.kind, check);
 }
 
 void gate_header(struct gate *gate, struct slice name, struct slice value)
@@ -268,7 +268,7 @@ static void body_begin(struct gate *gate)
 		return;
 	gate->body_began = true;
 	gate->view.stage = STAGE_MESSAGE;
-	if (policy_signs(gate->engine->policy, gate->view.kind))
+	if (policy_signs(gate->engine->policy, gate->view.tenant, gate->view.kind))
 		sign_prepare(gate);
 	for (unsigned i = 0; checks[i]; i++)
 		if (checks[i]->header && is_read(gate, checks[i]))

@@ -235,7 +235,7 @@ static int compile_sign(struct compiler *compiler, const struct rule_syntax *sai
 	if (said->arguments.count)
 		return misused(compiler, said, rule, said->arguments.first,
 			       "nothing stands behind this action but \"if\"");
-	compiler->policy->signs_kind[compiler->kind] = true;
+	compiler->rules->signs = true;
 	if (compiler->policy->sign_count == 0)
 		diagnostics_warning(
 		    compiler->diagnostics, said->action.place,

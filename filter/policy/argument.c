@@ -89,7 +89,7 @@ int argument_compile(struct compiler *compiler, const struct fact_syntax *said, 
 
 static void add_asked(struct compiler *compiler, const struct fact *fact, struct argument argument)
 {
-	struct asking *asking = &compiler->policy->asking[compiler->kind][check_number(fact_check(fact))];
+	struct asking *asking = &compiler->rules->asking[check_number(fact_check(fact))];
 	struct asked *items = (struct asked *)asking->items;
 
 	for (size_t i = 0; i < asking->count; i++)
@@ -108,7 +108,7 @@ void reading_remember(struct compiler *compiler, const struct fact *fact, struct
 	struct traits traits = fact_traits(fact, argument);
 
 	compiler->policy->needs |= traits.needs;
-	compiler->policy->uses[compiler->kind][check_number(fact_check(fact))] = true;
+	compiler->rules->uses[check_number(fact_check(fact))] = true;
 	add_asked(compiler, fact, argument);
 	for (unsigned i = 0; i < traits.read_count; i++)
 		reading_remember(compiler, traits.reads[i], NO_ARGUMENT);

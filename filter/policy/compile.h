@@ -5,18 +5,29 @@
 #define SEKISHO_POLICY_COMPILE_H
 
 #include "compiled.h"
-#include "syntax.h"
+#include "sources.h"
 
 struct compiler {
 	struct policy *policy;
 	struct diagnostics *diagnostics;
 	enum policy_reader reader;
+	struct sources sources;
 	const char **fact_names; /* of all facts, for suggestions */
-	enum kind kind;          /* of the policy block at hand */
+	struct ruleset *rules;   /* that the policy block at hand adds to */
 	enum stage stage;        /* of the stage block at hand */
 	struct place stage_place;
 	struct place rule_place;
 };
+
+/* The file that a place is in. */
+const char *file_of(const struct compiler *, struct place);
+struct position position_of(const struct compiler *, struct place);
+struct place place_of(const struct compiler *, struct position); /* of no statement */
+/* "line 3", with its file when that is not the one of `here`. */
+struct line_said {
+	char text[QUOTE_MAX + 32];
+};
+struct line_said line_said(const struct compiler *, struct place here, struct place there);
 
 /* Each returns 0, or -1 when an error was reported. */
 int settings_compile(struct compiler *, const struct file_syntax *);

@@ -110,8 +110,24 @@ struct rule {
 };
 
 struct rules {
-	const struct rule *rules;
-	size_t count;
+	struct rule *rules;
+	size_t count, room;
+};
+
+/* The rules for one kind of traffic. */
+struct ruleset {
+	struct rules stages[STAGE_COUNT];
+	bool uses[CHECK_MAX];            /* by check number */
+	struct asking asking[CHECK_MAX]; /* likewise: what rules read of it */
+	bool signs;
+};
+
+struct tenant {
+	struct slice name, authserv_id;
+	SETTING_ITEMS(struct slice) daemon_names;
+	struct check_settings settings;    /* those of all, with its authserv-id */
+	struct ruleset *rules[KIND_COUNT]; /* NULL: it has none of its own, and those of all count */
+	struct position where;
 };
 
 struct policy {
@@ -120,20 +136,22 @@ struct policy {
 	char *file;
 	int64_t read_at;
 	struct settings settings;
-	struct rules rules[KIND_COUNT][STAGE_COUNT];
+	struct ruleset rules[KIND_COUNT]; /* for all but tenants that have their own */
+	struct tenant *tenants;
+	size_t tenant_count;
 	size_t rule_count;
 	unsigned needs;
-	bool uses[KIND_COUNT][CHECK_MAX];            /* by check number */
-	struct asking asking[KIND_COUNT][CHECK_MAX]; /* likewise: what rules read of it */
 	struct policy_list **lists;
 	size_t list_count, list_room;
 	const struct policy_list *owners; /* who owns an address; NULL: nobody says */
 	struct sign_setting *signs;       /* by domain */
 	size_t sign_count, sign_room;
-	bool signs_kind[KIND_COUNT];
 	struct regex **regexes;
 	size_t regex_count, regex_room;
 };
+
+/* The rules for the traffic of a tenant; NULL: of nobody in particular. */
+const struct ruleset *policy_ruleset(const struct policy *, const struct tenant *, enum kind);
 
 /* ---- expressions (regex.c) ------------------------------------------------------ */
 

@@ -39,20 +39,21 @@ int policy_control(const char *path, char **socket_r, struct error *err)
 {
 	struct diagnostics *ignored;
 	struct file_syntax file;
+	struct sources sources;
 	struct arena *arena;
 	struct slice text, socket;
 
 	if (file_read_plain(path, POLICY_FILE_MAX, &text, err))
 		return -1;
 	text.n = strlen(text.p); /* a NUL byte is an error of its own; what comes before it may name the socket */
-	if (slice_starts_nocase(text, SLICE(BYTE_ORDER_MARK)))
-		memset((char *)text.p, ' ', sizeof(BYTE_ORDER_MARK) - 1);
 	arena = arena_new();
 	ignored = diagnostics_new();
-	syntax_read(text, arena, ignored, &file);
+	sources = (struct sources){.names = arena, .texts = arena, .diagnostics = ignored};
+	sources_read(&sources, path, &file);
 	if (!find_statement(&file, arena, &socket) && !find_line(text, &socket))
 		socket = SLICE(CONTROL_DEFAULT);
 	*socket_r = xstrdup(arena_cstring(arena, socket));
+	sources_close(&sources);
 	diagnostics_free(ignored);
 	arena_free(arena);
 	free((char *)text.p);

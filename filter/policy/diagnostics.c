@@ -19,10 +19,16 @@ struct diagnostic {
 	const char *text; /* "file:line:col: what; what to do" */
 };
 
+struct source_text {
+	const char *file;
+	struct slice text;
+};
+
 struct diagnostics {
 	struct arena *arena;
-	const char *file;
-	struct slice source;
+	struct source_text *sources;
+	size_t source_count, source_room;
+	bool stale;
 	struct diagnostic *found;
 	size_t count, room;
 	size_t errors, warnings, shown_warnings;
@@ -33,7 +39,6 @@ struct diagnostics *diagnostics_new(void)
 	struct diagnostics *d = xmalloc(sizeof(*d));
 
 	d->arena = arena_new();
-	d->file = "";
 	return d;
 }
 
@@ -43,13 +48,38 @@ void diagnostics_free(struct diagnostics *d)
 		return;
 	arena_free(d->arena);
 	free(d->found);
+	free(d->sources);
 	free(d);
 }
 
-void diagnostics_source(struct diagnostics *d, const char *file, struct slice text)
+unsigned diagnostics_source(struct diagnostics *d, const char *file)
 {
-	d->file = arena_cstring(d->arena, slice_of(file));
-	d->source = arena_copy(d->arena, text);
+	if (d->source_count == d->source_room) {
+		d->source_room = d->source_room ? 2 * d->source_room : 4;
+		d->sources = xrealloc(d->sources, d->source_room * sizeof(*d->sources));
+	}
+	d->sources[d->source_count] = (struct source_text){.file = arena_cstring(d->arena, slice_of(file))};
+	return (unsigned)d->source_count++;
+}
+
+void diagnostics_text(struct diagnostics *d, unsigned file, struct slice text)
+{
+	d->sources[file].text = arena_copy(d->arena, text);
+}
+
+void diagnostics_set_stale(struct diagnostics *d)
+{
+	d->stale = true;
+}
+
+bool diagnostics_stale(const struct diagnostics *d)
+{
+	return d->stale;
+}
+
+static const char *file_name(const struct diagnostics *d, unsigned file)
+{
+	return file < d->source_count ? d->sources[file].file : "";
 }
 
 size_t diagnostics_errors(const struct diagnostics *d)
@@ -78,6 +108,8 @@ bool diagnostics_knows(const struct diagnostics *d, unsigned statement)
 
 static bool stands_before(const struct diagnostic *a, const struct diagnostic *b)
 {
+	if (a->place.file != b->place.file)
+		return a->place.file < b->place.file;
 	if (a->place.line != b->place.line)
 		return a->place.line < b->place.line;
 	if (a->place.column != b->place.column)
@@ -107,9 +139,10 @@ static const char *line_of(struct diagnostics *d, struct place place, const char
 	struct slice line;
 
 	if (place.line)
-		line = arena_printf(d->arena, "%s:%u:%u: %s%s", d->file, place.line, place.column, kind, what);
+		line = arena_printf(d->arena, "%s:%u:%u: %s%s", file_name(d, place.file), place.line, place.column,
+				    kind, what);
 	else
-		line = arena_printf(d->arena, "%s: %s%s", d->file, kind, what);
+		line = arena_printf(d->arena, "%s: %s%s", file_name(d, place.file), kind, what);
 	return arena_cstring(d->arena, line);
 }
 
@@ -173,11 +206,11 @@ const char *diagnostics_line(const struct diagnostics *d, size_t number)
 
 /* ---- printing ------------------------------------------------------------- */
 
-static struct slice source_line(const struct diagnostics *d, unsigned line)
+static struct slice source_line(const struct diagnostics *d, const struct place *place)
 {
-	struct slice rest = d->source, text = {0};
+	struct slice rest = place->file < d->source_count ? d->sources[place->file].text : SLICE(""), text = {0};
 
-	for (unsigned i = 0; i < line; i++) {
+	for (unsigned i = 0; i < place->line; i++) {
 		if (!slice_cut(&rest, '\n', &text))
 			return (struct slice){0};
 	}
@@ -225,7 +258,7 @@ static bool is_repeated(const struct diagnostics *d, size_t number)
 
 	if (number + 1 < d->count)
 		next = &d->found[number + 1].place;
-	return next != place && next->line == place->line && next->column == place->column;
+	return next != place && next->file == place->file && next->line == place->line && next->column == place->column;
 }
 
 char *diagnostics_print(const struct diagnostics *d)
@@ -235,18 +268,18 @@ char *diagnostics_print(const struct diagnostics *d)
 	FILE *out = open_memstream(&text, &n);
 
 	if (!out)
-		die("no memory for the messages about %s", d->file);
+		die("no memory for the messages about %s", file_name(d, 0));
 	for (size_t i = 0; i < d->count; i++) {
 		const struct diagnostic *diagnostic = &d->found[i];
 
 		fprintf(out, "%s\n", diagnostic->text);
 		if (diagnostic->place.line && !is_repeated(d, i))
-			print_source(out, source_line(d, diagnostic->place.line), diagnostic->place.column);
+			print_source(out, source_line(d, &diagnostic->place), diagnostic->place.column);
 	}
 	if (diagnostics_full(d))
 		fprintf(out, "%s\n", diagnostics_line(d, d->count));
 	if (fclose(out))
-		die("no memory for the messages about %s", d->file);
+		die("no memory for the messages about %s", file_name(d, 0));
 	return text;
 }
 

@@ -15,11 +15,16 @@
 
 struct place {
 	unsigned line, column; /* from 1 */
-	unsigned statement;    /* counts the statements of the file; 0: of none */
+	unsigned statement;    /* counts the statements of all files; 0: of none */
+	unsigned file;         /* as diagnostics_source numbered it; 0: the policy file itself */
 };
 
-/* The file that all messages speak of; the text is copied for the lines shown. */
-void diagnostics_source(struct diagnostics *, const char *file, struct slice text);
+/* One more file that messages can be about: its number, from 0. */
+unsigned diagnostics_source(struct diagnostics *, const char *file);
+/* What is in it; the text is copied for the lines shown. */
+void diagnostics_text(struct diagnostics *, unsigned file, struct slice text);
+/* A file changed while it was read: what was found may be about half of it. */
+void diagnostics_set_stale(struct diagnostics *);
 
 void diagnostics_error(struct diagnostics *, struct place, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -2,7 +2,7 @@
  * grammar.y - the grammar of sekisho.conf.
  *
  *	setting WORD ... { WORD ... }
- *	policy KIND { on STAGE { rules } }
+ *	policy KIND [for TENANT] { on STAGE { rules } }
  *	[try] ACTION ARGUMENT ... [if CONDITION]
  *
  * The feeder (tokens.c) says END where a statement ends, tells the braces of
@@ -63,6 +63,7 @@ static struct stage_syntax *add_stage(struct stage_syntax *, struct stage_syntax
 %token <word> REGEX  "/an expression/"
 %token <test> COMPARE "a comparison"
 %token POLICY  "\"policy\""
+%token FOR     "\"for\""
 %token ON      "\"on\""
 %token TRY     "\"try\""
 %token IF      "\"if\""
@@ -136,6 +137,7 @@ value:
 
 policy:
 	POLICY WORD OPEN_BLOCK stages CLOSE_BLOCK { $$ = $4; $$->kind = *$2; }
+|	POLICY WORD FOR WORD OPEN_BLOCK stages CLOSE_BLOCK { $$ = $6; $$->kind = *$2; $$->tenant = $4; }
 |	POLICY error OPEN_BLOCK stages CLOSE_BLOCK { $$ = NULL; yyerrok; }
 |	POLICY error END { $$ = NULL; yyerrok; }
 ;
@@ -289,6 +291,10 @@ static struct condition_syntax *test(struct parser *parser, struct fact_syntax f
 
 static void add_setting(struct parser *parser, struct setting_syntax *setting)
 {
+	if (parser->file->include && slice_equal(setting->name.text, SLICE("include"))) {
+		parser->file->include(parser->file, setting);
+		return;
+	}
 	if (parser->file->last_setting)
 		parser->file->last_setting->next = setting;
 	else
@@ -464,9 +470,15 @@ static void grammar_error(const struct place *place, struct parser *parser, cons
 
 void syntax_read(struct slice text, struct arena *arena, struct diagnostics *diagnostics, struct file_syntax *file_r)
 {
-	struct parser parser = {.arena = arena, .diagnostics = diagnostics, .file = file_r};
-
 	*file_r = (struct file_syntax){0};
+	syntax_read_more(text, 0, arena, diagnostics, file_r);
+}
+
+void syntax_read_more(struct slice text, unsigned number, struct arena *arena, struct diagnostics *diagnostics,
+                      struct file_syntax *file)
+{
+	struct parser parser = {.arena = arena, .diagnostics = diagnostics, .file = file, .number = number};
+
 	lexer_open(&parser, text);
 	grammar_parse(&parser);
 	lexer_close(&parser);

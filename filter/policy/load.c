@@ -16,30 +16,47 @@ static int compile_rule(struct compiler *compiler, const struct rule_syntax *sai
 	compiler->rule_place = place;
 	rule->try = said->try;
 	rule->stage = compiler->stage;
-	rule->where = (struct position){compiler->policy->file, place.line, place.column};
+	rule->where = position_of(compiler, place);
 	rule->source = arena_copy(compiler->policy->arena, said->source);
 	if (action_compile(compiler, said, rule))
 		return -1;
 	return condition_compile(compiler, said->condition, &rule->condition);
 }
 
+/* Room for as many rules more; they are doubled, as a policy may come in many blocks. */
+static struct rule *make_room(struct compiler *compiler, struct rules *rules, size_t more)
+{
+	size_t room = rules->room ? rules->room : 4;
+	struct rule *made;
+
+	if (rules->count + more <= rules->room)
+		return rules->rules;
+	while (room < rules->count + more)
+		room *= 2;
+	made = arena_alloc(compiler->policy->arena, room * sizeof(*made));
+	if (rules->count)
+		memcpy(made, rules->rules, rules->count * sizeof(*made));
+	rules->room = room;
+	return rules->rules = made;
+}
+
+/* Rules come after those that an earlier block has for the same stage. */
 static void compile_stage(struct compiler *compiler, const struct stage_syntax *said)
 {
-	struct rules *rules = &compiler->policy->rules[compiler->kind][compiler->stage];
+	struct rules *rules = &compiler->rules->stages[compiler->stage];
 	struct rule *compiled;
-	size_t count = 0;
+	size_t count = 0, before = rules->count;
 
 	for (const struct rule_syntax *rule = said->first; rule; rule = rule->next)
 		count++;
-	compiled = arena_alloc(compiler->policy->arena, (count + 1) * sizeof(*compiled));
-	*rules = (struct rules){compiled, 0};
+	compiled = make_room(compiler, rules, count);
 	for (const struct rule_syntax *rule = said->first; rule && !diagnostics_full(compiler->diagnostics);
 	     rule = rule->next) {
 		/* What was wrong to read is not compiled: its error is known. */
 		if (!diagnostics_knows(compiler->diagnostics, rule->action.place.statement))
 			compile_rule(compiler, rule, &compiled[rules->count++]);
 	}
-	compiler->policy->rule_count += rules->count;
+	compiler->policy->rule_count += rules->count - before;
 }
 
 /* The number of the word in `names`; -1 and an error when it is none. */
@@ -61,8 +78,6 @@ static int find_name(struct compiler *compiler, const struct word *word, const c
 
 static void compile_policy(struct compiler *compiler, const struct policy_syntax *said)
 {
-	unsigned first[STAGE_COUNT] = {0};
-
 	for (const struct stage_syntax *stage = said->first; stage; stage = stage->next) {
 		int number = find_name(compiler, &stage->name, stage_names, "stage");
 
@@ -70,42 +85,63 @@ static void compile_policy(struct compiler *compiler, const struct policy_syntax
 			continue;
 		compiler->stage = (enum stage)number;
 		compiler->stage_place = stage->name.place;
-		if (first[number]) {
-			diagnostics_error(compiler->diagnostics, stage->name.place,
-					  "\"on %s\" stands in line %u already; put these rules there",
-					  stage_names[number], first[number]);
-			continue;
-		}
-		first[number] = stage->name.place.line;
 		compile_stage(compiler, stage);
 	}
 }
 
+/* The rules that the block adds to; NULL and an error when there is no such tenant. */
+static struct ruleset *find_ruleset(struct compiler *compiler, const struct policy_syntax *said, enum kind kind)
+{
+	struct policy *policy = compiler->policy;
+	const char **names = arena_alloc(policy->arena, (policy->tenant_count + 1) * sizeof(*names));
+
+	if (!said->tenant)
+		return &policy->rules[kind];
+	for (size_t i = 0; i < policy->tenant_count; i++) {
+		struct tenant *tenant = &policy->tenants[i];
+
+		if (!slice_equal(tenant->name, said->tenant->text)) {
+			names[i] = arena_cstring(policy->arena, tenant->name);
+			continue;
+		}
+		if (!tenant->rules[kind])
+			tenant->rules[kind] = arena_alloc(policy->arena, sizeof(*tenant->rules[kind]));
+		return tenant->rules[kind];
+	}
+	diagnostics_error(compiler->diagnostics, said->tenant->place, "no tenant is named \"%s\"; %s",
+			  QUOTE(said->tenant->text),
+			  nearest_word(said->tenant->text, names)
+			      ? suggestion(said->tenant->text, names).text
+			      : "write tenant NAME { daemon-name \"NAME OF THE SERVICE\" } for it");
+	return NULL;
+}
+
 static void compile_policies(struct compiler *compiler, const struct file_syntax *file)
 {
-	unsigned first[KIND_COUNT] = {0};
-
 	for (const struct policy_syntax *policy = file->first_policy; policy; policy = policy->next) {
 		int number = find_name(compiler, &policy->kind, kind_names, "kind of traffic");
 
-		if (number < 0)
-			continue;
-		if (first[number]) {
-			diagnostics_error(compiler->diagnostics, policy->kind.place,
-					  "policy %s stands in line %u already; put these rules there",
-					  kind_names[number], first[number]);
-			continue;
-		}
-		first[number] = policy->kind.place.line;
-		compiler->kind = (enum kind)number;
-		compile_policy(compiler, policy);
+		compiler->rules = number < 0 ? NULL : find_ruleset(compiler, policy, (enum kind)number);
+		if (compiler->rules)
+			compile_policy(compiler, policy);
 	}
 }
 
 /* ---- readers beside the rules -------------------------------------------------------------------- */
 
+/* Calls `add` for all rules: of each kind, for all and for tenants. */
+static void for_rulesets(struct policy *policy, void (*add)(struct policy *, struct ruleset *))
+{
+	for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
+		add(policy, &policy->rules[kind]);
+		for (size_t i = 0; i < policy->tenant_count; i++)
+			if (policy->tenants[i].rules[kind])
+				add(policy, policy->tenants[i].rules[kind]);
+	}
+}
+
 /* Authentication-Results, Received-SPF and `record { facts all }` read facts of any message. */
-static void add_readers(struct policy *policy)
+static void add_readers(struct policy *policy, struct ruleset *rules)
 {
 	const struct settings *settings = &policy->settings;
 
@@ -115,33 +151,31 @@ static void add_readers(struct policy *policy)
 		bool reads = settings->record_all_facts || (settings->authres_checks & 1u << i) ||
 			     (settings->check.received_spf && strcmp(checks[i]->name, "spf") == 0);
 
-		for (unsigned kind = 0; kind < KIND_COUNT; kind++)
-			policy->uses[kind][i] |= reads;
+		rules->uses[i] |= reads;
 		for (unsigned j = 0; reads && j < checks[i]->fact_count; j++)
 			policy->needs |= checks[i]->facts[j].needs;
 	}
 }
 
-/* A check that is read reads those that it is made of; it stands behind them in the list. */
-static void add_indirect_readers(struct policy *policy)
+/* A check that is read reads those that it is made of; it comes after them in the list. */
+static void add_indirect_readers(struct policy *policy, struct ruleset *rules)
 {
 	size_t count = 0;
 
+	(void)policy;
 	while (checks[count])
 		count++;
-	for (unsigned kind = 0; kind < KIND_COUNT; kind++)
-		for (size_t i = count; i-- > 0;)
-			for (const struct check *const *read = checks[i]->reads; read && *read; read++)
-				policy->uses[kind][check_number(*read)] |= policy->uses[kind][i];
+	for (size_t i = count; i-- > 0;)
+		for (const struct check *const *read = checks[i]->reads; read && *read; read++)
+			rules->uses[check_number(*read)] |= rules->uses[i];
 }
 
 /* What a check needs that somebody reads, whichever of its facts. */
-static void add_needs(struct policy *policy)
+static void add_needs(struct policy *policy, struct ruleset *rules)
 {
 	for (unsigned i = 0; checks[i]; i++)
-		for (unsigned kind = 0; checks[i]->needs && kind < KIND_COUNT; kind++)
-			if (policy->uses[kind][i])
-				policy->needs |= checks[i]->needs(&policy->settings.check);
+		if (checks[i]->needs && rules->uses[i])
+			policy->needs |= checks[i]->needs(&policy->settings.check);
 }
 
 /* ---- loading ----------------------------------------------------------------------------------------- */
@@ -169,7 +203,7 @@ static void tell_faults(struct compiler *compiler, const struct policy_list *sai
 			const char *end)
 {
 	bool strict = faults->malformed && compiler->reader == POLICY_CHECK;
-	struct place place = {said->where.line, said->where.column, 0};
+	struct place place = place_of(compiler, said->where);
 	size_t told = faults->count < LIST_FAULTS_MAX ? faults->count : LIST_FAULTS_MAX;
 
 	for (size_t i = 0; i < told; i++)
@@ -198,71 +232,17 @@ static void list_fact_names(struct compiler *compiler)
 		compiler->fact_names[n++] = fact->name;
 }
 
-/* The source of all messages; a byte order mark becomes blank, so that the rest of the file is read all the same. */
-static void take_mark(const char *path, struct diagnostics *diagnostics, struct slice text)
+static void compile_file(struct compiler *compiler, const struct file_syntax *file, const struct policy *old)
 {
-	bool marked = slice_starts_nocase(text, SLICE(BYTE_ORDER_MARK));
-
-	if (marked)
-		memset((char *)text.p, ' ', sizeof(BYTE_ORDER_MARK) - 1);
-	diagnostics_source(diagnostics, path, text);
-	if (marked)
-		diagnostics_error(diagnostics, (struct place){1, 1, 0},
-				  "a byte order mark comes before the first word; save the file as UTF-8 without one");
-}
-
-/* The bytes of the file, as the parser wants them; -1 when it is no text. */
-static int read_file(const char *path, struct diagnostics *diagnostics, struct slice *text_r)
-{
-	struct place nowhere = {0, 0, 0};
-	const char *nul;
-	struct error err;
-
-	diagnostics_source(diagnostics, path, SLICE(""));
-	if (file_read_plain(path, POLICY_FILE_MAX, text_r, &err)) {
-		diagnostics_error(diagnostics, nowhere, "%s; name a policy file that we may read", err.text);
-		return -1;
-	}
-	nul = text_r->n ? memchr(text_r->p, '\0', text_r->n) : NULL;
-	if (!nul) {
-		take_mark(path, diagnostics, *text_r);
-		return 0;
-	}
-	if (slice_starts_nocase(*text_r, SLICE("\xFF\xFE")) || slice_starts_nocase(*text_r, SLICE("\xFE\xFF")))
-		diagnostics_error(diagnostics, nowhere, "this file is UTF-16; save it as UTF-8");
-	else
-		diagnostics_error(diagnostics, nowhere,
-				  "byte %zu is NUL, so this is not a text file; name the policy file",
-				  (size_t)(nul - text_r->p) + 1);
-	free((char *)text_r->p);
-	return -1;
-}
-
-/* An editor that is not done yet, or a disk that is full: no reload may take all rules away. */
-static void refuse_nothing(struct compiler *compiler, const struct file_syntax *file)
-{
-	if (!file->first_setting && !file->first_policy && diagnostics_errors(compiler->diagnostics) == 0)
-		diagnostics_error(compiler->diagnostics, (struct place){1, 1},
-				  "there is nothing in this file; write a setting or a policy");
-}
-
-static void compile_file(struct compiler *compiler, struct slice text, const struct policy *old)
-{
-	struct arena *scratch = arena_new();
-	struct file_syntax file;
-
-	syntax_read(text, scratch, compiler->diagnostics, &file);
-	refuse_nothing(compiler, &file);
 	list_fact_names(compiler);
-	settings_compile(compiler, &file);
-	compile_policies(compiler, &file);
-	add_readers(compiler->policy);
-	add_indirect_readers(compiler->policy);
-	add_needs(compiler->policy);
+	settings_compile(compiler, file);
+	compile_policies(compiler, file);
+	for_rulesets(compiler->policy, add_readers);
+	for_rulesets(compiler->policy, add_indirect_readers);
+	for_rulesets(compiler->policy, add_needs);
 	load_lists(compiler, old);
 	if (compiler->reader == POLICY_CHECK)
-		advice_give(compiler, &file);
-	arena_free(scratch);
+		advice_give(compiler, file);
 }
 
 static struct policy *policy_new(const char *path)
@@ -278,13 +258,18 @@ static struct policy *policy_new(const char *path)
 
 static struct policy *load(struct compiler *compiler, const char *path, const struct policy *old)
 {
-	struct slice text;
+	struct arena *scratch = arena_new();
+	struct file_syntax file;
 
-	if (read_file(path, compiler->diagnostics, &text))
-		return NULL;
 	compiler->policy = policy_new(path);
-	compile_file(compiler, text, old);
-	free((char *)text.p);
+	compiler->sources =
+	    (struct sources){.names = compiler->policy->arena, .texts = scratch, .diagnostics = compiler->diagnostics};
+	if (sources_read(&compiler->sources, path, &file) == 0)
+		compile_file(compiler, &file, old);
+	if (sources_changed(&compiler->sources))
+		diagnostics_set_stale(compiler->diagnostics);
+	sources_close(&compiler->sources);
+	arena_free(scratch);
 	if (diagnostics_errors(compiler->diagnostics) == 0)
 		return compiler->policy;
 	policy_release(compiler->policy);

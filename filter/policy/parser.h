@@ -45,6 +45,7 @@ struct parser {
 	struct arena *arena;
 	struct diagnostics *diagnostics;
 	struct file_syntax *file;
+	unsigned number; /* of the file that is read */
 	void *scanner;
 
 	/* lexer */
@@ -78,7 +79,9 @@ void lexer_close(struct parser *);
 /* A place in the current statement. What is between two statements belongs to the next one. */
 static inline struct place parser_place(const struct parser *parser, unsigned line, unsigned column)
 {
-	return (struct place){line, column, parser->statement + !parser->started};
+	unsigned statement = parser->started ? parser->statement : parser->file->statements + 1;
+
+	return (struct place){line, column, statement, parser->number};
 }
 
 /* The statement read so far, on one line. */

@@ -117,26 +117,67 @@ unsigned policy_needs(const struct policy *policy)
 	return policy->needs;
 }
 
-bool policy_has_rules(const struct policy *policy, enum stage stage)
+const struct ruleset *policy_ruleset(const struct policy *policy, const struct tenant *tenant, enum kind kind)
 {
-	for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
-		if (policy->rules[kind][stage].count)
+	return tenant && tenant->rules[kind] ? tenant->rules[kind] : &policy->rules[kind];
+}
+
+static bool tenant_has_rules(const struct tenant *tenant, enum stage stage)
+{
+	for (unsigned kind = 0; kind < KIND_COUNT; kind++)
+		if (tenant->rules[kind] && tenant->rules[kind]->stages[stage].count)
 			return true;
-	}
 	return false;
 }
 
-bool policy_uses_check(const struct policy *policy, enum kind kind, const struct check *check)
+bool policy_has_rules(const struct policy *policy, enum stage stage)
 {
-	return policy->uses[kind][check_number(check)];
+	for (unsigned kind = 0; kind < KIND_COUNT; kind++)
+		if (policy->rules[kind].stages[stage].count)
+			return true;
+	for (size_t i = 0; i < policy->tenant_count; i++)
+		if (tenant_has_rules(&policy->tenants[i], stage))
+			return true;
+	return false;
 }
 
-const struct asking *policy_asking(const struct policy *policy, enum kind kind, const struct check *check)
+bool policy_uses_check(const struct policy *policy, const struct tenant *tenant, enum kind kind,
+		       const struct check *check)
 {
-	return &policy->asking[kind][check_number(check)];
+	return policy_ruleset(policy, tenant, kind)->uses[check_number(check)];
 }
 
-bool policy_signs(const struct policy *policy, enum kind kind)
+const struct asking *policy_asking(const struct policy *policy, const struct tenant *tenant, enum kind kind,
+				   const struct check *check)
 {
-	return policy->signs_kind[kind];
+	return &policy_ruleset(policy, tenant, kind)->asking[check_number(check)];
+}
+
+bool policy_signs(const struct policy *policy, const struct tenant *tenant, enum kind kind)
+{
+	return policy_ruleset(policy, tenant, kind)->signs;
+}
+
+/* ---- tenants --------------------------------------------------------------------------------------------- */
+
+const struct tenant *policy_tenant(const struct policy *policy, struct slice daemon_name)
+{
+	for (size_t i = 0; daemon_name.n > 0 && i < policy->tenant_count; i++) {
+		const struct tenant *tenant = &policy->tenants[i];
+
+		for (size_t j = 0; j < tenant->daemon_names.count; j++)
+			if (slice_equal(daemon_name, tenant->daemon_names.items[j]))
+				return tenant;
+	}
+	return NULL;
+}
+
+struct slice tenant_name(const struct tenant *tenant)
+{
+	return tenant ? tenant->name : SLICE("");
+}
+
+const struct check_settings *policy_check_settings(const struct policy *policy, const struct tenant *tenant)
+{
+	return tenant ? &tenant->settings : &policy->settings.check;
 }

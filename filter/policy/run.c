@@ -93,7 +93,7 @@ static bool try_rule(struct run *run, const struct rule *rule, bool accepted, co
 void policy_run(const struct policy *policy, enum kind kind, enum stage stage, struct view *view, bool accepted,
 		struct decision *decision, const struct tracer *tracer, struct outcome *outcome_r)
 {
-	const struct rules *rules = &policy->rules[kind][stage];
+	const struct rules *rules = &policy_ruleset(policy, view->tenant, kind)->stages[stage];
 	struct run run = {.policy = policy, .view = view, .decision = decision};
 	bool ended = false;
 

@@ -28,6 +28,11 @@ static struct arena *arena_of(const struct block_reader *block)
 	return block->reader->arena;
 }
 
+const char *setting_file(const struct setting_reader *reader)
+{
+	return file_of(reader->compiler, reader->said ? reader->said->name.place : (struct place){0});
+}
+
 static int wrong(const struct block_reader *block, struct place place, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -123,7 +128,7 @@ static int read_item(struct block_reader *block, const struct setting_key *key, 
 	struct setting_told told = {.words = words,
 				    .count = said.count,
 				    .arena = arena_of(block),
-				    .file = block->reader->compiler->policy->file,
+				    .file = setting_file(block->reader),
 				    .block = block->block};
 	void *item = is_list(key) ? add_item(block, key) : block->base + key->offset;
 	const struct word *word = said.first;
@@ -344,7 +349,7 @@ static int finish(struct block_reader *block)
 	const struct setting_syntax *said = block->reader->said;
 	struct place place = said ? said->name.place : (struct place){0};
 	struct setting_told told = {
-	    .arena = arena_of(block), .file = block->reader->compiler->policy->file, .block = block->block};
+	    .arena = arena_of(block), .file = setting_file(block->reader), .block = block->block};
 	struct error err = {""};
 
 	for (size_t i = 0; i < block->block->key_count; i++)

@@ -64,9 +64,10 @@ static int check_place(struct setting_reader *reader, struct slice name)
 		return wrong(reader, reader->said->name.place, "there are more than 256 lists; put several into one");
 	if (!first)
 		return 0;
-	diagnostics_error(reader->compiler->diagnostics, values->first->place,
-			  "list %.*s is defined already in line %u; give one of them another name", SLICE_ARGS(name),
-			  first->where.line);
+	diagnostics_error(
+	    reader->compiler->diagnostics, values->first->place,
+	    "list %.*s is defined already in %s; give one of them another name", SLICE_ARGS(name),
+	    line_said(reader->compiler, values->first->place, place_of(reader->compiler, first->where)).text);
 	return -1;
 }
 
@@ -74,8 +75,7 @@ int setting_keep_list(struct setting_reader *reader, const void *block)
 {
 	const struct list_said *said = block;
 	struct place place = reader->said->name.place;
-	struct policy_list list = {.skip = said->on_failure == 1,
-				   .where = {reader->compiler->policy->file, place.line, place.column}};
+	struct policy_list list = {.skip = said->on_failure == 1, .where = position_of(reader->compiler, place)};
 	const struct policy_list *kept;
 	struct error err;
 

@@ -94,6 +94,6 @@ int setting_keep_listen(struct setting_reader *reader, const void *block)
 	struct place place = reader->said->name.place;
 
 	reader->settings->listen = *(const struct listen_setting *)block;
-	reader->settings->listen.where = (struct position){reader->compiler->policy->file, place.line, place.column};
+	reader->settings->listen.where = position_of(reader->compiler, place);
 	return 0;
 }

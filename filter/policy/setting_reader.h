@@ -42,6 +42,9 @@ int setting_read_block(struct setting_reader *, const struct setting_block *, vo
 /* A word before { } or after a key, as presets have them: words of a text. */
 struct words setting_words(struct slice text, struct arena *);
 
+/* The file that says it: paths are beside it. */
+const char *setting_file(const struct setting_reader *);
+
 /* ---- types (setting_type.c) --------------------------------------------------------------------- */
 
 /* Bytes of an item. */
@@ -53,16 +56,19 @@ int setting_read_item(const struct setting_key *, const struct policy *, struct 
 /* What is to be written: "a time from 100ms to 8s". */
 struct slice setting_usage(const struct setting_key *, struct arena *);
 
-/* The path as it is opened: beside `file` unless it begins at the root. */
-const char *path_beside(struct arena *, const char *file, struct slice path);
-
 /* ---- blocks that belong to no check, and what becomes of those that are not simply in struct settings ---------- */
 
-extern const struct setting_block listen_block, resolver_block, sign_block, sign_table_block, list_block;
+extern const struct setting_block listen_block, resolver_block, sign_block, sign_table_block, list_block, tenant_block;
 int setting_keep_listen(struct setting_reader *, const void *block);
 int setting_keep_sign(struct setting_reader *, const void *block);
 int setting_keep_sign_table(struct setting_reader *, const void *block);
 int setting_keep_list(struct setting_reader *, const void *block);
+int setting_keep_tenant(struct setting_reader *, const void *block);
+/* All settings are read: what checks see of them for each tenant. */
+void tenants_finish(struct policy *);
+
+/* For a key of the type SETTING_OWN, into a struct slice: what Authentication-Results call us. */
+int setting_read_authserv_id(struct setting_told *, void *item, struct error *err);
 
 /* Ports are 1 to 65535. 0, or -1. */
 int port_parse(struct slice text, unsigned *port_r);

@@ -20,7 +20,7 @@ static struct position where(const struct setting_reader *reader)
 {
 	struct place place = reader->said->name.place;
 
-	return (struct position){reader->compiler->policy->file, place.line, place.column};
+	return position_of(reader->compiler, place);
 }
 
 /* ---- sign DOMAIN { } ---------------------------------------------------------------------- */
@@ -154,8 +154,8 @@ static int read_line(const struct table *table, struct slice line)
 
 	if (result)
 		return result < 0 ? -1 : 0;
-	if (last && slice_equal(last->domain, sign.domain) && last->where.line == sign.where.line &&
-	    sign_add_key(last, sign.keys[0]) == 0) {
+	if (last && slice_equal(last->domain, sign.domain) && last->where.file == sign.where.file &&
+	    last->where.line == sign.where.line && sign_add_key(last, sign.keys[0]) == 0) {
 		last->subdomains |= sign.subdomains;
 		return 0;
 	}

@@ -16,15 +16,6 @@ struct typed {
 	struct error *err;
 };
 
-const char *path_beside(struct arena *arena, const char *file, struct slice path)
-{
-	ptrdiff_t slash = slice_find_last(slice_of(file), '/');
-
-	if ((path.n > 0 && path.p[0] == '/') || slash < 0)
-		return arena_cstring(arena, path);
-	return arena_cstring(arena, arena_printf(arena, "%.*s/%.*s", (int)slash, file, SLICE_ARGS(path)));
-}
-
 /* ---- one function for each type ------------------------------------------------------------------ */
 
 static bool is_within(const struct setting_key *key, int64_t value)

@@ -23,7 +23,7 @@ static int wrong_comma(struct compiler *compiler, const struct word *word)
 /* ---- values of a form of their own ------------------------------------------------------ */
 
 /* RFC 8601 2.2: a token or what could stand in a host name. Quotes would be right, and nobody could read them. */
-static int read_authserv_id(struct setting_told *told, void *item, struct error *err)
+int setting_read_authserv_id(struct setting_told *told, void *item, struct error *err)
 {
 	bool valid;
 
@@ -143,7 +143,7 @@ static const struct setting_row rows[] = {
     {.key = {.name = "authserv-id",
 	     .type = SETTING_OWN,
 	     AT(check.authserv_id),
-	     .read = read_authserv_id,
+	     .read = setting_read_authserv_id,
 	     .usage = "a name as in mx.example.org"}},
     {.key = {.name = "trusted",
 	     .type = SETTING_NETWORK,
@@ -188,6 +188,7 @@ static const struct setting_row rows[] = {
     {.key = {.name = "resolver", AT(resolver)}, .block = &resolver_block},
     {.key = {.name = "sign"}, .block = &sign_block, .keep = setting_keep_sign},
     {.key = {.name = "sign-table"}, .block = &sign_table_block, .keep = setting_keep_sign_table},
+    {.key = {.name = "tenant"}, .block = &tenant_block, .keep = setting_keep_tenant},
     {.key = {.name = "list"}, .block = &list_block, .keep = setting_keep_list, .declares = true},
 };
 
@@ -219,13 +220,14 @@ static struct table make_table(struct arena *arena)
 
 static int unknown_setting(struct compiler *compiler, const struct table *table, const struct word *name)
 {
-	const char *names[ROW_COUNT + CHECK_MAX + 2];
+	const char *names[ROW_COUNT + CHECK_MAX + 3];
 	const char *near;
 
 	for (size_t i = 0; i < table->count; i++)
 		names[i] = table->rows[i].key.name;
 	names[table->count] = "policy";
-	names[table->count + 1] = NULL;
+	names[table->count + 1] = "include";
+	names[table->count + 2] = NULL;
 	near = nearest_word(name->text, names);
 	diagnostics_error(compiler->diagnostics, name->place, "unknown setting \"%s\"; %s", QUOTE(name->text),
 			  near ? suggestion(name->text, names).text
@@ -323,8 +325,8 @@ static int read_statement(struct compiler *compiler, struct table *table, const 
 		return 0;
 	if (table->first[i] && !repeats(reader.row)) {
 		diagnostics_error(compiler->diagnostics, said->name.place,
-				  "%s is set already in line %u; remove one of them", reader.row->key.name,
-				  table->first[i]->name.place.line);
+				  "%s is set already in %s; remove one of them", reader.row->key.name,
+				  line_said(compiler, said->name.place, table->first[i]->name.place).text);
 		return -1;
 	}
 	table->first[i] = said;
@@ -380,5 +382,6 @@ int settings_compile(struct compiler *compiler, const struct file_syntax *file)
 		if (!table.first[i])
 			result |= read_preset(compiler, &table.rows[i]);
 	}
+	tenants_finish(compiler->policy);
 	return result ? -1 : sign_finish(compiler);
 }

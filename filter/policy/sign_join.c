@@ -47,13 +47,20 @@ static int compare_places(const void *a, const void *b)
 	int order = sign_compare(a, b);
 
 	if (!order)
+		order = strcmp(first->where.file, second->where.file);
+	if (!order)
 		order = (first->where.line > second->where.line) - (first->where.line < second->where.line);
 	return order ? order : (line > other) - (line < other);
 }
 
-struct place sign_place(const struct sign_setting *sign)
+struct place sign_place(const struct compiler *compiler, const struct sign_setting *sign)
 {
-	return (struct place){sign->where.line, sign->where.column, 0};
+	return place_of(compiler, sign->where);
+}
+
+static bool same_statement(const struct sign_setting *a, const struct sign_setting *b)
+{
+	return a->where.file == b->where.file && a->where.line == b->where.line;
 }
 
 /* "sign.table:2: " for a line of a table. */
@@ -74,12 +81,12 @@ static int join_key(struct compiler *compiler, struct sign_setting *sign, const 
 			continue;
 		if (strcmp(sign->keys[i].file, key->file) == 0) {
 			diagnostics_advice(
-			    compiler->diagnostics, sign_place(sign),
+			    compiler->diagnostics, sign_place(compiler, sign),
 			    "%.*sselector %.*s of %.*s is written twice and signs once; remove one of them",
 			    SLICE_ARGS(line), SLICE_ARGS(key->selector), SLICE_ARGS(sign->domain));
 			return 0;
 		}
-		diagnostics_error(compiler->diagnostics, sign_place(sign),
+		diagnostics_error(compiler->diagnostics, sign_place(compiler, sign),
 				  "%.*sselector %.*s of %.*s has two keys, %s and %s; remove one of them",
 				  SLICE_ARGS(line), SLICE_ARGS(key->selector), SLICE_ARGS(sign->domain),
 				  sign->keys[i].file, key->file);
@@ -87,8 +94,9 @@ static int join_key(struct compiler *compiler, struct sign_setting *sign, const 
 	}
 	if (sign_add_key(sign, *key) == 0)
 		return 0;
-	diagnostics_error(compiler->diagnostics, sign_place(sign), "%.*s%.*s has more than %d keys; remove some",
-			  SLICE_ARGS(line), SLICE_ARGS(sign->domain), SIGN_KEYS_MAX);
+	diagnostics_error(compiler->diagnostics, sign_place(compiler, sign),
+			  "%.*s%.*s has more than %d keys; remove some", SLICE_ARGS(line), SLICE_ARGS(sign->domain),
+			  SIGN_KEYS_MAX);
 	return -1;
 }
 
@@ -113,8 +121,8 @@ int sign_join(struct compiler *compiler)
 	for (size_t i = 0; i < policy->sign_count; i++) {
 		struct sign_setting sign = policy->signs[i], *last = kept ? &policy->signs[kept - 1] : NULL;
 
-		if (last && sign_compare(last, &sign) == 0 && last->where.line != sign.where.line) {
-			diagnostics_error(compiler->diagnostics, sign_place(&sign),
+		if (last && sign_compare(last, &sign) == 0 && !same_statement(last, &sign)) {
+			diagnostics_error(compiler->diagnostics, sign_place(compiler, &sign),
 					  "sign %.*s is said twice; put its keys in one place",
 					  SLICE_ARGS(sign.domain));
 			result = -1;

@@ -194,8 +194,8 @@ static int load_keys(struct compiler *compiler, struct key_files *files, struct 
 		sign->keys[i].key = key_of(files, sign->keys[i].file, &err);
 		if (sign->keys[i].key)
 			continue;
-		diagnostics_error(compiler->diagnostics, sign_place(sign), "sign %.*s: %s", SLICE_ARGS(sign->domain),
-				  err.text);
+		diagnostics_error(compiler->diagnostics, sign_place(compiler, sign), "sign %.*s: %s",
+				  SLICE_ARGS(sign->domain), err.text);
 		return -1;
 	}
 	return 0;

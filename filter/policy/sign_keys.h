@@ -17,7 +17,8 @@ int sign_add_key(struct sign_setting *, struct signing_key);
 
 /* By domain. */
 int sign_compare(const void *, const void *);
-struct place sign_place(const struct sign_setting *); /* of its statement; errors there do not hide each other */
+struct place sign_place(const struct compiler *,
+			const struct sign_setting *); /* of its statement; errors there do not hide each other */
 
 /* Puts the domains in order, each once and with each selector once (sign_join.c). What is wrong is reported. */
 int sign_join(struct compiler *);

@@ -104,6 +104,7 @@ struct stage_syntax {
 
 struct policy_syntax {
 	struct word kind;
+	const struct word *tenant; /* policy KIND for NAME; NULL: it is for all */
 	struct stage_syntax *first;
 	struct policy_syntax *next;
 };
@@ -111,9 +112,16 @@ struct policy_syntax {
 struct file_syntax {
 	struct setting_syntax *first_setting, *last_setting;
 	struct policy_syntax *first_policy, *last_policy;
+	unsigned statements; /* counted so far */
+	/* What takes the place of an `include`: it may read more into the tree. NULL: it is a setting like any other.
+	 */
+	void (*include)(struct file_syntax *, const struct setting_syntax *);
+	void *context; /* of `include` */
 };
 
 /* Reads the text into a tree; what is wrong goes to the diagnostics and is left out. */
 void syntax_read(struct slice text, struct arena *, struct diagnostics *, struct file_syntax *file_r);
+/* Reads more into a tree: the text of the file with that number. */
+void syntax_read_more(struct slice text, unsigned number, struct arena *, struct diagnostics *, struct file_syntax *);
 
 #endif

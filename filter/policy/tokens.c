@@ -77,7 +77,7 @@ static void put_back(struct parser *parser, struct shaped found)
 static void begin_statement(struct parser *parser)
 {
 	parser->started = true;
-	parser->statement++;
+	parser->statement = ++parser->file->statements;
 	parser->heads_block = parser->in_condition = false;
 	parser->previous = parser->before = 0;
 	parser->nots = 0;
@@ -195,7 +195,7 @@ static int close_brace(struct parser *parser, const struct shaped *found)
 		return end_statement(parser);
 	}
 	if (!parser->bracket_count) {
-		diagnostics_error(parser->diagnostics, (struct place){found->line, found->column, 0},
+		diagnostics_error(parser->diagnostics, (struct place){found->line, found->column, 0, parser->number},
 				  "this } closes nothing; remove it, or look for a { that is missing above");
 		return 0;
 	}
@@ -257,7 +257,8 @@ static int end_file(struct parser *parser, const struct shaped *found)
 	if (!bracket)
 		return END_OF_FILE;
 	if (!parser->unbalanced) {
-		diagnostics_error(parser->diagnostics, (struct place){bracket->place.line, bracket->place.column, 0},
+		diagnostics_error(parser->diagnostics,
+				  (struct place){bracket->place.line, bracket->place.column, 0, parser->number},
 				  "this { is never closed; add } where its block ends");
 		parser->unbalanced = true;
 	}
@@ -304,6 +305,8 @@ static int later_word(const struct parser *parser, const struct shaped *found)
 {
 	if (in_values(parser) && innermost(parser)->kind == BRACKET_VALUES)
 		return WORD;
+	if (parser->before == POLICY && parser->previous == WORD && is_word(found, "for"))
+		return FOR;        /* policy KIND for NAME */
 	if (!parser->in_condition) /* a setting has none */
 		return parser->bracket_count && is_word(found, "if") ? IF : WORD;
 	if (parser->previous == OPEN_PAREN && parser->has_argument)
@@ -397,7 +400,7 @@ int grammar_lex(GRAMMAR_STYPE *value, GRAMMAR_LTYPE *place, struct parser *parse
 		}
 		token = token_of(parser, &found);
 	} while (!token);
-	*place = (struct place){found.line, found.column, parser->statement};
+	*place = (struct place){found.line, found.column, parser->statement, parser->number};
 	parser->current = found.source;
 	if (token == WORD || token == STRING || token == REGEX)
 		value->word = keep_word(parser, &found, *place);

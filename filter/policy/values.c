@@ -117,3 +117,12 @@ int control_parse(struct slice text, struct slice *path_r)
 	*path_r = SLICE("");
 	return 0;
 }
+
+const char *path_beside(struct arena *arena, const char *file, struct slice path)
+{
+	ptrdiff_t slash = slice_find_last(slice_of(file), '/');
+
+	if ((path.n > 0 && path.p[0] == '/') || slash < 0)
+		return arena_cstring(arena, path);
+	return arena_cstring(arena, arena_printf(arena, "%.*s/%.*s", (int)slash, file, SLICE_ARGS(path)));
+}

@@ -30,4 +30,7 @@ int control_parse(struct slice text, struct slice *path_r);
 /* "file:/path" gives the path; "" when it is none. */
 struct slice file_path(struct slice text);
 
+/* The path as it is opened: beside `file` unless it begins at the root. */
+const char *path_beside(struct arena *, const char *file, struct slice path);
+
 #endif

@@ -177,13 +177,13 @@ static void what_a_fact_is_made_of_is_read_with_it(void **state)
 	(void)state;
 	policy = load_text("authentication-results off\n" RULE("mail", "meter(\"s\") is \"a\""), NULL, &messages);
 	assert_int_equal(policy_needs(policy), 0);
-	assert_true(policy_uses_check(policy, KIND_INBOUND, &check_envelope));
-	assert_false(policy_uses_check(policy, KIND_INBOUND, &check_from));
+	assert_true(policy_uses_check(policy, NULL, KIND_INBOUND, &check_envelope));
+	assert_false(policy_uses_check(policy, NULL, KIND_INBOUND, &check_from));
 	policy_release(policy);
 	free(messages);
 	policy = load_text("authentication-results off\n" RULE("message", "meter(\"f\") is \"a\""), NULL, &messages);
 	assert_int_equal(policy_needs(policy), NEED_HEADERS);
-	assert_true(policy_uses_check(policy, KIND_INBOUND, &check_from));
+	assert_true(policy_uses_check(policy, NULL, KIND_INBOUND, &check_from));
 	policy_release(policy);
 	free(messages);
 }

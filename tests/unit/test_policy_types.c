@@ -321,7 +321,7 @@ static void what_is_needed_follows_from_who_reads_it(void **state)
 		if (policy_needs(policy) != cases[i].needs)
 			fail_msg("%s needs %u", cases[i].text, policy_needs(policy));
 		for (int kind = 0; kind < KIND_COUNT; kind++) {
-			if (policy_uses_check(policy, (enum kind)kind, spf) != cases[i].uses_spf[kind])
+			if (policy_uses_check(policy, NULL, (enum kind)kind, spf) != cases[i].uses_spf[kind])
 				fail_msg("%s: wrong about spf in %s", cases[i].text, kind_names[kind]);
 		}
 		policy_release(policy);
