@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include "base.h"
+#include "skip_because.h"
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -26,8 +27,7 @@ static struct pair connected(int family)
 	int listener = socket(family, SOCK_STREAM, 0);
 	struct pair pair = {-1, socket(AF_INET, SOCK_STREAM, 0)};
 
-	if (listener < 0 || bind(listener, address, n) != 0)
-		skip();
+	SKIP_UNLESS(listener >= 0 && bind(listener, address, n) == 0, "this kernel has no IPv6");
 	listen(listener, 1);
 	getsockname(listener, address, &n);
 	four = (struct sockaddr_in){.sin_family = AF_INET,
@@ -48,8 +48,7 @@ static void the_user_of_the_other_end_is_told(void **state)
 		struct pair pair = connected(families[i]);
 		unsigned uid = 4711;
 
-		if (peer_uid(pair.ours, &uid) != 0)
-			skip(); /* this kernel has no sock_diag */
+		SKIP_UNLESS(peer_uid(pair.ours, &uid) == 0, "this kernel has no sock_diag");
 		assert_int_equal(uid, getuid());
 		close(pair.theirs);
 		if (peer_uid(pair.ours, &uid) == 0)
