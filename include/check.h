@@ -15,6 +15,7 @@
 #include "list.h"
 #include "setting.h"
 #include "spf.h"
+#include "store.h"
 
 enum stage { STAGE_CONNECT, STAGE_HELO, STAGE_MAIL, STAGE_RCPT, STAGE_MESSAGE };
 #define STAGE_COUNT 5
@@ -47,6 +48,7 @@ struct value {
 	struct slice text;      /* STRING, DOMAIN; RESULT: the word */
 	struct address address; /* ADDRESS */
 	struct ip ip;           /* IP */
+	bool unstored;          /* VALUE_UNKNOWN because the store did not answer: its on-failure says what follows */
 	bool provisional;       /* it is known better at the message stage and asked for again then */
 };
 
@@ -171,6 +173,7 @@ struct check {
 	const struct fact *facts;
 	unsigned fact_count;
 	const struct setting_block *settings; /* its own block of sekisho.conf; NULL: none */
+	bool stores;                          /* its facts are in the store */
 	/* Start DNS early, for what rules read of this check; never blocks; may be NULL. */
 	void (*hint)(struct view *, enum stage, const struct asking *);
 	void (*authres)(struct view *, struct authres *);          /* its clauses, or none; may be NULL */
@@ -227,6 +230,7 @@ struct view {
 	struct recipient *recipient; /* at STAGE_RCPT, and while a rule of STAGE_MESSAGE asks each of them; else NULL */
 	int64_t now_us;              /* the time of the message, microseconds since 1970 */
 	struct dns_budget *budget;
+	struct store *store; /* NULL: none is open */
 	struct fact_memo *connection_memo, *message_memo;
 	void **connection_slots, **message_slots; /* one a check (check_number) for what its facts share */
 	struct sink *sinks;                       /* of this message */

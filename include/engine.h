@@ -34,6 +34,8 @@ struct engine;
 struct engine *
 engine_new(struct policy *, struct resolver *, struct report *,
 	   struct counters *); /* holds policy and resolver; report (NULL: none) and counters outlive it */
+void engine_lend_store(struct engine *,
+		       struct store *); /* before its first session; the store outlives it. NULL, as without: none */
 struct engine *engine_hold(struct engine *);
 void engine_release(struct engine *);
 struct policy *engine_policy(const struct engine *);

@@ -76,6 +76,14 @@ struct sign_setting {
 	struct position where;
 };
 
+/* store URL at-most SIZE on-failure skip|defer */
+struct store_setting {
+	struct slice url;
+	int64_t at_most; /* bytes; 0: the default of the store */
+	bool defers;     /* rules whose facts it does not answer; else they are skipped */
+	bool said;       /* in the file */
+};
+
 struct settings {
 	struct listen_setting listen;
 	struct slice user, group; /* to run as; "" keeps who we are */
@@ -89,6 +97,7 @@ struct settings {
 	    authres_checks; /* bit n: checks[n] has a clause; 0: no Authentication-Results are written or removed */
 	int64_t drain_us;   /* how long open messages may take when the daemon ends */
 	struct resolver_settings resolver;
+	struct store_setting store;
 	struct check_settings check;
 };
 
@@ -123,6 +132,7 @@ size_t policy_lists(const struct policy *);
 /* NEED_... of all facts that somebody reads, and of edits */
 unsigned policy_needs(const struct policy *);
 bool policy_has_rules(const struct policy *, enum stage); /* of any kind of traffic */
+bool policy_needs_store(const struct policy *);           /* the file says which, or some rule reads what is in it */
 
 /* A part of the traffic with rules and a name of its own: tenant NAME { }. It lives as long as the policy. For a kind
  * of traffic that it has no policy for, the policy without a name counts. */

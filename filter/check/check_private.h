@@ -42,6 +42,7 @@ const struct dkim_outcome *check_dkim_outcome(struct view *); /* at the end of t
 
 struct value value_absent(enum type);
 struct value value_unknown(enum type, const char *why); /* why is a static text */
+struct value value_unstored(enum type);                 /* the store did not answer */
 struct value value_text(enum type, struct slice text);  /* absent when the text is empty */
 struct value value_word(const char *word);              /* TYPE_RESULT */
 struct value value_number(int64_t number);

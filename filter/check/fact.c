@@ -16,6 +16,12 @@ struct value value_unknown(enum type type, const char *why)
 	return (struct value){.state = VALUE_UNKNOWN, .type = type, .why = why};
 }
 
+struct value value_unstored(enum type type)
+{
+	return (struct value){
+	    .state = VALUE_UNKNOWN, .type = type, .why = "the store does not answer", .unstored = true};
+}
+
 struct value value_text(enum type type, struct slice text)
 {
 	return (struct value){.state = text.n ? VALUE_SET : VALUE_ABSENT, .type = type, .text = text};

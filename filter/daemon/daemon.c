@@ -88,6 +88,7 @@ static void daemon_release(struct daemon *daemon)
 {
 	engine_release(daemon->engine);
 	policy_release(daemon->startup_policy);
+	daemon_store_close(daemon);
 	report_close(daemon->host.report);
 }
 
@@ -106,6 +107,8 @@ static int daemon_end(struct daemon *daemon, bool quiet, int64_t until, int code
 		daemon_release(daemon);
 		return code;
 	}
+	if (daemon->store)
+		store_flush(daemon->store, clock_us() + END_US);
 	report_close(daemon->host.report);
 	_exit(code); /* some thread is in the engine, or reads a file: nothing can be taken down around it */
 }

@@ -87,6 +87,7 @@ struct daemon {
 	_Atomic int64_t refused_said_us; /* when the log last said that another one tried */
 	struct settings startup;         /* those that need a restart; texts belong to startup_policy */
 	struct policy *startup_policy;
+	struct store *_Atomic store; /* NULL: nothing needed one so far. It stays until the end */
 
 	pthread_mutex_t lock;  /* of what follows */
 	struct engine *engine; /* for sessions that begin now */
@@ -128,6 +129,15 @@ void daemon_wait(struct daemon *); /* in main: obeys signals until it is time to
  * there are none. free() it. */
 int daemon_reload(struct daemon *, char **text_r);
 json_t *daemon_status(struct daemon *);
+
+/* ---- store.c ------------------------------------------------------------------------------------------ */
+
+/* Opens the store unless it is open, or the policy needs none; once the privileges are dropped, one thread at a time.
+ * 0, or -1 and err. */
+int daemon_store_open(struct daemon *, const struct policy *, struct error *err);
+void daemon_store_report(struct daemon *);    /* what it has to say goes to the log; once every few seconds */
+void daemon_store_close(struct daemon *);     /* no session uses it any more */
+json_t *daemon_store_status(struct daemon *); /* NULL: none is open */
 
 /* ---- drain.c: the keeper ------------------------------------------------------------------------------ */
 

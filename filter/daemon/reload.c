@@ -60,14 +60,18 @@ static bool log_changed(const struct settings *a, const struct settings *b)
 	return a->log != b->log || !slice_equal(a->log_file, b->log_file);
 }
 
+/* Of a store that is open: it is kept even when nothing needs it any more. */
+static bool store_changed(const struct settings *a, const struct settings *b)
+{
+	return a->store.url.n > 0 && (!slice_equal(a->store.url, b->store.url) || a->store.at_most != b->store.at_most);
+}
+
 static const struct {
 	const char *name;
 	bool (*changed)(const struct settings *, const struct settings *);
 } restarts[] = {
-    {"listen", listen_changed},
-    {"user and group", user_changed},
-    {"control", control_changed},
-    {"log", log_changed},
+    {"listen", listen_changed}, {"user and group", user_changed}, {"control", control_changed},
+    {"log", log_changed},       {"store", store_changed},
 };
 
 /* `found`: errors and warnings of the compiler; `log`: why the log file was not opened anew, or "". NULL when nothing
@@ -98,15 +102,20 @@ static char *reload_text(const struct daemon *daemon, const struct settings *set
 
 static int reload_take(struct daemon *daemon, struct engine *old, struct policy *policy, char **text_r)
 {
+	struct resolver *resolver = NULL;
+	struct engine *engine;
 	struct error err;
-	struct resolver *resolver = reload_resolver(old, policy_settings(policy), &err);
 
+	if (daemon_store_open(daemon, policy, &err) == 0)
+		resolver = reload_resolver(old, policy_settings(policy), &err);
 	if (!resolver) {
 		free(*text_r);
 		*text_r = xstrdup(err.text);
 		return -1;
 	}
-	daemon_engine_set(daemon, engine_new(policy, resolver, daemon->host.report, &daemon->counters));
+	engine = engine_new(policy, resolver, daemon->host.report, &daemon->counters);
+	engine_lend_store(engine, daemon->store);
+	daemon_engine_set(daemon, engine);
 	resolver_release(resolver);
 	return 0;
 }

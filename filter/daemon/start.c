@@ -2,7 +2,7 @@
  * start.c - the start of the daemon, up to the threads.
  *
  * Its order: read the file; find user and group; bind, as root if we are root;
- * become the user, and read the file again, as whoever will reload it later; open log
+ * become the user, and read the file again, as whoever will reload it later; open log, store
  * and resolver. What goes wrong is one line (or the errors of the policy file) on
  * stderr, and the exit code.
  */
@@ -134,11 +134,12 @@ static int start_engine(struct daemon *daemon, struct policy *policy)
 
 	daemon->host.report = report_open(targets[settings->log], arena_cstring(arena, settings->log_file), &err);
 	arena_free(arena);
-	if (daemon->host.report)
+	if (daemon->host.report && daemon_store_open(daemon, policy, &err) == 0)
 		resolver = resolver_open(&settings->resolver, &err);
 	if (!resolver)
 		return start_failed(EXIT_UNAVAILABLE, &err);
 	daemon->engine = engine_new(policy, resolver, daemon->host.report, &daemon->counters);
+	engine_lend_store(daemon->engine, daemon->store);
 	resolver_release(resolver);
 	return 0;
 }

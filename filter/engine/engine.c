@@ -24,9 +24,15 @@ struct engine *engine_new(struct policy *policy, struct resolver *resolver, stru
 	engine->owners = 1;
 	engine->policy = policy_hold(policy);
 	engine->resolver = resolver_hold(resolver);
+	engine->store = NULL;
 	engine->report = report;
 	engine->counters = counters;
 	return engine;
+}
+
+void engine_lend_store(struct engine *engine, struct store *store)
+{
+	engine->store = store;
 }
 
 struct engine *engine_hold(struct engine *engine)

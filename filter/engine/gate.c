@@ -21,6 +21,7 @@ static void view_init(struct gate *gate)
 	    .session = &gate->session,
 	    .message = &gate->message,
 	    .budget = gate->budget,
+	    .store = gate->engine->store,
 	    .connection_memo = gate->connection_memo,
 	    .connection_slots = gate->connection_slots,
 	};

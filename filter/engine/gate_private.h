@@ -10,6 +10,7 @@ struct engine {
 	_Atomic unsigned owners;
 	struct policy *policy;
 	struct resolver *resolver;
+	struct store *store; /* NULL: none is open */
 	struct report *report;
 	struct counters *counters;
 };

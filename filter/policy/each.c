@@ -54,7 +54,7 @@ static bool ask(struct asking_each *each, const struct value *value)
 	if (each->run->seen)
 		show(each, value, decides);
 	if (!decides && judged.truth == TRUTH_UNKNOWN)
-		judged = judgement_graver(each->result, judged);
+		judged = judgement_graver(each->run, each->result, judged);
 	if (!decides && is_over(each)) {
 		each->result = judgement_unknown("the expression takes too long for so many values");
 		return true;
@@ -88,7 +88,7 @@ static void ask_words(struct asking_each *each)
 	bool decided = false;
 
 	if (list.state == VALUE_UNKNOWN)
-		each->result = judgement_unknown(list.why);
+		each->result = judgement_of_unknown(&list);
 	while (!decided && slice_word(&rest, &word)) {
 		struct value value = {.state = VALUE_SET, .type = each->node->reading.type, .text = word};
 

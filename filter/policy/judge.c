@@ -23,7 +23,7 @@ static struct judgement judge_parts(struct run *run, const struct node *node)
 		if (judged.truth == end)
 			return judged;
 		if (judged.truth == TRUTH_UNKNOWN)
-			result = judgement_graver(result, judged);
+			result = judgement_graver(run, result, judged);
 	}
 	return result;
 }

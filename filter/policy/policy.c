@@ -130,6 +130,27 @@ static bool tenant_has_rules(const struct tenant *tenant, enum stage stage)
 	return false;
 }
 
+static bool reads_store(const struct ruleset *rules)
+{
+	bool reads = false;
+
+	for (unsigned i = 0; checks[i]; i++)
+		reads |= checks[i]->stores && rules->asking[i].count > 0;
+	return reads;
+}
+
+bool policy_needs_store(const struct policy *policy)
+{
+	bool needs = policy->settings.store.said;
+
+	for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
+		needs |= reads_store(&policy->rules[kind]);
+		for (size_t i = 0; i < policy->tenant_count; i++)
+			needs |= reads_store(policy_ruleset(policy, &policy->tenants[i], (enum kind)kind));
+	}
+	return needs;
+}
+
 bool policy_has_rules(const struct policy *policy, enum stage stage)
 {
 	for (unsigned kind = 0; kind < KIND_COUNT; kind++)

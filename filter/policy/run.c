@@ -1,7 +1,7 @@
 /*
  * run.c - the rules of a stage, in order, until one decides.
  *
- * A condition that is unknown never rejects, discards or accepts. When a list is to
+ * A condition that is unknown never rejects, discards or accepts. When a list or the store is to
  * blame, its on-failure says what happens: the message is deferred by this rule, or the rule is
  * skipped. For anything else the rule is skipped. A rule that only notes (log, try, mode
  * report) never defers, nor does one of a message that is accepted already.
@@ -11,14 +11,20 @@
 #define SCRATCH_MAX      (64 * 1024) /* bytes after which the arena of texts begins anew */
 #define UNKNOWN_CODE     451
 #define UNKNOWN_ENHANCED SLICE("4.3.0")
-#define UNKNOWN_TEXT     SLICE("Temporary failure of a list, try again later")
 
-static void defer(const struct rule *rule, struct outcome *outcome_r)
+/* What the client reads when a rule defers because its condition is unknown. */
+static struct slice unknown_text(const struct judgement *judged)
+{
+	return judged->list ? SLICE("Temporary failure of a list, try again later")
+			    : SLICE("Temporary failure of the mail filter, try again later");
+}
+
+static void defer(const struct rule *rule, const struct judgement *judged, struct outcome *outcome_r)
 {
 	*outcome_r = (struct outcome){.verdict = VERDICT_DEFER, .rule = rule->where};
 	outcome_r->reply.code = UNKNOWN_CODE;
 	outcome_r->reply.enhanced = UNKNOWN_ENHANCED;
-	outcome_r->reply.lines[0] = UNKNOWN_TEXT;
+	outcome_r->reply.lines[0] = unknown_text(judged);
 	outcome_r->reply.line_count = 1;
 }
 
@@ -26,7 +32,7 @@ static void defer(const struct rule *rule, struct outcome *outcome_r)
 static bool act_on_unknown(struct run *run, const struct rule *rule, const struct judgement *judged, bool only_would,
 			   bool accepted, struct outcome *outcome_r, const char **effect_r)
 {
-	bool defers = judged->list && !judged->list->skip && rule->action->class != ACTION_NOTE && !accepted;
+	bool defers = judgement_defers(run, judged) && rule->action->class != ACTION_NOTE && !accepted;
 	const char *then = defers && !only_would ? "deferred" : "rule skipped";
 	struct slice why;
 
@@ -42,13 +48,13 @@ static bool act_on_unknown(struct run *run, const struct rule *rule, const struc
 		*effect_r = "would";
 		decision_note(run->decision, NOTE_WOULD,
 			      arena_printf(run_arena(run), "defer %d %.*s %.*s", UNKNOWN_CODE,
-					   SLICE_ARGS(UNKNOWN_ENHANCED), SLICE_ARGS(UNKNOWN_TEXT)),
+					   SLICE_ARGS(UNKNOWN_ENHANCED), SLICE_ARGS(unknown_text(judged))),
 			      rule->where);
 		run_would(run, rule, VERDICT_DEFER);
 		return false;
 	}
 	*effect_r = "decides";
-	defer(rule, outcome_r);
+	defer(rule, judged, outcome_r);
 	return true;
 }
 

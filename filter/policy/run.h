@@ -25,7 +25,11 @@ struct judgement {
 	enum truth truth;
 	const char *why;
 	const struct policy_list *list; /* the list that failed */
+	bool unstored;                  /* the store did */
 };
+
+/* An unknown truth whose on-failure says to defer. */
+bool judgement_defers(const struct run *, const struct judgement *);
 
 /* For texts that nobody reads after the run. Most runs make none, and have no arena. */
 struct arena *run_arena(struct run *);
@@ -41,7 +45,9 @@ struct judgement each_judge(struct run *, const struct node *);
 
 struct judgement judgement_of(bool);
 struct judgement judgement_unknown(const char *why);
-struct judgement judgement_graver(struct judgement, struct judgement); /* of two, the unknown one that asks for more */
+struct judgement judgement_of_unknown(const struct value *);
+/* Of two the unknown one that asks for more. */
+struct judgement judgement_graver(const struct run *, struct judgement, struct judgement);
 
 struct slice template_expand(struct run *, const struct template *, enum template_use, size_t name_length);
 

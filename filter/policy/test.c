@@ -14,12 +14,25 @@ struct judgement judgement_unknown(const char *why)
 	return (struct judgement){.truth = TRUTH_UNKNOWN, .why = why ? why : "it could not be computed"};
 }
 
+struct judgement judgement_of_unknown(const struct value *value)
+{
+	struct judgement judged = judgement_unknown(value->why);
+
+	judged.unstored = value->unstored;
+	return judged;
+}
+
+bool judgement_defers(const struct run *run, const struct judgement *judged)
+{
+	return judged->list ? !judged->list->skip : judged->unstored && run->policy->settings.store.defers;
+}
+
 /* The one that asks for a deferral counts. */
-struct judgement judgement_graver(struct judgement a, struct judgement b)
+struct judgement judgement_graver(const struct run *run, struct judgement a, struct judgement b)
 {
 	if (a.truth != TRUTH_UNKNOWN)
 		return b;
-	return b.list && !b.list->skip && (!a.list || a.list->skip) ? b : a;
+	return judgement_defers(run, &b) && !judgement_defers(run, &a) ? b : a;
 }
 
 /* ---- tests of a value ------------------------------------------------------------------------------- */
@@ -76,7 +89,7 @@ static struct judgement test_owned(struct run *run, const struct node *node, con
 	struct value login = run_read(run, &node->owner);
 
 	if (login.state == VALUE_UNKNOWN)
-		return judgement_unknown(login.why);
+		return judgement_of_unknown(&login);
 	if (address->state != VALUE_SET || login.state != VALUE_SET)
 		return judgement_of(false);
 	return of_list(list_owns(node->list->list, login.text, &address->address), node->list);
@@ -106,6 +119,6 @@ struct judgement test_judge(struct run *run, const struct node *node, const stru
 	};
 
 	if (value->state == VALUE_UNKNOWN)
-		return judgement_unknown(value->why);
+		return judgement_of_unknown(value);
 	return tests[node->kind](run, node, value);
 }

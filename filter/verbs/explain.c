@@ -184,6 +184,21 @@ static struct resolver *open_resolver(const struct explain *explain, const struc
 	return resolver;
 }
 
+/* An empty one of its own: what is only explained must not count, and the file belongs to the daemon. */
+static struct store *open_store(const struct policy *policy)
+{
+	static const struct store_settings settings = {.url = SLICE("memory:")};
+	struct store *store = NULL;
+	struct error err;
+
+	if (policy_needs_store(policy)) {
+		store = store_open(&settings, &err);
+		if (!store)
+			die("%s", err.text);
+	}
+	return store;
+}
+
 static void tell_message(struct gate *gate, struct slice text)
 {
 	struct arena *arena = arena_new();
@@ -237,13 +252,17 @@ static int explain_message(struct explain *explain, struct policy *policy, struc
 	int code;
 	struct resolver *resolver = open_resolver(explain, policy, &code);
 	struct counters counters = {0};
+	struct store *store = open_store(policy);
 	struct engine *engine;
 	struct gate *gate;
 	struct tracer tracer = {explain_rule, explain};
 
-	if (!resolver)
+	if (!resolver) {
+		store_close(store);
 		return code;
+	}
 	engine = engine_new(policy, resolver, NULL, &counters);
+	engine_lend_store(engine, store);
 	gate = gate_open(engine, &abilities_all);
 	gate_trace(gate, &tracer);
 	run(explain, gate, message);
@@ -254,6 +273,7 @@ static int explain_message(struct explain *explain, struct policy *policy, struc
 	gate_close(gate);
 	engine_release(engine);
 	resolver_release(resolver);
+	store_close(store);
 	return VERB_OK;
 }
 

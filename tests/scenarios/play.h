@@ -21,6 +21,7 @@ struct play {
 	bool changed; /* config or zone, since the engine was made */
 	struct policy *policy;
 	struct resolver *resolver;
+	struct store *store; /* NULL: the policy needs none */
 	struct engine *engine;
 	struct counters counters;
 	int64_t time_us; /* of messages; 0: now */

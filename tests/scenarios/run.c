@@ -48,9 +48,32 @@ static void engine_drop(struct play *play)
 	gate_close(play->gate);
 	engine_release(play->engine);
 	resolver_release(play->resolver);
+	store_close(play->store);
+	play->store = NULL;
 	play->gate = NULL;
 	play->engine = NULL;
 	play->resolver = NULL;
+}
+
+/* The time of the case, for the store. */
+static int64_t scene_us;
+
+static int64_t read_scene_time(void)
+{
+	return scene_us ? scene_us : clock_us();
+}
+
+/* A new one, which is empty. */
+static void store_make(struct play *play)
+{
+	struct store_settings settings = {.url = SLICE("memory:"), .clock = {read_scene_time, read_scene_time}};
+	struct error err;
+
+	if (!play->policy || !policy_needs_store(play->policy))
+		return;
+	play->store = store_open(&settings, &err);
+	if (!play->store)
+		fail(play, "%s", err.text);
 }
 
 /* The policy is kept from one to the next, as a reload does. */
@@ -75,6 +98,9 @@ static void engine_make(struct play *play)
 		fail(play, "%s", err.text);
 	if (play->policy && play->resolver)
 		play->engine = engine_new(play->policy, play->resolver, NULL, &play->counters);
+	store_make(play);
+	if (play->engine)
+		engine_lend_store(play->engine, play->store);
 	play->changed = false;
 }
 
@@ -257,7 +283,7 @@ static void set_time(struct play *play, struct slice rest)
 	if (slice_number(rest, UINT32_MAX, &seconds))
 		fail(play, "time: no number of seconds: %.*s", SLICE_ARGS(rest));
 	else
-		play->time_us = (int64_t)seconds * 1000000;
+		play->time_us = scene_us = (int64_t)seconds * 1000000;
 }
 
 static const struct command commands[] = {
@@ -305,7 +331,8 @@ static void case_begin(struct play *play, struct slice title)
 	gate_close(play->gate);
 	play->gate = NULL;
 	play->title = title;
-	play->time_us = 0;
+	play->time_us = scene_us = 0;
+	play->changed |= play->store != NULL; /* what one case counts is nothing to the next */
 	play->failed = false;
 }
 

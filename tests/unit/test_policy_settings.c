@@ -266,8 +266,8 @@ static void wrong_settings_are_told_with_how_to_write_them(void **state)
 	     "t:1:6: \"1\" cannot be the name of a list; write list NAME file:/path [on-failure defer|skip]"},
 	    {"list x file:t on-failure ignore\n", "t:1:26: on-failure cannot be \"ignore\"; write defer or skip"},
 	    {"list x file:t onfailure skip\n", "t:1:15: list has no key \"onfailure\"; did you mean \"on-failure\"?"},
-	    {"store lmdb:/var/lib/x\n",
-	     "t:1:1: unknown setting \"store\"; sekisho.conf(5) names them all (rules stand in "
+	    {"xyzzy lmdb:/var/lib/x\n",
+	     "t:1:1: unknown setting \"xyzzy\"; sekisho.conf(5) names them all (rules stand in "
 	     "\"policy KIND { on STAGE { } }\")"},
 	    {"sign example.org { selector s1 key /nothing }\n",
 	     "t:1:1: sign example.org: cannot read key /nothing: No such file or directory"},

@@ -1,0 +1,436 @@
+/*
+ * limit.c - limits: how many messages, recipients or bytes there may be of one kind in a time.
+ *
+ * A limit is reserved when a rule reads it: at once for all sessions, so that no two take the same place. When the
+ * message is over, what was reserved for it is given back, unless it was accepted; what was reserved for a recipient
+ * that was refused is given back with the next reading. So a message counts for a limit when a rule has read it, once.
+ *
+ * A unit is what is counted at once: the recipient at hand, or the message. In rules for the message that is what its
+ * recipients have not reserved yet.
+ *
+ * Key in the store: "limit:NAME:WHAT:VALUE" or "limit:NAME:WHAT:VALUE:VALUE", WHAT as `count` says it, values in lower
+ * case.
+ */
+#include "check_private.h"
+#include <string.h>
+
+#define KEYS_MAX   2
+#define COUNT_MOST (INT64_C(1) << 50) /* a mistake in a unit is noticed */
+#define SECOND     INT64_C(1000000)
+
+enum counted { COUNT_MESSAGES, COUNT_RECIPIENTS, COUNT_DISTINCT, COUNT_BYTES };
+static const char *const counted_words[] = {"messages", "recipients", "distinct-recipients", "bytes", NULL};
+
+/* limit NAME { } */
+struct limit {
+	struct slice name;
+	SETTING_ITEMS(const struct fact *) keys;
+	enum counted counted;
+	int64_t soft, hard; /* 0: there is none */
+	int64_t per_us;
+	struct list *exempt; /* NULL: nobody */
+};
+
+enum word { UNDER, SOFT, OVER };
+static const char *const words[] = {"under", "soft", "over", NULL};
+
+/* What was reserved for one unit, or was not, since it did not fit. */
+struct held {
+	struct held *older;
+	const char *unit; /* where the text of the recipient is; NULL: the message */
+	struct store_limit asked;
+	struct store_usage usage;
+	enum store_answer answer;
+};
+
+/* A limit that this message has met. Of what is held the newest alone may be of a recipient that was refused. */
+struct met {
+	struct met *next;
+	const struct limit *limit;
+	struct held *newest;
+	bool ended; /* no recipient can be refused any more: rules for the message read it */
+	bool whole; /* one has counted all recipients */
+};
+
+struct reading {
+	struct view *view;
+	struct met *met;
+	const struct limit *limit;
+	struct slice key;
+};
+
+static bool counts_recipients(const struct limit *limit)
+{
+	return limit->counted == COUNT_RECIPIENTS || limit->counted == COUNT_DISTINCT;
+}
+
+/* Each recipient has its own. */
+static bool is_of_recipient(const struct limit *limit)
+{
+	bool is = false;
+
+	for (size_t i = 0; i < limit->keys.count; i++)
+		is |= limit->keys.items[i]->scope == SCOPE_RECIPIENT;
+	return is;
+}
+
+/* ---- what is held ------------------------------------------------------------------------------ */
+
+/* Case and the two forms of a domain make no other address. */
+static struct slice address_fold(const struct address *address, struct arena *arena)
+{
+	if (address->domain.n == 0)
+		return arena_lower(arena, address->text);
+	return arena_join(arena, arena_lower(arena, address->local), SLICE("@"), address->domain);
+}
+
+static struct held *hold(const struct reading *reading, const struct recipient *recipient, uint64_t amount)
+{
+	const struct limit *limit = reading->limit;
+	struct arena *arena = reading->view->message->arena;
+	struct held *held = arena_alloc(arena, sizeof(*held));
+
+	held->older = reading->met->newest;
+	held->unit = recipient ? recipient->address.text.p : NULL;
+	held->asked = (struct store_limit){.key = reading->key,
+					   .length_us = limit->per_us,
+					   .amount = amount,
+					   .hard = limit->hard ? (uint64_t)limit->hard : STORE_NO_LIMIT};
+	if (limit->counted == COUNT_DISTINCT)
+		held->asked.member = address_fold(&recipient->address, arena);
+	held->answer = store_reserve(reading->view->store, &held->asked, 1, &held->usage);
+	reading->met->newest = held;
+	return held;
+}
+
+static void give_back_newest(struct view *view, struct met *met)
+{
+	const struct held *held = met->newest;
+
+	if (held->answer == STORE_OK)
+		store_release(view->store, &held->asked, 1, &held->usage);
+	met->newest = held->older;
+}
+
+/* The text of each recipient is a copy of its own, so that its place says which RCPT it was. */
+static bool is_accepted(const struct message *message, const char *unit)
+{
+	for (size_t i = message->recipient_count; i-- > 0;)
+		if (message->recipients[i].address.text.p == unit)
+			return true;
+	return false;
+}
+
+static void give_back_refused(struct view *view, struct met *met)
+{
+	const char *unit = met->newest ? met->newest->unit : NULL;
+
+	if (met->ended)
+		return;
+	if (unit && !(view->recipient && view->recipient->address.text.p == unit) && !is_accepted(view->message, unit))
+		give_back_newest(view, met);
+	met->ended = view->stage == STAGE_MESSAGE;
+}
+
+/* ---- reading ------------------------------------------------------------------------------------ */
+
+/* The recipient at hand, or the message: once. */
+static const struct held *hold_unit(const struct reading *reading)
+{
+	struct view *view = reading->view;
+	const struct limit *limit = reading->limit;
+	const struct recipient *recipient = is_of_recipient(limit) || counts_recipients(limit) ? view->recipient : NULL;
+	const char *unit = recipient ? recipient->address.text.p : NULL;
+
+	for (const struct held *held = reading->met->newest; held; held = held->older) {
+		if (held->unit == unit)
+			return held;
+		if (view->stage < STAGE_MESSAGE)
+			break; /* the recipient is new: only what was read last can be of it */
+	}
+	return hold(reading, recipient, limit->counted == COUNT_BYTES ? view->message->size : 1);
+}
+
+/* The recipients that were accepted and for whom no rule has read it, in their order. */
+static size_t find_missing(const struct reading *reading, const struct recipient **missing)
+{
+	const struct message *message = reading->view->message;
+	const struct held *held = reading->met->newest;
+	size_t count = 0;
+
+	for (size_t i = message->recipient_count; i-- > 0;) {
+		if (held && held->unit == message->recipients[i].address.text.p)
+			held = held->older;
+		else
+			missing[count++] = &message->recipients[i];
+	}
+	return count;
+}
+
+/* All or none of them: where one does not fit, its answer counts. */
+static void hold_each(const struct reading *reading, const struct recipient *const *missing, size_t count)
+{
+	struct held *before = reading->met->newest, *failed;
+	size_t i = count;
+
+	while (i > 0 && hold(reading, missing[i - 1], 1)->answer == STORE_OK)
+		i--;
+	if (i == 0)
+		return;
+	failed = reading->met->newest;
+	while (reading->met->newest != before)
+		give_back_newest(reading->view, reading->met);
+	failed->older = before;
+	reading->met->newest = failed;
+}
+
+/* What the last recipient met, or all that were not counted before. NULL: there is no recipient. */
+static const struct held *hold_whole(const struct reading *reading)
+{
+	const struct message *message = reading->view->message;
+	const struct recipient **missing;
+	size_t count;
+
+	if (reading->met->whole)
+		return reading->met->newest;
+	missing = arena_alloc(message->arena, (message->recipient_count + 1) * sizeof(const struct recipient *));
+	count = find_missing(reading, missing);
+	if (reading->limit->counted == COUNT_DISTINCT)
+		hold_each(reading, missing, count);
+	else if (count || !reading->met->newest)
+		hold(reading, NULL, count);
+	reading->met->whole = true;
+	return reading->met->newest;
+}
+
+static struct met *meet(struct view *view, const struct limit *limit)
+{
+	struct met **first = (struct met **)&view->message_slots[check_number(&check_limit)], *met = *first;
+
+	while (met && met->limit != limit)
+		met = met->next;
+	if (met)
+		return met;
+	met = arena_alloc(view->message->arena, sizeof(*met));
+	*met = (struct met){.next = *first, .limit = limit};
+	*first = met;
+	return met;
+}
+
+/* ---- whose limit ---------------------------------------------------------------------------------- */
+
+static struct slice key_text(const struct value *value, struct arena *arena)
+{
+	if (value->type == TYPE_ADDRESS)
+		return address_fold(&value->address, arena);
+	return arena_lower(arena, value_print(value, arena));
+}
+
+static enum truth is_exempt(const struct limit *limit, const struct value *value, struct slice text)
+{
+	struct list_key key = {.kind = LIST_TEXT, .text = text};
+
+	if (!limit->exempt)
+		return TRUTH_FALSE;
+	if (value->type == TYPE_IP)
+		key = (struct list_key){.kind = LIST_IP, .ip = value->ip};
+	if (value->type == TYPE_ADDRESS)
+		key = (struct list_key){.kind = LIST_ADDRESS, .address = &value->address};
+	return list_has(limit->exempt, &key);
+}
+
+/* SET: *key_r is the key. ABSENT: no limit applies. */
+static struct value find_key(struct view *view, const struct limit *limit, struct slice *key_r)
+{
+	struct slice parts[3 + KEYS_MAX] = {SLICE("limit"), limit->name, slice_of(counted_words[limit->counted])};
+	struct arena *arena = view->message->arena;
+	size_t count = 3;
+
+	for (size_t i = 0; i < limit->keys.count; i++) {
+		struct value value = fact_get(view, limit->keys.items[i], NO_ARGUMENT);
+		enum truth exempt;
+
+		if (value.state == VALUE_UNKNOWN)
+			return value;
+		parts[count] = key_text(&value, arena);
+		if (parts[count].n == 0)
+			return value_absent(TYPE_STRING);
+		exempt = is_exempt(limit, &value, parts[count]);
+		if (exempt == TRUTH_UNKNOWN)
+			return value_unknown(TYPE_STRING, list_unknown(limit->exempt));
+		if (exempt == TRUTH_TRUE)
+			return value_absent(TYPE_STRING);
+		count++;
+	}
+	*key_r = store_key_parts(arena, parts, count);
+	return value_text(TYPE_STRING, *key_r);
+}
+
+/* ---- facts -------------------------------------------------------------------------------------------- */
+
+/* *held_r: what the limit says of the unit at hand; NULL: the value says why there is nothing. */
+static struct value read_limit(struct view *view, const struct limit *limit, const struct held **held_r)
+{
+	struct reading reading = {.view = view, .limit = limit};
+	struct value found = find_key(view, limit, &reading.key);
+	const struct held *held;
+	bool whole;
+
+	*held_r = NULL;
+	if (found.state != VALUE_SET)
+		return found;
+	if (!view->store)
+		return value_unstored(TYPE_STRING);
+	reading.met = meet(view, limit);
+	give_back_refused(view, reading.met);
+	whole = counts_recipients(limit) && !is_of_recipient(limit) && view->stage == STAGE_MESSAGE;
+	held = whole ? hold_whole(&reading) : hold_unit(&reading);
+	if (!held)
+		return value_absent(TYPE_STRING);
+	if (held->answer != STORE_OK && held->answer != STORE_OVER)
+		return value_unstored(TYPE_STRING);
+	*held_r = held;
+	return found;
+}
+
+static struct value of_type(struct value value, enum type type)
+{
+	value.type = type;
+	return value;
+}
+
+static struct value get_limit(struct view *view, struct argument argument)
+{
+	const struct limit *limit = argument.thing;
+	const struct held *held;
+	struct value found = read_limit(view, limit, &held);
+
+	if (!held)
+		return of_type(found, TYPE_RESULT);
+	if (held->answer == STORE_OVER)
+		return value_word(words[OVER]);
+	return value_word(words[limit->soft && held->usage.count > (uint64_t)limit->soft ? SOFT : UNDER]);
+}
+
+static struct value get_count(struct view *view, struct argument argument)
+{
+	const struct held *held;
+	struct value found = read_limit(view, argument.thing, &held);
+
+	return held ? value_number((int64_t)held->usage.count) : of_type(found, TYPE_NUMBER);
+}
+
+static struct value get_reset(struct view *view, struct argument argument)
+{
+	const struct held *held;
+	struct value found = read_limit(view, argument.thing, &held);
+
+	return held ? value_number((held->usage.wait_us + SECOND - 1) / SECOND) : of_type(found, TYPE_NUMBER);
+}
+
+static void depends(const void *thing, struct traits *traits)
+{
+	static const enum stage from[] = {[COUNT_MESSAGES] = STAGE_MAIL,
+					  [COUNT_RECIPIENTS] = STAGE_RCPT,
+					  [COUNT_DISTINCT] = STAGE_RCPT,
+					  [COUNT_BYTES] = STAGE_MESSAGE};
+	const struct limit *limit = thing;
+
+	for (size_t i = 0; i < limit->keys.count; i++)
+		traits_add(traits, limit->keys.items[i]);
+	if (traits->stage < from[limit->counted])
+		traits->stage = from[limit->counted];
+	if (limit->counted == COUNT_BYTES)
+		traits->needs |= NEED_HEADERS | NEED_BODY;
+}
+
+/* ---- the end of a message --------------------------------------------------------------------------- */
+
+/* Who was told that the message is taken has used what it took, also when it is held or dropped. */
+static bool is_taken(const struct told *told)
+{
+	return told->verdict == VERDICT_ACCEPT || told->verdict == VERDICT_QUARANTINE ||
+	       told->verdict == VERDICT_DISCARD;
+}
+
+static void finished(struct view *view, const struct told *told)
+{
+	struct met *met = view->message_slots[check_number(&check_limit)];
+
+	for (; met; met = met->next) {
+		if (is_taken(told))
+			give_back_refused(view, met);
+		while (met->newest && !is_taken(told))
+			give_back_newest(view, met);
+	}
+}
+
+/* ---- settings ----------------------------------------------------------------------------------------- */
+
+static int finish(void *block, struct setting_told *told, struct error *err)
+{
+	const struct limit *limit = block;
+
+	if (!limit->soft && !limit->hard) {
+		error_set(err, "limit %.*s has no soft and no hard; write at least one of them, as in hard 100",
+			  SLICE_ARGS(limit->name));
+		return -1;
+	}
+	told->key = "soft";
+	if (limit->hard && limit->soft > limit->hard) {
+		error_set(err, "soft %lld is above hard %lld and would never be reached; exchange them",
+			  (long long)limit->soft, (long long)limit->hard);
+		return -1;
+	}
+	told->key = "key";
+	for (size_t i = 0; i < limit->keys.count; i++) {
+		if (limit->counted != COUNT_BYTES || limit->keys.items[i]->scope != SCOPE_RECIPIENT)
+			continue;
+		error_set(err, "%s is of one recipient, and the bytes are those of the whole message; use another key",
+			  limit->keys.items[i]->name);
+		return -1;
+	}
+	return 0;
+}
+
+#define LIMIT(member) .offset = offsetof(struct limit, member)
+
+static const struct setting_key name = {.name = "limit",
+					.type = SETTING_NAME,
+					LIMIT(name),
+					.usage = "limit NAME { key auth.user count messages hard 100 per 1h }"};
+
+static const struct setting_key keys[] = {
+    {.name = "key", .type = SETTING_FACT, .count = SETTING_MANY, LIMIT(keys), .most_items = KEYS_MAX, .required = true},
+    {.name = "count", .type = SETTING_WORD, LIMIT(counted), .words = counted_words, .required = true},
+    {.name = "soft", .type = SETTING_SIZE, LIMIT(soft), .least = 1, .most = COUNT_MOST},
+    {.name = "hard", .type = SETTING_SIZE, LIMIT(hard), .least = 1, .most = COUNT_MOST},
+    {.name = "per",
+     .type = SETTING_DURATION,
+     LIMIT(per_us),
+     .least = STORE_WINDOW_MIN_US,
+     .most = STORE_WINDOW_MAX_US,
+     .required = true},
+    {.name = "exempt", .type = SETTING_LIST, LIMIT(exempt)},
+};
+
+static const struct setting_block block = {.name = "limit",
+					   .size = sizeof(struct limit),
+					   .value = &name,
+					   SETTING_KEYS(keys),
+					   .repeats = true,
+					   .finish = finish};
+
+#define OF_LIMIT .argument = ARGUMENT_THING, .depends = depends, .changes = true
+
+static const struct fact facts[] = {
+    FACT("limit", RESULT, MAIL, NULL, "whether the message is within that limit", .words = words, OF_LIMIT,
+	 .get_of = get_limit),
+    FACT("limit.count", NUMBER, MAIL, NULL, "what was counted for it in its time, this message with it", OF_LIMIT,
+	 .get_of = get_count),
+    FACT("limit.reset", NUMBER, MAIL, NULL, "seconds until what is over the limit would fit; 0 when it is not over",
+	 OF_LIMIT, .get_of = get_reset),
+};
+
+const struct check check_limit = {CHECK_NAMED(limit), FACTS(facts), .settings = &block, .stores = true,
+				  .finished = finished};

@@ -1,0 +1,47 @@
+/*
+ * setting_store.c - store URL [at-most SIZE] [on-failure skip|defer]: where limits, blocks and the like are kept.
+ */
+#include "setting_reader.h"
+
+#define STORE_DEFAULT      "lmdb:/var/lib/sekisho"
+#define STORE_AT_MOST_MOST (INT64_C(1) << 40) /* a mistake in a unit is noticed */
+#define STORE(member)      .offset = offsetof(struct store_setting, member)
+
+static int read_url(struct setting_told *told, void *item, struct error *err)
+{
+	struct store_setting *store = item;
+
+	(void)err;
+	store->url = told->words[0];
+	store->said = true;
+	return 0;
+}
+
+static int finish(void *block, struct setting_told *told, struct error *err)
+{
+	struct store_setting *store = block;
+
+	(void)told;
+	if (!store->said)
+		store->url = SLICE(STORE_DEFAULT);
+	return store_check(&(struct store_settings){.url = store->url, .at_most = (uint64_t)store->at_most}, err);
+}
+
+static const struct setting_key url = {
+    .name = "store", .type = SETTING_OWN, .read = read_url, .usage = STORE_DEFAULT " or memory:"};
+
+static const struct setting_key keys[] = {
+    {.name = "at-most", .type = SETTING_SIZE, STORE(at_most), .least = STORE_AT_MOST_MIN, .most = STORE_AT_MOST_MOST},
+    {.name = "on-failure",
+     .type = SETTING_BOOL,
+     STORE(defers),
+     .words = (const char *const[]){"skip", "defer", NULL},
+     .preset = "skip"},
+};
+
+const struct setting_block store_block = {.name = "store",
+					  .size = sizeof(struct store_setting),
+					  .value = &url,
+					  SETTING_KEYS(keys),
+					  .line = true,
+					  .finish = finish};

@@ -1,0 +1,173 @@
+"""How much a login may send: at the edge of a limit, over restarts, and through both mail servers."""
+import os
+import threading
+import time
+
+import pytest
+
+import miltc
+import sekisho
+import smtp
+
+LIMITS = """
+store lmdb:{directory}/store
+limit hourly  { key auth.user  count messages    hard 100  per 1h }
+limit people  { key auth.user  count recipients  hard 10   per 1h }
+limit letters { key auth.user  count messages    soft 1  hard 3  per 1h }
+"""
+
+POLICY = """
+policy submission {
+  on mail {
+    defer 450 4.7.1 "hourly: %{limit.count("hourly")}"      if auth.user is many and limit("hourly") is over
+    defer 450 4.7.1 "letters: again in %{limit.reset("letters")} s"
+                                                            if auth.user is bob@example.org and limit("letters") is over
+  }
+  on rcpt {
+    reject 550 5.1.1 "nobody"                               if recipient is nobody@example.org
+    defer 452 4.5.3 "people: %{limit.count("people")}"      if auth.user is alice@example.org and limit("people") is over
+  }
+  on message {
+    reject 550 5.7.1 "content"                              if header("X-Bad") is yes
+  }
+}
+"""
+
+ALICE, BOB = ("alice@example.org", "secret"), ("bob@example.org", "secret")
+
+
+@pytest.fixture
+def daemon(nameserver, directory):
+    with sekisho.Daemon(directory, POLICY, settings=LIMITS) as running:
+        yield running
+
+
+def log_in(milter, user="many"):
+    milter.greet()
+    milter.macros("mail", auth_authen=user, auth_type="PLAIN")
+
+
+def send(user="many"):
+    """Is a message of one session taken?"""
+    with miltc.Milter() as m:
+        log_in(m, user)
+        answer = m.message("<many@example.org>")
+        m.quit()
+    return answer.what == "continue", answer.text
+
+
+def test_of_64_sessions_at_once_exactly_100_messages_pass(daemon):
+    taken = []
+
+    def session():
+        with miltc.Milter(timeout=60) as m:
+            m.greet()
+            for _ in range(3):
+                m.macros("mail", auth_authen="many", auth_type="PLAIN")
+                taken.append(m.message("<many@example.org>").what == "continue")
+            m.quit()
+
+    threads = [threading.Thread(target=session) for _ in range(64)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(taken) == 192 and taken.count(True) == 100
+    assert send() == (False, "450 4.7.1 hourly: 100")
+    assert send("somebody.else")[0]
+
+
+def test_what_was_counted_survives_a_kill_and_a_restart(daemon):
+    for _ in range(60):
+        assert send()[0]
+    time.sleep(1.1)  # the manual promises what is older than a second
+    daemon.kill()
+    daemon.start()
+    for _ in range(40):
+        assert send()[0]
+    assert send() == (False, "450 4.7.1 hourly: 100")
+    daemon.stop()  # writes what it has not written
+    daemon.start()
+    assert send() == (False, "450 4.7.1 hourly: 100")
+
+
+def test_a_message_that_is_given_up_does_not_count(daemon):
+    for _ in range(101):
+        with miltc.Milter() as m:
+            log_in(m)
+            assert m.mail("<many@example.org>").what == "continue"
+            m.rcpt("<bob@example.org>")
+            m.abort()
+            m.quit()
+    assert send()[0]
+
+
+def test_the_store_is_in_status_and_a_changed_place_waits_for_a_restart(daemon):
+    assert send()[0]
+    store = daemon.status()["store"]
+    assert store["place"] == f"lmdb:{daemon.directory}/store" and store["asked"] > 0 and store["unanswered"] == 0
+    shown = sekisho.run("status", "--socket", os.path.join(daemon.directory, "control")).stdout
+    assert f"store      lmdb:{daemon.directory}/store\n" in shown and "unanswered 0" in shown
+    daemon.settings = LIMITS.replace("/store", "/elsewhere")
+    daemon.configure(POLICY)
+    code, said = daemon.reload()
+    assert code == 0 and "`store` has changed" in said
+    assert daemon.status()["store"]["place"].endswith("/store") and not os.path.exists(daemon.directory + "/elsewhere")
+    assert send()[0]
+
+
+def test_without_need_no_store_is_made_and_a_reload_opens_it(nameserver, directory):
+    quiet = "policy inbound {\n}\n"
+    with sekisho.Daemon(directory, quiet, settings=LIMITS.replace("store", "#store", 1)) as daemon:
+        assert "store" not in daemon.status()
+        daemon.settings = LIMITS
+        daemon.configure(POLICY)
+        assert daemon.reload()[0] == 0
+        assert "store" in daemon.status() and send()[0]
+        daemon.configure(quiet)
+        assert daemon.reload()[0] == 0 and "store" in daemon.status()
+
+
+def test_a_store_that_cannot_be_opened_stops_the_start_and_the_reload(nameserver, directory):
+    os.makedirs(directory + "/store")
+    with open(directory + "/store/store.mdb", "w") as f:
+        f.write("this is not a store\n" * 1000)
+    daemon = sekisho.Daemon(directory, POLICY, settings=LIMITS, start=False)
+    daemon.launch()
+    assert daemon.wait() == 69 and f"store {directory}/store" in daemon.errors()
+    daemon.settings = LIMITS.replace("store", "#store", 1)
+    daemon.configure("policy inbound {\n}\n")
+    daemon.start()
+    daemon.settings = LIMITS
+    daemon.configure(POLICY)
+    code, said = daemon.reload()
+    assert code == 1 and f"store {directory}/store" in said
+    assert "store" not in daemon.status()
+    daemon.stop()
+
+
+# ---- through the mail servers
+
+
+def submit(mta, token, login, recipients=("<bob@example.org>",), *fields):
+    return smtp.send(mta, f"<{login[0]}>", list(recipients), smtp.message(token, *fields), service="submission", tls=True,
+                     login=login)
+
+
+def test_the_recipient_that_exceeds_is_refused(daemon, mta, token):
+    with smtp.Client(mta, "submission", tls=True, login=ALICE) as client:
+        refused = client.send("<alice@example.org>", ["<bob@example.org>"] * 3, smtp.message(token, "X-Bad: yes"))
+        assert refused.end.code == 550
+        many = [f"<bob+{i}@example.org>" for i in range(8)] + ["<nobody@example.org>"] + ["<bob@example.org>"] * 5
+        replies = client.send("<alice@example.org>", many, smtp.message(token))
+    assert [r.code for r in replies.rcpt] == [250] * 8 + [550] + [250] * 2 + [452] * 3
+    assert "people: 10" in replies.rcpt[-1].text and replies.end.code == 250
+
+
+def test_each_session_of_a_login_counts_and_the_reply_says_until_when(daemon, mta, token):
+    for number in range(3):
+        assert submit(mta, f"{number}-{token}", BOB).end.code == 250
+    replies = submit(mta, token, BOB)
+    assert replies.mail.code in (450, 451) and "letters: again in 3" in replies.mail.text
+    words = [r["facts"]['limit("letters")'] for r in daemon.records() if 'limit("letters")' in r["facts"]]
+    assert words == ["under", "soft", "soft", "over"]
