@@ -80,6 +80,16 @@ static void control_directory(const char *path, const struct identity *identity)
 	free(copy);
 }
 
+/* "" when there is none, or it is too long for a socket. */
+static void control_path(const struct settings *settings, char path_r[UNIX_PATH_MAX])
+{
+	size_t n = settings->control.n < UNIX_PATH_MAX ? settings->control.n : 0;
+
+	if (n > 0)
+		memcpy(path_r, settings->control.p, n);
+	path_r[n] = '\0';
+}
+
 static int start_control(struct daemon *daemon, const struct settings *settings, const struct identity *identity)
 {
 	char path[UNIX_PATH_MAX];
@@ -87,14 +97,12 @@ static int start_control(struct daemon *daemon, const struct settings *settings,
 
 	if (settings->control.n == 0)
 		return 0;
-	if (settings->control.n >= sizeof(path)) {
+	control_path(settings, path);
+	if (!path[0]) {
 		error_set(&err, "control %.*s: a socket path has at most %zu bytes", SLICE_ARGS(settings->control),
 			  sizeof(path) - 1);
 		return start_failed(EXIT_CONFIG, &err);
 	}
-	memcpy(path, settings->control.p, settings->control.n);
-	path[settings->control.n] = '\0';
-	control_directory(path, identity);
 	if (unix_listen(path, 0600, identity->change ? identity->uid : (uid_t)-1, (gid_t)-1, &daemon->control, &err) !=
 	    0)
 		return start_failed(EXIT_UNAVAILABLE, &err);
@@ -103,11 +111,16 @@ static int start_control(struct daemon *daemon, const struct settings *settings,
 
 static int start_sockets(struct daemon *daemon, const struct settings *settings, struct identity *identity_r)
 {
+	char path[UNIX_PATH_MAX];
 	struct error err;
 	int code;
 
 	if (identity_find(settings->user, settings->group, identity_r, &err) != 0)
 		return start_failed(EXIT_CONFIG, &err);
+	control_path(settings, path);
+	if (path[0])
+		control_directory(path, identity_r); /* the socket of the default `listen` is in it, too */
+	/* before any other descriptor: fd:3 is a socket that was handed over, and not one of ours */
 	code = start_listen(&daemon->entrances[0], &settings->listen, identity_r);
 	if (code == 0)
 		code = start_control(daemon, settings, identity_r);

@@ -11,6 +11,7 @@
 
 #define QUEUE_BYTES_MAX (4 * 1024 * 1024)  /* some thousand records: seconds of a busy server */
 #define CLOSE_US        (1000 * 1000)      /* at the end, for what is in the queue */
+#define CLOSE_GRACE_US  (CLOSE_US / 4)     /* for the writing thread to see that it is over */
 #define SAID_US         (60 * 1000 * 1000) /* between two lines that say how many were lost */
 
 struct line {
@@ -27,8 +28,8 @@ struct log {
 	pthread_cond_t wake, ended;
 	struct line *first, **last;
 	size_t bytes;
-	struct log_target next; /* after rotation: takes the place of target; fd -1: none */
-	bool finished;
+	struct log_target next;      /* after rotation: takes the place of target; fd -1: none */
+	bool finished, abandoned;    /* the writing thread has ended; is left alone with all that it uses */
 	_Atomic bool reopened;       /* next is there */
 	_Atomic int64_t close_until; /* clock_us; 0: not closing */
 	_Atomic uint64_t lost;
@@ -148,6 +149,37 @@ static void writer_free(struct log *log, struct line *line)
 	free(line);
 }
 
+static void log_free(struct log *log)
+{
+	if (log->reopened)
+		log_target_close(&log->next);
+	log_target_close(&log->target);
+	pthread_mutex_destroy(&log->lock);
+	pthread_cond_destroy(&log->wake);
+	pthread_cond_destroy(&log->ended);
+	free(log->file);
+	free(log);
+}
+
+/* The time at the end is over: what is left is lost. */
+static bool writer_drops(const struct log *log)
+{
+	return log->close_until && clock_us() >= log->close_until;
+}
+
+static void writer_end(struct log *log)
+{
+	bool abandoned;
+
+	pthread_mutex_lock(&log->lock);
+	log->finished = true;
+	abandoned = log->abandoned;
+	pthread_cond_signal(&log->ended);
+	pthread_mutex_unlock(&log->lock);
+	if (abandoned) /* nobody else will */
+		log_free(log);
+}
+
 static void *writer_run(void *context)
 {
 	struct log *log = context;
@@ -159,17 +191,19 @@ static void *writer_run(void *context)
 			writer_reopen(log);
 		if (!line)
 			continue;
-		written = writer_write(log, line);
+		if (writer_drops(log)) {
+			log->lost++;
+			written = false;
+		} else {
+			written = writer_write(log, line);
+		}
 		writer_free(log, line);
 		if (written)
 			writer_say_lost(log, false);
 	}
 	if (written)
 		writer_say_lost(log, true);
-	pthread_mutex_lock(&log->lock);
-	log->finished = true;
-	pthread_cond_signal(&log->ended);
-	pthread_mutex_unlock(&log->lock);
+	writer_end(log);
 	return NULL;
 }
 
@@ -219,18 +253,6 @@ int log_reopen(struct log *log, struct error *err)
 	return 0;
 }
 
-static void log_free(struct log *log)
-{
-	if (log->reopened)
-		log_target_close(&log->next);
-	log_target_close(&log->target);
-	pthread_mutex_destroy(&log->lock);
-	pthread_cond_destroy(&log->wake);
-	pthread_cond_destroy(&log->ended);
-	free(log->file);
-	free(log);
-}
-
 static void log_init(struct log *log, const char *file)
 {
 	pthread_condattr_t monotonic;
@@ -267,24 +289,29 @@ struct log *log_open(enum report_target target, const char *file, struct error *
 void log_close(struct log *log)
 {
 	struct timespec at;
-	int result = 0;
+	pthread_t thread;
 	int64_t until;
+	int result = 0;
+	bool hangs;
 
 	if (!log)
 		return;
+	thread = log->thread;
 	until = clock_us() + CLOSE_US;
-	at = (struct timespec){.tv_sec = (until + CLOSE_US / 10) / 1000000,
-			       .tv_nsec = (until + CLOSE_US / 10) % 1000000 * 1000};
+	at = (struct timespec){.tv_sec = (until + CLOSE_GRACE_US) / 1000000,
+			       .tv_nsec = (until + CLOSE_GRACE_US) % 1000000 * 1000};
 	pthread_mutex_lock(&log->lock);
 	log->close_until = until;
 	pthread_cond_signal(&log->wake);
 	while (!log->finished && result == 0)
 		result = pthread_cond_timedwait(&log->ended, &log->lock, &at);
+	log->abandoned = !log->finished;
+	hangs = log->abandoned;
 	pthread_mutex_unlock(&log->lock);
-	if (result != 0) {
-		pthread_detach(log->thread);
+	if (hangs) {
+		pthread_detach(thread);
 		return;
 	}
-	pthread_join(log->thread, NULL);
+	pthread_join(thread, NULL);
 	log_free(log);
 }
