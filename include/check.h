@@ -60,12 +60,13 @@ struct value {
 enum argument_kind {
 	ARGUMENT_NONE,
 	ARGUMENT_HEADER, /* the name of a header field: header("Subject") */
-	ARGUMENT_THING   /* the name of a block that the settings of the check declare: dnsbl("zen"), limit("hourly") */
+	ARGUMENT_THING,  /* the name of a block that the settings of the check declare: dnsbl("zen"), limit("hourly") */
+	ARGUMENT_VARIABLE /* the name of a variable that a rule sets: var("NAME") */
 };
 
 struct argument {
 	struct slice text; /* as the policy has it; lives as long as the policy */
-	const void *thing; /* ARGUMENT_THING: the struct of that block */
+	const void *thing; /* ARGUMENT_THING: the struct of that block; ARGUMENT_VARIABLE: struct variable */
 };
 #define NO_ARGUMENT ((struct argument){.text = SLICE("")})
 
@@ -79,6 +80,17 @@ struct traits {
 	unsigned read_count;
 };
 
+/* What rules note for rules that follow: policy/ writes it, the facts score and var read it. */
+struct variable {
+	struct slice name;
+	unsigned number;
+};
+struct noted {
+	int64_t score;
+	struct slice *vars; /* by number of the variable; p is NULL: not set. NULL: none is */
+	char *texts;        /* where they are; policy/ alone knows how */
+};
+
 struct view;
 struct fact {
 	const char *name; /* "spf", "spf.domain", "header" */
@@ -88,6 +100,7 @@ struct fact {
 	enum stage stage;
 	unsigned needs;
 	bool changes;             /* read anew each time: a score, a counter, what a rule can set */
+	bool apart;               /* the record has it in a place of its own, not among the facts */
 	const char *const *words; /* TYPE_RESULT: what it can be, NULL-terminated */
 	bool list;                /* TYPE_STRING: words with blanks between; rules can ask any or all of them */
 	enum type of;             /* what each of these words is: STRING or DOMAIN */
@@ -233,6 +246,7 @@ struct view {
 	struct store *store; /* NULL: none is open */
 	struct fact_memo *connection_memo, *message_memo;
 	void **connection_slots, **message_slots; /* one a check (check_number) for what its facts share */
+	const struct noted *noted;                /* for the rules at hand; NULL: no rules have run */
 	struct sink *sinks;                       /* of this message */
 	struct dkim_body *body;                   /* one of them, once somebody wanted hashes of the body */
 	bool signing_disagrees; /* the engines of DKIM refuse each other's signatures of this message */

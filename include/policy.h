@@ -128,6 +128,7 @@ int64_t policy_read_at(const struct policy *); /* clock_wall_us */
 
 size_t policy_rules(const struct policy *); /* how many there are */
 size_t policy_lists(const struct policy *);
+const struct variable *policy_variables(const struct policy *, size_t *count_r); /* by number */
 
 /* NEED_... of all facts that somebody reads, and of edits */
 unsigned policy_needs(const struct policy *);
@@ -199,6 +200,16 @@ struct note {
 #define DECISION_RULE_EDITS_MAX 100
 #define DECISION_RULE_NOTES_MAX 32 /* and one that says that there were more */
 
+/* What a rule with `score` gave to the message. A rule gives it once, however many recipients it is tried for. */
+struct score {
+	int64_t points;
+	struct slice why;
+	struct position rule;
+};
+
+#define VARIABLES_MAX     100  /* of a file */
+#define VARIABLE_TEXT_MAX 1000 /* bytes of the text of one */
+
 /* What the rules of all stages said of one message. All texts live in `arena`. */
 struct decision {
 	struct arena *arena;
@@ -210,6 +221,12 @@ struct decision {
 	size_t edit_count, edit_room;
 	struct note *notes;
 	size_t note_count, note_room;
+	struct noted noted;     /* for rules of `on message`, and for the record */
+	struct noted earlier;   /* before the first recipient */
+	struct noted recipient; /* of the one at hand: begins as the earlier one */
+	struct score *scores;   /* in the order in which they were given */
+	size_t score_count, score_room;
+	bool *scored; /* by number of the rule: it gave its score for a recipient */
 };
 
 void decision_init(struct decision *, struct arena *);
@@ -228,7 +245,7 @@ struct rule_trace {
 	enum truth truth;
 	const struct seen *seen;
 	size_t seen_count;
-	const char *effect; /* what it did: "decides", "would", "edit", "note", "quarantine", "no effect" */
+	const char *effect; /* what it did: "decides", "would", "edit", "note", "quarantine", "stop", "no effect" */
 };
 
 struct tracer {
@@ -236,11 +253,12 @@ struct tracer {
 	void *context;
 };
 
-/* Runs the rules of one stage for one kind of traffic, in order, until one decides.
+/* Runs the rules of one stage for one kind of traffic, in order, until one decides or ends the stage.
  * view->stage is `stage`, and view->tenant says whose rules they are. Edits, notes and quarantine go into the decision,
  * the verdict into outcome_r. Edits of a stage that ends in reject, defer or discard stay in the decision; the engine
  * drops them with the message. `accepted`: an earlier stage accepted the message; verdict rules (quarantine too) are
- * then not tried. `tracer` may be NULL. */
+ * then not tried. `tracer` may be NULL. view->noted
+ * then is what the decision notes of the message. */
 void policy_run(const struct policy *, enum kind, enum stage, struct view *, bool accepted, struct decision *,
 		const struct tracer *tracer, struct outcome *outcome_r);
 

@@ -29,6 +29,11 @@ struct record_note {
 	struct slice kind, rule, text; /* "log", "would", "unknown" */
 };
 
+struct record_score {
+	int64_t points;
+	struct slice rule, why;
+};
+
 /* All texts are borrowed for the time of the call. */
 struct record {
 	int64_t time_us; /* when MAIL came, clock_wall_us */
@@ -45,6 +50,11 @@ struct record {
 	size_t fact_count;
 	const struct record_note *notes;
 	size_t note_count;
+	int64_t score; /* the sum; shown when some rule gave one */
+	const struct record_score *scores;
+	size_t score_count;
+	const struct record_fact *vars; /* what rules set */
+	size_t var_count;
 	int64_t dns_us, total_us; /* waited for DNS; spent in our callbacks */
 	unsigned dns_questions, dns_stale;
 };

@@ -3,6 +3,8 @@
  * reads only what comes before it.
  */
 CHECK(client)
+CHECK(time)
+CHECK(noted)
 CHECK(ptr)
 CHECK(envelope)
 CHECK(mx)

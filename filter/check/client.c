@@ -64,6 +64,18 @@ static struct value get_port(struct view *view)
 	return value_number(view->session->client_port);
 }
 
+static struct value get_daemon_port(struct view *view)
+{
+	if (!view->session->daemon_port)
+		return value_absent(TYPE_NUMBER);
+	return value_number(view->session->daemon_port);
+}
+
+static struct value get_daemon_name(struct view *view)
+{
+	return value_text(TYPE_STRING, view->session->daemon_name);
+}
+
 static struct value get_ptr(struct view *view)
 {
 	struct slice name;
@@ -110,6 +122,10 @@ static const struct fact facts[] = {
     FACT("client.port", NUMBER, CONNECT, get_port, "the port it comes from", .scope = SCOPE_CONNECTION),
     FACT("helo", DOMAIN, HELO, get_helo, "the name it gave in HELO or EHLO", .scope = SCOPE_CONNECTION),
     FACT("trusted", BOOL, CONNECT, get_trusted, "the client is in a trusted network or a program of this host",
+	 .scope = SCOPE_CONNECTION),
+    FACT("port", NUMBER, CONNECT, get_daemon_port, "the port of ours that the client came to",
+	 .scope = SCOPE_CONNECTION),
+    FACT("daemon-name", STRING, CONNECT, get_daemon_name, "the mail server's name of the service there",
 	 .scope = SCOPE_CONNECTION),
     FACT("submission", BOOL, MAIL, get_submission, "the message is submitted by a user"),
     FACT("local", BOOL, MAIL, get_local, "the message comes from this host or a trusted network"),

@@ -92,6 +92,11 @@ static struct value get_domains(struct view *view)
 	return value_text(TYPE_STRING, text_slice(&text));
 }
 
+static struct value get_name(struct view *view)
+{
+	return value_text(TYPE_STRING, check_authors(view)->name);
+}
+
 static struct value get_count(struct view *view)
 {
 	return value_number((int64_t)check_authors(view)->domain_count);
@@ -110,6 +115,8 @@ static struct value get_valid(struct view *view)
 static const struct fact facts[] = {
     FACT("from", ADDRESS, MESSAGE, get_from,
 	 "the author; an address that is nobody's when From is not valid or names several", .needs = NEED_HEADERS),
+    FACT("from.name", STRING, MESSAGE, get_name, "the author's name; that of the first of several",
+	 .needs = NEED_HEADERS),
     FACT("from.domain", DOMAIN, MESSAGE, get_domain, "the author domain; absent when there are several",
 	 .needs = NEED_HEADERS),
     FACT("from.domains", STRING, MESSAGE, get_domains, "all author domains, blanks between them", .needs = NEED_HEADERS,

@@ -63,7 +63,7 @@ static const struct value *known_value(struct gate *gate, const struct fact *fac
 	const struct fact_memo *memo =
 	    fact->scope == SCOPE_CONNECTION ? gate->view.connection_memo : gate->view.message_memo;
 
-	if (fact->scope == SCOPE_RECIPIENT || fact->argument)
+	if (fact->scope == SCOPE_RECIPIENT || fact->argument || fact->apart)
 		return NULL;
 	if (!memo->values[number] && gate->settings->record_all_facts)
 		fact_get(&gate->view, fact, NO_ARGUMENT);
@@ -82,7 +82,8 @@ static struct record_fact *record_arguments(struct record_fact *fact, const stru
 	const struct fact_list *list = &memo->with_argument;
 
 	for (unsigned i = 0; i < list->count; i++)
-		record_value(fact++, name_with_argument(&list->items[i], arena), &list->items[i].value, arena);
+		if (!list->items[i].fact->apart)
+			record_value(fact++, name_with_argument(&list->items[i], arena), &list->items[i].value, arena);
 	return fact;
 }
 
@@ -103,11 +104,11 @@ static void record_facts(struct gate *gate)
 			count += values[count] ? 1 : 0;
 		}
 	gate->record.facts = fact = arena_raw(arena, (count + with_argument) * sizeof(*fact));
-	gate->record.fact_count = count + with_argument;
 	for (size_t i = 0; i < count; i++)
 		record_value(fact++, slice_of(facts[i]->name), values[i], arena);
 	fact = record_arguments(fact, connection, arena);
-	record_arguments(fact, message, arena);
+	fact = record_arguments(fact, message, arena);
+	gate->record.fact_count = (size_t)(fact - gate->record.facts);
 }
 
 static void record_recipients(struct gate *gate)
@@ -145,6 +146,30 @@ static void record_notes(struct gate *gate)
 		};
 	gate->record.notes = notes;
 	gate->record.note_count = decision->note_count;
+}
+
+/* The score with its reasons, and the variables that are set. */
+static void record_noted(struct gate *gate)
+{
+	struct arena *arena = gate->message.arena;
+	const struct decision *decision = &gate->decision;
+	struct record_score *scores = arena_raw(arena, (decision->score_count + 1) * sizeof(*scores));
+	size_t count;
+	const struct variable *variables = policy_variables(gate->engine->policy, &count);
+	struct record_fact *vars = arena_raw(arena, (count + 1) * sizeof(*vars));
+
+	for (size_t i = 0; i < decision->score_count; i++)
+		scores[i] =
+		    (struct record_score){decision->scores[i].points, position_print(decision->scores[i].rule, arena),
+					  decision->scores[i].why};
+	gate->record.scores = scores;
+	gate->record.score_count = decision->score_count;
+	gate->record.score = decision->noted.score;
+	gate->record.vars = vars;
+	for (size_t i = 0; decision->noted.vars && i < count; i++)
+		if (decision->noted.vars[i].p)
+			vars[gate->record.var_count++] = (struct record_fact){
+			    .name = variables[i].name, .form = RECORD_TEXT, .text = decision->noted.vars[i]};
 }
 
 /* Texts of the session are copied: a HELO may take them away while the record is still read. */
@@ -267,6 +292,7 @@ void message_finish(struct gate *gate, const struct told *told)
 	tell_checks(gate, told);
 	record_facts(gate);
 	record_notes(gate);
+	record_noted(gate);
 	record->dns_us = dns_budget_waited_us(gate->budget);
 	record->dns_questions = dns_budget_asked(gate->budget);
 	record->dns_stale = dns_budget_stale(gate->budget);

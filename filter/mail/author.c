@@ -339,6 +339,7 @@ static bool read_angle(struct reader *reader)
 static bool read_list(struct reader *reader, bool group)
 {
 	while (skip_blanks(reader)) {
+		struct slice name = reader->rest;
 		struct words words;
 
 		if (peek(reader) == ',') {
@@ -350,6 +351,9 @@ static bool read_list(struct reader *reader, bool group)
 		if (!read_words(reader, &words))
 			return false;
 		if (peek(reader) == '<') {
+			if (reader->authors->mailbox_count == 0)
+				reader->authors->name =
+				    author_name(slice_head(name, name.n - reader->rest.n), reader->arena);
 			if (!read_angle(reader))
 				return false;
 		} else if (peek(reader) == '@') {
@@ -397,6 +401,7 @@ void author_read(struct slice value, struct arena *arena, struct authors *author
 		authors_r->shown = author_shown(value, arena);
 	authors_r->mailbox_count = authors_r->domain_count = 0;
 	authors_r->first = (struct address){.text = SLICE("")};
+	authors_r->name = SLICE("");
 }
 
 /* Blanks before the colon are obsolete, and many readers take such a field for the author (RFC 5322 4.5.2). */

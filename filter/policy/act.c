@@ -11,7 +11,7 @@ const char *const verdict_names[VERDICT_COUNT + 1] = {"none",    "accept",     "
 
 /* ---- texts ------------------------------------------------------------------------------------ */
 
-static struct slice expand_first(struct run *run, const struct rule *rule)
+struct slice run_text(struct run *run, const struct rule *rule)
 {
 	if (rule->template_count == 0)
 		return SLICE("");
@@ -62,8 +62,8 @@ bool act_quarantine(struct run *run, const struct rule *rule, struct outcome *ou
 	if (decision->quarantined) /* the first reason stays */
 		return false;
 	decision->quarantined = true;
-	decision->quarantine_reason = rule->template_count ? arena_copy(decision->arena, expand_first(run, rule))
-							   : SLICE("quarantined by policy");
+	decision->quarantine_reason =
+	    rule->template_count ? arena_copy(decision->arena, run_text(run, rule)) : SLICE("quarantined by policy");
 	decision->quarantine_rule = rule->where;
 	return false;
 }
@@ -73,7 +73,7 @@ bool act_edit(struct run *run, const struct rule *rule, struct outcome *outcome)
 	struct edit edit = {.kind = rule->action->edit, .name = rule->name, .rule = rule->where};
 
 	(void)outcome;
-	edit.value = expand_first(run, rule);
+	edit.value = run_text(run, rule);
 	decision_edit(run->decision, &edit);
 	return false;
 }
@@ -81,7 +81,7 @@ bool act_edit(struct run *run, const struct rule *rule, struct outcome *outcome)
 /* What a rule says in the record; after the reason for an override, when it has one. */
 bool act_note(struct run *run, const struct rule *rule, struct outcome *outcome)
 {
-	struct slice text = expand_first(run, rule);
+	struct slice text = run_text(run, rule);
 
 	(void)outcome;
 	if (rule->name.n)
@@ -105,12 +105,14 @@ bool rule_act(struct run *run, const struct rule *rule, bool only_would, struct 
 	static const char *const effects[] = {
 	    [ACTION_VERDICT] = "decides", [ACTION_EDIT] = "edit", [ACTION_NOTE] = "note"};
 
-	if (only_would) {
+	if (only_would && !rule->action->always) {
 		*effect_r = "would";
 		decision_note(run->decision, NOTE_WOULD, describe(run, rule), rule->where);
 		run_would(run, rule, rule->action->verdict);
 		return false;
 	}
 	*effect_r = rule->action->verdict == VERDICT_QUARANTINE ? "quarantine" : effects[rule->action->class];
+	if (rule->action->ends_stage)
+		*effect_r = "stop";
 	return rule->action->act(run, rule, outcome_r);
 }

@@ -54,13 +54,35 @@ static int find_thing(struct compiler *compiler, const struct fact_syntax *said,
 	return -1;
 }
 
+static int find_variable(struct compiler *compiler, const struct fact_syntax *said, struct argument *argument)
+{
+	const struct policy *policy = compiler->policy;
+	const char *names[VARIABLES_MAX + 1] = {NULL};
+
+	argument->thing = variable_find(policy, argument->text);
+	if (argument->thing)
+		return 0;
+	for (size_t i = 0; i < policy->variable_count; i++)
+		names[i] = arena_cstring(policy->arena, policy->variables[i].name);
+	if (nearest_word(argument->text, names))
+		diagnostics_error(compiler->diagnostics, said->argument->place, "no rule sets \"%s\"; %s",
+				  QUOTE(argument->text), suggestion(argument->text, names).text);
+	else
+		diagnostics_error(compiler->diagnostics, said->argument->place,
+				  "no rule sets \"%s\"; write a rule before this one: set %s \"text\"",
+				  QUOTE(argument->text), QUOTE(argument->text));
+	return -1;
+}
+
 static int missing(struct compiler *compiler, const struct word *name, const struct fact *fact)
 {
 	bool header = fact->argument == ARGUMENT_HEADER;
-	const char *block = header ? "" : fact_check(fact)->settings->name;
+	const char *thing = header                                ? "field"
+			    : fact->argument == ARGUMENT_VARIABLE ? "variable"
+								  : fact_check(fact)->settings->name;
 
 	diagnostics_error(compiler->diagnostics, name->place, "%s needs the name of a %s; write %s(\"%s\")", fact->name,
-			  header ? "field" : block, fact->name, header ? "Subject" : "NAME");
+			  thing, fact->name, header ? "Subject" : "NAME");
 	return -1;
 }
 
@@ -81,8 +103,11 @@ int argument_compile(struct compiler *compiler, const struct fact_syntax *said, 
 		return 0;
 	if (!said->argument)
 		return missing(compiler, &said->name, fact);
-	return fact->argument == ARGUMENT_HEADER ? check_header(compiler, said, argument_r)
-						 : find_thing(compiler, said, fact, argument_r);
+	if (fact->argument == ARGUMENT_HEADER)
+		return check_header(compiler, said, argument_r);
+	if (fact->argument == ARGUMENT_VARIABLE)
+		return find_variable(compiler, said, argument_r);
+	return find_thing(compiler, said, fact, argument_r);
 }
 
 /* ---- what follows ---------------------------------------------------------------------------------- */

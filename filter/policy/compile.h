@@ -7,6 +7,15 @@
 #include "compiled.h"
 #include "sources.h"
 
+/* What the texts of a rule want of its expressions, and what these have. */
+struct captures {
+	bool used;
+	unsigned highest;   /* group */
+	struct place place; /* where it is used */
+	bool matches;       /* there is an expression in its condition */
+	unsigned groups;    /* of the one that has most */
+};
+
 struct compiler {
 	struct policy *policy;
 	struct diagnostics *diagnostics;
@@ -17,6 +26,7 @@ struct compiler {
 	enum stage stage;        /* of the stage block at hand */
 	struct place stage_place;
 	struct place rule_place;
+	struct captures captures; /* of the rule at hand */
 };
 
 /* The file that a place is in. */
@@ -41,6 +51,13 @@ int argument_compile(struct compiler *, const struct fact_syntax *, const struct
 /* Somebody reads the fact in the policy at hand: what the message must bring for it, and what may be asked early. */
 void reading_remember(struct compiler *, const struct fact *, struct argument);
 int template_compile(struct compiler *, const struct word *, struct template *template_r);
+void captures_offer(struct compiler *, unsigned groups); /* an expression of the condition at hand has so many */
+int captures_check(struct compiler *);                   /* the rule is compiled: there are as many as its texts want */
+int score_compile(struct compiler *, const struct rule_syntax *, struct rule *);
+int set_compile(struct compiler *, const struct rule_syntax *, struct rule *);
+/* All names that rules of the file set, before any rule is compiled. */
+void variables_collect(struct compiler *, const struct file_syntax *);
+const struct variable *variable_find(const struct policy *, struct slice name); /* NULL: no rule sets it */
 
 const struct policy_list *policy_list(const struct policy *, struct slice name); /* NULL: not defined */
 /* Takes over the list. What is returned lives as long as the policy. */

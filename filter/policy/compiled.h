@@ -35,6 +35,8 @@ struct reading {
 struct part {
 	struct slice text;      /* when fact is NULL */
 	struct reading reading; /* .fact NULL: only text */
+	bool is_capture;        /* %{1}: what the group of an expression matched */
+	unsigned group;
 };
 
 struct template
@@ -68,10 +70,11 @@ struct node {
 	const struct regex *regex;
 };
 
-enum template_use { FOR_REPLY, FOR_HEADER, FOR_SUBJECT, FOR_LOG }; /* what a text is made safe for */
+enum template_use { FOR_REPLY, FOR_HEADER, FOR_SUBJECT, FOR_LOG, FOR_VARIABLE }; /* what a text is made safe for */
 
 /* Verdicts are not tried once a message is accepted, and only noted by `try` and `mode report`; edits are tried, and
- * only noted; notes are tried, and `mode report` changes nothing about them. */
+ * only noted; notes are tried, and `mode report` changes nothing about them. What rules note for others (`always`) is
+ * not changed by `try` either. */
 enum action_class { ACTION_VERDICT, ACTION_EDIT, ACTION_NOTE };
 
 struct compiler;
@@ -87,7 +90,9 @@ struct action {
 	enum edit_kind edit;  /* what an EDIT leaves in the decision, */
 	enum note_kind note;  /* and a NOTE */
 	enum template_use use;
-	unsigned needs; /* NEED_... */
+	unsigned needs;  /* NEED_... */
+	bool always;     /* also under `try` and in `mode report` */
+	bool ends_stage; /* a list that fails then defers, as for a verdict: what follows was not meant to be tried */
 	const char *usage;
 	/* Reads what follows the name. 0, or -1 when an error was reported. */
 	int (*compile)(struct compiler *, const struct rule_syntax *, struct rule *);
@@ -107,6 +112,10 @@ struct rule {
 	struct slice name;                /* of a header field */
 	const struct template *templates; /* lines of a reply, the value, the reason, the text */
 	size_t template_count;
+	bool captures;                   /* a text has what an expression matched */
+	int64_t points;                  /* score */
+	unsigned score_number;           /* of the rule, among those with a score */
+	const struct variable *variable; /* set */
 };
 
 struct rules {
@@ -148,6 +157,9 @@ struct policy {
 	size_t sign_count, sign_room;
 	struct regex **regexes;
 	size_t regex_count, regex_room;
+	struct variable *variables; /* VARIABLES_MAX at most */
+	size_t variable_count;
+	unsigned score_count; /* rules with a score */
 };
 
 /* The rules for the traffic of a tenant; NULL: of nobody in particular. */
@@ -160,5 +172,13 @@ const struct ruleset *policy_ruleset(const struct policy *, const struct tenant 
 struct regex *regex_compile(struct slice pattern, bool ignore_case, struct error *err, size_t *offset_r);
 void regex_free(struct regex *);
 enum truth regex_match(const struct regex *, struct slice subject, const char **why_r);
+
+#define GROUPS_MAX 10 /* %{0} to %{9} */
+
+unsigned regex_groups(const struct regex *); /* in parentheses; not the whole match */
+/* The same; TRUE: groups_r[0] is what matched and, if the expression has groups, the others what they matched, "" for
+ * nothing. */
+enum truth regex_capture(const struct regex *, struct slice subject, struct slice groups_r[GROUPS_MAX],
+			 const char **why_r);
 
 #endif

@@ -183,6 +183,7 @@ static int test_matches(struct builder *builder, const struct condition_syntax *
 		return -1;
 	}
 	policy_add_regex(builder->compiler->policy, regex);
+	captures_offer(builder->compiler, regex_groups(regex));
 	node->regex = regex;
 	return 0;
 }

@@ -28,15 +28,32 @@ static void add_for_log(struct text *text, char c)
 		text_add_char(text, c);
 }
 
+/* It is made safe where it is read and goes somewhere. */
+static void add_for_variable(struct text *text, char c)
+{
+	text_add_char(text, c);
+}
+
 static const struct {
 	void (*add)(struct text *, char);
 	size_t limit;
 } uses[] = {
-    [FOR_REPLY] = {add_for_reply, REPLY_LINE_MAX},
-    [FOR_HEADER] = {add_for_header, HEADER_TEXT_MAX},
-    [FOR_SUBJECT] = {add_for_header, HEADER_TEXT_MAX},
-    [FOR_LOG] = {add_for_log, LOG_TEXT_MAX},
+    [FOR_REPLY] = {add_for_reply, REPLY_LINE_MAX},          [FOR_HEADER] = {add_for_header, HEADER_TEXT_MAX},
+    [FOR_SUBJECT] = {add_for_header, HEADER_TEXT_MAX},      [FOR_LOG] = {add_for_log, LOG_TEXT_MAX},
+    [FOR_VARIABLE] = {add_for_variable, VARIABLE_TEXT_MAX},
 };
+
+static struct slice print_part(struct run *run, const struct part *part)
+{
+	struct value value;
+
+	if (part->is_capture)
+		return run->captured ? run->captured[part->group] : SLICE("");
+	if (!part->reading.fact)
+		return part->text;
+	value = run_read(run, &part->reading);
+	return value_print(&value, run_arena(run));
+}
 
 struct slice template_expand(struct run *run, const struct template *template, enum template_use use,
 			     size_t name_length)
@@ -45,13 +62,8 @@ struct slice template_expand(struct run *run, const struct template *template, e
 
 	text_init(&text, run_arena(run), uses[use].limit);
 	for (size_t i = 0; i < template->count; i++) {
-		struct slice piece = template->parts[i].text;
-		struct value value;
+		struct slice piece = print_part(run, &template->parts[i]);
 
-		if (template->parts[i].reading.fact) {
-			value = run_read(run, &template->parts[i].reading);
-			piece = value_print(&value, run_arena(run));
-		}
 		for (size_t k = 0; k < piece.n && !text.cut; k++)
 			uses[use].add(&text, piece.p[k]);
 	}

@@ -18,9 +18,11 @@ static int compile_rule(struct compiler *compiler, const struct rule_syntax *sai
 	rule->stage = compiler->stage;
 	rule->where = position_of(compiler, place);
 	rule->source = arena_copy(compiler->policy->arena, said->source);
-	if (action_compile(compiler, said, rule))
+	compiler->captures = (struct captures){.used = false};
+	if (action_compile(compiler, said, rule) || condition_compile(compiler, said->condition, &rule->condition))
 		return -1;
-	return condition_compile(compiler, said->condition, &rule->condition);
+	rule->captures = compiler->captures.used;
+	return captures_check(compiler);
 }
 
 /* Room for as many rules more; they are doubled, as a policy may come in many blocks. */
@@ -236,6 +238,7 @@ static void compile_file(struct compiler *compiler, const struct file_syntax *fi
 {
 	list_fact_names(compiler);
 	settings_compile(compiler, file);
+	variables_collect(compiler, file);
 	compile_policies(compiler, file);
 	for_rulesets(compiler->policy, add_readers);
 	for_rulesets(compiler->policy, add_indirect_readers);

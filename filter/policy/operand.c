@@ -86,12 +86,15 @@ static int refuse_bool(const struct wanted *wanted, struct operand *operand_r)
 
 static int want_number(const struct wanted *wanted, struct operand *operand_r)
 {
-	if (size_parse(wanted->text, &operand_r->number)) {
+	bool negative = wanted->text.n && wanted->text.p[0] == '-';
+
+	if (size_parse(slice_from(wanted->text, negative), &operand_r->number)) {
 		diagnostics_error(wanted->compiler->diagnostics, wanted->word->place,
 				  "%s is a number and never \"%s\"; write digits, or a size as in 10M",
 				  wanted->reading->fact->name, QUOTE(wanted->text));
 		return -1;
 	}
+	operand_r->number = negative ? -operand_r->number : operand_r->number;
 	operand_r->matches = is_number;
 	return 0;
 }

@@ -87,6 +87,12 @@ unsigned policy_refresh_lists(struct policy *policy, void (*report)(void *contex
 
 /* ---- asking ------------------------------------------------------------------------------------------ */
 
+const struct variable *policy_variables(const struct policy *policy, size_t *count_r)
+{
+	*count_r = policy->variable_count;
+	return policy->variables;
+}
+
 const struct settings *policy_settings(const struct policy *policy)
 {
 	return &policy->settings;

@@ -73,23 +73,50 @@ void regex_free(struct regex *regex)
 	free(regex);
 }
 
-enum truth regex_match(const struct regex *regex, struct slice subject, const char **why_r)
+unsigned regex_groups(const struct regex *regex)
+{
+	uint32_t count = 0;
+
+	pcre2_pattern_info(regex->code, PCRE2_INFO_CAPTURECOUNT, &count);
+	return count;
+}
+
+static void take_groups(const struct regex *regex, struct slice subject, pcre2_match_data *data,
+			struct slice groups[GROUPS_MAX])
+{
+	const PCRE2_SIZE *ends = pcre2_get_ovector_pointer(data);
+	unsigned count = regex_groups(regex) ? GROUPS_MAX : 1;
+
+	for (unsigned i = 0; i < count; i++) {
+		bool set = i < pcre2_get_ovector_count(data) && ends[2 * i] != PCRE2_UNSET &&
+			   ends[2 * i] <= ends[2 * i + 1]; /* \K can turn them round */
+
+		groups[i] = set ? (struct slice){subject.p + ends[2 * i], ends[2 * i + 1] - ends[2 * i]} : SLICE("");
+	}
+}
+
+/* With `groups` NULL nobody wants them. */
+static enum truth match(const struct regex *regex, struct slice subject, struct slice *groups, const char **why_r)
 {
 	pcre2_match_data *data;
 	int result;
+
+	if (!subject.p)
+		subject = SLICE("");
 
 	if (subject.n > REGEX_SUBJECT_MAX) {
 		*why_r = "the text is too long for an expression";
 		return TRUTH_UNKNOWN;
 	}
-	data = pcre2_match_data_create(1, NULL);
+	data = pcre2_match_data_create(groups ? GROUPS_MAX : 1, NULL);
 	if (!data)
 		die("no memory for an expression");
-	result =
-	    pcre2_match(regex->code, (PCRE2_SPTR)(subject.p ? subject.p : ""), subject.n, 0, 0, data, regex->limits);
+	result = pcre2_match(regex->code, (PCRE2_SPTR)subject.p, subject.n, 0, 0, data, regex->limits);
 	if (result == PCRE2_ERROR_JIT_STACKLIMIT)
-		result = pcre2_match(regex->code, (PCRE2_SPTR)(subject.p ? subject.p : ""), subject.n, 0, PCRE2_NO_JIT,
-				     data, regex->limits);
+		result =
+		    pcre2_match(regex->code, (PCRE2_SPTR)subject.p, subject.n, 0, PCRE2_NO_JIT, data, regex->limits);
+	if (result >= 0 && groups)
+		take_groups(regex, subject, data, groups);
 	pcre2_match_data_free(data);
 	if (result >= 0)
 		return TRUTH_TRUE;
@@ -97,4 +124,15 @@ enum truth regex_match(const struct regex *regex, struct slice subject, const ch
 		return TRUTH_FALSE;
 	*why_r = "the expression needs more steps than are allowed for this text";
 	return TRUTH_UNKNOWN;
+}
+
+enum truth regex_match(const struct regex *regex, struct slice subject, const char **why_r)
+{
+	return match(regex, subject, NULL, why_r);
+}
+
+enum truth regex_capture(const struct regex *regex, struct slice subject, struct slice groups_r[GROUPS_MAX],
+			 const char **why_r)
+{
+	return match(regex, subject, groups_r, why_r);
 }

@@ -4,9 +4,12 @@
  * A condition that is unknown never rejects, discards or accepts. When a list or the store is to
  * blame, its on-failure says what happens: the message is deferred by this rule, or the rule is
  * skipped. For anything else the rule is skipped. A rule that only notes (log, try, mode
- * report) never defers, nor does one of a message that is accepted already.
+ * report) never defers, nor does one of a message that is accepted already; `stop` does, which keeps others from being
+ * tried.
  */
 #include "run.h"
+
+#include <string.h>
 
 #define SCRATCH_MAX      (64 * 1024) /* bytes after which the arena of texts begins anew */
 #define UNKNOWN_CODE     451
@@ -32,7 +35,8 @@ static void defer(const struct rule *rule, const struct judgement *judged, struc
 static bool act_on_unknown(struct run *run, const struct rule *rule, const struct judgement *judged, bool only_would,
 			   bool accepted, struct outcome *outcome_r, const char **effect_r)
 {
-	bool defers = judgement_defers(run, judged) && rule->action->class != ACTION_NOTE && !accepted;
+	bool decides = rule->action->class != ACTION_NOTE || rule->action->ends_stage;
+	bool defers = judgement_defers(run, judged) && decides && !accepted;
 	const char *then = defers && !only_would ? "deferred" : "rule skipped";
 	struct slice why;
 
@@ -86,6 +90,9 @@ static bool try_rule(struct run *run, const struct rule *rule, bool accepted, co
 
 	run->seen = tracer ? arena_alloc(run->decision->arena, SEEN_MAX * sizeof(*run->seen)) : NULL;
 	run->seen_count = 0;
+	run->captured = NULL;
+	if (rule->captures)
+		run->captured = memset(run->groups, 0, sizeof(run->groups));
 	judged = condition_judge(run, rule->condition);
 	if (judged.truth == TRUTH_TRUE)
 		ended = rule_act(run, rule, only_would, outcome_r, &effect);
@@ -104,6 +111,7 @@ void policy_run(const struct policy *policy, enum kind kind, enum stage stage, s
 	bool ended = false;
 
 	*outcome_r = (struct outcome){.verdict = VERDICT_NONE};
+	noted_begin(&run, stage);
 	for (size_t i = 0; i < rules->count && !ended; i++) {
 		const struct rule *rule = &rules->rules[i];
 
@@ -115,5 +123,6 @@ void policy_run(const struct policy *policy, enum kind kind, enum stage stage, s
 		if (run.scratch && arena_used(run.scratch) > SCRATCH_MAX)
 			arena_reset(run.scratch);
 	}
+	noted_end(&run);
 	arena_free(run.scratch);
 }

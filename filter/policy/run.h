@@ -18,6 +18,8 @@ struct run {
 	struct arena *scratch;     /* of this run alone: run_arena() */
 	struct seen *seen;         /* of the rule at hand; NULL without a tracer */
 	size_t seen_count;
+	struct slice *captured; /* by the last match of the rule at hand: GROUPS_MAX; NULL: its texts want none */
+	struct slice groups[GROUPS_MAX];
 };
 
 /* A truth and, when it is unknown, whose fault that is. */
@@ -59,6 +61,15 @@ bool act_verdict(struct run *, const struct rule *, struct outcome *outcome_r);
 bool act_quarantine(struct run *, const struct rule *, struct outcome *);
 bool act_edit(struct run *, const struct rule *, struct outcome *);
 bool act_note(struct run *, const struct rule *, struct outcome *);
+bool act_score(struct run *, const struct rule *, struct outcome *); /* these three: note.c */
+bool act_set(struct run *, const struct rule *, struct outcome *);
+bool act_stop(struct run *, const struct rule *, struct outcome *);
+
+struct slice run_text(struct run *, const struct rule *); /* its only text, filled in for where it goes; "" */
+
+/* What rules of a stage read and write of what was noted, before the first of them runs, and after the last. */
+void noted_begin(struct run *, enum stage);
+void noted_end(struct run *);
 
 /* Keeps that a rule that may not act would have led to this. */
 void run_would(struct run *, const struct rule *, enum verdict);

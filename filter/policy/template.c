@@ -45,6 +45,32 @@ static int flush_text(struct builder *builder)
 	return text.n ? add_part(builder, (struct part){.text = text}) : 0;
 }
 
+/* %{1}; whether an expression of the rule has such a group is known when its condition is compiled. */
+static int add_capture(struct builder *builder, struct slice digits, size_t offset)
+{
+	struct captures *captures = &builder->compiler->captures;
+	struct part part = {.is_capture = true};
+
+	if (digits.n > 1)
+		return wrong(
+		    builder, offset,
+		    "the groups of an expression are %{1} to %{9}, and %{0} is all that it matched; use fewer, or "
+		    "name a fact");
+	part.group = (unsigned)(digits.p[0] - '0');
+	if (!captures->used || part.group > captures->highest)
+		*captures = (struct captures){.used = true, .highest = part.group, .place = place_at(builder, offset)};
+	return flush_text(builder) ? -1 : add_part(builder, part);
+}
+
+static bool is_capture(struct slice inside)
+{
+	size_t digits = 0;
+
+	while (digits < inside.n && is_digit(inside.p[digits]))
+		digits++;
+	return digits > 0 && digits == inside.n;
+}
+
 /* "fact" or "fact(argument)" between %{ and }; `offset` is where it begins in the string. */
 static int add_fact(struct builder *builder, struct slice inside, size_t offset)
 {
@@ -79,7 +105,7 @@ static int add_fact(struct builder *builder, struct slice inside, size_t offset)
 /* At a "%": takes what it stands for; the bytes used, or -1. */
 static ptrdiff_t percent(struct builder *builder, size_t at)
 {
-	struct slice rest = slice_from(builder->word->text, at);
+	struct slice rest = slice_from(builder->word->text, at), inside;
 	ptrdiff_t end;
 
 	if (rest.n > 1 && rest.p[1] == '%') {
@@ -93,7 +119,8 @@ static ptrdiff_t percent(struct builder *builder, size_t at)
 		return wrong(builder, at, "%{ without }; write %{fact}, or %% for the character");
 	if (end == 2)
 		return wrong(builder, at, "%{} names no fact; write %{fact}, or %% for the character");
-	if (add_fact(builder, slice_head(slice_from(rest, 2), (size_t)end - 2), at + 2))
+	inside = slice_head(slice_from(rest, 2), (size_t)end - 2);
+	if ((is_capture(inside) ? add_capture : add_fact)(builder, inside, at + 2))
 		return -1;
 	return end + 1;
 }
@@ -124,4 +151,36 @@ int template_compile(struct compiler *compiler, const struct word *word, struct 
 	memcpy(parts, builder.parts, builder.count * sizeof(*parts));
 	*template_r = (struct template){parts, builder.count};
 	return 0;
+}
+
+/* ---- %{1} and the expressions of the rule ------------------------------------------------------- */
+
+void captures_offer(struct compiler *compiler, unsigned groups)
+{
+	struct captures *captures = &compiler->captures;
+
+	captures->matches = true;
+	if (groups > captures->groups)
+		captures->groups = groups;
+}
+
+int captures_check(struct compiler *compiler)
+{
+	const struct captures *captures = &compiler->captures;
+
+	if (!captures->used || (captures->matches && captures->highest <= captures->groups))
+		return 0;
+	if (!captures->matches)
+		diagnostics_error(
+		    compiler->diagnostics, captures->place,
+		    "%%{%u} is what an expression of this rule matched, and the rule has none; write if FACT "
+		    "matches /(...)/, or name a fact",
+		    captures->highest);
+	else
+		diagnostics_error(
+		    compiler->diagnostics, captures->place,
+		    "%%{%u} is group %u of an expression of this rule, and it has %u; put ( ) around what is "
+		    "meant, or use another number",
+		    captures->highest, captures->highest, captures->groups);
+	return -1;
 }

@@ -100,8 +100,12 @@ static struct judgement test_matches(struct run *run, const struct node *node, c
 	struct judgement judged = {TRUTH_FALSE};
 	struct slice subject = value->type == TYPE_ADDRESS ? value->address.text : value->text;
 
-	(void)run;
-	judged.truth = regex_match(node->regex, value->state == VALUE_SET ? subject : SLICE(""), &judged.why);
+	if (value->state != VALUE_SET)
+		subject = SLICE("");
+	if (run->captured)
+		judged.truth = regex_capture(node->regex, subject, run->captured, &judged.why);
+	else
+		judged.truth = regex_match(node->regex, subject, &judged.why);
 	return judged;
 }
 

@@ -13,6 +13,7 @@
 
 #define TEXT_MAX       512 /* of one text in a record; a Subject may be a megabyte */
 #define RECIPIENTS_MAX 100 /* listed by name; all are counted */
+#define SCORES_MAX     50  /* listed; all are counted, and in the sum */
 
 /* How much of a record is shown. Its head (all before the facts) is shown alike when `recipients` and `text` are. */
 struct amount {
@@ -94,6 +95,8 @@ static void add_head(struct json_writer *writer, const struct record *record, co
 	add_or_null(writer, SLICE("stage"), record->stage, amount->text);
 	if (record->quarantine.n > 0)
 		writer_text(writer, SLICE("quarantine"), cut(record->quarantine, amount->text));
+	if (record->score_count > 0)
+		writer_number(writer, SLICE("score"), record->score);
 	writer_text(writer, SLICE("kind"), cut(record->kind, amount->text));
 	add_or_null(writer, SLICE("queue-id"), record->queue_id, amount->text);
 	add_or_null(writer, SLICE("client"), record->client, amount->text);
@@ -103,11 +106,12 @@ static void add_head(struct json_writer *writer, const struct record *record, co
 	add_recipients(writer, record, amount);
 }
 
-static void add_facts(struct json_writer *writer, const struct record *record, const struct amount *amount)
+static void add_facts(struct json_writer *writer, struct slice name, const struct record_fact *facts, size_t count,
+		      const struct amount *amount)
 {
-	writer_open(writer, SLICE("facts"), '{');
-	for (size_t i = 0; i < record->fact_count && !writer->full; i++) {
-		const struct record_fact *fact = &record->facts[i];
+	writer_open(writer, name, '{');
+	for (size_t i = 0; i < count && !writer->full; i++) {
+		const struct record_fact *fact = &facts[i];
 
 		switch (fact->form) {
 		case RECORD_NUMBER:
@@ -139,10 +143,31 @@ static void add_notes(struct json_writer *writer, const struct record *record, c
 	writer_close(writer, ']');
 }
 
+static void add_scores(struct json_writer *writer, const struct record *record, const struct amount *amount)
+{
+	size_t shown = record->score_count < SCORES_MAX ? record->score_count : SCORES_MAX;
+
+	writer_open(writer, SLICE("scores"), '[');
+	for (size_t i = 0; i < shown && !writer->full; i++) {
+		writer_open(writer, SLICE(""), '{');
+		writer_number(writer, SLICE("points"), record->scores[i].points);
+		writer_text(writer, SLICE("rule"), cut(record->scores[i].rule, amount->text));
+		writer_text(writer, SLICE("why"), cut(record->scores[i].why, amount->text));
+		writer_close(writer, '}');
+	}
+	writer_close(writer, ']');
+	if (shown < record->score_count)
+		writer_number(writer, SLICE("score-count"), (int64_t)record->score_count);
+}
+
 static void add_rest(struct json_writer *writer, const struct record *record, const struct amount *amount)
 {
 	if (amount->facts)
-		add_facts(writer, record, amount);
+		add_facts(writer, SLICE("facts"), record->facts, record->fact_count, amount);
+	if (amount->facts && record->var_count > 0)
+		add_facts(writer, SLICE("vars"), record->vars, record->var_count, amount);
+	if (amount->notes && record->score_count > 0)
+		add_scores(writer, record, amount);
 	if (amount->notes && record->note_count > 0)
 		add_notes(writer, record, amount);
 	writer_number(writer, SLICE("dns-us"), record->dns_us);

@@ -81,7 +81,9 @@ static void add_arguments(struct explain *explain, json_t *facts, const struct f
 		struct slice name =
 		    arena_printf(explain->arena, "%s(\"%.*s\")", known->fact->name, SLICE_ARGS(known->argument.text));
 
-		json_object_set_new(facts, arena_cstring(explain->arena, name), value_json(&known->value, arena));
+		if (!known->fact->apart)
+			json_object_set_new(facts, arena_cstring(explain->arena, name),
+					    value_json(&known->value, arena));
 	}
 }
 
@@ -183,6 +185,31 @@ static json_t *recipients_json(const struct record *record)
 	return recipients;
 }
 
+static json_t *scores_json(const struct record *record)
+{
+	json_t *scores = json_array();
+
+	for (size_t i = 0; i < record->score_count; i++) {
+		json_t *one = json_object();
+
+		json_object_set_new(one, "points", json_integer(record->scores[i].points));
+		json_object_set_new(one, "rule", json_text(record->scores[i].rule));
+		json_object_set_new(one, "why", json_text(record->scores[i].why));
+		json_array_append_new(scores, one);
+	}
+	return scores;
+}
+
+static json_t *vars_json(struct explain *explain, const struct record *record)
+{
+	json_t *vars = json_object();
+
+	for (size_t i = 0; i < record->var_count; i++)
+		json_object_set_new(vars, arena_cstring(explain->arena, record->vars[i].name),
+				    json_text(record->vars[i].text));
+	return vars;
+}
+
 static json_t *notes_json(const struct record *record)
 {
 	json_t *notes = json_array();
@@ -212,6 +239,9 @@ void explain_show_json(struct explain *explain, struct gate *gate)
 	json_object_set_new(object, "quarantine", quarantine ? json_text(*quarantine) : json_null());
 	json_object_set_new(object, "recipients", recipients_json(record));
 	json_object_set_new(object, "header-changes", changes_json(gate));
+	json_object_set_new(object, "score", json_integer(record->score));
+	json_object_set_new(object, "scores", scores_json(record));
+	json_object_set_new(object, "vars", vars_json(explain, record));
 	json_object_set_new(object, "notes", notes_json(record));
 	json_object_set_new(object, "trace", rules_json(explain));
 	json_object_set_new(object, "facts", all_facts(explain, gate));
@@ -289,6 +319,18 @@ static void print_recipients(const struct record *record)
 	}
 }
 
+static void print_noted(struct explain *explain, const struct record *record)
+{
+	if (record->score_count)
+		print_line("score", arena_printf(explain->arena, "%lld", (long long)record->score));
+	for (size_t i = 0; i < record->score_count; i++)
+		print_line("", arena_printf(explain->arena, "%+lld %.*s (%.*s)", (long long)record->scores[i].points,
+					    SLICE_ARGS(record->scores[i].why), SLICE_ARGS(record->scores[i].rule)));
+	for (size_t i = 0; i < record->var_count; i++)
+		print_line("set", arena_printf(explain->arena, "%.*s = %.*s", SLICE_ARGS(record->vars[i].name),
+					       SLICE_ARGS(record->vars[i].text)));
+}
+
 static void print_changes(struct gate *gate)
 {
 	size_t count;
@@ -323,6 +365,7 @@ void explain_show_text(struct explain *explain, struct gate *gate)
 	if (quarantine)
 		print_line("quarantine", *quarantine);
 	print_recipients(record);
+	print_noted(explain, record);
 	for (size_t i = 0; i < record->note_count; i++) {
 		print_line(record->notes[i].kind.p, record->notes[i].text);
 		print_line("  rule", record->notes[i].rule);

@@ -36,6 +36,8 @@ static struct slice json_value(struct play *play, json_t *record, const char *ke
 	if (!value)
 		value = json_object_get(json_object_get(record, "facts"), key);
 	if (!value)
+		value = json_object_get(json_object_get(record, "vars"), key);
+	if (!value)
 		return SLICE("(absent)");
 	if (json_is_string(value))
 		return arena_copy(play->arena, (struct slice){json_string_value(value), json_string_length(value)});
@@ -101,6 +103,21 @@ void expect_note(struct play *play, struct slice rest)
 		if (slice_equal(record->notes[i].kind, kind) && slice_starts_nocase(record->notes[i].text, rest))
 			return;
 	fail(play, "note: there is no %.*s note: %.*s", SLICE_ARGS(kind), SLICE_ARGS(rest));
+}
+
+void expect_score(struct play *play, struct slice rest)
+{
+	const struct record *record = gate_record(play->gate);
+	struct slice points = {0};
+	char number[NUMBER_TEXT];
+
+	slice_word(&rest, &points);
+	rest = slice_trim(rest);
+	for (size_t i = 0; record && i < record->score_count; i++)
+		if (slice_equal(number_print(record->scores[i].points, number), points) &&
+		    slice_equal(record->scores[i].why, rest))
+			return;
+	fail(play, "score: there is no %.*s: %.*s", SLICE_ARGS(points), SLICE_ARGS(rest));
 }
 
 void expect_no_notes(struct play *play, struct slice rest)

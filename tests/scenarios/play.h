@@ -36,6 +36,7 @@ void expect_reply(struct play *, struct slice rest);
 void expect_record(struct play *, struct slice rest);
 void expect_rule(struct play *, struct slice rest);
 void expect_note(struct play *, struct slice rest);
+void expect_score(struct play *, struct slice rest);
 void expect_no_notes(struct play *, struct slice rest);
 void expect_change(struct play *, struct slice rest);
 void expect_no_more_changes(struct play *, struct slice rest);

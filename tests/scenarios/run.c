@@ -309,6 +309,7 @@ static const struct command commands[] = {
     {"record", expect_record, true},
     {"rule", expect_rule, true},
     {"note", expect_note, true},
+    {"score", expect_score, true},
     {"no-notes", expect_no_notes, true},
     {"change", expect_change, true},
     {"no-more-changes", expect_no_more_changes, true},
