@@ -1,6 +1,6 @@
 /*
- * variable.c - the names that rules of a file set. They are known before any rule is compiled, since a rule may read
- * what a later rule sets at an earlier stage.
+ * variable.c - the names that rules of a file set. They are known before any rule is compiled: a rule may read what one
+ * further down in the file sets, at an earlier stage.
  */
 #include "compile.h"
 #include "values.h"

@@ -246,12 +246,15 @@ static void a_line_never_passes_its_limit(void **state)
 	struct record_recipient *recipients = calloc(5000, sizeof(*recipients));
 	struct record_note notes[200];
 	struct record_fact facts[50];
+	struct record_score scores[200];
 
 	memset(noise, 1, sizeof(noise));
 	for (size_t i = 0; i < 5000; i++)
 		recipients[i] = (struct record_recipient){bad, SLICE("reject"), bad, bad};
 	for (size_t i = 0; i < 200; i++)
 		notes[i] = (struct record_note){SLICE("log"), bad, bad};
+	for (size_t i = 0; i < 200; i++)
+		scores[i] = (struct record_score){INT64_MIN, bad, bad};
 	for (size_t i = 0; i < 50; i++)
 		facts[i] = (struct record_fact){SLICE("spf"), RECORD_TEXT, bad, 0};
 	record.queue_id = record.client = record.client_name = record.helo = record.sender = bad;
@@ -264,6 +267,11 @@ static void a_line_never_passes_its_limit(void **state)
 	record.note_count = 200;
 	record.facts = facts;
 	record.fact_count = 50;
+	record.vars = facts;
+	record.var_count = 50;
+	record.score = INT64_MIN;
+	record.scores = scores;
+	record.score_count = 200;
 	for (size_t limit = RECORD_SYSLOG_MAX; limit <= RECORD_LINE_MAX; limit += 997) {
 		char *line = record_line(&record, limit, *state);
 		assert_true(strlen(line) <= limit);
@@ -273,6 +281,39 @@ static void a_line_never_passes_its_limit(void **state)
 		json_decref(json);
 	}
 	free(recipients);
+}
+
+/* The sum, each score with its reason, and what was set; of many scores the first. */
+static void scores_have_their_sum_and_their_reasons(void **state)
+{
+	struct record record = simple();
+	struct record_score scores[60];
+	struct record_fact var = {SLICE("list"), RECORD_TEXT, SLICE("yes"), 0};
+	json_t *json = parse(record_line(&record, RECORD_LINE_MAX, *state)), *read;
+
+	assert_null(json_object_get(json, "score"));
+	assert_null(json_object_get(json, "scores"));
+	assert_null(json_object_get(json, "vars"));
+	json_decref(json);
+	for (size_t i = 0; i < 60; i++)
+		scores[i] = (struct record_score){i == 1 ? -7 : 3, SLICE("f:12"), SLICE("no name")};
+	record.scores = scores;
+	record.score = -4;
+	record.vars = &var;
+	record.var_count = 1;
+	for (record.score_count = 2; record.score_count <= 60; record.score_count += 58) {
+		json = parse(record_line(&record, RECORD_LINE_MAX, *state));
+		read = json_object_get(json, "scores");
+		assert_int_equal(json_integer_value(json_object_get(json, "score")), -4);
+		assert_int_equal(json_array_size(read), record.score_count == 2 ? 2 : 50);
+		assert_int_equal(json_integer_value(json_object_get(json, "score-count")),
+				 record.score_count == 2 ? 0 : 60);
+		assert_int_equal(json_integer_value(json_object_get(json_array_get(read, 1), "points")), -7);
+		assert_string_equal(text_of(json_array_get(read, 1), "why"), "no name");
+		assert_string_equal(text_of(json_array_get(read, 1), "rule"), "f:12");
+		assert_string_equal(text_of(json_object_get(json, "vars"), "list"), "yes");
+		json_decref(json);
+	}
 }
 
 static void facts_go_first_when_room_is_short(void **state)
@@ -434,7 +475,7 @@ int main(void)
 	    TEST(a_line_never_passes_its_limit),           TEST(a_line_of_just_the_limit_is_whole),
 	    TEST(what_is_worth_least_is_left_out_first),   TEST(a_hostile_record_takes_no_more_memory_than_its_line),
 	    TEST(facts_go_first_when_room_is_short),       TEST(a_file_that_cannot_be_written_is_an_error),
-	    TEST(a_line_in_a_file_is_one_json_object),
+	    TEST(a_line_in_a_file_is_one_json_object),     TEST(scores_have_their_sum_and_their_reasons),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
