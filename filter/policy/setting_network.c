@@ -73,7 +73,8 @@ static int finish(void *block, struct setting_told *told, struct error *err)
 static const struct setting_key address = {
     .type = SETTING_OWN,
     .read = read_address,
-    .preset = "unix:" RUNSTATEDIR "/sekisho/milter.sock",
+    .preset = "inet:8891@127.0.0.1", /* the shipped file says a unix socket; older files that say nothing stay where
+					they are */
     .usage = "unix:/path [mode 0660] [group NAME], inet:PORT@HOST or inet6:PORT@[ADDRESS] [user NAME ...], or fd:N"};
 
 static const struct setting_key keys[] = {

@@ -55,7 +55,7 @@ static void what_is_not_set_has_its_default(void **state)
 	const struct settings *settings = policy_settings(policy);
 
 	(void)state;
-	assert_text(settings->listen.text, "unix:" RUNSTATEDIR "/sekisho/milter.sock");
+	assert_text(settings->listen.text, "inet:8891@127.0.0.1");
 	assert_int_equal(settings->listen.mode, -1);
 	assert_text(settings->listen.group, "");
 	assert_true(settings->check.authserv_id.n > 0);
