@@ -109,8 +109,8 @@ static void check_sign(struct compiler *compiler, const struct setting_syntax *s
 	if (is_network(compiler))
 		diagnostics_advice(
 		    compiler->diagnostics, said->name.place,
-		    "whoever can connect to the network socket that `listen` names can have any mail signed "
-		    "by this key; use a unix socket");
+		    "whoever can connect to the network socket of `listen` can have any mail signed by this "
+		    "key; use a unix socket");
 }
 
 static void check_settings(struct compiler *compiler, const struct file_syntax *file)
