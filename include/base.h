@@ -110,6 +110,13 @@ struct slice number_print(int64_t number, char buffer[NUMBER_TEXT]); /* decimal;
 size_t slice_utf8(struct slice text);
 bool slice_is_utf8(struct slice text); /* all of it */
 
+struct arena;
+
+/* Base64 (RFC 4648 4), with blanks in between (RFC 6376 2.10). */
+int base64_decode(struct slice text, struct arena *, struct slice *bytes_r); /* -1: it is none */
+size_t base64_decode_into(struct slice text, unsigned char *out); /* out has room for text.n; SIZE_MAX: it is none */
+struct slice base64_encode(struct slice bytes, struct arena *);
+
 /* ---- truth --------------------------------------------------------------- */
 
 /* Of what can fail to be found out: unknown is neither, and is never taken for one of them. */

@@ -108,15 +108,29 @@ gate_reply_unchanged(void); /* when the MTA did not take every change: nothing i
 void gate_done(struct gate *, const struct told *);
 
 /* After gate_end gave GATE_CONTINUE, in the order in which they must be made:
- * deletions and changes from the highest index down, then insertions, each at the top. CHANGE_REPLACE with index 1 of a
+ * deletions and changes from the highest index down, then insertions, each at the top, and appended fields, each at the
+ * end; then the envelope, then the body. CHANGE_REPLACE with index 1 of a
  * field that the message does not have takes the place of the one that the MTA would supply (Date, Message-ID, From);
  * where it supplies none, it is added. */
-enum change_kind { CHANGE_DELETE, CHANGE_REPLACE, CHANGE_INSERT };
+enum change_kind {
+	CHANGE_DELETE,
+	CHANGE_REPLACE,
+	CHANGE_INSERT,
+	CHANGE_APPEND,
+	CHANGE_SENDER,
+	CHANGE_DELETE_RECIPIENT,
+	CHANGE_ADD_RECIPIENT,
+	CHANGE_BODY /* a piece of the new body; it takes the place of the old one as a whole */
+};
+#define CHANGE_COUNT (CHANGE_BODY + 1)
+extern const char *const change_names[CHANGE_COUNT + 1]; /* "delete" "replace" ... NULL */
+
 struct change {
 	enum change_kind kind;
-	struct slice name;
-	unsigned index;     /* of this name, from 1; not for INSERT */
-	struct slice value; /* with its leading space, folded by LF */
+	struct slice name;  /* of a field */
+	unsigned index;     /* DELETE, REPLACE: of this name, from 1 */
+	struct slice value; /* of a field, with its leading space, folded by LF; an address in <>, one to be deleted as
+			     * the client wrote it; a piece of the body */
 };
 const struct change *gate_changes(const struct gate *, size_t *count_r);
 const struct slice *gate_quarantine(const struct gate *); /* the reason, or NULL */

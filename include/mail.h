@@ -41,6 +41,10 @@ enum address_notation {
 enum address_notation address_notation(const struct address *);          /* of one that address_parse_path made */
 bool address_same_local(const struct address *, const struct address *); /* without regard to case and quotes */
 
+/* Can it be given to an MTA as a sender or recipient, whatever it came from? It means one mailbox to everybody, has a
+ * domain, and is ASCII of the usual lengths (RFC 5321 4.5.3.1). Not so the null sender. */
+bool address_usable(const struct address *);
+
 /* A domain as one compares it: lower case, A-labels, no trailing dot. A text that
  * is no host name comes back lower-cased and is not valid. */
 struct slice domain_normalise(struct slice domain, struct arena *, bool *valid_r);
@@ -223,6 +227,8 @@ struct fact_list;
 struct recipient {
 	struct address address;
 	struct fact_list *known; /* its facts that were read so far: kept by check/; NULL: none */
+	struct slice said;       /* the argument of RCPT as the client wrote it: by that Postfix knows the recipient */
+	bool deleted;            /* a rule took it away */
 };
 
 /* What is known of one message. All texts live in `arena`. */

@@ -130,6 +130,12 @@ size_t policy_rules(const struct policy *); /* how many there are */
 size_t policy_lists(const struct policy *);
 const struct variable *policy_variables(const struct policy *, size_t *count_r); /* by number */
 
+/* What edits ask of the mail server beyond changes of the header (and beyond NEED_HEADERS, NEED_BODY). */
+#define NEED_SENDER           0x100u /* another envelope sender */
+#define NEED_ADD_RECIPIENT    0x200u
+#define NEED_DELETE_RECIPIENT 0x400u
+#define NEED_NEW_BODY         0x800u
+
 /* NEED_... of all facts that somebody reads, and of edits */
 unsigned policy_needs(const struct policy *);
 bool policy_has_rules(const struct policy *, enum stage); /* of any kind of traffic */
@@ -176,15 +182,36 @@ struct outcome {
 	struct position rule;
 };
 
-enum edit_kind { EDIT_ADD_HEADER, EDIT_DELETE_HEADER, EDIT_REPLACE_HEADER, EDIT_PREFIX_SUBJECT, EDIT_SIGN };
+enum edit_kind {
+	EDIT_ADD_HEADER,
+	EDIT_DELETE_HEADER,
+	EDIT_REPLACE_HEADER,
+	EDIT_PREFIX_SUBJECT,
+	EDIT_ADD_MISSING, /* Date and Message-ID (RFC 6409 8.1, 8.2) */
+	EDIT_FOOTER,
+	EDIT_SET_SENDER, /* these four change the envelope */
+	EDIT_ADD_RECIPIENT,
+	EDIT_DELETE_RECIPIENT,
+	EDIT_REDIRECT,
+	EDIT_SIGN
+};
+
+struct regex;
 
 struct edit {
 	enum edit_kind kind;
 	struct slice name;
-	struct slice
-	    value; /* as the rule says it, facts filled in; safe for a header (header_safe) except for prefix-subject */
+	/* As the rule says it, facts filled in; safe for a header (header_safe) except for prefix-subject; an address;
+	 * the text of a footer, lines divided by LF. */
+	struct slice value;
+	struct slice html;         /* FOOTER: "" when it is to be made of the text */
+	bool bottom;               /* ADD_HEADER: below all fields */
+	const struct regex *regex; /* DELETE_HEADER: only fields that match; NULL: all. Ask edit_matches */
 	struct position rule;
 };
+
+/* Does the value of a field, on one line, match the expression of the edit? UNKNOWN: *why_r says why. */
+enum truth edit_matches(const struct edit *, struct slice value, const char **why_r);
 
 enum note_kind { NOTE_LOG, NOTE_WOULD, NOTE_UNKNOWN, NOTE_OVERRIDE };
 
@@ -217,6 +244,8 @@ struct decision {
 	bool quarantined;
 	struct slice quarantine_reason;
 	struct position quarantine_rule;
+	bool recipient_deleted; /* `delete-recipient` of the recipient at hand; who runs the rules takes it back */
+	struct position recipient_rule;
 	struct edit *edits; /* equal ones (rule and value) are kept once */
 	size_t edit_count, edit_room;
 	struct note *notes;

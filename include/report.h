@@ -46,6 +46,11 @@ struct record {
 	struct slice rule;       /* "file:line", "" when no rule decided */
 	struct slice reply;      /* "550 5.7.1 text", "" when none */
 	struct slice quarantine; /* why it is held, "" when it is not */
+	/* What the mail server was told to change in the envelope; addresses without <>. */
+	struct slice new_sender; /* p is NULL when the sender stays */
+	const struct slice *added, *removed;
+	size_t added_count, removed_count;
+	struct slice footer; /* what became of it, "" without one */
 	const struct record_fact *facts;
 	size_t fact_count;
 	const struct record_note *notes;

@@ -42,12 +42,6 @@ bool items_next(struct slice *rest, struct slice *item_r);
 /* Without regard to case: the words of a tag are strings of an ABNF (RFC 5234 2.3); OpenDKIM does so, too. */
 bool items_have(struct slice list, struct slice word);
 
-/* ---- base64 (RFC 4648 4), with blanks in between (RFC 6376 2.10) ------------------- */
-
-int base64_decode(struct slice text, struct arena *, struct slice *bytes_r); /* -1: it is none */
-size_t base64_decode_into(struct slice text, unsigned char *out); /* out has room for text.n; SIZE_MAX: it is none */
-struct slice base64_encode(struct slice bytes, struct arena *);
-
 /* ---- header fields ----------------------------------------------------------------- */
 
 /* `skip` is never chosen: the signature that is being verified was not there when it was made. NULL: none. */

@@ -5,31 +5,9 @@
  * of the message is kept, replaced or deleted, new fields wait to be inserted. Then the
  * plan is written down in the one order both MTAs understand: from the last field to the
  * first, so that no deletion moves a field that is still to be touched; insertions come
- * after that, each at the top, the Authentication-Results last: it ends up on top of all.
+ * after that, each at the top, the Authentication-Results last: it ends up on top of all. Envelope and body follow.
  */
-#include "gate_private.h"
-
-struct plan_field {
-	bool deleted;
-	bool replaced;
-	struct slice value; /* with its leading space, when replaced */
-};
-
-struct plan_new {
-	bool deleted;
-	bool supplied; /* takes the place of a field that the MTA would supply */
-	struct slice name, value;
-};
-
-struct plan {
-	struct arena *arena;
-	const struct headers *headers;
-	struct plan_field *fields; /* one for each field of the message */
-	struct plan_new *news;     /* by rules, in their order */
-	size_t new_count;
-	struct plan_new own[1 + CHECK_MAX + SIGN_KEYS_MAX]; /* by engine and checks, out of the rules' reach */
-	size_t own_count;
-};
+#include "plan.h"
 
 static struct slice spaced(struct arena *arena, struct slice value)
 {
@@ -65,7 +43,7 @@ static bool plan_has(struct plan *plan, struct slice name, struct plan_field **d
 	return false;
 }
 
-static void plan_insert(struct plan *plan, struct slice name, struct slice value)
+static void plan_insert(struct plan *plan, struct slice name, struct slice value, bool bottom)
 {
 	struct plan_field *deleted = NULL;
 	bool supplied = is_supplied(name) && !plan_has(plan, name, &deleted);
@@ -74,17 +52,42 @@ static void plan_insert(struct plan *plan, struct slice name, struct slice value
 	if (supplied && deleted)
 		*deleted = (struct plan_field){.replaced = true, .value = value};
 	else
-		plan->news[plan->new_count++] = (struct plan_new){.supplied = supplied, .name = name, .value = value};
+		plan->news[plan->new_count++] = (struct plan_new){
+		    .supplied = supplied, .bottom = bottom && !supplied, .name = name, .value = value};
 }
 
-static void plan_delete(struct plan *plan, struct slice name)
+/* Where the expression cannot say, the field stays. */
+static bool is_meant(struct gate *gate, const struct edit *edit, struct slice value)
 {
-	for (size_t i = 0; i < plan->headers->count; i++)
-		if (header_is_named(&plan->headers->fields[i], name))
-			plan->fields[i].deleted = true;
-	for (size_t i = 0; i < plan->new_count; i++)
-		if (slice_equal_nocase(plan->news[i].name, name))
-			plan->news[i].deleted = true;
+	struct arena *arena = gate->message.arena;
+	const char *why;
+	enum truth truth;
+
+	if (!edit->regex)
+		return true;
+	truth = edit_matches(edit, header_unfold(value, arena), &why);
+	if (truth == TRUTH_UNKNOWN)
+		decision_note(&gate->decision, NOTE_UNKNOWN,
+			      arena_printf(arena, "a field %.*s was kept: %s", SLICE_ARGS(edit->name), why),
+			      edit->rule);
+	return truth == TRUTH_TRUE;
+}
+
+static void plan_delete(struct gate *gate, struct plan *plan, const struct edit *edit)
+{
+	for (size_t i = 0; i < plan->headers->count; i++) {
+		struct plan_field *field = &plan->fields[i];
+		const struct header_field *came = &plan->headers->fields[i];
+
+		if (!field->deleted && header_is_named(came, edit->name))
+			field->deleted = is_meant(gate, edit, field->replaced ? field->value : came->value);
+	}
+	for (size_t i = 0; i < plan->new_count; i++) {
+		struct plan_new *new = &plan->news[i];
+
+		if (!new->deleted && slice_equal_nocase(new->name, edit->name))
+			new->deleted = is_meant(gate, edit, new->value);
+	}
 }
 
 /* Afterwards there is one field of that name: the first that was there, or a new one. */
@@ -114,48 +117,13 @@ static void plan_replace(struct plan *plan, struct slice name, struct slice valu
 		placed = true;
 	}
 	if (!placed)
-		plan_insert(plan, name, value);
-}
-
-static bool is_blank_at(struct slice text, size_t i)
-{
-	return i < text.n && (text.p[i] == ' ' || text.p[i] == '\t');
-}
-
-/* What the sender wrote, byte for byte, except for line ends that fold nothing: behind one of them a new field would
- * begin. No MTA lets them in; whoever else speaks the protocol may. */
-static struct slice kept(struct slice old, struct arena *arena)
-{
-	struct text text;
-
-	text_init(&text, arena, old.n);
-	for (size_t i = 0; i < old.n; i++) {
-		bool cr_of_fold = old.p[i] == '\r' && i + 1 < old.n && old.p[i + 1] == '\n' && is_blank_at(old, i + 2);
-		bool lf_of_fold = old.p[i] == '\n' && is_blank_at(old, i + 1);
-
-		if (cr_of_fold)
-			continue;
-		text_add_char(&text, (old.p[i] == '\r' || old.p[i] == '\n') && !lf_of_fold ? ' ' : old.p[i]);
-	}
-	return text_slice(&text);
-}
-
-/* The prefix is encoded by itself, so that what the sender wrote stays byte for byte. */
-static struct slice prefixed(struct arena *arena, struct slice prefix, struct slice old)
-{
-	struct slice words = slice_trim(prefix);
-	struct slice safe = header_safe(words, sizeof("Subject: ") - 1, arena);
-	bool blank = prefix.n && (prefix.p[prefix.n - 1] == ' ' || prefix.p[prefix.n - 1] == '\t');
-
-	old = kept(is_blank_at(old, 0) ? slice_from(old, 1) : old, arena);
-	if (!slice_equal(safe, words))
-		blank = true; /* an encoded word ends at a blank (RFC 2047 5) */
-	return arena_join(arena, SLICE(" "), safe, blank ? SLICE(" ") : SLICE(""), old);
+		plan_insert(plan, name, value, false);
 }
 
 static void plan_prefix_subject(struct plan *plan, struct slice prefix)
 {
 	const struct slice subject = SLICE("Subject");
+	struct slice value;
 
 	for (size_t i = 0; i < plan->headers->count; i++) {
 		const struct header_field *field = &plan->headers->fields[i];
@@ -163,8 +131,8 @@ static void plan_prefix_subject(struct plan *plan, struct slice prefix)
 
 		if (planned->deleted || !header_is_named(field, subject))
 			continue;
-		planned->value = prefixed(plan->arena, prefix, planned->replaced ? planned->value : field->value);
-		planned->replaced = true;
+		if (subject_prefix(prefix, planned->replaced ? planned->value : field->value, plan->arena, &value))
+			*planned = (struct plan_field){.replaced = true, .value = value};
 		return;
 	}
 	for (size_t i = 0; i < plan->new_count; i++) {
@@ -172,22 +140,35 @@ static void plan_prefix_subject(struct plan *plan, struct slice prefix)
 
 		if (new->deleted || !slice_equal_nocase(new->name, subject))
 			continue;
-		new->value = prefixed(plan->arena, prefix, new->value);
+		if (subject_prefix(prefix, new->value, plan->arena, &value))
+			new->value = value;
 		return;
 	}
-	plan->news[plan->new_count++] =
-	    (struct plan_new){.name = subject, .value = slice_trim(prefixed(plan->arena, prefix, SLICE("")))};
-	plan->news[plan->new_count - 1].value = spaced(plan->arena, plan->news[plan->new_count - 1].value);
+	if (subject_prefix(prefix, SLICE(""), plan->arena, &value))
+		plan->news[plan->new_count++] = (struct plan_new){.name = subject, .value = value};
 }
 
-static void plan_edit(struct plan *plan, const struct edit *edit)
+static void plan_missing(struct gate *gate, struct plan *plan)
+{
+	struct slice date = SLICE("Date"), id = SLICE("Message-ID");
+	struct plan_field *deleted;
+
+	if (!plan_has(plan, date, &deleted))
+		plan_insert(plan, date, missing_date(gate->view.now_us, plan->arena), false);
+	if (!plan_has(plan, id, &deleted))
+		plan_insert(plan, id,
+			    missing_message_id(gate->view.now_us, gate->view.settings->authserv_id, plan->arena),
+			    false);
+}
+
+static void plan_edit(struct gate *gate, struct plan *plan, const struct edit *edit)
 {
 	switch (edit->kind) {
 	case EDIT_ADD_HEADER:
-		plan_insert(plan, edit->name, edit->value);
+		plan_insert(plan, edit->name, edit->value, edit->bottom);
 		break;
 	case EDIT_DELETE_HEADER:
-		plan_delete(plan, edit->name);
+		plan_delete(gate, plan, edit);
 		break;
 	case EDIT_REPLACE_HEADER:
 		plan_replace(plan, edit->name, edit->value);
@@ -195,8 +176,11 @@ static void plan_edit(struct plan *plan, const struct edit *edit)
 	case EDIT_PREFIX_SUBJECT:
 		plan_prefix_subject(plan, edit->value);
 		break;
-	case EDIT_SIGN:
-		break; /* when all else is done */
+	case EDIT_ADD_MISSING:
+		plan_missing(gate, plan);
+		break;
+	default:
+		break; /* of the envelope and the body; a signature, when all else is done */
 	}
 }
 
@@ -296,12 +280,18 @@ static bool has_resent(const struct headers *headers)
 	return false;
 }
 
-static void result_add(const struct plan *plan, struct outgoing *fields, size_t *count, bool supplied)
+/* Which of the new fields: those above the ones that came, and those below. */
+static bool is_of(const struct plan_new *new, bool below)
+{
+	return !new->deleted && (new->supplied || new->bottom) == below;
+}
+
+static void result_add(const struct plan *plan, struct outgoing *fields, size_t *count, bool below)
 {
 	for (size_t i = 0; i < plan->new_count; i++) {
 		const struct plan_new *new = &plan->news[i];
 
-		if (!new->deleted &&new->supplied == supplied)
+		if (is_of(new, below))
 			fields[(*count)++] = (struct outgoing){
 			    .field = {.name = new->name, .value = new->value},
 			    .dropped = is_dropped(new->name) || (is_resent(new->name) && !has_resent(plan->headers)),
@@ -331,10 +321,10 @@ static struct outgoing *plan_result(const struct plan *plan, size_t *count_r)
 	return fields;
 }
 
-static const struct outgoing *news_take(struct plan *plan, const struct outgoing *fields, bool supplied)
+static const struct outgoing *news_take(struct plan *plan, const struct outgoing *fields, bool below)
 {
 	for (size_t i = 0; i < plan->new_count; i++)
-		if (!plan->news[i].deleted && plan->news[i].supplied == supplied)
+		if (is_of(&plan->news[i], below))
 			plan->news[i].value = fields++->field.value;
 	return fields;
 }
@@ -381,62 +371,32 @@ static void plan_signatures(struct gate *gate, struct plan *plan)
 
 /* ---- writing it down ------------------------------------------------------------------ */
 
-static struct change *write_supplied(struct change *change, const struct plan *plan)
+/* Room for what the edits add; one of them adds two fields. */
+static struct plan plan_new(struct gate *gate)
 {
-	for (size_t i = 0; i < plan->new_count; i++)
-		if (!plan->news[i].deleted && plan->news[i].supplied)
-			*change++ = (struct change){CHANGE_REPLACE, plan->news[i].name, 1, plan->news[i].value};
-	return change;
-}
+	struct arena *arena = gate->message.arena;
+	struct plan plan = {.arena = arena, .headers = &gate->message.headers};
 
-static struct change *write_news(struct change *change, const struct plan_new *news, size_t count)
-{
-	for (size_t i = count; i-- > 0;)
-		if (!news[i].deleted && !news[i].supplied)
-			*change++ = (struct change){CHANGE_INSERT, news[i].name, 0, news[i].value};
-	return change;
-}
-
-/* Written backwards, the first rule's field ends up above the second's. */
-static void write_down(struct gate *gate, const struct plan *plan)
-{
-	size_t room = plan->headers->count + plan->new_count + plan->own_count;
-	struct change *change = arena_raw(plan->arena, (room + 1) * sizeof(*change));
-
-	gate->changes = change;
-	for (size_t i = plan->headers->count; i-- > 0;) {
-		const struct header_field *field = &plan->headers->fields[i];
-		const struct plan_field *planned = &plan->fields[i];
-
-		if (planned->deleted)
-			*change++ = (struct change){CHANGE_DELETE, field->name, field->index, SLICE("")};
-		else if (planned->replaced)
-			*change++ = (struct change){CHANGE_REPLACE, field->name, field->index, planned->value};
-	}
-	change = write_supplied(change, plan);
-	change = write_news(change, plan->news, plan->new_count);
-	change = write_news(change, plan->own, plan->own_count);
-	gate->change_count = (size_t)(change - gate->changes);
+	plan.fields = arena_alloc(arena, (plan.headers->count + 1) * sizeof(*plan.fields));
+	plan.news = arena_raw(arena, (2 * gate->decision.edit_count + 1) * sizeof(*plan.news));
+	return plan;
 }
 
 void changes_make(struct gate *gate)
 {
 	const struct decision *decision = &gate->decision;
-	struct arena *arena = gate->message.arena;
-	struct plan plan = {.arena = arena, .headers = &gate->message.headers};
+	struct plan plan = plan_new(gate);
 
-	plan.fields = arena_alloc(arena, (plan.headers->count + 1) * sizeof(*plan.fields));
-	plan.news = arena_raw(arena, (decision->edit_count + 1) * sizeof(*plan.news));
 	if (gate->settings->authres_checks) {
 		plan_delete_forged(&plan, gate->view.settings->authserv_id);
 		plan_authres(gate, &plan);
 	}
 	plan_stamps(gate, &plan);
 	for (size_t i = 0; i < decision->edit_count; i++)
-		plan_edit(&plan, &decision->edits[i]);
+		plan_edit(gate, &plan, &decision->edits[i]);
 	plan_tighten(gate, &plan);
 	plan_signatures(gate, &plan);
-	write_down(gate, &plan);
+	plan_write(gate, &plan);
 }
 
 const struct reply *gate_reply_unchanged(void)

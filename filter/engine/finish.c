@@ -227,7 +227,8 @@ static void record_decision(struct gate *gate, const struct told *told)
 	if (told->how == TOLD_EDITS_FAILED) {
 		record->reply = reply_print(gate_reply_unchanged(), gate->message.arena);
 		record->stage = slice_of(stage_names[STAGE_MESSAGE]);
-		note_undone(gate, "the mail server did not take every change");
+		note_undone(gate, gate->unusable ? "an address that a rule made cannot be used"
+						 : "the mail server did not take every change");
 	} else if (told->verdict != VERDICT_NONE) {
 		record_verdict(gate, told->verdict);
 	} else if (gate->decided) {
@@ -272,6 +273,32 @@ static void count_unchecked(struct gate *gate)
 	}
 }
 
+/* Of a message that was let through; or that was not because nobody was left to receive it. */
+static void record_envelope(struct gate *gate, const struct told *told)
+{
+	struct arena *arena = gate->message.arena;
+	const struct message *message = &gate->message;
+	struct record *record = &gate->record;
+	struct slice *added = arena_raw(arena, (gate->change_count + 1) * sizeof(*added));
+	struct slice *removed = arena_raw(arena, (message->recipient_count + 1) * sizeof(*removed));
+
+	if (told->verdict == VERDICT_REJECT || told->verdict == VERDICT_DEFER || told->verdict == VERDICT_NONE)
+		return;
+	for (size_t i = 0; i < message->recipient_count; i++)
+		if (message->recipients[i].deleted)
+			removed[record->removed_count++] = message->recipients[i].address.text;
+	for (size_t i = 0; i < gate->change_count; i++) {
+		const struct change *change = &gate->changes[i];
+
+		if (change->kind == CHANGE_SENDER)
+			record->new_sender = slice_head(slice_from(change->value, 1), change->value.n - 2);
+		if (change->kind == CHANGE_ADD_RECIPIENT)
+			added[record->added_count++] = slice_head(slice_from(change->value, 1), change->value.n - 2);
+	}
+	record->added = added;
+	record->removed = removed;
+}
+
 void message_finish(struct gate *gate, const struct told *told)
 {
 	struct record *record = &gate->record;
@@ -287,6 +314,7 @@ void message_finish(struct gate *gate, const struct told *told)
 	record_session(gate);
 	record_recipients(gate);
 	record_decision(gate, told);
+	record_envelope(gate, told);
 	count_disagreements(gate);
 	count_unchecked(gate);
 	tell_checks(gate, told);

@@ -41,13 +41,13 @@ static void message_clear(struct gate *gate)
 	decision_init(&gate->decision, arena);
 	gate->outcome = (struct outcome){.verdict = VERDICT_NONE};
 	gate->spool = NULL;
-	gate->accepted = gate->decided = gate->late = gate->unable = gate->ended_early = gate->open = gate->used =
-	    gate->recorded = gate->body_began = false;
+	gate->accepted = gate->decided = gate->late = gate->unable = gate->unusable = gate->ended_early = gate->open =
+	    gate->used = gate->recorded = gate->body_began = false;
 	gate->rcpts = NULL;
 	gate->rcpt_count = gate->rcpt_room = 0;
 	gate->recipients_reply = NULL;
 	gate->changes = NULL;
-	gate->change_count = 0;
+	gate->change_count = gate->change_room = 0;
 	gate->spent_us = 0;
 	gate->reply = NULL;
 	view_init(gate);

@@ -52,7 +52,8 @@ struct gate {
 	struct reply *recipients_reply; /* when there were too many */
 	const struct reply *reply;
 	struct change *changes;
-	size_t change_count;
+	size_t change_count, change_room;
+	bool unusable; /* a rule made an address that nobody can use: nothing is let through */
 	int64_t began_wall_us, spent_us;
 	int64_t time_us; /* gate_time; 0: the clock says it */
 	struct record record;
@@ -72,8 +73,19 @@ void path_note(struct gate *, const struct path *, const char *what); /* "sender
 /* gate.c: ends a message that is open, and begins one. */
 struct path message_begin(struct gate *, struct slice argument, struct slice made, bool smtputf8); /* the sender */
 
-/* changes.c: what must be done to the header, once the message is let through. */
+/* changes.c: what must be done to header, envelope and body, once the message is let through. */
 void changes_make(struct gate *);
+void change_add(struct gate *, const struct change *);
+
+/* subject.c: the value with a prefix, with its leading space. False: it has the prefix already. */
+bool subject_prefix(struct slice prefix, struct slice old, struct arena *, struct slice *value_r);
+
+/* missing.c: values of fields that each message must have. */
+struct slice missing_date(int64_t now_us, struct arena *);
+struct slice missing_message_id(int64_t now_us, struct slice host, struct arena *);
+
+/* envelope.c: adds what must be done to the envelope. False: no recipient is left, by the rule *rule_r. */
+bool envelope_change(struct gate *, struct position *rule_r);
 
 /* A field of the header as it will be sent, below what we add ourselves. */
 struct outgoing {

@@ -157,6 +157,8 @@ static void run_rcpt(struct gate *gate, struct recipient *recipient, struct outc
 	gate->view.recipient = recipient;
 	run_policy(gate, STAGE_RCPT, outcome_r);
 	gate->view.recipient = NULL;
+	recipient->deleted = gate->decision.recipient_deleted;
+	gate->decision.recipient_deleted = false;
 }
 
 /* The outcome of one recipient that cannot be told of it is told of the message: nothing is let through. */
@@ -205,7 +207,8 @@ static struct recipient rcpt_read(struct gate *gate, struct slice argument, stru
 	path_note(gate, &path, "recipient");
 	if (path.refusal)
 		refuse_path(&path, "5.1.3", &(*said_r)->outcome);
-	return (struct recipient){.address = path.address};
+	return (struct recipient){.address = path.address,
+				  .said = arena_copy(gate->message.arena, slice_trim(argument))};
 }
 
 enum gate_answer gate_rcpt(struct gate *gate, struct slice argument, struct slice made)
@@ -306,11 +309,25 @@ static bool run_message(struct gate *gate)
  * held although it should be). */
 static bool is_unable(const struct gate *gate)
 {
-	bool unable = gate->decision.quarantined && !gate->abilities.quarantine;
+	bool unable = gate->unusable || (gate->decision.quarantined && !gate->abilities.quarantine);
 
 	for (size_t i = 0; i < gate->change_count; i++)
 		unable |= !(gate->abilities.changes & 1u << gate->changes[i].kind);
 	return unable;
+}
+
+/* Header, envelope and body. False when the envelope has no recipient left: then there is nothing to be let through. */
+static bool make_changes(struct gate *gate)
+{
+	struct position rule;
+
+	changes_make(gate);
+	if (envelope_change(gate, &rule))
+		return true;
+	gate->change_count = 0;
+	gate->outcome = (struct outcome){.verdict = VERDICT_DISCARD, .rule = rule};
+	gate->decided_at = STAGE_MESSAGE;
+	return false;
 }
 
 enum gate_answer gate_end(struct gate *gate)
@@ -324,9 +341,7 @@ enum gate_answer gate_end(struct gate *gate)
 		return end_answer(gate);
 	began = callback_begin(gate, gate->abilities.end_us);
 	body_begin(gate);
-	ends = run_message(gate);
-	if (!ends)
-		changes_make(gate);
+	ends = run_message(gate) || !make_changes(gate);
 	callback_end(gate, began);
 	if (ends)
 		return end_answer(gate);

@@ -240,3 +240,23 @@ enum address_notation address_notation(const struct address *address)
 		return ADDRESS_UNCLEAR;
 	return has_route(local) ? ADDRESS_ROUTED : ADDRESS_PLAIN;
 }
+
+#define LOCAL_MAX 64  /* RFC 5321 4.5.3.1.1 */
+#define BOTH_MAX  254 /* RFC 5321 4.5.3.1.3, without <> */
+
+/* A local part that begins with one of these is a program, a file or an option to some delivery agents. */
+static bool is_dangerous(struct slice local)
+{
+	while (local.n > 0 && (local.p[0] == '"' || local.p[0] == '\\'))
+		local = slice_from(local, 1);
+	return local.n == 0 || strchr("|/-:", local.p[0]) != NULL;
+}
+
+bool address_usable(const struct address *address)
+{
+	if (!address->valid || address->domain.n == 0 || address_notation(address) != ADDRESS_PLAIN)
+		return false;
+	if (address->local.n > LOCAL_MAX || address->local.n + 1 + address->domain.n > BOTH_MAX)
+		return false;
+	return slice_is_ascii(address->local) && slice_is_ascii(address->domain) && !is_dangerous(address->local);
+}

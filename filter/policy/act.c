@@ -70,11 +70,31 @@ bool act_quarantine(struct run *run, const struct rule *rule, struct outcome *ou
 
 bool act_edit(struct run *run, const struct rule *rule, struct outcome *outcome)
 {
-	struct edit edit = {.kind = rule->action->edit, .name = rule->name, .rule = rule->where};
+	struct edit edit = {.kind = rule->action->edit,
+			    .name = rule->name,
+			    .bottom = rule->bottom,
+			    .regex = rule->regex,
+			    .rule = rule->where};
 
 	(void)outcome;
 	edit.value = run_text(run, rule);
 	decision_edit(run->decision, &edit);
+	return false;
+}
+
+enum truth edit_matches(const struct edit *edit, struct slice value, const char **why_r)
+{
+	return edit->regex ? regex_match(edit->regex, value, why_r) : TRUTH_TRUE;
+}
+
+/* Of the recipient at hand it is not an edit, of which a rule can leave a bounded number: no recipient is forgotten. */
+bool act_delete_recipient(struct run *run, const struct rule *rule, struct outcome *outcome)
+{
+	if (rule->template_count)
+		return act_edit(run, rule, outcome);
+	if (!run->decision->recipient_deleted)
+		run->decision->recipient_rule = rule->where;
+	run->decision->recipient_deleted = true;
 	return false;
 }
 

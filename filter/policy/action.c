@@ -2,7 +2,7 @@
  * action.c - the table of actions, and how the arguments of an action are read: it
  * checks reply class, names and texts.
  */
-#include "compile.h"
+#include "action.h"
 #include "run.h"
 
 #include <stdio.h>
@@ -10,28 +10,6 @@
 
 #define REPLY_TEXT_REJECT "Rejected by policy"
 #define REPLY_TEXT_DEFER  "Try again later"
-
-static int wrong(struct compiler *compiler, struct place place, const char *what)
-{
-	diagnostics_error(compiler->diagnostics, place, "%s", what);
-	return -1;
-}
-
-/* "what; write USAGE" at the word, or at the action when there is none. */
-static int misused(struct compiler *compiler, const struct rule_syntax *said, const struct rule *rule,
-		   const struct word *word, const char *what)
-{
-	diagnostics_error(compiler->diagnostics, word ? word->place : said->action.place, "%s; write %s", what,
-			  rule->action->usage);
-	return -1;
-}
-
-static int add_template(struct compiler *compiler, const struct word *word, struct template *templates,
-			struct rule *rule)
-{
-	rule->templates = templates;
-	return template_compile(compiler, word, &templates[rule->template_count++]);
-}
 
 /* ---- replies --------------------------------------------------------------------------- */
 
@@ -122,14 +100,14 @@ static int take_codes(struct compiler *compiler, struct rule *rule, const struct
 static int check_line(struct compiler *compiler, const struct word *word)
 {
 	if (word->kind != WORD_QUOTED)
-		return wrong(compiler, word->place, "a text without quotes; write it in \" \"");
+		return action_wrong(compiler, word->place, "a text without quotes; write it in \" \"");
 	if (word->text.n > REPLY_LINE_MAX)
-		return wrong(compiler, word->place,
-			     "a line of a reply is longer than 480 bytes; write several strings, one a line");
+		return action_wrong(compiler, word->place,
+				    "a line of a reply is longer than 480 bytes; write several strings, one a line");
 	for (size_t i = 0; i < word->text.n; i++) {
 		if ((unsigned char)word->text.p[i] >= 0x80 || word->text.p[i] == '\t')
-			return wrong(compiler, word->place,
-				     "a reply is plain ASCII (RFC 5321 4.2); write it in such letters");
+			return action_wrong(compiler, word->place,
+					    "a reply is plain ASCII (RFC 5321 4.2); write it in such letters");
 	}
 	return 0;
 }
@@ -150,8 +128,8 @@ static int compile_reply(struct compiler *compiler, const struct rule_syntax *sa
 	lines = arena_alloc(compiler->policy->arena, (said->arguments.count + 1) * sizeof(*lines));
 	for (; word; word = word->next) {
 		if (rule->template_count == REPLY_LINES_MAX)
-			return wrong(compiler, word->place, "more than 32 lines in a reply; say less");
-		if (check_line(compiler, word) || add_template(compiler, word, lines, rule))
+			return action_wrong(compiler, word->place, "more than 32 lines in a reply; say less");
+		if (check_line(compiler, word) || action_add_template(compiler, word, lines, rule))
 			return -1;
 	}
 	return 0;
@@ -162,12 +140,13 @@ static int compile_reply(struct compiler *compiler, const struct rule_syntax *sa
 static int compile_plain(struct compiler *compiler, const struct rule_syntax *said, struct rule *rule)
 {
 	if (said->arguments.count)
-		return misused(compiler, said, rule, said->arguments.first,
-			       "nothing stands behind this action but \"if\"");
+		return action_misused(compiler, said, rule, said->arguments.first,
+				      "nothing stands behind this action but \"if\"");
 	if (rule->action->verdict == VERDICT_DISCARD && compiler->stage == STAGE_RCPT)
-		return wrong(compiler, said->action.place,
-			     "discard concerns the whole message and \"on rcpt\" one recipient; reject that one, or "
-			     "discard in \"on message\"");
+		return action_wrong(
+		    compiler, said->action.place,
+		    "discard concerns the whole message and \"on rcpt\" one recipient; reject that one, or "
+		    "discard in \"on message\"");
 	return 0;
 }
 
@@ -178,11 +157,11 @@ static int compile_text(struct compiler *compiler, const struct rule_syntax *sai
 	struct template *template = arena_alloc(compiler->policy->arena, sizeof(*template));
 
 	if (!word)
-		return misused(compiler, said, rule, NULL, "a text is missing");
+		return action_misused(compiler, said, rule, NULL, "a text is missing");
 	if (word->kind != WORD_QUOTED || word->next)
-		return misused(compiler, said, rule, word->kind != WORD_QUOTED ? word : word->next,
-			       "one text in quotes fits here");
-	return add_template(compiler, word, template, rule);
+		return action_misused(compiler, said, rule, word->kind != WORD_QUOTED ? word : word->next,
+				      "one text in quotes fits here");
+	return action_add_template(compiler, word, template, rule);
 }
 
 static int compile_reason(struct compiler *compiler, const struct rule_syntax *said, struct rule *rule)
@@ -195,7 +174,7 @@ static int take_name(struct compiler *compiler, const struct rule_syntax *said, 
 	const struct word *word = said->arguments.first;
 
 	if (!word)
-		return misused(compiler, said, rule, NULL, "the name of a header field is missing");
+		return action_misused(compiler, said, rule, NULL, "the name of a header field is missing");
 	rule->name = arena_copy(compiler->policy->arena, word_value(word, compiler->policy->arena));
 	if (header_name_valid(rule->name))
 		return 0;
@@ -206,11 +185,17 @@ static int take_name(struct compiler *compiler, const struct rule_syntax *said, 
 
 static int compile_name(struct compiler *compiler, const struct rule_syntax *said, struct rule *rule)
 {
+	const struct word *word;
+
 	if (take_name(compiler, said, rule))
 		return -1;
-	if (said->arguments.count > 1)
-		return misused(compiler, said, rule, said->arguments.first->next, "one name fits here");
-	return 0;
+	word = said->arguments.first->next;
+	if (!word)
+		return 0;
+	if (word->kind != WORD_PLAIN || !slice_equal(word->text, SLICE("matching")))
+		return action_misused(compiler, said, rule, word,
+				      "after the name of the field only \"matching\" may follow");
+	return action_take_pattern(compiler, said, rule, word);
 }
 
 static int compile_field(struct compiler *compiler, const struct rule_syntax *said, struct rule *rule)
@@ -222,19 +207,38 @@ static int compile_field(struct compiler *compiler, const struct rule_syntax *sa
 		return -1;
 	value = said->arguments.first->next;
 	if (!value)
-		return misused(compiler, said, rule, NULL, "the value of the field is missing");
+		return action_misused(compiler, said, rule, NULL, "the value of the field is missing");
 	if (value->kind != WORD_QUOTED || value->next)
-		return misused(compiler, said, rule, value->kind != WORD_QUOTED ? value : value->next,
-			       "one value in quotes fits here");
-	return add_template(compiler, value, template, rule);
+		return action_misused(compiler, said, rule, value->kind != WORD_QUOTED ? value : value->next,
+				      "one value in quotes fits here");
+	return action_add_template(compiler, value, template, rule);
+}
+
+/* With `bottom` after the value. */
+static int compile_added(struct compiler *compiler, const struct rule_syntax *said, struct rule *rule)
+{
+	struct rule_syntax short_said = *said;
+	const struct word *last = said->arguments.last;
+	struct word name, value;
+
+	rule->bottom =
+	    said->arguments.count == 3 && last->kind == WORD_PLAIN && slice_equal(last->text, SLICE("bottom"));
+	if (!rule->bottom)
+		return compile_field(compiler, said, rule);
+	name = *said->arguments.first;
+	value = *name.next;
+	value.next = NULL;
+	name.next = &value;
+	short_said.arguments = (struct words){&name, &value, 2};
+	return compile_field(compiler, &short_said, rule);
 }
 
 /* The keys follow from the author domain, at the end of the message. */
 static int compile_sign(struct compiler *compiler, const struct rule_syntax *said, struct rule *rule)
 {
 	if (said->arguments.count)
-		return misused(compiler, said, rule, said->arguments.first,
-			       "nothing stands behind this action but \"if\"");
+		return action_misused(compiler, said, rule, said->arguments.first,
+				      "nothing stands behind this action but \"if\"");
 	compiler->rules->signs = true;
 	if (compiler->policy->sign_count == 0)
 		diagnostics_warning(
@@ -254,19 +258,21 @@ static int compile_override(struct compiler *compiler, const struct rule_syntax 
 	while (reason && reasons[i] && !slice_equal(reason->text, slice_of(reasons[i])))
 		i++;
 	if (!reason || reason->kind != WORD_PLAIN || !reasons[i])
-		return misused(compiler, said, rule, reason,
-			       "an override has a reason: trusted_forwarder, mailing_list, local_policy or other");
+		return action_misused(
+		    compiler, said, rule, reason,
+		    "an override has a reason: trusted_forwarder, mailing_list, local_policy or other");
 	if (!reason->next || reason->next->kind != WORD_QUOTED || reason->next->next)
-		return misused(compiler, said, rule, reason, "one text in quotes stands behind the reason");
+		return action_misused(compiler, said, rule, reason, "one text in quotes stands behind the reason");
 	rule->name = slice_of(reasons[i]);
-	return add_template(compiler, reason->next, template, rule);
+	return action_add_template(compiler, reason->next, template, rule);
 }
 
 /* ---- the table --------------------------------------------------------------------------------- */
 
-#define VERDICT .class = ACTION_VERDICT, .use = FOR_LOG
-#define EDIT    .class = ACTION_EDIT, .use = FOR_HEADER, .act = act_edit
-#define NOTE    .class = ACTION_NOTE, .use = FOR_LOG, .act = act_note
+#define VERDICT  .class = ACTION_VERDICT, .use = FOR_LOG
+#define EDIT     .class = ACTION_EDIT, .use = FOR_HEADER, .act = act_edit
+#define ENVELOPE .class = ACTION_EDIT, .use = FOR_LOG
+#define NOTE     .class = ACTION_NOTE, .use = FOR_LOG, .act = act_note
 
 static const struct action actions[] = {
     {.name = "accept",
@@ -302,14 +308,14 @@ static const struct action actions[] = {
     {.name = "add-header",
      EDIT,
      .edit = EDIT_ADD_HEADER,
-     .compile = compile_field,
-     .usage = "add-header NAME \"value\""},
+     .compile = compile_added,
+     .usage = "add-header NAME \"value\" [bottom]"},
     {.name = "delete-header",
      EDIT,
      .edit = EDIT_DELETE_HEADER,
      .needs = NEED_HEADERS,
      .compile = compile_name,
-     .usage = "delete-header NAME"},
+     .usage = "delete-header NAME [matching \"expression\"]"},
     {.name = "replace-header",
      EDIT,
      .edit = EDIT_REPLACE_HEADER,
@@ -324,6 +330,40 @@ static const struct action actions[] = {
      .compile = compile_text,
      .act = act_edit,
      .usage = "prefix-subject \"text\""},
+    {.name = "add-missing",
+     EDIT,
+     .edit = EDIT_ADD_MISSING,
+     .needs = NEED_HEADERS,
+     .compile = compile_plain,
+     .usage = "add-missing"},
+    {.name = "set-sender",
+     ENVELOPE,
+     .edit = EDIT_SET_SENDER,
+     .needs = NEED_SENDER,
+     .compile = compile_sender,
+     .act = act_edit,
+     .usage = "set-sender \"user@domain\", or \"\" for the null sender"},
+    {.name = "add-recipient",
+     ENVELOPE,
+     .edit = EDIT_ADD_RECIPIENT,
+     .needs = NEED_ADD_RECIPIENT,
+     .compile = compile_recipient,
+     .act = act_edit,
+     .usage = "add-recipient \"user@domain\""},
+    {.name = "delete-recipient",
+     ENVELOPE,
+     .edit = EDIT_DELETE_RECIPIENT,
+     .needs = NEED_DELETE_RECIPIENT,
+     .compile = compile_deleted_recipient,
+     .act = act_delete_recipient,
+     .usage = "delete-recipient [\"user@domain\"]"},
+    {.name = "redirect",
+     ENVELOPE,
+     .edit = EDIT_REDIRECT,
+     .needs = NEED_ADD_RECIPIENT | NEED_DELETE_RECIPIENT,
+     .compile = compile_redirect,
+     .act = act_edit,
+     .usage = "redirect \"user@domain\""},
     {.name = "sign",
      EDIT,
      .edit = EDIT_SIGN,

@@ -70,7 +70,15 @@ struct node {
 	const struct regex *regex;
 };
 
-enum template_use { FOR_REPLY, FOR_HEADER, FOR_SUBJECT, FOR_LOG, FOR_VARIABLE }; /* what a text is made safe for */
+enum template_use {
+	FOR_REPLY,
+	FOR_HEADER,
+	FOR_SUBJECT,
+	FOR_LOG,
+	FOR_FOOTER,
+	FOR_HTML,
+	FOR_VARIABLE
+}; /* what a text is made safe for */
 
 /* Verdicts are not tried once a message is accepted, and only noted by `try` and `mode report`; edits are tried, and
  * only noted; notes are tried, and `mode report` changes nothing about them. What rules note for others (`always`) is
@@ -110,6 +118,8 @@ struct rule {
 	unsigned code;                /* reject, defer */
 	struct slice enhanced;
 	struct slice name;                /* of a header field */
+	bool bottom;                      /* add-header: below all fields */
+	const struct regex *regex;        /* delete-header: of the fields that it deletes; NULL: all */
 	const struct template *templates; /* lines of a reply, the value, the reason, the text */
 	size_t template_count;
 	bool captures;                   /* a text has what an expression matched */

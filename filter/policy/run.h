@@ -61,6 +61,7 @@ bool act_verdict(struct run *, const struct rule *, struct outcome *outcome_r);
 bool act_quarantine(struct run *, const struct rule *, struct outcome *);
 bool act_edit(struct run *, const struct rule *, struct outcome *);
 bool act_note(struct run *, const struct rule *, struct outcome *);
+bool act_delete_recipient(struct run *, const struct rule *, struct outcome *);
 bool act_score(struct run *, const struct rule *, struct outcome *); /* these three: note.c */
 bool act_set(struct run *, const struct rule *, struct outcome *);
 bool act_stop(struct run *, const struct rule *, struct outcome *);

@@ -21,7 +21,7 @@ struct amount {
 	size_t recipients, text;
 };
 
-/* From all to what fits under any limit: twelve texts of 16 bytes, six characters each at worst. */
+/* From all to what fits under any limit: fourteen texts of 16 bytes, six characters each at worst. */
 static const struct amount amounts[] = {
     {true, true, RECIPIENTS_MAX, TEXT_MAX},
     {false, true, RECIPIENTS_MAX, TEXT_MAX},
@@ -82,6 +82,29 @@ static void add_recipients(struct json_writer *writer, const struct record *reco
 		writer_number(writer, SLICE("recipient-count"), (int64_t)record->recipient_count);
 }
 
+/* `name` is left out when there are none. */
+static void add_addresses(struct json_writer *writer, struct slice name, const struct slice *addresses, size_t count,
+			  const struct amount *amount)
+{
+	if (count == 0)
+		return;
+	writer_open(writer, name, '[');
+	for (size_t i = 0; i < count && i < amount->recipients && !writer->full; i++)
+		writer_text(writer, SLICE(""), cut(addresses[i], amount->text));
+	writer_close(writer, ']');
+}
+
+/* What was changed beside the header. */
+static void add_edits(struct json_writer *writer, const struct record *record, const struct amount *amount)
+{
+	if (record->new_sender.p)
+		writer_text(writer, SLICE("new-sender"), cut(record->new_sender, amount->text));
+	add_addresses(writer, SLICE("added"), record->added, record->added_count, amount);
+	add_addresses(writer, SLICE("removed"), record->removed, record->removed_count, amount);
+	if (record->footer.n > 0)
+		writer_text(writer, SLICE("footer"), cut(record->footer, amount->text));
+}
+
 static void add_head(struct json_writer *writer, const struct record *record, const struct amount *amount)
 {
 	writer_open(writer, SLICE(""), '{');
@@ -104,6 +127,7 @@ static void add_head(struct json_writer *writer, const struct record *record, co
 	add_or_null(writer, SLICE("helo"), record->helo, amount->text);
 	writer_text(writer, SLICE("sender"), cut(record->sender, amount->text));
 	add_recipients(writer, record, amount);
+	add_edits(writer, record, amount);
 }
 
 static void add_facts(struct json_writer *writer, struct slice name, const struct record_fact *facts, size_t count,

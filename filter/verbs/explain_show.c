@@ -9,8 +9,12 @@
 #include <string.h>
 
 static const char *const truth_words[] = {[TRUTH_FALSE] = "false", [TRUTH_TRUE] = "true", [TRUTH_UNKNOWN] = "unknown"};
-static const char *const change_words[] = {
-    [CHANGE_DELETE] = "delete", [CHANGE_REPLACE] = "replace", [CHANGE_INSERT] = "insert"};
+
+/* Is it a change of the header? */
+static bool is_field(const struct change *change)
+{
+	return change->kind <= CHANGE_APPEND;
+}
 
 void explain_rule(void *context, const struct rule_trace *rule)
 {
@@ -154,14 +158,37 @@ static json_t *changes_json(struct gate *gate)
 	const struct change *change = gate_changes(gate, &count);
 
 	for (; count > 0; count--, change++) {
-		json_t *one = json_object();
+		json_t *one;
 
-		json_object_set_new(one, "action", json_string(change_words[change->kind]));
+		if (!is_field(change))
+			continue;
+		one = json_object();
+		json_object_set_new(one, "action", json_string(change_names[change->kind]));
 		json_object_set_new(one, "name", json_text(change->name));
-		if (change->kind != CHANGE_INSERT)
+		if (change->kind == CHANGE_DELETE || change->kind == CHANGE_REPLACE)
 			json_object_set_new(one, "index", json_integer(change->index));
 		if (change->kind != CHANGE_DELETE)
 			json_object_set_new(one, "value", json_text(slice_trim(change->value)));
+		json_array_append_new(changes, one);
+	}
+	return changes;
+}
+
+/* Sender and recipients; a body that is written anew is in the notes. */
+static json_t *envelope_json(struct gate *gate)
+{
+	json_t *changes = json_array();
+	size_t count;
+	const struct change *change = gate_changes(gate, &count);
+
+	for (; count > 0; count--, change++) {
+		json_t *one;
+
+		if (is_field(change) || change->kind == CHANGE_BODY)
+			continue;
+		one = json_object();
+		json_object_set_new(one, "action", json_string(change_names[change->kind]));
+		json_object_set_new(one, "address", json_text(change->value));
 		json_array_append_new(changes, one);
 	}
 	return changes;
@@ -239,6 +266,7 @@ void explain_show_json(struct explain *explain, struct gate *gate)
 	json_object_set_new(object, "quarantine", quarantine ? json_text(*quarantine) : json_null());
 	json_object_set_new(object, "recipients", recipients_json(record));
 	json_object_set_new(object, "header-changes", changes_json(gate));
+	json_object_set_new(object, "envelope-changes", envelope_json(gate));
 	json_object_set_new(object, "score", json_integer(record->score));
 	json_object_set_new(object, "scores", scores_json(record));
 	json_object_set_new(object, "vars", vars_json(explain, record));
@@ -336,17 +364,24 @@ static void print_changes(struct gate *gate)
 	size_t count;
 	const struct change *change = gate_changes(gate, &count);
 
-	if (count)
+	if (count > 0 && is_field(change))
 		printf("header\n");
-	for (; count > 0; count--, change++) {
-		printf("  %-8s ", change_words[change->kind]);
+	for (; count > 0 && is_field(change); count--, change++) {
+		printf("  %-8s ", change_names[change->kind]);
 		print_safe(change->name);
-		if (change->kind != CHANGE_INSERT)
+		if (change->kind == CHANGE_DELETE || change->kind == CHANGE_REPLACE)
 			printf(" (number %u)", change->index);
 		if (change->kind != CHANGE_DELETE) {
 			printf(":");
 			print_safe(change->value);
 		}
+		putchar('\n');
+	}
+	if (count > 0 && change->kind != CHANGE_BODY)
+		printf("envelope\n");
+	for (; count > 0 && change->kind != CHANGE_BODY; count--, change++) {
+		printf("  %-16s ", change_names[change->kind]);
+		print_safe(change->value);
 		putchar('\n');
 	}
 }

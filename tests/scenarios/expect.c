@@ -146,8 +146,24 @@ static struct slice one_line(struct slice value, struct arena *arena)
 	return text_slice(&text);
 }
 
+/* Line ends as \n, so that a body is one line of a scenario. */
+static struct slice with_marks(struct slice text, struct arena *arena)
+{
+	struct text out;
+
+	text_init(&out, arena, TEXT_MAX);
+	for (size_t i = 0; i < text.n; i++) {
+		if (text.p[i] == '\n')
+			text_add(&out, SLICE("\\n"));
+		else if (text.p[i] != '\r')
+			text_add_char(&out, text.p[i]);
+	}
+	return text_slice(&out);
+}
+
 static struct slice change_text(struct play *play, const struct change *change)
 {
+	const char *word = change_names[change->kind];
 	struct slice value = one_line(change->value, play->arena);
 
 	switch (change->kind) {
@@ -157,9 +173,15 @@ static struct slice change_text(struct play *play, const struct change *change)
 		return arena_printf(play->arena, "replace %.*s %u: %.*s", SLICE_ARGS(change->name), change->index,
 				    SLICE_ARGS(value));
 	case CHANGE_INSERT:
+	case CHANGE_APPEND:
+		return arena_printf(play->arena, "%s %.*s: %.*s", word, SLICE_ARGS(change->name), SLICE_ARGS(value));
+	case CHANGE_BODY:
+		value = with_marks(change->value, play->arena);
+		break;
+	default:
 		break;
 	}
-	return arena_printf(play->arena, "insert %.*s: %.*s", SLICE_ARGS(change->name), SLICE_ARGS(value));
+	return arena_printf(play->arena, "%s %.*s", word, SLICE_ARGS(value));
 }
 
 /* The changes stand in the scenario in the order in which they are made. */

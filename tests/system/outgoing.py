@@ -54,7 +54,11 @@ def verify(text, keys, directory):
     return sekisho.run("verify", "--zone", f"{keys}/zone", f"{directory}/arrived").stdout.removeprefix(f"{directory}/arrived: ")
 
 
+def record_of(daemon, arrived):
+    """The record of the message that arrived."""
+    return daemon.record(queue_id=re.search(r" id (\w+)", fields_of(arrived, "Received")[-1]).group(1))
+
+
 def notes(daemon, arrived):
-    """The texts of the notes in the record of the message that arrived."""
-    queue_id = re.search(r" id (\w+)", fields_of(arrived, "Received")[-1]).group(1)
-    return [note["text"] for note in daemon.record(queue_id=queue_id).get("notes", [])]
+    """The texts of the notes in it."""
+    return [note["text"] for note in record_of(daemon, arrived).get("notes", [])]

@@ -11,6 +11,7 @@ class Sink:
     def __init__(self, address=space.BAD, eight=True):
         self.extensions = ["SIZE 100000000"] + (["8BITMIME"] if eight else [])
         self.got = []
+        self.envelopes = []  # of each message: the sender, the recipients in order of their names
         self.socket = socket.create_server((address, 25))
         threading.Thread(target=self.serve, daemon=True).start()
 
@@ -25,6 +26,10 @@ class Sink:
         """The message with the token, or None."""
         return next((text for text in self.got if token.encode() in text), None)
 
+    def envelope(self, token):
+        """Sender and recipients of the message with the token."""
+        return next(envelope for text, envelope in zip(self.got, self.envelopes) if token.encode() in text)
+
     def serve(self):
         while True:
             try:
@@ -36,14 +41,21 @@ class Sink:
     def talk(self, connection):
         with connection, connection.makefile("rb") as lines:
             connection.sendall(b"220 sink ESMTP\r\n")
+            sender, recipients = "", []
             for line in lines:
                 word = line.strip().upper()
                 reply = "250 ok\r\n"
                 if word.startswith(b"EHLO"):
                     reply = "".join(f"250-{name}\r\n" for name in ["sink"] + self.extensions) + "250 ENHANCEDSTATUSCODES\r\n"
+                elif word.startswith(b"MAIL FROM:"):
+                    sender, recipients = line.split(b":", 1)[1].split()[0].decode(), []
+                elif word.startswith(b"RCPT TO:"):
+                    recipients.append(line.split(b":", 1)[1].split()[0].decode())
                 elif word == b"DATA":
                     connection.sendall(b"354 go on\r\n")
-                    self.got.append(self.message(lines))
+                    text = self.message(lines)
+                    self.envelopes.append((sender, sorted(recipients)))  # first: who finds the text looks for it
+                    self.got.append(text)
                 elif word == b"QUIT":
                     connection.sendall(b"221 bye\r\n")
                     return

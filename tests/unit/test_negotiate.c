@@ -15,7 +15,7 @@
 	(SMFIP_NR_CONN | SMFIP_NR_HELO | SMFIP_NR_MAIL | SMFIP_NR_RCPT | SMFIP_NR_DATA | SMFIP_NR_UNKN |               \
 	 SMFIP_NR_HDR | SMFIP_NR_EOH | SMFIP_NR_BODY) /* libmilter offers them for every MTA */
 
-static const struct wishes nothing = {false, false, false};
+static const struct wishes nothing = {.body = false};
 
 static void steps_without_rules_give_no_reply(void **state)
 {
@@ -112,6 +112,33 @@ static void only_actions_that_are_used_are_asked_for(void **state)
 			 SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_QUARANTINE | SMFIF_SETSYMLIST);
 }
 
+static void what_changes_envelope_and_body_is_asked_for_only_when_a_rule_does_it(void **state)
+{
+	static const struct {
+		unsigned need;
+		unsigned long action;
+		enum change_kind change;
+	} cases[] = {
+	    {NEED_SENDER, SMFIF_CHGFROM, CHANGE_SENDER},
+	    {NEED_ADD_RECIPIENT, SMFIF_ADDRCPT, CHANGE_ADD_RECIPIENT},
+	    {NEED_DELETE_RECIPIENT, SMFIF_DELRCPT, CHANGE_DELETE_RECIPIENT},
+	    {NEED_NEW_BODY, SMFIF_CHGBODY, CHANGE_BODY},
+	};
+	const unsigned long base = negotiate_terms(nothing, EVERYTHING, EVERY_STEP).actions;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct wishes wishes = {.needs = cases[i].need};
+		struct terms terms = negotiate_terms(wishes, EVERYTHING, EVERY_STEP);
+
+		assert_int_equal(terms.actions, base | cases[i].action);
+		assert_true(negotiate_abilities(&terms).changes & 1u << cases[i].change);
+		terms = negotiate_terms(wishes, EVERYTHING & ~cases[i].action, EVERY_STEP);
+		assert_int_equal(terms.actions, base);
+		assert_false(negotiate_abilities(&terms).changes & 1u << cases[i].change);
+	}
+}
+
 static void nothing_is_asked_for_that_was_not_offered(void **state)
 {
 	static const unsigned long offers[][2] = {
@@ -121,7 +148,7 @@ static void nothing_is_asked_for_that_was_not_offered(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(offers) / sizeof(offers[0]); i++) {
 		for (unsigned w = 0; w < 8; w++) {
-			struct wishes wishes = {(w & 1) != 0, (w & 2) != 0, (w & 4) != 0};
+			struct wishes wishes = {(w & 1) != 0, (w & 2) != 0, (w & 4) != 0, ~0u};
 			struct terms terms = negotiate_terms(wishes, offers[i][0], offers[i][1]);
 
 			assert_int_equal(terms.actions & ~offers[i][0], 0);
@@ -143,8 +170,8 @@ static void the_engine_is_told_what_the_mta_takes(void **state)
 	     true,
 	     false,
 	     true,
-	     1u << CHANGE_INSERT | 1u << CHANGE_DELETE | 1u << CHANGE_REPLACE},
-	    {{.reply_rcpt = true}, SMFIF_ADDHDRS, false, true, false, 1u << CHANGE_INSERT},
+	     1u << CHANGE_INSERT | 1u << CHANGE_APPEND | 1u << CHANGE_DELETE | 1u << CHANGE_REPLACE},
+	    {{.reply_rcpt = true}, SMFIF_ADDHDRS, false, true, false, 1u << CHANGE_INSERT | 1u << CHANGE_APPEND},
 	    {{.reply_rcpt = true},
 	     SMFIF_CHGHDRS | SMFIF_QUARANTINE,
 	     false,
@@ -179,6 +206,7 @@ int main(void)
 	    cmocka_unit_test(the_end_of_the_header_is_always_sent),
 	    cmocka_unit_test(refused_recipients_are_not_asked_for),
 	    cmocka_unit_test(only_actions_that_are_used_are_asked_for),
+	    cmocka_unit_test(what_changes_envelope_and_body_is_asked_for_only_when_a_rule_does_it),
 	    cmocka_unit_test(nothing_is_asked_for_that_was_not_offered),
 	    cmocka_unit_test(the_engine_is_told_what_the_mta_takes),
 	};

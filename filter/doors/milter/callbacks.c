@@ -11,6 +11,7 @@
  */
 #include "config.h"
 #include "milter_private.h"
+#include <limits.h>
 #include <string.h>
 #include <strings.h>
 
@@ -319,7 +320,7 @@ static sfsistat on_body(SMFICTX *ctx, unsigned char *chunk, size_t n)
 
 /* ---- the end of the message --------------------------------------------------------------------- */
 
-static int change_apply(struct conn *conn, const struct change *change, struct arena *arena)
+static int field_apply(struct conn *conn, const struct change *change, struct arena *arena)
 {
 	struct slice value = change->value;
 	char *name = arena_cstring(arena, change->name);
@@ -330,7 +331,25 @@ static int change_apply(struct conn *conn, const struct change *change, struct a
 	text = arena_cstring(arena, value);
 	if (change->kind == CHANGE_INSERT) /* 0: above the Received field that the MTA puts on top */
 		return smfi_insheader(conn->ctx, 0, name, text);
+	if (change->kind == CHANGE_APPEND) /* a place beyond the last field is the end, for both MTAs */
+		return smfi_insheader(conn->ctx, INT_MAX, name, text);
 	return smfi_chgheader(conn->ctx, name, (int)change->index, change->kind == CHANGE_DELETE ? NULL : text);
+}
+
+static int change_apply(struct conn *conn, const struct change *change, struct arena *arena)
+{
+	switch (change->kind) {
+	case CHANGE_SENDER:
+		return smfi_chgfrom(conn->ctx, arena_cstring(arena, change->value), NULL);
+	case CHANGE_ADD_RECIPIENT:
+		return smfi_addrcpt(conn->ctx, arena_cstring(arena, change->value));
+	case CHANGE_DELETE_RECIPIENT:
+		return smfi_delrcpt(conn->ctx, arena_cstring(arena, change->value));
+	case CHANGE_BODY:
+		return smfi_replacebody(conn->ctx, (unsigned char *)(uintptr_t)change->value.p, (int)change->value.n);
+	default:
+		return field_apply(conn, change, arena);
+	}
 }
 
 static int changes_apply(struct conn *conn, struct arena *arena)
@@ -421,7 +440,8 @@ int callbacks_register(struct milter *milter)
 	struct smfiDesc description = {
 	    .xxfi_name = name,
 	    .xxfi_version = SMFI_VERSION,
-	    .xxfi_flags = SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_QUARANTINE | SMFIF_SETSYMLIST,
+	    .xxfi_flags = SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_QUARANTINE | SMFIF_SETSYMLIST | SMFIF_CHGFROM |
+			  SMFIF_ADDRCPT | SMFIF_DELRCPT | SMFIF_CHGBODY, /* what is asked for: negotiate.c */
 	    .xxfi_connect = on_connect,
 	    .xxfi_helo = on_helo,
 	    .xxfi_envfrom = on_mail,

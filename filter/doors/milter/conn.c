@@ -19,6 +19,7 @@ static struct wishes wishes_of(const struct policy *policy)
 	    .reply_mail = policy_has_rules(policy, STAGE_CONNECT) || policy_has_rules(policy, STAGE_HELO) ||
 			  policy_has_rules(policy, STAGE_MAIL),
 	    .reply_rcpt = policy_has_rules(policy, STAGE_RCPT),
+	    .needs = policy_needs(policy),
 	};
 }
 

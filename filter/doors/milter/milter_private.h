@@ -21,6 +21,7 @@ struct wishes {
 	bool body;       /* somebody reads it */
 	bool reply_mail; /* a rule may answer MAIL */
 	bool reply_rcpt;
+	unsigned needs; /* of edits: policy_needs() */
 };
 
 struct terms {

@@ -12,6 +12,7 @@
  */
 #include "milter_private.h"
 
+/* Always: the header may be changed and a message held by any policy. */
 #define ACTIONS_WANTED (SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_QUARANTINE | SMFIF_SETSYMLIST)
 
 /* Connect, HELO, DATA, header and its end have no verdicts. */
@@ -35,9 +36,32 @@ static unsigned long steps_of_body(struct wishes wishes, const struct terms *ter
 	return *skip_r ? SMFIP_SKIP : SMFIP_NR_BODY;
 }
 
+/* What only some policies need, and what the engine may then ask for. */
+static const struct {
+	unsigned need;
+	unsigned long action;
+	enum change_kind change;
+} extras[] = {
+    {NEED_SENDER, SMFIF_CHGFROM, CHANGE_SENDER},
+    {NEED_ADD_RECIPIENT, SMFIF_ADDRCPT, CHANGE_ADD_RECIPIENT},
+    {NEED_DELETE_RECIPIENT, SMFIF_DELRCPT, CHANGE_DELETE_RECIPIENT},
+    {NEED_NEW_BODY, SMFIF_CHGBODY, CHANGE_BODY},
+};
+#define EXTRA_COUNT (sizeof(extras) / sizeof(extras[0]))
+
+static unsigned long actions_of(struct wishes wishes)
+{
+	unsigned long actions = ACTIONS_WANTED;
+
+	for (size_t i = 0; i < EXTRA_COUNT; i++)
+		if (wishes.needs & extras[i].need)
+			actions |= extras[i].action;
+	return actions;
+}
+
 struct terms negotiate_terms(struct wishes wishes, unsigned long offered_actions, unsigned long offered_steps)
 {
-	struct terms terms = {.actions = ACTIONS_WANTED & offered_actions};
+	struct terms terms = {.actions = actions_of(wishes) & offered_actions};
 
 	terms.steps = STEPS_MUTE | STEPS_UNWANTED | SMFIP_HDR_LEADSPC;
 	terms.steps |= steps_of_body(wishes, &terms, offered_steps, &terms.skip_body);
@@ -56,9 +80,12 @@ struct terms negotiate_terms(struct wishes wishes, unsigned long offered_actions
 
 struct abilities negotiate_abilities(const struct terms *terms)
 {
-	unsigned inserts = terms->actions & SMFIF_ADDHDRS ? 1u << CHANGE_INSERT : 0;
+	unsigned inserts = terms->actions & SMFIF_ADDHDRS ? 1u << CHANGE_INSERT | 1u << CHANGE_APPEND : 0;
 	unsigned changes = terms->actions & SMFIF_CHGHDRS ? 1u << CHANGE_DELETE | 1u << CHANGE_REPLACE : 0;
 
+	for (size_t i = 0; i < EXTRA_COUNT; i++)
+		if (terms->actions & extras[i].action)
+			changes |= 1u << extras[i].change;
 	return (struct abilities){
 	    .wait_us = WAIT_US,
 	    .end_us = WAIT_US,

@@ -1,8 +1,8 @@
 /*
- * base64.c - base64 (RFC 4648 4) as signatures and keys have it: blanks may stand
+ * base64.c - base64 (RFC 4648 4) as signatures, keys and MIME have it: blanks may be
  * anywhere (RFC 6376 2.10), everything else is strict.
  */
-#include "dkim_private.h"
+#include "base.h"
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 

@@ -1,0 +1,35 @@
+/*
+ * plan.h - the plan of a header: what becomes of each field, and which are new. changes.c makes it, changes_write.c
+ * writes it down.
+ */
+#ifndef SEKISHO_ENGINE_PLAN_H
+#define SEKISHO_ENGINE_PLAN_H
+
+#include "gate_private.h"
+
+struct plan_field {
+	bool deleted;
+	bool replaced;
+	struct slice value; /* with its leading space, when replaced */
+};
+
+struct plan_new {
+	bool deleted;
+	bool supplied; /* takes the place of a field that the MTA would supply */
+	bool bottom;   /* below all fields */
+	struct slice name, value;
+};
+
+struct plan {
+	struct arena *arena;
+	const struct headers *headers;
+	struct plan_field *fields; /* one for each field of the message */
+	struct plan_new *news;     /* by rules, in their order */
+	size_t new_count;
+	struct plan_new own[1 + CHECK_MAX + SIGN_KEYS_MAX]; /* by engine and checks, out of the rules' reach */
+	size_t own_count;
+};
+
+void plan_write(struct gate *, const struct plan *);
+
+#endif

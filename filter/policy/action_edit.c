@@ -1,0 +1,93 @@
+/*
+ * action_edit.c - the arguments of actions that change the envelope or the body, and the expression of
+ * delete-header.
+ */
+#include "action.h"
+
+int action_take_pattern(struct compiler *compiler, const struct rule_syntax *said, struct rule *rule,
+			const struct word *matching)
+{
+	const struct word *word = matching->next;
+	struct regex *regex;
+	struct error err;
+	size_t offset;
+
+	if (!word || word->kind != WORD_QUOTED)
+		return action_misused(compiler, said, rule, word ? word : matching,
+				      "an expression in quotes must follow \"matching\"");
+	if (word->next)
+		return action_misused(compiler, said, rule, word->next, "one expression fits here");
+	regex = regex_compile(word_value(word, compiler->policy->arena), false, &err, &offset);
+	if (!regex) {
+		diagnostics_error(compiler->diagnostics, word->place,
+				  "%s; fix the regular expression (pcre2pattern(3))", err.text);
+		return -1;
+	}
+	policy_add_regex(compiler->policy, regex);
+	rule->regex = regex;
+	return 0;
+}
+
+/* ---- addresses ------------------------------------------------------------------------------ */
+
+/* A text of the file alone can be checked now; what facts make of it is checked when it is known. */
+static int check_address(struct compiler *compiler, const struct rule_syntax *said, const struct rule *rule,
+			 const struct word *word, bool null)
+{
+	const struct template *template = &rule->templates[0];
+	struct address address;
+	bool fixed = template->count == 0 ||
+		     (template->count == 1 && !template->parts[0].reading.fact && !template->parts[0].is_capture);
+
+	if (!fixed)
+		return 0;
+	address = address_parse_path(template->count ? template->parts[0].text : SLICE(""), compiler->policy->arena);
+	if (address_usable(&address) || (null && address.valid && address.text.n == 0))
+		return 0;
+	return action_misused(compiler, said, rule, word, "this is not an address that mail can be sent to");
+}
+
+static int take_address(struct compiler *compiler, const struct rule_syntax *said, struct rule *rule, bool null)
+{
+	const struct word *word = said->arguments.first;
+	struct template *template = arena_alloc(compiler->policy->arena, sizeof(*template));
+
+	if (!word)
+		return action_misused(compiler, said, rule, NULL, "an address is missing");
+	if (word->kind != WORD_QUOTED || word->next)
+		return action_misused(compiler, said, rule, word->kind != WORD_QUOTED ? word : word->next,
+				      "one address in quotes fits here");
+	if (action_add_template(compiler, word, template, rule))
+		return -1;
+	return check_address(compiler, said, rule, word, null);
+}
+
+int compile_sender(struct compiler *compiler, const struct rule_syntax *said, struct rule *rule)
+{
+	return take_address(compiler, said, rule, true);
+}
+
+int compile_recipient(struct compiler *compiler, const struct rule_syntax *said, struct rule *rule)
+{
+	return take_address(compiler, said, rule, false);
+}
+
+int compile_deleted_recipient(struct compiler *compiler, const struct rule_syntax *said, struct rule *rule)
+{
+	if (said->arguments.count > 0)
+		return take_address(compiler, said, rule, false);
+	if (compiler->stage == STAGE_RCPT)
+		return 0;
+	return action_misused(compiler, said, rule, NULL,
+			      "only \"on rcpt\" has a recipient at hand; say here which one is deleted");
+}
+
+int compile_redirect(struct compiler *compiler, const struct rule_syntax *said, struct rule *rule)
+{
+	if (compiler->stage == STAGE_RCPT)
+		return action_wrong(
+		    compiler, said->action.place,
+		    "redirect replaces all recipients and \"on rcpt\" has one; write delete-recipient and "
+		    "add-recipient, or redirect in \"on message\"");
+	return take_address(compiler, said, rule, false);
+}

@@ -1,0 +1,28 @@
+/*
+ * mime.h - what a message means that is written in MIME: encoded words, charsets, and its parts as far as a
+ * footer needs them.
+ *
+ * No policy, no MTA. Every byte may come from a stranger: what can be read in two ways is not read at all, and says
+ * why.
+ */
+#ifndef SEKISHO_MIME_H
+#define SEKISHO_MIME_H
+
+#include "mail.h"
+
+/* ---- charsets ----------------------------------------------------------------- */
+
+/* A charset that we write in and read: every byte below 0x80 is ASCII, and no byte below 0x80 is part of another
+ * character. Case does not count. */
+bool charset_known(struct slice name);
+/* From and to UTF-8. 0, or -1: the charset is not known, or cannot hold the text. */
+int charset_encode(struct slice name, struct slice utf8, struct arena *, struct slice *text_r);
+int charset_decode(struct slice name, struct slice text, struct arena *, struct slice *utf8_r);
+
+/* ---- encoded words (RFC 2047) -------------------------------------------------- */
+
+/* The value on one line, encoded words as UTF-8 text: what a reader sees. What is not an encoded word by RFC 2047, or
+ * is of a charset that is not known, stays as it is. Control bytes may be in it. */
+struct slice header_decode(struct slice value, struct arena *);
+
+#endif
