@@ -21,7 +21,7 @@ bool client_is_trusted(const struct check_settings *settings, const struct sessi
 
 static bool is_submission(const struct check_settings *settings, const struct session *session)
 {
-	if (session->auth_user.n || session->auth_method.n)
+	if (session->auth_user.n)
 		return true;
 	if (session->local_program)
 		return false;

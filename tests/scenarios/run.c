@@ -154,6 +154,8 @@ static void say_auth(struct play *play, struct slice rest)
 	struct slice user = {0};
 
 	slice_word(&rest, &user);
+	if (slice_equal(user, SLICE("-")))
+		user = SLICE("");
 	gate_auth(play->gate, user, slice_trim(rest));
 }
 

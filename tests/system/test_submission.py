@@ -62,7 +62,7 @@ def test_after_starttls_and_auth_mail_goes_through(daemon, mta, token):
     delivered = mta.delivered(token)
     assert delivered.field("X-Login").startswith("alice@example.org PLAIN TLSv1.")
     stamp = delivered.field("Authentication-Results")
-    assert "auth=pass" in stamp and "smtp.auth=alice@example.org" in stamp
+    assert "auth=pass" in stamp and "alice" not in stamp  # strangers read it: half of what a thief needs
 
 
 @pytest.mark.parametrize("sender", ["sales@example.org", "ALICE@Example.ORG", "any.thing@shop.example.org"])
