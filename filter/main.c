@@ -26,6 +26,11 @@ static const struct verb verbs[] = {
     {"genkey", verb_genkey, "DOMAIN SELECTOR [--type rsa2048|ed25519]", "make a key for DKIM signatures"},
     {"reload", verb_reload, "[-c FILE] [--socket PATH]", "make the running daemon read its file again"},
     {"status", verb_status, "[-c FILE] [--socket PATH] [--json]", "show how the running daemon is"},
+    {"block", verb_block, "LOGIN|ADDRESS|NETWORK --for TIME [--why TEXT]", "keep somebody out for a time, from now on"},
+    {"unblock", verb_unblock, "LOGIN|ADDRESS|NETWORK", "end a block"},
+    {"blocks", verb_blocks, "[--json]", "list who is blocked, until when and why"},
+    {"store", verb_store, "list [PREFIX] | get PREFIX | delete PREFIX",
+     "show what the running daemon keeps in its store"},
     {NULL},
 };
 

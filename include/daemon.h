@@ -17,5 +17,6 @@ int daemon_run(const char *config_file, const struct door *door);
 /* One request to the control socket at `path`, one JSON answer (of jansson: json_decref() it). NULL and err when
  * nobody listens, or what comes is not an answer. */
 struct json_t *control_ask(const char *path, const char *command, struct error *err);
+struct json_t *control_ask_for(const char *path, struct json_t *request, struct error *err); /* takes the request */
 
 #endif

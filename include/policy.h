@@ -126,6 +126,9 @@ const struct settings *policy_settings(const struct policy *);
 const char *policy_file(const struct policy *);
 int64_t policy_read_at(const struct policy *); /* clock_wall_us */
 
+/* "500ms", "3s", "5m", "1h", "7d": a number and its unit, as in the file. 0, or -1. */
+int duration_parse(struct slice text, int64_t *us_r);
+
 size_t policy_rules(const struct policy *); /* how many there are */
 size_t policy_lists(const struct policy *);
 const struct variable *policy_variables(const struct policy *, size_t *count_r); /* by number */
@@ -138,8 +141,9 @@ const struct variable *policy_variables(const struct policy *, size_t *count_r);
 
 /* NEED_... of all facts that somebody reads, and of edits */
 unsigned policy_needs(const struct policy *);
-bool policy_has_rules(const struct policy *, enum stage); /* of any kind of traffic */
-bool policy_needs_store(const struct policy *);           /* the file says which, or some rule reads what is in it */
+bool policy_reads(const struct policy *, const struct fact *); /* some rule does */
+bool policy_has_rules(const struct policy *, enum stage);      /* of any kind of traffic */
+bool policy_needs_store(const struct policy *); /* the file says which, or some rule reads what is in it */
 
 /* A part of the traffic with rules and a name of its own: tenant NAME { }. It lives as long as the policy. For a kind
  * of traffic that it has no policy for, the policy without a name counts. */

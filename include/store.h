@@ -81,6 +81,9 @@ struct store_settings {
 /* Is it a URL that could be opened? Looks at no file. 0, or -1 and err. */
 int store_check(const struct store_settings *, struct error *err);
 
+/* The directory of the file of a store; "" for one without a file, and for what is not a store. */
+struct slice store_directory(struct slice url);
+
 /* NULL and err: not ours, damaged, of a newer program, in use by another process, no right, no space. A file of an
  * older program is brought up to date. One process opens a file once: a store is kept when the configuration is
  * reloaded. */

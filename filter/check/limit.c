@@ -409,7 +409,7 @@ static const struct setting_key keys[] = {
      .type = SETTING_DURATION,
      LIMIT(per_us),
      .least = STORE_WINDOW_MIN_US,
-     .most = STORE_WINDOW_MAX_US,
+     .most = 365 * STORE_DAY_US,
      .required = true},
     {.name = "exempt", .type = SETTING_LIST, LIMIT(exempt)},
 };

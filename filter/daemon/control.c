@@ -3,6 +3,7 @@
  *
  *     {"command":"status"}   {"ok":true,"version":...}
  *     {"command":"reload"}   {"ok":true} or {"ok":true,"warnings":TEXT} or {"ok":false,"error":TEXT}
+ *     of the store           see control_store.c
  *
  * One thread serves one client after the other. Only root and the user of the
  * daemon can connect (mode 0600); even so each client has a bounded line and a
@@ -32,12 +33,19 @@ static json_t *answer_error(const char *text)
 	return json_pack("{s:b, s:o}", "ok", 0, "error", json_text(slice_of(text)));
 }
 
-static json_t *answer_reload(struct daemon *daemon)
+static json_t *answer_status(struct daemon *daemon, const json_t *request)
+{
+	(void)request;
+	return daemon_status(daemon);
+}
+
+static json_t *answer_reload(struct daemon *daemon, const json_t *request)
 {
 	json_t *answer;
 	char *text;
 	bool done = daemon_reload(daemon, &text) == 0;
 
+	(void)request;
 	answer = done ? json_pack("{s:b}", "ok", 1) : answer_error(text ? text : "");
 	if (done && text)
 		json_object_set_new(answer, "warnings", json_text(slice_of(text)));
@@ -47,10 +55,12 @@ static json_t *answer_reload(struct daemon *daemon)
 
 static const struct {
 	const char *name;
-	json_t *(*answer)(struct daemon *);
+	json_t *(*answer)(struct daemon *, const json_t *request);
 } commands[] = {
-    {"status", daemon_status},
-    {"reload", answer_reload},
+    {"status", answer_status},          {"reload", answer_reload},
+    {"store-list", control_store_list}, {"store-delete", control_store_delete},
+    {"block", control_block},           {"unblock", control_unblock},
+    {"blocks", control_blocks},
 };
 
 static bool request_is_flat(struct slice request)
@@ -70,11 +80,11 @@ json_t *control_answer(struct daemon *daemon, struct slice request)
 
 	for (size_t i = 0; command && i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (strcmp(command, commands[i].name) == 0)
-			answer = commands[i].answer(daemon);
+			answer = commands[i].answer(daemon, json);
 	if (!answer)
 		answer = answer_error(!json      ? "the request is not one line of JSON"
 				      : !command ? "the request has no \"command\""
-						 : "there is no such command; there are status and reload");
+						 : "there is no such command");
 	json_decref(json);
 	return answer;
 }

@@ -1,6 +1,6 @@
 /*
- * control_ask.c - the client's end of the control socket, for `sekisho reload` and
- * `sekisho status`.
+ * control_ask.c - the client's end of the control socket, for the verbs that
+ * ask the daemon.
  */
 #include "daemon_private.h"
 #include <errno.h>
@@ -29,10 +29,10 @@ static json_t *answer_read(int fd, const char *path, struct error *err)
 	return NULL;
 }
 
-json_t *control_ask(const char *path, const char *command, struct error *err)
+json_t *control_ask_for(const char *path, json_t *request, struct error *err)
 {
 	int fd = unix_connect(path);
-	json_t *request, *answer = NULL;
+	json_t *answer = NULL;
 	char *text;
 
 	if (fd < 0) {
@@ -41,9 +41,9 @@ json_t *control_ask(const char *path, const char *command, struct error *err)
 			      ? "no daemon listens on this control socket; is sekisho running?"
 			  : errno == EACCES ? "no permission; only root and the user of the daemon may ask it"
 					    : strerror(errno));
+		json_decref(request);
 		return NULL;
 	}
-	request = json_pack("{s:s}", "command", command);
 	text = json_dumps(request, JSON_COMPACT);
 	if (line_write(fd, slice_of(text), clock_us() + ASK_US) == 0 &&
 	    line_write(fd, SLICE("\n"), clock_us() + ASK_US) == 0)
@@ -54,4 +54,9 @@ json_t *control_ask(const char *path, const char *command, struct error *err)
 	json_decref(request);
 	close(fd);
 	return answer;
+}
+
+json_t *control_ask(const char *path, const char *command, struct error *err)
+{
+	return control_ask_for(path, json_pack("{s:s}", "command", command), err);
 }

@@ -143,6 +143,14 @@ json_t *daemon_store_status(struct daemon *); /* NULL: none is open */
 
 void *keeper_run(void *daemon);
 
+/* ---- control_store.c: what it can ask of the store ------------------------------------------------------- */
+
+json_t *control_store_list(struct daemon *, const json_t *request);
+json_t *control_store_delete(struct daemon *, const json_t *request);
+json_t *control_block(struct daemon *, const json_t *request);
+json_t *control_unblock(struct daemon *, const json_t *request);
+json_t *control_blocks(struct daemon *, const json_t *request);
+
 /* ---- control.c ------------------------------------------------------------------------------------------ */
 
 #define CONTROL_REQUEST_MAX 4096              /* a request is one short line */

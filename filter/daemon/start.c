@@ -62,11 +62,9 @@ static int start_listen(struct entrance *entrance, const struct listen_setting *
 	return 0;
 }
 
-/* The directory of the control socket, and those above it, as far as they are missing and we may make them. The
- * last one is the user's. */
-static void control_directory(const char *path, const struct identity *identity)
+/* A directory, and those above it, as far as they are missing and we may make them. It is the user's. */
+static void directory_make(char *directory, mode_t mode, const struct identity *identity)
 {
-	char *copy = xstrdup(path), *directory = dirname(copy);
 	bool made;
 
 	for (char *end = strchr(directory + 1, '/'); end; end = strchr(end + 1, '/')) {
@@ -74,9 +72,16 @@ static void control_directory(const char *path, const struct identity *identity)
 		mkdir(directory, 0755);
 		*end = '/';
 	}
-	made = mkdir(directory, 0755) == 0;
+	made = mkdir(directory, mode) == 0;
 	if (made && identity->change && lchown(directory, identity->uid, identity->gid) != 0)
-		rmdir(directory); /* binding says that it is missing */
+		rmdir(directory); /* what needs it says that it is missing */
+}
+
+static void control_directory(const char *path, const struct identity *identity)
+{
+	char *copy = xstrdup(path);
+
+	directory_make(dirname(copy), 0755, identity);
 	free(copy);
 }
 
@@ -88,6 +93,19 @@ static void control_path(const struct settings *settings, char path_r[UNIX_PATH_
 	if (n > 0)
 		memcpy(path_r, settings->control.p, n);
 	path_r[n] = '\0';
+}
+
+/* The store is opened later, by a user who may not make a directory in /var/lib. */
+static void store_directory_make(const struct policy *policy, const struct identity *identity)
+{
+	struct slice place = store_directory(policy_settings(policy)->store.url);
+	struct arena *arena;
+
+	if (!identity->change || !policy_needs_store(policy) || place.n == 0)
+		return;
+	arena = arena_new();
+	directory_make(arena_cstring(arena, place), 0700, identity);
+	arena_free(arena);
 }
 
 static int start_control(struct daemon *daemon, const struct settings *settings, const struct identity *identity)
@@ -124,6 +142,8 @@ static int start_sockets(struct daemon *daemon, const struct settings *settings,
 	code = start_listen(&daemon->entrances[0], &settings->listen, identity_r);
 	if (code == 0)
 		code = start_control(daemon, settings, identity_r);
+	if (code == 0)
+		store_directory_make(daemon->startup_policy, identity_r);
 	if (code == 0 && identity_take(identity_r, &err) != 0)
 		code = start_failed(EXIT_UNAVAILABLE, &err);
 	if (code == 0)

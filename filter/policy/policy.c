@@ -145,6 +145,28 @@ static bool reads_store(const struct ruleset *rules)
 	return reads;
 }
 
+static bool rules_read(const struct ruleset *rules, const struct fact *fact)
+{
+	const struct asking *asking = &rules->asking[check_number(fact_check(fact))];
+
+	for (size_t i = 0; i < asking->count; i++)
+		if (asking->items[i].fact == fact)
+			return true;
+	return false;
+}
+
+bool policy_reads(const struct policy *policy, const struct fact *fact)
+{
+	bool reads = false;
+
+	for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
+		reads |= rules_read(&policy->rules[kind], fact);
+		for (size_t i = 0; i < policy->tenant_count; i++)
+			reads |= rules_read(policy_ruleset(policy, &policy->tenants[i], (enum kind)kind), fact);
+	}
+	return reads;
+}
+
 bool policy_needs_store(const struct policy *policy)
 {
 	bool needs = policy->settings.store.said;

@@ -2,6 +2,7 @@
  * values.c - reads sizes, durations and names of sekisho.conf.
  */
 #include "values.h"
+#include "policy.h"
 
 #include <stdio.h>
 

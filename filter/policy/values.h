@@ -9,9 +9,6 @@
 /* "10", "10k", "10KB", "5M", "1G": powers of 1024, case does not count. 0, or -1. */
 int size_parse(struct slice text, int64_t *bytes_r);
 
-/* "500ms", "3s", "5m", "1h", "7d": a number and its unit. 0, or -1. */
-int duration_parse(struct slice text, int64_t *us_r);
-
 /* In the largest unit that fits, for messages. */
 struct printed {
 	char text[24];

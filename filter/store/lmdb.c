@@ -248,6 +248,7 @@ static void lmdb_health(void *state, struct store_health *health_r)
 
 const struct store_backend store_lmdb = {
     .scheme = "lmdb:",
+    .in_directory = true,
     .check = lmdb_check,
     .open = lmdb_open,
     .close = lmdb_close,

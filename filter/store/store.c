@@ -55,6 +55,15 @@ int store_check(const struct store_settings *settings, struct error *err)
 	return backend_check(settings, &rest, err) ? 0 : -1;
 }
 
+struct slice store_directory(struct slice url)
+{
+	struct error err;
+	struct slice rest;
+	const struct store_backend *backend = backend_find(url, &rest, &err);
+
+	return backend && backend->in_directory ? rest : SLICE("");
+}
+
 struct store *store_open(const struct store_settings *settings, struct error *err)
 {
 	struct store_settings complete = *settings;

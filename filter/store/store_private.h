@@ -15,6 +15,7 @@ struct store_health {
 
 struct store_backend {
 	const char *scheme; /* "memory:" */
+	bool in_directory;  /* what follows is one */
 	/* What follows the scheme: 0, or -1 and err. */
 	int (*check)(struct slice rest, struct error *err);
 	void *(*open)(const struct store_settings *, struct slice rest, struct error *err);

@@ -3,7 +3,8 @@
  * its control socket, whose path is in the policy file. Nothing else of the file has
  * to be right: the daemon says what it finds wrong.
  */
-#include "daemon.h"
+#include "ask.h"
+#include "base.h"
 #include "option.h"
 #include "verbs.h"
 #include <getopt.h>
@@ -13,8 +14,7 @@
 #include <string.h>
 
 struct request {
-	const char *verb;
-	const char *config, *socket; /* socket NULL: as the file says */
+	struct ask ask;
 	bool json;
 };
 
@@ -25,10 +25,7 @@ static void usage(FILE *out, const char *verb)
 	bool status = strcmp(verb, "status") == 0;
 
 	fprintf(out,
-		"usage: sekisho %s [-c FILE] [--socket PATH]%s\n\n"
-		"  -c, --config FILE  the policy file that names the control socket (" DEFAULT_CONFIG ")\n"
-		"  --socket PATH      the control socket itself\n"
-		"%s"
+		"usage: sekisho %s [-c FILE] [--socket PATH]%s\n\n" ASK_HELP "%s"
 		"  -h, --help         this\n",
 		verb, status ? " [--json]" : "", status ? "  --json             one JSON object\n" : "");
 }
@@ -36,23 +33,19 @@ static void usage(FILE *out, const char *verb)
 /* -1: go on; else the exit code. */
 static int arguments_read(int argc, char **argv, struct request *request_r)
 {
-	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
-						{"socket", required_argument, NULL, 's'},
-						{"json", no_argument, NULL, 'j'},
-						{"help", no_argument, NULL, 'h'},
-						{NULL}};
+	static const struct option options[] = {ASK_OPTIONS, {NULL}};
 	int option;
 
-	*request_r = (struct request){.verb = argv[0], .config = DEFAULT_CONFIG};
+	*request_r = (struct request){.ask = {argv[0], DEFAULT_CONFIG, NULL}};
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
 		if (option == 'h') {
 			usage(stdout, argv[0]);
 			return VERB_OK;
 		} else if (option == 'c') {
-			request_r->config = optarg;
+			request_r->ask.config = optarg;
 		} else if (option == 's') {
-			request_r->socket = optarg;
+			request_r->ask.socket = optarg;
 		} else if (option == 'j' && strcmp(argv[0], "status") == 0) {
 			request_r->json = true;
 		} else if (option == '?') {
@@ -68,80 +61,11 @@ static int arguments_read(int argc, char **argv, struct request *request_r)
 	return VERB_USAGE;
 }
 
-/* ---- asking ------------------------------------------------------------------------ */
-
-/* The path from the file; NULL and *code_r. free() it. */
-static char *control_path(const struct request *request, int *code_r)
-{
-	struct error err;
-	char *path;
-
-	/* reload says no when the file cannot be used; elsewhere that is a wrong configuration */
-	*code_r = strcmp(request->verb, "reload") == 0 ? VERB_NO : VERB_CONFIG;
-	if (policy_control(request->config, &path, &err)) {
-		fprintf(stderr, "sekisho %s: %s; name the policy file with -c, or the control socket with --socket\n",
-			request->verb, err.text);
-		return NULL;
-	}
-	if (*path)
-		return path;
-	fprintf(stderr,
-		"sekisho %s: %s says \"control off\"; write \"control PATH\" and restart the daemon, or name the "
-		"socket with --socket\n",
-		request->verb, request->config);
-	free(path);
-	return NULL;
-}
-
-/* No daemon is where the file says, perhaps because the file is wrong. How many errors it has. */
-static size_t print_errors(const char *config)
-{
-	struct diagnostics *found = diagnostics_new();
-	char *text;
-	size_t errors;
-
-	policy_release(policy_load_as(POLICY_EXPLAIN, config, found));
-	errors = diagnostics_errors(found);
-	text = diagnostics_print(found);
-	if (errors)
-		fputs(text, stderr);
-	free(text);
-	diagnostics_free(found);
-	return errors;
-}
-
-/* The answer, or NULL and *code_r. */
-static json_t *control_request(const struct request *request, int *code_r)
-{
-	char *path = request->socket ? xstrdup(request->socket) : control_path(request, code_r);
-	struct error err;
-	json_t *answer;
-
-	if (!path)
-		return NULL;
-	answer = control_ask(path, request->verb, &err);
-	if (!answer) {
-		fprintf(stderr, "sekisho %s: %s\n", request->verb, err.text);
-		if (request->socket || print_errors(request->config) == 0)
-			*code_r = VERB_UNAVAILABLE;
-	}
-	free(path);
-	return answer;
-}
-
-static void text_print(FILE *out, const char *text)
-{
-	size_t n = text ? strlen(text) : 0;
-
-	if (n > 0)
-		fprintf(out, "%s%s", text, text[n - 1] == '\n' ? "" : "\n");
-}
-
 /* What the daemon did not want: its words, and "no". */
 static int answer_refused(const struct request *request, const json_t *answer)
 {
-	text_print(stderr, json_string_value(json_object_get(answer, "error")));
-	if (strcmp(request->verb, "reload") == 0)
+	ask_print(stderr, json_string_value(json_object_get(answer, "error")));
+	if (strcmp(request->ask.verb, "reload") == 0)
 		fputs("sekisho reload: nothing has changed, the daemon keeps the policy it has\n", stderr);
 	return VERB_NO;
 }
@@ -150,7 +74,7 @@ static int answer_refused(const struct request *request, const json_t *answer)
 static json_t *request_run(int argc, char **argv, struct request *request_r, int *code_r)
 {
 	*code_r = arguments_read(argc, argv, request_r);
-	return *code_r >= 0 ? NULL : control_request(request_r, code_r);
+	return *code_r >= 0 ? NULL : ask_daemon(&request_r->ask, json_pack("{s:s}", "command", argv[0]), code_r);
 }
 
 int verb_reload(int argc, char **argv)
@@ -163,7 +87,7 @@ int verb_reload(int argc, char **argv)
 		return code;
 	code = VERB_OK;
 	if (json_is_true(json_object_get(answer, "ok"))) {
-		text_print(stderr, json_string_value(json_object_get(answer, "warnings")));
+		ask_print(stderr, json_string_value(json_object_get(answer, "warnings")));
 		puts("sekisho reload: done, the new policy counts for sessions that begin now");
 	} else {
 		code = answer_refused(&request, answer);

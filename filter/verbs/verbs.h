@@ -28,5 +28,9 @@ int verb_verify(int argc, char **argv);
 int verb_genkey(int argc, char **argv);
 int verb_reload(int argc, char **argv);
 int verb_status(int argc, char **argv);
+int verb_store(int argc, char **argv);
+int verb_block(int argc, char **argv);
+int verb_unblock(int argc, char **argv);
+int verb_blocks(int argc, char **argv);
 
 #endif

@@ -5,6 +5,7 @@
  *
  * usage: run FILE.scenario...   exits 1 when a case fails; the last line counts.
  */
+#include "block.h"
 #include "play.h"
 #include <errno.h>
 #include <stdio.h>
@@ -210,6 +211,27 @@ static void say_queue_id(struct play *play, struct slice rest)
 	gate_queue_id(play->gate, rest);
 }
 
+/* block WHAT WHY: as `sekisho block` does, for an hour. */
+static void say_block(struct play *play, struct slice rest)
+{
+	struct block block = {.life_us = INT64_C(3600) * 1000000};
+	struct slice what;
+	struct error err;
+
+	slice_word(&rest, &block.what);
+	block.why = slice_trim(rest);
+	if (!play->store || block_add(play->store, &block, play->arena, &what, &err) != 0)
+		fail(play, "block: %s", play->store ? err.text : "no rule needs a store");
+}
+
+static void say_unblock(struct play *play, struct slice rest)
+{
+	struct error err;
+
+	if (!play->store || block_remove(play->store, rest, play->arena, &err) != 1)
+		fail(play, "unblock: %.*s was not blocked", SLICE_ARGS(rest));
+}
+
 static void say_rset(struct play *play, struct slice rest)
 {
 	(void)rest;
@@ -307,6 +329,8 @@ static const struct command commands[] = {
     {"body", say_body, true},
     {"end", say_end, true},
     {"rset", say_rset, true},
+    {"block", say_block, true},
+    {"unblock", say_unblock, true},
     {"reply", expect_reply, true},
     {"record", expect_record, true},
     {"rule", expect_rule, true},

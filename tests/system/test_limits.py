@@ -1,4 +1,5 @@
-"""How much a login may send: at the edge of a limit, over restarts, and through both mail servers."""
+"""How much a login may send, and whom the administrator keeps out: at the edge of a limit, over restarts, and through both
+mail servers."""
 import os
 import threading
 import time
@@ -19,7 +20,8 @@ limit letters { key auth.user  count messages    soft 1  hard 3  per 1h }
 POLICY = """
 policy submission {
   on mail {
-    defer 450 4.7.1 "hourly: %{limit.count("hourly")}"      if auth.user is many and limit("hourly") is over
+    reject 550 5.7.1 "Blocked: %{blocked.why}"              if blocked
+    defer 450 4.7.1 "hourly: %{limit.count("hourly")}"      if auth.user is { many many.more } and limit("hourly") is over
     defer 450 4.7.1 "letters: again in %{limit.reset("letters")} s"
                                                             if auth.user is bob@example.org and limit("letters") is over
   }
@@ -146,6 +148,70 @@ def test_a_store_that_cannot_be_opened_stops_the_start_and_the_reload(nameserver
     daemon.stop()
 
 
+def test_root_makes_the_directory_for_the_user_of_the_daemon(nameserver, directory):
+    settings = LIMITS.replace("/store", "/made/here") + "user nobody\n"
+    with open(directory + "/record", "w") as record:
+        os.fchmod(record.fileno(), 0o666)
+    with sekisho.Daemon(directory, POLICY, settings=settings):
+        assert send()[0]
+        made = os.stat(directory + "/made/here")
+        assert made.st_mode & 0o777 == 0o700 and made.st_uid == os.stat(directory + "/made/here/store.mdb").st_uid != 0
+
+
+# ---- blocks and the store by verbs
+
+
+def verb(daemon, *words, code=0):
+    done = sekisho.run(*words, "-c", daemon.file)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_a_block_holds_on_open_sessions_and_over_a_kill(daemon):
+    with miltc.Milter() as m:
+        log_in(m)
+        assert m.message("<many@example.org>").what == "continue"
+        assert verb(daemon, "block", "MANY", "--for", "2h", "--why", "password stolen") == \
+            "sekisho block: many is blocked for 2h\n"
+        m.macros("mail", auth_authen="many", auth_type="PLAIN")
+        assert m.message("<many@example.org>").text == "550 5.7.1 Blocked: password stolen"
+        m.quit()
+    assert send("somebody.else")[0]
+    daemon.kill()  # at once: what the command has said is on the disk
+    daemon.start()
+    assert send() == (False, "550 5.7.1 Blocked: password stolen")
+    listed = verb(daemon, "blocks").split("\t")
+    assert listed[0] == "many" and listed[1] in ("2h 0m", "1h 59m") and listed[2] == "password stolen\n"
+    assert verb(daemon, "unblock", "many") == "sekisho unblock: many is blocked no longer\n"
+    assert send()[0]
+    assert "was not blocked" in verb(daemon, "unblock", "many", code=1)
+    assert verb(daemon, "blocks", "--json") == "[]\n"
+
+
+def test_a_block_without_a_rule_or_a_store_is_told(nameserver, directory):
+    with sekisho.Daemon(directory, "policy inbound {\n}\n", settings="store memory:\n") as daemon:
+        assert "no rule asks for it" in verb(daemon, "block", "203.0.113.5", "--for", "2h")
+        daemon.settings = ""
+        daemon.configure("policy inbound {\n}\n")
+        daemon.stop()
+        daemon.start()
+        assert "no store is open" in verb(daemon, "block", "203.0.113.5", "--for", "2h", code=1)
+        assert "--for is missing" in verb(daemon, "block", "alice", code=64)
+
+
+def test_a_limit_is_shown_and_forgotten_by_the_verb_store(daemon):
+    for _ in range(3):
+        assert send()[0]
+    assert send("many.more")[0]
+    key, count, life = verb(daemon, "store", "list", "limit:hourly:messages:many").splitlines()[0].split("\t")
+    assert (key, count) == ("limit:hourly:messages:many", "3") and life.startswith(("59m", "1h"))
+    assert "many.more" not in verb(daemon, "store", "get", "limit:hourly:messages:many", "--json")
+    assert verb(daemon, "store", "delete", "limit:hourly:messages:many") == "sekisho store: 1 key deleted\n"
+    verb(daemon, "store", "get", "limit:hourly:messages:many", code=1)
+    assert verb(daemon, "store", "list", "limit:hourly:messages:").startswith("limit:hourly:messages:many.more\t1\t")
+    verb(daemon, "store", "empty", code=64)
+
+
 # ---- through the mail servers
 
 
@@ -171,3 +237,11 @@ def test_each_session_of_a_login_counts_and_the_reply_says_until_when(daemon, mt
     assert replies.mail.code in (450, 451) and "letters: again in 3" in replies.mail.text
     words = [r["facts"]['limit("letters")'] for r in daemon.records() if 'limit("letters")' in r["facts"]]
     assert words == ["under", "soft", "soft", "over"]
+
+
+def test_a_blocked_login_is_refused_in_the_middle_of_a_session(daemon, mta, token):
+    with smtp.Client(mta, "submission", tls=True, login=ALICE) as client:
+        assert client.send("<alice@example.org>", ["<bob@example.org>"], smtp.message("first-" + token)).end.code == 250
+        verb(daemon, "block", "alice@example.org", "--for", "30m", "--why", "call 1234")
+        replies = client.send("<alice@example.org>", ["<bob@example.org>"], smtp.message("second-" + token))
+    assert replies.mail.code == 550 and "Blocked: call 1234" in replies.mail.text

@@ -91,6 +91,11 @@ static void hostile_requests_are_answered_with_an_error(void **state)
 	    {SLICE("{\"command\":null}"), "no \"command\""},
 	    {SLICE("{\"command\":\"stop\"}"), "no such command"},
 	    {SLICE("{\"command\":\"\"}"), "no such command"},
+	    {SLICE("{\"command\":\"store-list\"}"), "no store is open"},
+	    {SLICE("{\"command\":\"store-delete\",\"prefix\":\"a\"}"), "no store is open"},
+	    {SLICE("{\"command\":\"block\",\"what\":\"a\",\"life\":1}"), "no store is open"},
+	    {SLICE("{\"command\":\"unblock\",\"what\":\"a\"}"), "no store is open"},
+	    {SLICE("{\"command\":\"blocks\"}"), "no store is open"},
 	};
 
 	(void)state;
@@ -116,6 +121,136 @@ static void a_reload_that_fails_brings_the_errors_and_one_that_works_none(void *
 	answer = control_ask(path, "reload", &err);
 	assert_true(json_is_true(json_object_get(answer, "ok")));
 	json_decref(answer);
+}
+
+/* ---- the store ---------------------------------------------------------------------------------- */
+
+static json_t *ask(const char *request)
+{
+	return control_answer(&server, slice_of(request));
+}
+
+static void open_store(void)
+{
+	struct error err;
+
+	server.store = store_open(&(struct store_settings){.url = SLICE("memory:")}, &err);
+	assert_non_null(server.store);
+}
+
+static void close_store(void)
+{
+	store_close(server.store);
+	server.store = NULL;
+}
+
+static void put_keys(const char *format, int count)
+{
+	for (int i = 0; i < count; i++) {
+		char key[100];
+
+		snprintf(key, sizeof(key), format, i);
+		assert_int_equal(store_put(server.store, slice_of(key), SLICE("v"), 1000000000), STORE_OK);
+	}
+}
+
+/* How many items, or how many were deleted, on all pages. */
+static json_int_t walk(const char *request, unsigned *pages_r)
+{
+	json_t *answer = ask(request);
+	json_int_t count = 0;
+
+	for (*pages_r = 1;; ++*pages_r) {
+		const char *next = json_string_value(json_object_get(answer, "next"));
+		char following[2000];
+
+		assert_true(json_is_true(json_object_get(answer, "ok")));
+		count += (json_int_t)json_array_size(json_object_get(answer, "items")) +
+			 json_integer_value(json_object_get(answer, "deleted"));
+		if (!next)
+			break;
+		snprintf(following, sizeof(following), "%.*s,\"after\":\"%s\"}", (int)strlen(request) - 1, request,
+			 next);
+		json_decref(answer);
+		answer = ask(following);
+	}
+	json_decref(answer);
+	return count;
+}
+
+static void keys_are_listed_in_pages_and_deleted_by_whole_parts(void **state)
+{
+	unsigned pages;
+
+	(void)state;
+	open_store();
+	put_keys("a:%04d", 1200);
+	put_keys("ab:%d", 30);
+	put_keys("b:x:%d", 3);
+	assert_int_equal(walk("{\"command\":\"store-list\",\"prefix\":\"\"}", &pages), 1233);
+	assert_int_equal(pages, 3);
+	assert_int_equal(walk("{\"command\":\"store-list\",\"prefix\":\"a\"}", &pages), 1230);
+	assert_int_equal(walk("{\"command\":\"store-list\",\"prefix\":\"a\",\"whole\":true}", &pages), 1200);
+	assert_int_equal(walk("{\"command\":\"store-list\",\"prefix\":\"b:x:1\",\"whole\":true}", &pages), 1);
+	assert_int_equal(walk("{\"command\":\"store-delete\",\"prefix\":\"a\"}", &pages), 1200);
+	assert_int_equal(walk("{\"command\":\"store-list\",\"prefix\":\"\"}", &pages), 33);
+	assert_int_equal(walk("{\"command\":\"store-delete\",\"prefix\":\"b:x:\"}", &pages), 3);
+	assert_int_equal(walk("{\"command\":\"store-list\",\"after\":\"no token\"}", &pages), 30);
+	close_store();
+}
+
+static void values_that_are_no_text_fit_one_answer(void **state)
+{
+	static char value[STORE_VALUE_MAX];
+	char key[STORE_KEY_MAX + 1] = "";
+	json_t *answer;
+	size_t bytes;
+
+	(void)state;
+	open_store();
+	memset(value, 0xff, sizeof(value));
+	memset(key, 0xfe, STORE_KEY_MAX);
+	for (int i = 0; i < 100; i++) {
+		key[0] = (char)('0' + i);
+		assert_int_equal(
+		    store_put(server.store, slice_of(key), (struct slice){value, sizeof(value)}, 1000000000), STORE_OK);
+	}
+	answer = ask("{\"command\":\"store-list\",\"full\":true}");
+	bytes = json_dumpb(answer, NULL, 0, JSON_COMPACT);
+	assert_in_range(bytes, 50 * STORE_VALUE_MAX, CONTROL_ANSWER_MAX - 1);
+	json_decref(answer);
+	answer = ask("{\"command\":\"store-delete\",\"prefix\":\"\"}");
+	assert_non_null(strstr(error_of(answer), "name a key"));
+	json_decref(answer);
+	close_store();
+}
+
+static void who_cannot_be_blocked_is_told_why(void **state)
+{
+	static const struct {
+		const char *request, *error;
+	} cases[] = {
+	    {"{\"command\":\"unblock\",\"what\":\"\"}", "name a login"},
+	    {"{\"command\":\"unblock\"}", "name a login"},
+	    {"{\"command\":\"unblock\",\"what\":\"a\\nb\"}", "name a login"},
+	};
+	char request[1000], what[400];
+	json_t *answer;
+
+	(void)state;
+	open_store();
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		answer = ask(cases[i].request);
+		assert_non_null(strstr(error_of(answer), cases[i].error));
+		json_decref(answer);
+	}
+	memset(what, 'a', sizeof(what));
+	what[321] = '\0';
+	snprintf(request, sizeof(request), "{\"command\":\"unblock\",\"what\":\"%s\"}", what);
+	answer = ask(request);
+	assert_non_null(strstr(error_of(answer), "at most 320 bytes"));
+	json_decref(answer);
+	close_store();
 }
 
 static void status_is_asked_over_the_socket(void **state)
@@ -225,6 +360,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(hostile_requests_are_answered_with_an_error),
 	    cmocka_unit_test(a_reload_that_fails_brings_the_errors_and_one_that_works_none),
+	    cmocka_unit_test(keys_are_listed_in_pages_and_deleted_by_whole_parts),
+	    cmocka_unit_test(values_that_are_no_text_fit_one_answer),
+	    cmocka_unit_test(who_cannot_be_blocked_is_told_why),
 	    cmocka_unit_test(status_is_asked_over_the_socket),
 	    cmocka_unit_test(a_line_that_is_too_long_is_answered),
 	    cmocka_unit_test(clients_that_leave_early_do_not_disturb_the_next),

@@ -74,7 +74,7 @@ static void a_mistake_in_a_store_or_a_limit_is_named(void **state)
 	    {LIMIT("per 1h"), "limit hourly has no soft and no hard"},
 	    {LIMIT("soft 5 hard 4 per 1h"), "soft 5 is above hard 4"},
 	    {LIMIT("hard 0 per 1h"), "hard cannot be \"0\""},
-	    {LIMIT("hard 1 per 0s"), "per cannot be \"0s\"; write a time from 1s to 366d"},
+	    {LIMIT("hard 1 per 0s"), "per cannot be \"0s\"; write a time from 1s to 365d"},
 	    {LIMIT("hard 1 per 36500d"), "per cannot be \"36500d\""},
 	    {LIMIT("hard 1 per 1h exempt bulk"), "no list is named \"bulk\""},
 	    {"limit l { key auth.usr count messages hard 1 per 1h }\n", "did you mean \"auth.user\"?"},

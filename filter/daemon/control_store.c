@@ -1,0 +1,233 @@
+/*
+ * control_store.c - what the control socket answers of the store. Nobody else opens its file.
+ *
+ *     {"command":"store-list","prefix":P,"whole":B,"full":B}  {"ok":true,"items":[{"key":K,"kind":"window","count":N,
+ *                                                             "life":SECONDS}],"next":TOKEN}
+ *     {"command":"store-delete","prefix":P}                   {"ok":true,"deleted":N,"next":TOKEN}
+ *     {"command":"block","what":W,"life":MICROSECONDS,"why":T}   {"ok":true,"what":W,"read":B}
+ *     {"command":"unblock","what":W}                          {"ok":true,"was":B}
+ *     {"command":"blocks"}                                    {"ok":true,"blocks":[{"what":W,"why":T,"life":SECONDS}],
+ *                                                             "more":B}
+ *
+ * An answer is one page. "next" is there when there is another one: the same request with it as "after". With "whole",
+ * and to delete, a prefix is some parts of a key: "limit:a" means "limit:a" and "limit:a:...", but not "limit:ab".
+ */
+#include "block.h"
+#include "daemon_private.h"
+#include <string.h>
+
+#define PAGE_SHORT 500 /* keys; a value is cut at SHORT_MAX: an answer stays below CONTROL_ANSWER_MAX */
+#define PAGE_FULL  50
+#define SHORT_MAX  200
+#define SECOND     (INT64_C(1000) * 1000)
+
+/* ---- requests ------------------------------------------------------------------------------------- */
+
+static json_t *refusal(const char *text)
+{
+	return json_pack("{s:b, s:o}", "ok", 0, "error", json_text(slice_of(text)));
+}
+
+static json_t *no_store(const struct daemon *daemon)
+{
+	struct error text;
+
+	error_set(&text,
+		  "no store is open, because nothing in %s needs one: write a rule that reads a limit or \"blocked\", "
+		  "or the setting store, and reload",
+		  daemon->config_file);
+	return refusal(text.text);
+}
+
+static struct slice text_of(const json_t *request, const char *name)
+{
+	const json_t *text = json_object_get(request, name);
+
+	return (struct slice){json_is_string(text) ? json_string_value(text) : "", json_string_length(text)};
+}
+
+/* A key as a token: keys need not be UTF-8. */
+static struct slice token_print(struct slice key, struct arena *arena)
+{
+	struct text text;
+
+	text_init(&text, arena, STORE_KEY_MAX * 2);
+	for (size_t i = 0; i < key.n; i++)
+		text_printf(&text, "%02x", (unsigned char)key.p[i]);
+	return text_slice(&text);
+}
+
+static int digit(char c)
+{
+	const char *digits = "0123456789abcdef", *found = c ? strchr(digits, c) : NULL;
+
+	return found ? (int)(found - digits) : -1;
+}
+
+/* "" for what is not a token: from the start. */
+static struct slice token_parse(struct slice token, struct arena *arena)
+{
+	char *key = arena_alloc(arena, token.n / 2 + 1);
+
+	for (size_t i = 0; i + 1 < token.n; i += 2) {
+		int high = digit(token.p[i]), low = digit(token.p[i + 1]);
+
+		if (high < 0 || low < 0)
+			return SLICE("");
+		key[i / 2] = (char)(high * 16 + low);
+	}
+	return (struct slice){key, token.n / 2};
+}
+
+/* ---- keys ------------------------------------------------------------------------------------------- */
+
+static bool is_whole(struct slice key, struct slice prefix)
+{
+	return key.n == prefix.n || prefix.n == 0 || prefix.p[prefix.n - 1] == ':' || key.p[prefix.n] == ':';
+}
+
+static json_t *item_print(const struct store_item *item, bool full)
+{
+	static const char *const kinds[] = {
+	    [STORE_VALUE] = "value", [STORE_WINDOW] = "window", [STORE_DISTINCT] = "distinct"};
+	json_t *object = json_pack("{s:o, s:s, s:I}", "key", json_text(item->key), "kind", kinds[item->kind], "life",
+				   (json_int_t)((item->life_us + SECOND - 1) / SECOND));
+
+	if (item->kind == STORE_VALUE)
+		json_object_set_new(object, "value",
+				    json_text(full ? item->value : slice_head(item->value, SHORT_MAX)));
+	else
+		json_object_set_new(object, "count", json_integer((json_int_t)item->count));
+	return object;
+}
+
+/* A page of keys for a request; false when the store does not work. */
+static bool page_read(struct daemon *daemon, const json_t *request, size_t room, struct arena *arena,
+		      struct store_page *page_r)
+{
+	struct slice after = token_parse(slice_head(text_of(request, "after"), STORE_KEY_MAX * 2), arena);
+
+	return store_scan(daemon->store, text_of(request, "prefix"), after, room, arena, page_r) == STORE_OK;
+}
+
+static void page_next(json_t *answer, const struct store_page *page, struct arena *arena)
+{
+	if (page->next.p)
+		json_object_set_new(answer, "next", json_text(token_print(page->next, arena)));
+}
+
+static const char unavailable[] = "the store does not answer, or the prefix is too long; see the log of the daemon";
+
+json_t *control_store_list(struct daemon *daemon, const json_t *request)
+{
+	bool whole = json_is_true(json_object_get(request, "whole")),
+	     full = json_is_true(json_object_get(request, "full"));
+	struct arena *arena = arena_new();
+	json_t *items = json_array(), *answer;
+	struct store_page page;
+
+	if (!daemon->store)
+		answer = no_store(daemon);
+	else if (!page_read(daemon, request, full ? PAGE_FULL : PAGE_SHORT, arena, &page))
+		answer = refusal(unavailable);
+	else {
+		for (size_t i = 0; i < page.count; i++)
+			if (!whole || is_whole(page.items[i].key, text_of(request, "prefix")))
+				json_array_append_new(items, item_print(&page.items[i], full));
+		answer = json_pack("{s:b, s:O}", "ok", 1, "items", items);
+		page_next(answer, &page, arena);
+	}
+	json_decref(items);
+	arena_free(arena);
+	return answer;
+}
+
+json_t *control_store_delete(struct daemon *daemon, const json_t *request)
+{
+	struct slice prefix = text_of(request, "prefix");
+	struct arena *arena = arena_new();
+	struct store_page page;
+	json_int_t deleted = 0;
+	json_t *answer;
+
+	if (!daemon->store)
+		answer = no_store(daemon);
+	else if (prefix.n == 0)
+		answer = refusal("name a key, or the first parts of keys");
+	else if (!page_read(daemon, request, STORE_SCAN_MAX, arena, &page))
+		answer = refusal(unavailable);
+	else {
+		for (size_t i = 0; i < page.count; i++)
+			if (is_whole(page.items[i].key, prefix))
+				deleted += store_delete(daemon->store, page.items[i].key) == STORE_OK;
+		answer = json_pack("{s:b, s:I}", "ok", 1, "deleted", deleted);
+		page_next(answer, &page, arena);
+	}
+	arena_free(arena);
+	return answer;
+}
+
+/* ---- blocks ---------------------------------------------------------------------------------------------- */
+
+json_t *control_block(struct daemon *daemon, const json_t *request)
+{
+	struct block block = {text_of(request, "what"), text_of(request, "why"),
+			      json_integer_value(json_object_get(request, "life"))};
+	struct arena *arena;
+	struct engine *engine;
+	struct error err;
+	struct slice what;
+	json_t *answer;
+
+	if (!daemon->store)
+		return no_store(daemon);
+	arena = arena_new();
+	engine = daemon_engine(daemon);
+	if (block_add(daemon->store, &block, arena, &what, &err) == 0)
+		answer = json_pack("{s:b, s:o, s:b}", "ok", 1, "what", json_text(what), "read",
+				   policy_reads(engine_policy(engine), fact_find(SLICE("blocked"))));
+	else
+		answer = refusal(err.text);
+	engine_release(engine);
+	arena_free(arena);
+	return answer;
+}
+
+json_t *control_unblock(struct daemon *daemon, const json_t *request)
+{
+	struct arena *arena;
+	struct error err;
+	int was;
+
+	if (!daemon->store)
+		return no_store(daemon);
+	arena = arena_new();
+	was = block_remove(daemon->store, text_of(request, "what"), arena, &err);
+	arena_free(arena);
+	return was < 0 ? refusal(err.text) : json_pack("{s:b, s:b}", "ok", 1, "was", was);
+}
+
+json_t *control_blocks(struct daemon *daemon, const json_t *request)
+{
+	json_t *list = json_array(), *answer;
+	struct arena *arena = arena_new();
+	struct block *blocks;
+	struct error err;
+	size_t count = 0;
+	bool more;
+
+	(void)request;
+	if (!daemon->store)
+		answer = no_store(daemon);
+	else if (block_list(daemon->store, arena, &blocks, &count, &more, &err) != 0)
+		answer = refusal(err.text);
+	else
+		answer = json_pack("{s:b, s:O, s:b}", "ok", 1, "blocks", list, "more", more);
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(list, json_pack("{s:o, s:o, s:I}", "what", json_text(blocks[i].what), "why",
+						      json_text(blocks[i].why), "life",
+						      (json_int_t)((blocks[i].life_us + SECOND - 1) / SECOND)));
+	json_decref(list);
+	arena_free(arena);
+	return answer;
+}

@@ -1,0 +1,37 @@
+/*
+ * ask.h - verbs that ask the running daemon by its control socket.
+ */
+#ifndef SEKISHO_ASK_H
+#define SEKISHO_ASK_H
+
+#include <getopt.h>
+#include <jansson.h>
+#include <stdio.h>
+
+struct ask {
+	const char *verb;
+	const char *config, *socket; /* socket NULL: as the file says */
+};
+
+/* For the table of getopt_long(): -c, --socket, --json, -h. */
+#define ASK_OPTIONS                                                                                                    \
+	{"config", required_argument, NULL, 'c'}, {"socket", required_argument, NULL, 's'},                            \
+	    {"json", no_argument, NULL, 'j'},                                                                          \
+	{                                                                                                              \
+		"help", no_argument, NULL, 'h'                                                                         \
+	}
+#define ASK_HELP                                                                                                       \
+	"  -c, --config FILE  the policy file that names the control socket (" DEFAULT_CONFIG ")\n"                    \
+	"  --socket PATH      the control socket itself\n"
+
+/* The answer to the request, which is taken; NULL and *code_r when there is none: stderr says why. */
+json_t *ask_daemon(const struct ask *, json_t *request, int *code_r);
+/* The same, and an answer that says no is none: its error is printed, and *code_r is VERB_NO. */
+json_t *ask_for(const struct ask *, json_t *request, int *code_r);
+
+void ask_print(FILE *, const char *text); /* with a line end; nothing for NULL and "" */
+/* A text that strangers may have written, without what a terminal could obey. */
+void ask_print_safe(const char *text);
+void ask_print_life(long long seconds); /* "1h 59m", for people */
+
+#endif
