@@ -53,8 +53,10 @@ static void skip_comment(struct reader *reader)
 
 		if (c == '\\' && reader->rest.n)
 			take(reader);
-		else if (c == '(' || c == ')')
-			depth += c == '(' ? 1 : -(size_t)1;
+		else if (c == '(')
+			depth++;
+		else if (c == ')')
+			depth--;
 	}
 	reader->blank = true;
 }

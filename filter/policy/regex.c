@@ -81,14 +81,15 @@ unsigned regex_groups(const struct regex *regex)
 	return count;
 }
 
-static void take_groups(const struct regex *regex, struct slice subject, pcre2_match_data *data,
+/* `pairs`: as pcre2_match returned them; what comes after them was not written. 0: all that there is room for. */
+static void take_groups(const struct regex *regex, struct slice subject, pcre2_match_data *data, unsigned pairs,
 			struct slice groups[GROUPS_MAX])
 {
 	const PCRE2_SIZE *ends = pcre2_get_ovector_pointer(data);
 	unsigned count = regex_groups(regex) ? GROUPS_MAX : 1;
 
 	for (unsigned i = 0; i < count; i++) {
-		bool set = i < pcre2_get_ovector_count(data) && ends[2 * i] != PCRE2_UNSET &&
+		bool set = (i < pairs || pairs == 0) && ends[2 * i] != PCRE2_UNSET &&
 			   ends[2 * i] <= ends[2 * i + 1]; /* \K can turn them round */
 
 		groups[i] = set ? (struct slice){subject.p + ends[2 * i], ends[2 * i + 1] - ends[2 * i]} : SLICE("");
@@ -116,7 +117,7 @@ static enum truth match(const struct regex *regex, struct slice subject, struct 
 		result =
 		    pcre2_match(regex->code, (PCRE2_SPTR)subject.p, subject.n, 0, PCRE2_NO_JIT, data, regex->limits);
 	if (result >= 0 && groups)
-		take_groups(regex, subject, data, groups);
+		take_groups(regex, subject, data, (unsigned)result, groups);
 	pcre2_match_data_free(data);
 	if (result >= 0)
 		return TRUTH_TRUE;

@@ -228,6 +228,8 @@ static void texts_take_what_the_last_expression_matched(void **state)
 	    {"log \"[%{1}]\" if spf is fail or sender matches /^(.*)@/", "[]"},
 	    {"log \"[%{9}]\" if helo matches /(.)(.)(.)(.)(.)(.)(.)(.)(.)(.)/", "[m]"},
 	    {"log \"%{1}\" if any dkim.domains matches /^mail\\.(.*)/", "example.com"},
+	    {"log \"%{1}[%{9}%{8}%{2}]\" if helo matches /(.)(.)(.)(.)(.)(.)(.)(.)(.)x/ or helo matches /^(mail)/",
+	     "mail[]"},
 	    {"log \"%%{1}\" if helo matches /mail/", "%{1}"},
 	    {"set a \"%{1}\" if sender matches /^(.*)@/\nlog \"%{var(a)}\"", "alice"},
 	    {"score 2 \"%{1}\" if sender matches /^(.*)@/\nlog \"%{score}\"", "2"},
