@@ -66,7 +66,8 @@ enum argument_kind {
 
 struct argument {
 	struct slice text; /* as the policy has it; lives as long as the policy */
-	const void *thing; /* ARGUMENT_THING: the struct of that block; ARGUMENT_VARIABLE: struct variable */
+	const void *thing; /* ARGUMENT_THING: the struct of that block; ARGUMENT_VARIABLE: struct variable;
+			    * ARGUMENT_HEADER: the same for the same name, or NULL */
 };
 #define NO_ARGUMENT ((struct argument){.text = SLICE("")})
 

@@ -74,7 +74,7 @@ static bool is_settled(const struct view *view, const struct value *value)
 
 static bool is_same(struct argument a, struct argument b)
 {
-	return a.thing == b.thing && slice_equal_nocase(a.text, b.text);
+	return a.thing == b.thing && (a.thing || slice_equal_nocase(a.text, b.text));
 }
 
 /* The number of the remembered value; the count when there is none. */

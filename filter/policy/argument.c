@@ -9,10 +9,27 @@
 
 /* ---- the argument -------------------------------------------------------------------------------- */
 
+/* One pointer for each name, whatever its case: with it no name is compared when rules run. NULL: the file has more
+ * names than that, and these are compared. */
+static const struct slice *intern_name(struct policy *policy, struct slice name)
+{
+	for (size_t i = 0; i < policy->field_name_count; i++)
+		if (slice_equal_nocase(policy->field_names[i], name))
+			return &policy->field_names[i];
+	if (policy->field_name_count == FIELD_NAMES_MAX)
+		return NULL;
+	if (!policy->field_names)
+		policy->field_names = arena_alloc(policy->arena, FIELD_NAMES_MAX * sizeof(*policy->field_names));
+	policy->field_names[policy->field_name_count] = name;
+	return &policy->field_names[policy->field_name_count++];
+}
+
 static int check_header(struct compiler *compiler, const struct fact_syntax *said, struct argument *argument)
 {
-	if (header_name_valid(argument->text))
+	if (header_name_valid(argument->text)) {
+		argument->thing = intern_name(compiler->policy, argument->text);
 		return 0;
+	}
 	diagnostics_error(compiler->diagnostics, said->argument->place,
 			  "\"%s\" is no name of a header field; write it without \":\" and blanks",
 			  QUOTE(argument->text));

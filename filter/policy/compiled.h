@@ -15,6 +15,8 @@
 
 struct regex;
 
+#define FIELD_NAMES_MAX 256 /* bounds the work of compiling; a message remembers fewer */
+
 /* A list of the file, and what follows when it has no answer. */
 struct policy_list {
 	struct list *list;
@@ -167,6 +169,8 @@ struct policy {
 	size_t sign_count, sign_room;
 	struct regex **regexes;
 	size_t regex_count, regex_room;
+	struct slice *field_names; /* of header fields that rules read, each once: FIELD_NAMES_MAX */
+	size_t field_name_count;
 	struct variable *variables; /* VARIABLES_MAX at most */
 	size_t variable_count;
 	unsigned score_count; /* rules with a score */

@@ -235,6 +235,33 @@ static void a_value_is_computed_once_for_each_argument_and_kept_as_long_as_its_s
 	scene_free(scene);
 }
 
+/* A name in another case is the same name; and a file has as many names as it likes. */
+static void header_fields_are_found_by_any_number_of_names(void **state)
+{
+	char *text = NULL;
+	struct scene *scene;
+	size_t n;
+	FILE *out = open_memstream(&text, &n);
+
+	(void)state;
+	fprintf(out, "policy inbound { on message {\n");
+	for (int i = 0; i < 300; i++)
+		fprintf(out, "log \"%d\" if header(\"X-%d\") is \"%d\" and header(x-%d) is %d\n", i, i, i, i, i);
+	fprintf(out, "} }\n");
+	fclose(out);
+	scene = scene_new(text);
+	headers_add(&scene->message.headers, SLICE("X-2"), SLICE(" 2"));
+	headers_add(&scene->message.headers, SLICE("x-299"), SLICE(" 299"));
+	run(scene, STAGE_MESSAGE, false);
+	assert_int_equal(scene->decision.note_count, 2);
+	assert_true(slice_equal(scene->decision.notes[0].text, SLICE("2")));
+	assert_true(slice_equal(scene->decision.notes[1].text, SLICE("299")));
+	assert_int_equal(scene->of_message.with_argument.count, KNOWN_MAX);
+	assert_true(slice_equal(scene->of_message.with_argument.items[1].argument.text, SLICE("X-1")));
+	scene_free(scene);
+	free(text);
+}
+
 static void a_value_before_the_stage_of_its_argument_is_absent(void **state)
 {
 	struct scene *scene = scene_new(METERS "mode enforce\n");
@@ -363,6 +390,7 @@ int main(void)
 	    cmocka_unit_test(the_stage_of_a_fact_follows_from_its_argument),
 	    cmocka_unit_test(what_a_fact_is_made_of_is_read_with_it),
 	    cmocka_unit_test(a_value_is_computed_once_for_each_argument_and_kept_as_long_as_its_scope),
+	    cmocka_unit_test(header_fields_are_found_by_any_number_of_names),
 	    cmocka_unit_test(a_value_before_the_stage_of_its_argument_is_absent),
 	    cmocka_unit_test(what_changes_is_read_anew_each_time),
 	    cmocka_unit_test(what_is_not_settled_before_the_message_stage_is_read_again_there),
