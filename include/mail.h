@@ -114,7 +114,7 @@ struct authors {
 	struct slice field;    /* its value on one line; "" without a field */
 	size_t mailbox_count;  /* 0 when not valid, and for a group without members (RFC 6854) */
 	struct address first;  /* the first mailbox */
-	struct slice name;     /* of the first mailbox, without quotes and comments; "" without one */
+	struct slice name;     /* of the first mailbox, decoded, without quotes and comments; "" without one */
 	struct slice *domains; /* of all mailboxes, each once, in the order they came; A-labels */
 	size_t domain_count;   /* 0 too when the authors have address literals */
 	bool literal, group;   /* there is an address literal, a group */

@@ -1,7 +1,9 @@
 /*
- * author_name.c - the name before an address (RFC 5322 3.4, display-name), as a reader shows it.
+ * author_name.c - the name before an address (RFC 5322 3.4, display-name), as a reader shows it. What is decoded here
+ * is shown, and never read as an address.
  */
 #include "author_private.h"
+#include "mime.h"
 
 #define NAME_BYTES_MAX 1000 /* of a name that is shown: what is longer is nobody's name */
 
@@ -76,5 +78,5 @@ struct slice author_name(struct slice written, struct arena *arena)
 		else
 			add(&reader, c);
 	}
-	return text_slice(&reader.name);
+	return header_decode(text_slice(&reader.name), arena);
 }

@@ -10,7 +10,8 @@
  * show another author than the one that is judged. */
 bool author_has_encoded_word(struct slice address, struct arena *);
 
-/* The name before an address, as a reader shows it: without quotes, escapes and comments, blanks as one. */
+/* The name before an address, as a reader shows it: without quotes, escapes and comments, blanks as one,
+ * encoded words decoded. */
 struct slice author_name(struct slice written, struct arena *);
 
 /* Of the value of a field that is not valid: the domain of the only address in it, in angle brackets, when no other

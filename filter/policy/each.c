@@ -1,5 +1,6 @@
 /*
- * each.c - any and all: a test of each recipient that was accepted, or of each word of a fact that is a list.
+ * each.c - any and all: a test of each recipient who was accepted and not deleted, or of each word of a fact that is a
+ * list.
  *
  * `any` is the `or` of all tests, `all` their `and`, with the same three truths; of nothing both are false. No more is
  * tested than the answer needs. A trace shows the value that decided, or all when none did.
@@ -74,6 +75,8 @@ static void ask_recipients(struct asking_each *each)
 	for (size_t i = 0; i < view->message->recipient_count && !decided; i++) {
 		struct value value;
 
+		if (view->message->recipients[i].deleted)
+			continue;
 		view->recipient = &view->message->recipients[i];
 		value = fact_get(view, each->node->reading.fact, each->node->reading.argument);
 		decided = ask(each, &value);

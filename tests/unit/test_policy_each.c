@@ -25,8 +25,12 @@ static void add_recipients(struct scene *scene, const char *addresses)
 	struct message *message = &scene->message;
 
 	message->recipients = arena_alloc(scene->arena, 20 * sizeof(*message->recipients));
-	while (slice_word(&rest, &word))
-		message->recipients[message->recipient_count++].address = address_parse_path(word, scene->arena);
+	while (slice_word(&rest, &word)) {
+		struct recipient *recipient = &message->recipients[message->recipient_count++];
+
+		recipient->address = address_parse_path(word, scene->arena);
+		recipient->deleted = slice_equal(recipient->address.local, SLICE("deleted"));
+	}
 }
 
 static struct scene *ask(const struct question *question)
@@ -106,6 +110,9 @@ static void of_nothing_both_are_false(void **state)
 	    {"", "any recipient is not null", NO, "[any recipient=]"},
 	    {"", "all recipient is not null", NO, "[all recipient=]"},
 	    {"", "not all recipient in friends", YES, NULL},
+	    {"deleted@example.net", "any recipient is not null", NO, "[any recipient=]"},
+	    {"deleted@example.net", "all recipient is not null", NO, "[all recipient=]"},
+	    {"deleted@example.net a@example.com", "all recipient is @example.com", YES, NULL},
 	    {"", "any from.domains is not \"\"", NO, NULL},
 	    {"", "all from.domains is not \"\"", NO, NULL},
 	};
