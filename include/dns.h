@@ -70,7 +70,7 @@ struct dns_answer {
 
 /* ---- the resolver ------------------------------------------------------------ */
 
-enum dns_source { DNS_SYSTEM, DNS_FORWARD, DNS_RECURSE };
+enum dns_source { DNS_SYSTEM, DNS_FORWARD, DNS_RECURSE, DNS_ZONE };
 enum dnssec { DNSSEC_OFF, DNSSEC_PERMISSIVE, DNSSEC_STRICT };
 
 #define DNS_FORWARD_MAX 8
@@ -79,6 +79,7 @@ struct resolver_settings {
 	enum dns_source source;
 	const char *forward[DNS_FORWARD_MAX]; /* "192.0.2.53@53" */
 	size_t forward_count;
+	const char *zone; /* DNS_ZONE: the file whose text answers; no other setting matters then */
 	enum dnssec dnssec;
 	int64_t timeout_us;     /* for one answer */
 	unsigned cache_entries; /* most answers kept */

@@ -17,6 +17,8 @@
 #include "policy.h"
 #include "report.h"
 
+#include <stdio.h>
+
 #define ENGINE_RECIPIENTS_MAX 10000 /* stored for one message; later ones are deferred with 452 4.5.3 */
 
 /* Of the daemon. */
@@ -141,5 +143,37 @@ const struct slice *gate_quarantine(const struct gate *); /* the reason, or NULL
  * Lives until the next gate_mail or gate_close. */
 const struct record *gate_record(const struct gate *);
 struct view *gate_view(struct gate *); /* to read any fact after gate_end or a refusal, before the next gate_mail */
+
+/* For what is only tried: an empty store of its own, since nothing may count and the store of the file belongs to the
+ * daemon. NULL: the policy needs none. store_close() it after the engine that it is lent to. */
+struct store *engine_trial_store(const struct policy *);
+
+/* A whole conversation with one message. Texts are copied by the gate. */
+struct conversation {
+	struct connection connection;
+	struct slice helo, auth_user; /* "": it says none */
+	bool tls;
+	struct slice sender; /* as MAIL FROM has it */
+	const struct slice *recipients;
+	size_t recipient_count;
+	struct slice message; /* header and body */
+};
+/* Returns the last stage that was reached: a refusal ends the conversation. */
+enum stage gate_converse(struct gate *, const struct conversation *);
+
+/* The rules that were tried, in order: a tracer with trace_keep as its function and the trace as its context. */
+struct trace {
+	struct arena *arena; /* of the list; texts live as long as the message */
+	struct rule_trace *rules;
+	size_t count, room;
+};
+void trace_keep(void *trace, const struct rule_trace *);
+void trace_print(const struct trace *, FILE *out);   /* for a person */
+void trace_print_text(FILE *out, struct slice text); /* without control bytes of strangers */
+
+/* Runs the tests that the policy file carries, as with mode enforce: with zone text, without network, record and
+ * counters, and with an empty store. What fails is written to `out`, with the rules that were tried. Returns how many
+ * failed. */
+size_t engine_test(struct policy *, FILE *out, size_t *count_r);
 
 #endif

@@ -13,6 +13,8 @@
 
 #include "check.h"
 
+#include <stdio.h>
+
 /* ---- what is wrong with a file -------------------------------------------- */
 
 struct position {
@@ -92,6 +94,7 @@ struct settings {
 	enum log_target log;
 	struct slice log_file;
 	bool record_all_facts; /* record { facts all } */
+	bool check_tests;      /* a reload runs the tests of the file, and takes it only when they pass */
 	bool report_mode;      /* mode report: every verdict and edit but sign only "would have" */
 	unsigned
 	    authres_checks; /* bit n: checks[n] has a clause; 0: no Authentication-Results are written or removed */
@@ -114,6 +117,9 @@ struct policy *policy_load(const char *path, const struct policy *old, struct di
  * is allowed and yet hardly meant, and malformed lines of lists are errors to it. */
 enum policy_reader { POLICY_DAEMON, POLICY_CHECK, POLICY_EXPLAIN };
 struct policy *policy_load_as(enum policy_reader, const char *path, struct diagnostics *);
+/* As POLICY_CHECK reads it; when there are no errors, every setting is printed, with its value and where that comes
+ * from, in the syntax of the file. */
+struct policy *policy_load_effective(const char *path, struct diagnostics *, FILE *out);
 
 struct policy *policy_hold(struct policy *);
 void policy_release(struct policy *); /* NULL is allowed */
@@ -167,6 +173,40 @@ const struct sign_setting *policy_sign(const struct policy *, struct slice domai
 /* Reads changed list files anew (call it every few seconds). Returns how many were read;
  * for one that could not, `report` is called once per minute and the old content stays. */
 unsigned policy_refresh_lists(struct policy *, void (*report)(void *context, const char *line), void *context);
+
+/* ---- tests in the file ------------------------------------------------------------- */
+
+enum expected_kind { EXPECT_VERDICT, EXPECT_FACT, EXPECT_ADD_HEADER, EXPECT_DELETE_HEADER };
+
+struct expected {
+	enum expected_kind kind;
+	struct slice text;       /* as the file says it */
+	struct slice verdict;    /* VERDICT: a word of verdict_names */
+	struct slice code;       /* "550", "" for any */
+	struct slice enhanced;   /* "5.7.23", "" for any */
+	const struct fact *fact; /* FACT */
+	struct slice name;       /* of a header field */
+	struct slice value;      /* of the fact or field; its p is NULL: whatever it is */
+};
+
+/* test "NAME" { }: a conversation, and what is expected of it. engine_test runs it. */
+struct policy_test {
+	const struct policy_test *next;
+	struct slice name;
+	struct position where;
+	struct ip client;
+	bool local_program;
+	int tls;
+	unsigned port;
+	struct slice client_name, daemon_name, helo, sender, auth_user;
+	const char *message; /* the file; NULL: only what `headers` say */
+	SETTING_ITEMS(struct slice) recipients;
+	SETTING_ITEMS(struct slice) headers; /* "From: a@example.net", above those of the file */
+	SETTING_ITEMS(struct slice) zone;    /* records: all that the DNS knows */
+	SETTING_ITEMS(struct expected) expectations;
+};
+const struct policy_test *policy_tests(const struct policy *);             /* the first; NULL: there are none */
+struct slice policy_test_zone(const struct policy_test *, struct arena *); /* as resolver_open_zone wants it */
 
 /* ---- a decision ------------------------------------------------------------------- */
 
@@ -244,6 +284,7 @@ struct score {
 /* What the rules of all stages said of one message. All texts live in `arena`. */
 struct decision {
 	struct arena *arena;
+	bool enforced;      /* mode report does not count: a test of the file asks what the rules would do */
 	enum verdict would; /* mode report: what the first rule with a verdict on the message would have led to */
 	bool quarantined;
 	struct slice quarantine_reason;

@@ -12,11 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WARNINGS_MAX 2048
-#define READ_TRIES   3 /* of a file that changes under our eyes */
+#define WARNINGS_MAX   2048
+#define TESTS_TEXT_MAX (64 * 1024) /* the end of it is told; an answer has bounds */
+#define READ_TRIES     3           /* of a file that changes under our eyes */
 
 static bool resolver_settings_equal(const struct resolver_settings *a, const struct resolver_settings *b)
 {
+	if (a->source == DNS_ZONE || b->source == DNS_ZONE) /* its file is read anew */
+		return false;
 	if (a->source != b->source || a->dnssec != b->dnssec || a->timeout_us != b->timeout_us ||
 	    a->cache_entries != b->cache_entries || a->hints_off != b->hints_off ||
 	    a->forward_count != b->forward_count)
@@ -151,6 +154,33 @@ static struct reading policy_read_whole(const char *file, const struct policy *o
 	return reading;
 }
 
+/* check-tests yes: -1 when a test of the file fails, with what they say added to the text. */
+static int reload_test(struct policy *policy, char **text_r)
+{
+	char *said = NULL, *joined = NULL;
+	size_t n = 0, count, failed;
+	FILE *out = open_memstream(&said, &n);
+
+	if (!out)
+		die("no memory for the tests of %s", policy_file(policy));
+	failed = engine_test(policy, out, &count);
+	if (failed)
+		fprintf(out, "%s: %zu of %zu tests failed; correct the rules or what the tests expect\n",
+			policy_file(policy), failed, count);
+	if (fclose(out))
+		die("no memory for the tests of %s", policy_file(policy));
+	if (failed) {
+		size_t most = n < TESTS_TEXT_MAX ? n : TESTS_TEXT_MAX;
+
+		if (asprintf(&joined, "%s%s%s", *text_r ? *text_r : "", most < n ? "...\n" : "", said + n - most) < 0)
+			die("no memory for the tests of %s", policy_file(policy));
+		free(*text_r);
+		*text_r = joined;
+	}
+	free(said);
+	return failed ? -1 : 0;
+}
+
 static int reload_decide(struct daemon *daemon, struct engine *old, const struct reading *reading, const char *log,
 			 char **text_r)
 {
@@ -159,6 +189,8 @@ static int reload_decide(struct daemon *daemon, struct engine *old, const struct
 	*text_r = reload_text(daemon, reading->policy ? policy_settings(reading->policy) : NULL, printed, log);
 	free(printed);
 	if (!reading->policy)
+		return -1;
+	if (policy_settings(reading->policy)->check_tests && reload_test(reading->policy, text_r))
 		return -1;
 	return reload_take(daemon, old, reading->policy, text_r);
 }

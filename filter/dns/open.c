@@ -3,6 +3,9 @@
  */
 #include "resolver.h"
 
+#include <stdlib.h>
+
+#define ZONE_FILE_MAX    (16 * 1024 * 1024)
 #define ZONE_CACHE       1024      /* answers of zone text kept, with what was parsed out of them */
 #define ZONE_PATIENCE_US SECOND_US /* zone text answers at once */
 
@@ -21,10 +24,25 @@ static struct slice source_name(const struct resolver_settings *settings, struct
 	return text_slice(&name);
 }
 
+static struct resolver *open_zone_file(const char *path, struct error *err)
+{
+	struct resolver *resolver;
+	struct slice text;
+
+	if (file_read_plain(path, ZONE_FILE_MAX, &text, err))
+		return NULL;
+	resolver = resolver_open_zone(text, path, err);
+	free((char *)text.p);
+	return resolver;
+}
+
 struct resolver *resolver_open(const struct resolver_settings *settings, struct error *err)
 {
-	struct backend *backend = unbound_backend(settings, err);
+	struct backend *backend;
 
+	if (settings->source == DNS_ZONE)
+		return open_zone_file(settings->zone, err);
+	backend = unbound_backend(settings, err);
 	if (!backend)
 		return NULL;
 	struct arena *arena = arena_new();

@@ -39,6 +39,7 @@ static void message_clear(struct gate *gate)
 	gate->message = (struct message){.arena = arena};
 	headers_init(&gate->message.headers, arena);
 	decision_init(&gate->decision, arena);
+	gate->decision.enforced = gate->enforced;
 	gate->outcome = (struct outcome){.verdict = VERDICT_NONE};
 	gate->spool = NULL;
 	gate->accepted = gate->decided = gate->late = gate->unable = gate->unusable = gate->ended_early = gate->open =

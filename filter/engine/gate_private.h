@@ -56,6 +56,7 @@ struct gate {
 	bool unusable; /* a rule made an address that nobody can use: nothing is let through */
 	int64_t began_wall_us, spent_us;
 	int64_t time_us; /* gate_time; 0: the clock says it */
+	bool enforced;   /* mode report does not count */
 	struct record record;
 	bool recorded;
 };

@@ -7,6 +7,8 @@
 #include "compiled.h"
 #include "sources.h"
 
+#include <stdio.h>
+
 /* What the texts of a rule want of its expressions, and what these have. */
 struct captures {
 	bool used;
@@ -21,6 +23,7 @@ struct compiler {
 	struct diagnostics *diagnostics;
 	enum policy_reader reader;
 	struct sources sources;
+	FILE *effective;         /* where the settings are printed; NULL: nowhere */
 	const char **fact_names; /* of all facts, for suggestions */
 	struct ruleset *rules;   /* that the policy block at hand adds to */
 	enum stage stage;        /* of the stage block at hand */

@@ -158,6 +158,8 @@ struct policy {
 	int64_t read_at;
 	struct settings settings;
 	struct ruleset rules[KIND_COUNT]; /* for all but tenants that have their own */
+	struct policy_test *tests, *last_test;
+	size_t test_count;
 	struct tenant *tenants;
 	size_t tenant_count;
 	size_t rule_count;

@@ -292,3 +292,22 @@ struct policy *policy_load_as(enum policy_reader reader, const char *path, struc
 
 	return load(&compiler, path, NULL);
 }
+
+struct policy *policy_load_effective(const char *path, struct diagnostics *diagnostics, FILE *out)
+{
+	struct compiler compiler = {.diagnostics = diagnostics, .reader = POLICY_CHECK};
+	struct policy *policy;
+	char *text = NULL;
+	size_t n = 0;
+
+	compiler.effective = open_memstream(&text, &n);
+	if (!compiler.effective)
+		die("no memory for the settings of %s", path);
+	policy = load(&compiler, path, NULL);
+	if (fclose(compiler.effective))
+		die("no memory for the settings of %s", path);
+	if (policy)
+		fwrite(text, 1, n, out);
+	free(text);
+	return policy;
+}

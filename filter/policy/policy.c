@@ -207,6 +207,11 @@ bool policy_signs(const struct policy *policy, const struct tenant *tenant, enum
 	return policy_ruleset(policy, tenant, kind)->signs;
 }
 
+const struct policy_test *policy_tests(const struct policy *policy)
+{
+	return policy->tests;
+}
+
 /* ---- tenants --------------------------------------------------------------------------------------------- */
 
 const struct tenant *policy_tenant(const struct policy *policy, struct slice daemon_name)

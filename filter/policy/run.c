@@ -83,7 +83,7 @@ static bool acts_in_report_mode(const struct run *run, const struct rule *rule)
 static bool try_rule(struct run *run, const struct rule *rule, bool accepted, const struct tracer *tracer,
 		     struct outcome *outcome_r)
 {
-	bool report = run->policy->settings.report_mode && !acts_in_report_mode(run, rule);
+	bool report = run->policy->settings.report_mode && !run->decision->enforced && !acts_in_report_mode(run, rule);
 	bool only_would = rule->try || report, ended = false;
 	const char *effect = "no effect";
 	struct judgement judged;

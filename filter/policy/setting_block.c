@@ -17,12 +17,6 @@ struct block_reader {
 	uint64_t read;                             /* bit n: keys[n] was read, be it as a preset */
 };
 
-/* The words of one value or of a run of values. */
-struct run_of_words {
-	const struct word *first;
-	size_t count;
-};
-
 static struct arena *arena_of(const struct block_reader *block)
 {
 	return block->reader->arena;
@@ -180,7 +174,7 @@ static int read_items(struct block_reader *block, const struct setting_key *key,
 
 /* ---- keys ------------------------------------------------------------------------------------------ */
 
-static const struct setting_key *find_key(const struct setting_block *block, const struct word *word)
+const struct setting_key *setting_find_key(const struct setting_block *block, const struct word *word)
 {
 	for (size_t i = 0; word->kind == WORD_PLAIN && i < block->key_count; i++)
 		if (slice_equal(word->text, slice_of(block->keys[i].name)))
@@ -233,16 +227,15 @@ static int check_once(struct block_reader *block, const struct setting_key *key,
 	return 0;
 }
 
-/* What comes after the key as its values. */
-static struct run_of_words values_after(const struct block_reader *block, const struct setting_key *key,
-					const struct word *word)
+struct run_of_words setting_values_after(const struct setting_block *block, const struct setting_key *key,
+					 const struct word *word)
 {
 	bool all = key->count == SETTING_MANY || key->takes == SETTING_REST;
 	size_t most = all ? SIZE_MAX : key->type == SETTING_CHOICE ? 0 : key->takes ? key->takes : 1;
 	struct run_of_words run = {word->next, 0};
 
 	for (const struct word *value = word->next; value && run.count < most; value = value->next) {
-		if (all && find_key(block->block, value))
+		if (all && setting_find_key(block, value))
 			break;
 		run.count++;
 	}
@@ -274,12 +267,12 @@ static int read_key(struct block_reader *block, const struct setting_key *key, c
 static int read_keys(struct block_reader *block, const struct word *word)
 {
 	while (word) {
-		const struct setting_key *key = find_key(block->block, word);
+		const struct setting_key *key = setting_find_key(block->block, word);
 		struct run_of_words values;
 
 		if (!key)
 			return unknown_key(block, word);
-		values = values_after(block, key, word);
+		values = setting_values_after(block->block, key, word);
 		if (check_once(block, key, word) || read_key(block, key, word, values))
 			return -1;
 		for (word = values.first; values.count > 0; values.count--)

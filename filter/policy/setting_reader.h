@@ -39,8 +39,24 @@ int setting_read_value(struct setting_reader *);
 /* A block into `base`, which is zeroed: its presets and, unless `reader->said` is NULL, what the file says. */
 int setting_read_block(struct setting_reader *, const struct setting_block *, void *base);
 
+/* The words of one value or of a run of values. */
+struct run_of_words {
+	const struct word *first;
+	size_t count;
+};
+/* The key that a word is; NULL: it is none. */
+const struct setting_key *setting_find_key(const struct setting_block *, const struct word *);
+/* What comes after the key as its values. */
+struct run_of_words setting_values_after(const struct setting_block *, const struct setting_key *, const struct word *);
+
 /* A word before { } or after a key, as presets have them: words of a text. */
 struct words setting_words(struct slice text, struct arena *);
+
+/* ---- check --effective (setting_show.c) -------------------------------------------------------- */
+
+/* Prints what the settings are and where that comes from, as the file would say it: the statements of all rows, and
+ * what is preset where there are none. */
+void settings_show(const struct compiler *, const struct setting_row *, size_t count, const struct file_syntax *);
 
 /* The file that says it: paths are beside it. */
 const char *setting_file(const struct setting_reader *);
@@ -59,12 +75,13 @@ struct slice setting_usage(const struct setting_key *, struct arena *);
 /* ---- blocks that belong to no check, and what becomes of those that are not simply in struct settings ---------- */
 
 extern const struct setting_block listen_block, resolver_block, sign_block, sign_table_block, list_block, tenant_block,
-    store_block;
+    store_block, test_block;
 int setting_keep_listen(struct setting_reader *, const void *block);
 int setting_keep_sign(struct setting_reader *, const void *block);
 int setting_keep_sign_table(struct setting_reader *, const void *block);
 int setting_keep_list(struct setting_reader *, const void *block);
 int setting_keep_tenant(struct setting_reader *, const void *block);
+int setting_keep_test(struct setting_reader *, const void *block);
 /* All settings are read: what checks see of them for each tenant. */
 void tenants_finish(struct policy *);
 

@@ -31,11 +31,25 @@ static int read_server(struct setting_told *told, void *item, struct error *err)
 	return 0;
 }
 
+/* Zone text is read here once to see that it can be. */
+static int open_zone(struct resolver_settings *resolver, struct setting_told *told, struct error *err)
+{
+	struct resolver *opened;
+
+	resolver->source = DNS_ZONE;
+	resolver->dnssec = DNSSEC_OFF;
+	opened = resolver_open(resolver, err);
+	resolver_release(opened);
+	told->key = "zone";
+	return opened ? 0 : -1;
+}
+
 static int finish(void *block, struct setting_told *told, struct error *err)
 {
 	struct resolver_settings *resolver = block;
 
-	(void)err;
+	if (resolver->zone)
+		return open_zone(resolver, told, err);
 	if (!setting_said(told, "dnssec"))
 		resolver->dnssec = resolver->source == DNS_RECURSE ? DNSSEC_STRICT : DNSSEC_PERMISSIVE;
 	return 0;
@@ -67,6 +81,11 @@ static const struct setting_key keys[] = {
      .read = read_server,
      .group = "source",
      .usage = "addresses of servers as in 192.0.2.53 or 192.0.2.53@5353"},
+    {.name = "zone",
+     .type = SETTING_PATH,
+     RESOLVER(zone),
+     .group = "source",
+     .usage = "the path of a file with zone text"},
     {.name = "recurse", WHOM_TO_ASK(DNS_RECURSE)},
     {.name = "hints",
      .type = SETTING_BOOL,

@@ -190,6 +190,8 @@ static const struct setting_row rows[] = {
     {.key = {.name = "sign"}, .block = &sign_block, .keep = setting_keep_sign},
     {.key = {.name = "sign-table"}, .block = &sign_table_block, .keep = setting_keep_sign_table},
     {.key = {.name = "tenant"}, .block = &tenant_block, .keep = setting_keep_tenant},
+    {.key = {.name = "check-tests", .type = SETTING_BOOL, .preset = "no", AT(check_tests)}},
+    {.key = {.name = "test"}, .block = &test_block, .keep = setting_keep_test},
     {.key = {.name = "list"}, .block = &list_block, .keep = setting_keep_list, .declares = true},
 };
 
@@ -383,6 +385,8 @@ int settings_compile(struct compiler *compiler, const struct file_syntax *file)
 		if (!table.first[i])
 			result |= read_preset(compiler, &table.rows[i]);
 	}
+	if (compiler->effective && !result)
+		settings_show(compiler, table.rows, table.count, file);
 	tenants_finish(compiler->policy);
 	return result ? -1 : sign_finish(compiler);
 }

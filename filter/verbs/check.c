@@ -1,40 +1,98 @@
 /*
  * check.c - sekisho check [FILE]: compiles a policy and prints everything that is
- * wrong with it.
+ * wrong with it; with --test it runs the tests that the file carries, too.
  *
  * A list that cannot be read or has malformed lines is a warning to the daemon, which can run without it.
  * Here it is a failure: before a start one wants to know. Advice (filter/policy/advice.c) is none: a policy that works
  * is not refused for its style.
  */
-#include "policy.h"
+#include "engine.h"
+#include "option.h"
 #include "verbs.h"
 
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static int usage(FILE *out, int result)
+static const char help[] =
+    "usage: sekisho check [--test | --effective] [[-c] FILE]\n"
+    "Compiles the policy (" DEFAULT_CONFIG " unless a file is named), prints every error, and warns of what is\n"
+    "hardly meant.\n"
+    "\n"
+    "  -c, --config FILE     the policy file\n"
+    "      --test            run the tests that the file carries; no network is asked\n"
+    "      --effective       print every setting with its value and where it comes from\n"
+    "\n"
+    "Ends with 0 when the policy can be used, with 78 when it has errors or a list cannot be used, and with 1 when a\n"
+    "test fails.\n";
+
+enum { OPT_TEST = 256, OPT_EFFECTIVE };
+
+static const struct option long_options[] = {
+    {"config", required_argument, NULL, 'c'},
+    {"test", no_argument, NULL, OPT_TEST},
+    {"effective", no_argument, NULL, OPT_EFFECTIVE},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
+};
+
+struct request {
+	const char *file; /* NULL: not named yet */
+	bool test, effective, help;
+};
+
+static int name_file(struct request *request, const char *file)
 {
-	fputs("usage: sekisho check [[-c] FILE]\n"
-	      "Compiles the policy (" DEFAULT_CONFIG
-	      " unless a file is named), prints every error, and warns of what is\n"
-	      "hardly meant.\n"
-	      "Ends with 0 when the policy can be used, with 78 when it has errors or a list cannot be used.\n",
-	      out);
-	return result;
+	if (request->file) {
+		fprintf(stderr, "sekisho check: one file at a time, not also %s\n%s", file, help);
+		return VERB_USAGE;
+	}
+	request->file = file;
+	return VERB_OK;
 }
 
-/* check, check FILE, check -c FILE; NULL when it is something else. */
-static const char *file_of(int argc, char **argv)
+static int read_arguments(struct request *request, int argc, char **argv)
 {
-	if (argc == 1)
-		return DEFAULT_CONFIG;
-	if (argc == 2 && (argv[1][0] != '-' || strcmp(argv[1], "-") == 0))
-		return argv[1];
-	return argc == 3 && strcmp(argv[1], "-c") == 0 ? argv[2] : NULL;
+	int option, code = VERB_OK;
+
+	optind = 1;
+	opterr = 0;
+	while (code == VERB_OK && (option = getopt_long(argc, argv, "c:h", long_options, NULL)) != -1) {
+		if (option == '?')
+			return option_usage(argc, argv, "c:h", long_options);
+		request->help |= option == 'h';
+		request->test |= option == OPT_TEST;
+		request->effective |= option == OPT_EFFECTIVE;
+		if (option == 'c')
+			code = name_file(request, optarg);
+	}
+	while (code == VERB_OK && optind < argc)
+		code = name_file(request, argv[optind++]);
+	if (!request->file)
+		request->file = DEFAULT_CONFIG;
+	return code;
 }
 
-static int print_result(const struct policy *policy, const struct diagnostics *diagnostics)
+static const char *plural(size_t count)
+{
+	return count == 1 ? "" : "s";
+}
+
+/* What the tests say, and how many there were. */
+static int run_tests(struct policy *policy)
+{
+	size_t count, failed = engine_test(policy, stdout, &count);
+
+	if (failed) {
+		printf("%s: %zu of %zu test%s failed\n", policy_file(policy), failed, count, plural(count));
+		return VERB_NO;
+	}
+	printf("%s: %zu test%s passed\n", policy_file(policy), count, plural(count));
+	return VERB_OK;
+}
+
+static int print_result(const struct request *request, struct policy *policy, const struct diagnostics *diagnostics)
 {
 	char *text = diagnostics_print(diagnostics);
 
@@ -42,27 +100,28 @@ static int print_result(const struct policy *policy, const struct diagnostics *d
 	free(text);
 	if (!policy || diagnostics_warnings(diagnostics))
 		return VERB_CONFIG;
+	if (request->effective)
+		return VERB_OK;
 	printf("%s: ok (%zu rule%s, %zu list%s)\n", policy_file(policy), policy_rules(policy),
-	       policy_rules(policy) == 1 ? "" : "s", policy_lists(policy), policy_lists(policy) == 1 ? "" : "s");
-	return VERB_OK;
+	       plural(policy_rules(policy)), policy_lists(policy), plural(policy_lists(policy)));
+	return request->test ? run_tests(policy) : VERB_OK;
 }
 
 int verb_check(int argc, char **argv)
 {
-	const char *file = file_of(argc, argv);
+	struct request request = {NULL};
 	struct diagnostics *diagnostics;
 	struct policy *policy;
-	int result;
+	int result = read_arguments(&request, argc, argv);
 
-	if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
-		return usage(stdout, VERB_OK);
-	if (!file && argv[1][0] == '-' && strcmp(argv[1], "-c") != 0)
-		fprintf(stderr, "sekisho check: %s is not an option\n", argv[1]);
-	if (!file)
-		return usage(stderr, VERB_USAGE);
+	if (result != VERB_OK)
+		return result;
+	if (request.help)
+		return fputs(help, stdout) < 0 ? VERB_OUTPUT : VERB_OK;
 	diagnostics = diagnostics_new();
-	policy = policy_load_as(POLICY_CHECK, file, diagnostics);
-	result = print_result(policy, diagnostics);
+	policy = request.effective ? policy_load_effective(request.file, diagnostics, stdout)
+				   : policy_load_as(POLICY_CHECK, request.file, diagnostics);
+	result = print_result(&request, policy, diagnostics);
 	policy_release(policy);
 	diagnostics_free(diagnostics);
 	return result;

@@ -184,67 +184,27 @@ static struct resolver *open_resolver(const struct explain *explain, const struc
 	return resolver;
 }
 
-/* An empty one of its own: what is only explained must not count, and the file belongs to the daemon. */
-static struct store *open_store(const struct policy *policy)
-{
-	static const struct store_settings settings = {.url = SLICE("memory:")};
-	struct store *store = NULL;
-	struct error err;
-
-	if (policy_needs_store(policy)) {
-		store = store_open(&settings, &err);
-		if (!store)
-			die("%s", err.text);
-	}
-	return store;
-}
-
-static void tell_message(struct gate *gate, struct slice text)
-{
-	struct arena *arena = arena_new();
-	struct slice name, value;
-
-	while (message_next_field(&text, arena, &name, &value))
-		gate_header(gate, name, value);
-	gate_body(gate, text);
-	arena_free(arena);
-}
-
-/* The conversation. A message that is refused at MAIL has no more of it. */
 static void run(struct explain *explain, struct gate *gate, struct slice message)
 {
-	static const struct told told = {.how = TOLD_AS_DECIDED};
+	struct slice recipients[EXPLAIN_RECIPIENTS_MAX];
+	struct conversation said = {
+	    .connection = {.client = explain->client,
+			   .client_name = slice_of(explain->client_name),
+			   .daemon_name = slice_of(explain->daemon_name),
+			   .daemon_port = explain->local_program ? 0 : explain->port,
+			   .local_program = explain->local_program},
+	    .helo = slice_of(explain->helo),
+	    .tls = explain->tls,
+	    .auth_user = slice_of(explain->auth_user),
+	    .sender = slice_of(explain->sender),
+	    .recipients = recipients,
+	    .recipient_count = explain->recipient_count,
+	    .message = message,
+	};
 
-	gate_connect(gate, &(struct connection){
-			       .client = explain->client,
-			       .client_name = slice_of(explain->client_name),
-			       .daemon_name = slice_of(explain->daemon_name),
-			       .daemon_port = explain->local_program ? 0 : explain->port,
-			       .local_program = explain->local_program,
-			   });
-	if (explain->helo)
-		gate_helo(gate, slice_of(explain->helo));
-	if (explain->tls)
-		gate_tls(gate, SLICE("TLSv1.3"), SLICE("TLS_AES_256_GCM_SHA384"));
-	if (explain->auth_user)
-		gate_auth(gate, slice_of(explain->auth_user), SLICE("PLAIN"));
-	explain->reached = STAGE_MAIL;
-	if (gate_mail(gate, slice_of(explain->sender), MADE_UNKNOWN, false) == GATE_REFUSE) {
-		gate_done(gate, &told);
-		return;
-	}
-	explain->reached = STAGE_RCPT;
 	for (size_t i = 0; i < explain->recipient_count; i++)
-		gate_rcpt(gate, slice_of(explain->recipients[i]), MADE_UNKNOWN);
-	/* When no recipient is left no MTA asks for the message. */
-	if (explain->recipient_count && gate_view(gate)->message->recipient_count == 0) {
-		gate_abort(gate);
-		return;
-	}
-	explain->reached = STAGE_MESSAGE;
-	tell_message(gate, message);
-	gate_end(gate);
-	gate_done(gate, &told);
+		recipients[i] = slice_of(explain->recipients[i]);
+	explain->reached = gate_converse(gate, &said);
 }
 
 static int explain_message(struct explain *explain, struct policy *policy, struct slice message)
@@ -252,10 +212,10 @@ static int explain_message(struct explain *explain, struct policy *policy, struc
 	int code;
 	struct resolver *resolver = open_resolver(explain, policy, &code);
 	struct counters counters = {0};
-	struct store *store = open_store(policy);
+	struct store *store = engine_trial_store(policy);
 	struct engine *engine;
 	struct gate *gate;
-	struct tracer tracer = {explain_rule, explain};
+	struct tracer tracer = {trace_keep, &explain->trace};
 
 	if (!resolver) {
 		store_close(store);
@@ -299,7 +259,7 @@ int verb_explain(int argc, char **argv)
 		fputs(text, stderr);
 		free(text);
 	}
-	explain.arena = arena_new();
+	explain.arena = explain.trace.arena = arena_new();
 	code = policy ? explain_message(&explain, policy, message) : VERB_CONFIG;
 	arena_free(explain.arena);
 	policy_release(policy);

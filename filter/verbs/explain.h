@@ -19,13 +19,9 @@ struct explain {
 	unsigned port;
 	enum stage reached; /* the last stage whose facts are known: a refusal at MAIL ends the conversation */
 
-	struct arena *arena; /* of the rules below */
-	struct rule_trace *rules;
-	size_t rule_count, rule_room;
+	struct arena *arena;
+	struct trace trace;
 };
-
-/* The tracer: keeps each rule that was tried, in order. `context` is the struct explain. */
-void explain_rule(void *context, const struct rule_trace *);
 
 void explain_show_text(struct explain *, struct gate *);
 void explain_show_json(struct explain *, struct gate *);

@@ -16,22 +16,6 @@ static bool is_field(const struct change *change)
 	return change->kind <= CHANGE_APPEND;
 }
 
-void explain_rule(void *context, const struct rule_trace *rule)
-{
-	struct explain *explain = context;
-
-	if (explain->rule_count == explain->rule_room) {
-		size_t room = explain->rule_room ? explain->rule_room * 2 : 64;
-		struct rule_trace *rules = arena_alloc(explain->arena, room * sizeof(*rules));
-
-		if (explain->rule_count)
-			memcpy(rules, explain->rules, explain->rule_count * sizeof(*rules));
-		explain->rules = rules;
-		explain->rule_room = room;
-	}
-	explain->rules[explain->rule_count++] = *rule;
-}
-
 /* ---- every fact ---------------------------------------------------------------- */
 
 /* One that was not refused, with what is known of it; else only the address. */
@@ -133,8 +117,8 @@ static json_t *rules_json(struct explain *explain)
 {
 	json_t *rules = json_array();
 
-	for (size_t i = 0; i < explain->rule_count; i++) {
-		const struct rule_trace *rule = &explain->rules[i];
+	for (size_t i = 0; i < explain->trace.count; i++) {
+		const struct rule_trace *rule = &explain->trace.rules[i];
 		json_t *one = json_object(), *seen = json_object();
 
 		for (size_t k = 0; k < rule->seen_count; k++)
@@ -280,49 +264,9 @@ void explain_show_json(struct explain *explain, struct gate *gate)
 
 /* ---- for a person ---------------------------------------------------------------- */
 
-/* What a terminal must not get: control bytes of strangers. */
 static void print_safe(struct slice text)
 {
-	for (size_t i = 0; i < text.n; i++) {
-		unsigned char c = (unsigned char)text.p[i];
-
-		if (c == '\n')
-			fputs("\n             ", stdout);
-		else if (c == '\t')
-			putchar(' ');
-		else if (c < 0x20 || c == 0x7f)
-			printf("\\x%02x", c);
-		else
-			putchar(c);
-	}
-}
-
-static void print_rule(const struct rule_trace *rule)
-{
-	printf("  %s:%u  ", rule->where.file, rule->where.line);
-	print_safe(rule->source);
-	putchar('\n');
-	for (size_t i = 0; i < rule->seen_count; i++) {
-		printf("      ");
-		print_safe(rule->seen[i].fact);
-		printf(" = ");
-		print_safe(rule->seen[i].value.n ? rule->seen[i].value : SLICE("(none)"));
-		putchar('\n');
-	}
-	printf("      %s: %s\n", truth_words[rule->truth], rule->effect);
-}
-
-static void print_stages(const struct explain *explain)
-{
-	for (size_t i = 0; i < explain->rule_count; i++) {
-		const struct rule_trace *rule = &explain->rules[i];
-
-		if (i == 0 || rule->stage != rule[-1].stage)
-			printf("on %s\n", stage_names[rule->stage]);
-		print_rule(rule);
-	}
-	if (explain->rule_count == 0)
-		printf("no rule concerns this message\n");
+	trace_print_text(stdout, text);
 }
 
 static void print_line(const char *name, struct slice text)
@@ -391,7 +335,7 @@ void explain_show_text(struct explain *explain, struct gate *gate)
 	const struct record *record = gate_record(gate);
 	const struct slice *quarantine = gate_quarantine(gate);
 
-	print_stages(explain);
+	trace_print(&explain->trace, stdout);
 	putchar('\n');
 	print_line("traffic", record->kind);
 	print_line("verdict", record->verdict);

@@ -252,3 +252,42 @@ def test_a_changed_key_signs_for_new_sessions_and_old_ones_keep_theirs(directory
         done = sekisho.run("status", "--json", "-c", daemon.file)
         assert json.loads(done.stdout)["dkim"] == {"disagreements": 0}, done.stdout
         before.quit()
+
+
+TESTED = """check-tests yes
+include conf.d
+test "asked is refused" {{
+  sender asked@pass.example.net
+  expect reject 550 5.7.1
+}}
+"""
+
+
+def test_included_files_are_reloaded_once_their_tests_pass(daemon):
+    included = daemon.directory + "/conf.d/10-rules.conf"
+    os.mkdir(daemon.directory + "/conf.d")
+    with open(included, "w") as f:
+        f.write(policy(daemon.directory, "one"))
+    daemon.configure(TESTED.format())
+    code, said = daemon.reload()
+    assert code == 0, said
+    assert "policy one" in ask()
+
+    with open(included, "w") as f:
+        f.write(policy(daemon.directory, "two").replace("550 5.7.1", "554 5.7.1"))
+    code, said = daemon.reload()
+    assert code == 1
+    assert 'test "asked is refused": expected reject 550 5.7.1, got reject 554 5.7.1 policy two' in said
+    assert "on mail" in said and "decides" in said and "1 of 1 tests failed" in said
+    assert "policy one" in ask()
+
+    with open(included, "w") as f:
+        f.write(policy(daemon.directory, "three"))
+    with open(daemon.directory + "/conf.d/20-wrong.conf", "w") as f:
+        f.write("mode wrong\n")
+    code, said = daemon.reload()
+    assert code == 1 and "conf.d/20-wrong.conf:1:6: mode cannot be" in said
+    os.unlink(daemon.directory + "/conf.d/20-wrong.conf")
+    code, said = daemon.reload()
+    assert code == 0, said
+    assert "policy three" in ask()

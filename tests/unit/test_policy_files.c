@@ -296,6 +296,42 @@ static void a_tenant_is_found_by_the_name_of_the_service(void **state)
 	free(messages);
 }
 
+/* ---- zone text ---------------------------------------------------------------------------------- */
+
+static void zone_text_answers_when_the_resolver_is_told_so(void **state)
+{
+	static const struct expectation cases[] = {
+	    {{{"z", "example.net A 192.0.2.1\n"}}, "resolver { zone z }\n", ""},
+	    {{{NULL}}, "resolver { zone z }\n", "t:1:17: cannot open z: No such file or directory"},
+	    {{{"z", "example.net A\n"}}, "resolver { zone z }\n", "t:1:17: z:1: this is not an IPv4 address"},
+	    {{{"z", "\n"}}, "resolver { zone z system }\n", "t:1:19: system excludes zone in line 1; keep one of them"},
+	    {{{"d/z", "\n"}, {"d/a.conf", "resolver { zone z }\n"}}, "include d\n", ""},
+	};
+	struct arena *arena = arena_new();
+	struct resolver *resolver;
+	struct dns_budget *budget;
+	struct policy *policy;
+	struct error err;
+	char *messages;
+
+	(void)state;
+	CHECK(cases);
+	write_text("z", "example.net A 192.0.2.1\n");
+	policy = load_text("resolver { zone z }\n", NULL, &messages);
+	resolver = resolver_open(&policy_settings(policy)->resolver, &err);
+	assert_non_null(resolver);
+	assert_string_equal(resolver_name(resolver), "zone z");
+	budget = dns_budget_open(resolver, arena, 10);
+	assert_int_equal(dns_ask(budget, SLICE("example.net"), DNS_A)->status, DNS_OK);
+	assert_int_equal(dns_ask(budget, SLICE("example.com"), DNS_A)->status, DNS_NXDOMAIN);
+	dns_budget_close(budget);
+	resolver_release(resolver);
+	policy_release(policy);
+	arena_free(arena);
+	free(messages);
+	unlink("z");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -309,6 +345,7 @@ int main(void)
 	    cmocka_unit_test(blocks_of_one_kind_and_stage_are_tried_in_their_order),
 	    cmocka_unit_test(tenants_and_their_policies_have_known_names),
 	    cmocka_unit_test(a_tenant_is_found_by_the_name_of_the_service),
+	    cmocka_unit_test(zone_text_answers_when_the_resolver_is_told_so),
 	};
 
 	return cmocka_run_group_tests(tests, enter_directory, leave_directory);

@@ -194,7 +194,7 @@ static void addresses_to_listen_on_have_four_forms(void **state)
 	free(messages);
 }
 
-#define RESOLVER_KEYS "timeout, dnssec, cache, system, forward, recurse and hints"
+#define RESOLVER_KEYS "timeout, dnssec, cache, system, forward, zone, recurse and hints"
 #define DKIM_KEYS     "minimum-key-bits, maximum-signatures, allow-length and engine"
 #define SELECTOR      "write selector NAME key FILE"
 
