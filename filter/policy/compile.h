@@ -20,6 +20,7 @@ struct captures {
 
 struct compiler {
 	struct policy *policy;
+	const struct policy *old; /* that it replaces; NULL: none */
 	struct diagnostics *diagnostics;
 	enum policy_reader reader;
 	struct sources sources;

@@ -14,6 +14,7 @@
 #include "policy.h"
 
 struct regex;
+struct key_files;
 
 #define FIELD_NAMES_MAX 256 /* bounds the work of compiling; a message remembers fewer */
 
@@ -169,6 +170,8 @@ struct policy {
 	const struct policy_list *owners; /* who owns an address; NULL: nobody says */
 	struct sign_setting *signs;       /* by domain */
 	size_t sign_count, sign_room;
+	const struct key_files
+	    *key_files; /* that were read for them; the next policy takes over what has not changed */
 	struct regex **regexes;
 	size_t regex_count, regex_room;
 	struct slice *field_names; /* of header fields that rules read, each once: FIELD_NAMES_MAX */

@@ -265,6 +265,7 @@ static struct policy *load(struct compiler *compiler, const char *path, const st
 	struct file_syntax file;
 
 	compiler->policy = policy_new(path);
+	compiler->old = old;
 	compiler->sources =
 	    (struct sources){.names = compiler->policy->arena, .texts = scratch, .diagnostics = compiler->diagnostics};
 	if (sources_read(&compiler->sources, path, &file) == 0)

@@ -5,6 +5,8 @@
  * A key that somebody else can read is nobody's signature. So a key file belongs to the
  * user the daemon runs as, and to nobody else in any way; else the file is refused. With `key-access group` it may
  * belong to root, and the daemon's group may read it.
+ *
+ * A reload takes over the keys whose files are what they were: to decode a key costs more than all else of a policy.
  */
 #include "sign_keys.h"
 
@@ -22,11 +24,20 @@
 #define OTHERS_ACCESS     077
 #define GROUP_READS       040
 #define ACCOUNT_NAME_ROOM 64
+#define FILE_TIME_US      1000000 /* how exact the times of files are, on the coarsest file system */
+
+/* A key that several policies share. */
+struct shared_key {
+	_Atomic unsigned holders;
+	struct dkim_private *key;
+	struct stat file; /* as it was when the key was read, */
+	int64_t read_at;  /* and when that was (clock_wall_us) */
+};
 
 /* A key file is read once, however many domains sign with it. */
 struct key_file {
-	const char *path; /* NULL: this place is free */
-	const struct dkim_private *key;
+	const char *path;       /* NULL: this place is free */
+	struct shared_key *key; /* NULL: it cannot be used */
 };
 
 /* Whose the keys may be. */
@@ -39,7 +50,6 @@ struct keeper {
 };
 
 struct key_files {
-	struct arena *arena;
 	struct keeper keeper;
 	struct key_file *files; /* open addressing */
 	size_t room;            /* a power of two, at least twice what can be in use */
@@ -109,58 +119,108 @@ static void cannot_open(const char *path, const struct keeper *keeper, struct er
 			  errno == EACCES ? "; become root, or the user of the daemon" : "");
 }
 
-/* The text of a file that is fit to be a secret; -1 and err. */
-static int read_secret(const char *path, const struct keeper *keeper, struct slice *text_r, struct error *err)
+/* The text of a file that is fit to be a secret, and what it was then; -1 and err. */
+static int read_secret(const char *path, const struct keeper *keeper, struct slice *text_r, struct stat *status_r,
+		       struct error *err)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), result = -1;
-	struct stat status;
 
 	if (fd < 0) {
 		cannot_open(path, keeper, err);
 		return -1;
 	}
-	if (fstat(fd, &status) || !S_ISREG(status.st_mode))
+	if (fstat(fd, status_r) || !S_ISREG(status_r->st_mode))
 		error_set(err, "key %s is no file", path);
-	else if (check_owner(path, &status, keeper, err) == 0 && check_access(path, &status, keeper, err) == 0)
+	else if (check_owner(path, status_r, keeper, err) == 0 && check_access(path, status_r, keeper, err) == 0)
 		result = file_read_plain(path, KEY_FILE_MAX, text_r, err);
 	close(fd);
 	return result;
 }
 
-static void release_key(void *key)
+static void release_key(void *held)
 {
-	dkim_private_free(key);
+	struct shared_key *key = held;
+
+	if (--key->holders > 0)
+		return;
+	dkim_private_free(key->key);
+	free(key);
 }
 
-static const struct dkim_private *key_load(struct key_files *files, const char *path, struct error *err)
+static struct shared_key *key_read(const char *path, const struct keeper *keeper, struct error *err)
 {
-	struct dkim_private *key;
+	struct shared_key *key = xmalloc(sizeof(*key));
 	struct slice text;
 	struct error why;
 
-	if (read_secret(path, &files->keeper, &text, err))
+	key->holders = 1;
+	key->read_at = clock_wall_us();
+	if (read_secret(path, keeper, &text, &key->file, err)) {
+		free(key);
 		return NULL;
-	key = dkim_private_read(text, &why);
+	}
+	key->key = dkim_private_read(text, &why);
 	explicit_bzero((char *)text.p, text.n);
 	free((char *)text.p);
-	if (key)
-		arena_own(files->arena, key, release_key);
-	else
-		error_set(err, "key %s: %s", path, why.text);
-	return key;
+	if (key->key)
+		return key;
+	error_set(err, "key %s: %s", path, why.text);
+	free(key);
+	return NULL;
 }
 
-static const struct dkim_private *key_of(struct key_files *files, const char *path, struct error *err)
+/* The place of a file in the table: its own, or a free one. */
+static struct key_file *find_file(const struct key_files *files, const char *path)
 {
 	size_t at = hash_slice(slice_of(path), 0) & (files->room - 1);
-	struct key_file *file;
 
 	while (files->files[at].path && strcmp(files->files[at].path, path) != 0)
 		at = (at + 1) & (files->room - 1);
-	file = &files->files[at];
-	if (!file->path)
-		*file = (struct key_file){path, key_load(files, path, err)};
-	return file->key;
+	return &files->files[at];
+}
+
+/* What was read just after it was written may have been written once more with the same time. */
+static bool is_settled(const struct shared_key *key)
+{
+	return key->read_at - ((int64_t)key->file.st_ctim.tv_sec * 1000000 + key->file.st_ctim.tv_nsec / 1000) >
+	       FILE_TIME_US;
+}
+
+static bool is_unchanged(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
+	       a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+}
+
+/* The key of the policy that is replaced, when its file is what it was and may still be used; NULL: read it. */
+static struct shared_key *key_before(const struct policy *old, const char *path, const struct keeper *keeper)
+{
+	struct shared_key *key = old && old->key_files ? find_file(old->key_files, path)->key : NULL;
+	struct stat now;
+	struct error ignored;
+
+	if (!key || !is_settled(key) || stat(path, &now) || !is_unchanged(&now, &key->file) ||
+	    check_owner(path, &now, keeper, &ignored) || check_access(path, &now, keeper, &ignored))
+		return NULL;
+	key->holders++;
+	return key;
+}
+
+static const struct dkim_private *key_of(struct compiler *compiler, struct key_files *files, const char *path,
+					 struct error *err)
+{
+	struct key_file *file = find_file(files, path);
+
+	if (!file->path) {
+		file->path = path;
+		file->key = key_before(compiler->old, path, &files->keeper);
+		if (!file->key)
+			file->key = key_read(path, &files->keeper, err);
+		if (file->key)
+			arena_own(compiler->policy->arena, file->key, release_key);
+	}
+	return file->key ? file->key->key : NULL;
 }
 
 /* ---- all of them ------------------------------------------------------------------------------------ */
@@ -191,7 +251,7 @@ static int load_keys(struct compiler *compiler, struct key_files *files, struct 
 	struct error err = {"it is wrong as said above"};
 
 	for (size_t i = 0; i < sign->key_count; i++) {
-		sign->keys[i].key = key_of(files, sign->keys[i].file, &err);
+		sign->keys[i].key = key_of(compiler, files, sign->keys[i].file, &err);
 		if (sign->keys[i].key)
 			continue;
 		diagnostics_error(compiler->diagnostics, sign_place(compiler, sign), "sign %.*s: %s",
@@ -204,16 +264,19 @@ static int load_keys(struct compiler *compiler, struct key_files *files, struct 
 int sign_finish(struct compiler *compiler)
 {
 	struct policy *policy = compiler->policy;
-	struct key_files files = {.arena = policy->arena, .room = 16};
+	struct key_files *files = arena_alloc(policy->arena, sizeof(*files));
 	int result = sign_join(compiler);
+	size_t keys = 0;
 
-	while (files.room < 2 * SIGN_KEYS_MAX * policy->sign_count)
-		files.room *= 2;
-	files.files = xmalloc(files.room * sizeof(*files.files));
-	files.keeper = keeper_of(compiler);
+	for (size_t i = 0; i < policy->sign_count; i++)
+		keys += policy->signs[i].key_count;
+	for (files->room = 16; files->room < 2 * keys;)
+		files->room *= 2;
+	files->files = arena_alloc(policy->arena, files->room * sizeof(*files->files));
+	files->keeper = keeper_of(compiler);
 	for (size_t i = 0; i < policy->sign_count && !diagnostics_full(compiler->diagnostics); i++)
-		result |= load_keys(compiler, &files, &policy->signs[i]);
-	free(files.files);
+		result |= load_keys(compiler, files, &policy->signs[i]);
+	policy->key_files = files;
 	return result;
 }
 

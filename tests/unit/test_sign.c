@@ -443,6 +443,56 @@ static void long_lines_are_folded_at_their_blanks(void **state)
 	arena_free(arena);
 }
 
+/* ---- reloads ------------------------------------------------------------------------------------ */
+
+#define SETTLED_US 1100000 /* after it, a file that is written again has another time */
+
+static const struct dkim_private *key_of(const struct policy *policy)
+{
+	return policy_sign(policy, SLICE("example.org"))->keys[0].key;
+}
+
+static struct policy *reload(const struct policy *old)
+{
+	struct diagnostics *diagnostics = diagnostics_new();
+	struct policy *policy = policy_load("t", old, diagnostics);
+
+	diagnostics_free(diagnostics);
+	return policy;
+}
+
+static void a_reload_takes_over_the_keys_whose_files_have_not_changed(void **state)
+{
+	struct policy *first, *second, *third;
+	const char *message;
+
+	(void)state;
+	write_key("friends");
+	first = load("sign example.org { selector s1 key friends }\n", &message);
+	assert_string_equal(message, "");
+	/* It was read at once after it was written: that it is the same is not certain yet. */
+	second = reload(first);
+	assert_ptr_not_equal(key_of(second), key_of(first));
+	policy_release(second);
+	policy_release(first);
+	usleep(SETTLED_US);
+	first = reload(NULL);
+	second = reload(first);
+	assert_ptr_equal(key_of(second), key_of(first));
+	policy_release(first); /* the key outlives the policy that read it */
+	third = reload(second);
+	assert_ptr_equal(key_of(third), key_of(second));
+	policy_release(third);
+	write_key("friends");
+	third = reload(second);
+	assert_ptr_not_equal(key_of(third), key_of(second));
+	policy_release(third);
+	assert_int_equal(chmod("friends", 0644), 0);
+	assert_null(reload(second));
+	policy_release(second);
+	unlink("friends");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -458,6 +508,7 @@ int main(void)
 	    cmocka_unit_test(what_only_sendmail_can_write_is_left_alone_and_named),
 	    cmocka_unit_test(written_fields_are_not_written_again),
 	    cmocka_unit_test(long_lines_are_folded_at_their_blanks),
+	    cmocka_unit_test(a_reload_takes_over_the_keys_whose_files_have_not_changed),
 	};
 
 	return cmocka_run_group_tests_name("sign", tests, enter_directory, leave_directory);
