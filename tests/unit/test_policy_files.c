@@ -172,6 +172,32 @@ static void the_number_of_included_files_is_bounded(void **state)
 	unlink("a");
 }
 
+/* The file is read as often as it is included. */
+static void the_bytes_of_included_files_are_bounded(void **state)
+{
+	static const size_t megabyte = 1024 * 1024;
+	char *blank = malloc(megabyte), text[400] = "", *messages;
+	struct policy *policy;
+
+	(void)state;
+	memset(blank, '\n', megabyte);
+	write_file("a", blank, megabyte);
+	for (int i = 0; i < 16; i++) /* beside the bytes of "t" */
+		strcat(text, "include a\n");
+	strcat(text, "mode enforce\n");
+	policy = load_text(text, NULL, &messages);
+	assert_string_equal(messages, "");
+	policy_release(policy);
+	free(messages);
+	strcat(text, "include a\n");
+	assert_null(load_text(text, NULL, &messages));
+	assert_string_equal(messages,
+			    "t:18:9: more than 8 files in each other, 1000 in all, or 16M; put several files into one");
+	free(messages);
+	free(blank);
+	unlink("a");
+}
+
 static void the_line_that_is_shown_is_that_of_the_included_file(void **state)
 {
 	struct diagnostics *diagnostics = diagnostics_new();
@@ -296,6 +322,61 @@ static void a_tenant_is_found_by_the_name_of_the_service(void **state)
 	free(messages);
 }
 
+/* ---- bounds ------------------------------------------------------------------------------------- */
+
+/* `count` times a line with its number in it, at each %d. */
+static char *numbered(const char *line, int count, const char *end)
+{
+	char *text = NULL;
+	size_t n = 0;
+	FILE *out = open_memstream(&text, &n);
+
+	for (int i = 0; i < count; i++) {
+		for (const char *c = line; *c; c++) {
+			if (*c == '#')
+				fprintf(out, "%d", i);
+			else
+				fputc(*c, out);
+		}
+	}
+	fputs(end, out);
+	fclose(out);
+	return text;
+}
+
+static void tenants_and_tests_are_bounded(void **state)
+{
+	static const struct {
+		const char *line; /* # is the number of the line */
+		int most;
+		const char *before, *after, *message;
+	} cases[] = {
+	    {"tenant t# { daemon-name d# }\n", 256, "", "", "t:257:1: there are more than 256 tenants; remove some"},
+	    {" d#", 16, "tenant t { daemon-name", " }\n", "daemon-name has more than 16 values; remove some"},
+	    {"test \"#\" { expect accept }\n", 10000, "", "",
+	     "t:10001:1: there are more than 10000 tests; remove some"},
+	    {" expect accept", 100, "test t {", " }\n", "expect has more than 100 values; remove some"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		for (int more = 0; more <= 1; more++) {
+			char *lines = numbered(cases[i].line, cases[i].most + more, cases[i].after), *messages;
+			char *text = malloc(strlen(cases[i].before) + strlen(lines) + 1);
+			struct policy *policy;
+
+			strcat(strcpy(text, cases[i].before), lines);
+			policy = load_text(text, NULL, &messages);
+			assert_int_equal(policy == NULL, more);
+			assert_true(more ? strstr(messages, cases[i].message) != NULL : !*messages);
+			policy_release(policy);
+			free(messages);
+			free(text);
+			free(lines);
+		}
+	}
+}
+
 /* ---- zone text ---------------------------------------------------------------------------------- */
 
 static void zone_text_answers_when_the_resolver_is_told_so(void **state)
@@ -345,6 +426,8 @@ int main(void)
 	    cmocka_unit_test(blocks_of_one_kind_and_stage_are_tried_in_their_order),
 	    cmocka_unit_test(tenants_and_their_policies_have_known_names),
 	    cmocka_unit_test(a_tenant_is_found_by_the_name_of_the_service),
+	    cmocka_unit_test(the_bytes_of_included_files_are_bounded),
+	    cmocka_unit_test(tenants_and_tests_are_bounded),
 	    cmocka_unit_test(zone_text_answers_when_the_resolver_is_told_so),
 	};
 
