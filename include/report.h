@@ -38,6 +38,7 @@ struct record_score {
 struct record {
 	int64_t time_us; /* when MAIL came, clock_wall_us */
 	struct slice queue_id, client, client_name, helo, kind, sender;
+	struct slice tenant; /* "": nobody in particular */
 	const struct record_recipient *recipients;
 	size_t recipient_count;
 	struct slice verdict;    /* that the client was told: accept reject defer discard quarantine aborted */

@@ -183,6 +183,7 @@ static void record_session(struct gate *gate)
 	gate->record.client_name = arena_copy(arena, session->client_name);
 	gate->record.helo = arena_copy(arena, session->helo);
 	gate->record.kind = slice_of(kind_names[gate->view.kind]);
+	gate->record.tenant = tenant_name(gate->view.tenant);
 }
 
 static const char *const told_words[] = {

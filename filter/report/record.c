@@ -121,6 +121,8 @@ static void add_head(struct json_writer *writer, const struct record *record, co
 	if (record->score_count > 0)
 		writer_number(writer, SLICE("score"), record->score);
 	writer_text(writer, SLICE("kind"), cut(record->kind, amount->text));
+	if (record->tenant.n > 0)
+		writer_text(writer, SLICE("tenant"), cut(record->tenant, amount->text));
 	add_or_null(writer, SLICE("queue-id"), record->queue_id, amount->text);
 	add_or_null(writer, SLICE("client"), record->client, amount->text);
 	add_or_null(writer, SLICE("client.name"), record->client_name, amount->text);

@@ -247,6 +247,8 @@ void explain_show_json(struct explain *explain, struct gate *gate)
 	json_object_set_new(object, "rule", text_or_null(record->rule));
 	json_object_set_new(object, "stage", text_or_null(record->stage));
 	json_object_set_new(object, "kind", json_text(record->kind));
+	if (record->tenant.n)
+		json_object_set_new(object, "tenant", json_text(record->tenant));
 	json_object_set_new(object, "quarantine", quarantine ? json_text(*quarantine) : json_null());
 	json_object_set_new(object, "recipients", recipients_json(record));
 	json_object_set_new(object, "header-changes", changes_json(gate));
@@ -338,6 +340,7 @@ void explain_show_text(struct explain *explain, struct gate *gate)
 	trace_print(&explain->trace, stdout);
 	putchar('\n');
 	print_line("traffic", record->kind);
+	print_line("tenant", record->tenant);
 	print_line("verdict", record->verdict);
 	print_line("decided by", record->rule.n ? record->rule : SLICE("no rule: let through"));
 	print_line("reply", record->reply);

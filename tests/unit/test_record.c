@@ -124,6 +124,7 @@ static void a_record_has_one_form_to_the_byte(void **state)
 	      .client_name = SLICE("mx.example.net"),
 	      .helo = SLICE("mx"),
 	      .kind = SLICE("inbound"),
+	      .tenant = SLICE("acme"),
 	      .sender = SLICE("a@example.net"),
 	      .recipients = recipients,
 	      .recipient_count = 2,
@@ -142,7 +143,8 @@ static void a_record_has_one_form_to_the_byte(void **state)
 	      .dns_stale = 1},
 	     "{\"v\":2,\"time\":\"2026-11-21T17:39:40.123Z\",\"verdict\":\"quarantine\",\"rule\":\"sekisho.conf:12\","
 	     "\"reply\":\"550 5.7.1 no\",\"stage\":\"message\",\"quarantine\":\"looks odd\",\"kind\":\"inbound\","
-	     "\"queue-id\":\"4Zq1\",\"client\":\"2001:db8::1\",\"client.name\":\"mx.example.net\",\"helo\":\"mx\","
+	     "\"tenant\":\"acme\",\"queue-id\":\"4Zq1\",\"client\":\"2001:db8::1\",\"client.name\":\"mx.example.net\","
+	     "\"helo\":\"mx\","
 	     "\"sender\":\"a@example.net\",\"recipients\":[\"bob@example.org\",\"eve@example.org\"],"
 	     "\"refused\":[{\"recipient\":\"eve@example.org\",\"verdict\":\"reject\","
 	     "\"reply\":\"550-5.1.1 no\\n550 5.1.1 never\",\"rule\":\"f:3\"}],"
