@@ -15,6 +15,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define PATIENCE_US (100 * 1000) /* no MTA gives up sooner */
+
 /* The one static of this door, and its state. libmilter hands its callbacks nothing of ours before smfi_setpriv(), and
  * has one listener for a process. */
 static struct milter *this_door;
@@ -369,9 +371,12 @@ static int changes_apply(struct conn *conn, struct arena *arena)
 }
 
 /* Is the MTA gone? libmilter does not say so; a write tells. The first one after the other end has closed a TCP
- * connection is still taken, the second is not. */
-static bool conn_is_gone(struct conn *conn, bool written)
+ * connection is still taken, the second is not. Who left did so while it waited: an answer that came at once costs no
+ * writes of its own. */
+static bool conn_is_gone(struct conn *conn, int64_t began_us, bool written)
 {
+	if (clock_us() - began_us < PATIENCE_US)
+		return false;
 	if (!written && smfi_progress(conn->ctx) != MI_SUCCESS)
 		return true;
 	return smfi_progress(conn->ctx) != MI_SUCCESS;
@@ -387,7 +392,7 @@ static sfsistat conn_unchanged(struct conn *conn)
 	return reply_send(conn->ctx, gate_reply_unchanged());
 }
 
-static sfsistat conn_accept(struct conn *conn)
+static sfsistat conn_accept(struct conn *conn, int64_t began_us)
 {
 	struct arena *arena = arena_new();
 	int result = changes_apply(conn, arena);
@@ -395,7 +400,7 @@ static sfsistat conn_accept(struct conn *conn)
 
 	arena_free(arena);
 	gate_changes(conn->gate, &count);
-	if (conn_is_gone(conn, count > 0)) {
+	if (conn_is_gone(conn, result == 0 ? began_us : 0, count > 0)) {
 		conn_done(conn, TOLD_NOBODY);
 		return SMFIS_TEMPFAIL;
 	}
@@ -407,6 +412,7 @@ static sfsistat conn_accept(struct conn *conn)
 
 static sfsistat conn_finish(struct conn *conn)
 {
+	int64_t began = clock_us();
 	enum gate_answer answer;
 	sfsistat status;
 	bool gone;
@@ -415,8 +421,8 @@ static sfsistat conn_finish(struct conn *conn)
 	answer = gate_end(conn->gate);
 	conn_busy(conn, false);
 	if (answer == GATE_CONTINUE)
-		return conn_accept(conn);
-	gone = conn_is_gone(conn, false);
+		return conn_accept(conn, began);
+	gone = conn_is_gone(conn, began, false);
 	status = conn_refuse(conn, answer);
 	conn_done(conn, gone ? TOLD_NOBODY : TOLD_AS_DECIDED);
 	return status;
