@@ -13,6 +13,7 @@
 #define CLOSE_US        (1000 * 1000)      /* at the end, for what is in the queue */
 #define CLOSE_GRACE_US  (CLOSE_US / 4)     /* for the writing thread to see that it is over */
 #define SAID_US         (60 * 1000 * 1000) /* between two lines that say how many were lost */
+#define GATHER_US       (2 * 1000) /* after lines were written: so many wake the writing thread once, not each */
 
 struct line {
 	struct line *next;
@@ -29,6 +30,7 @@ struct log {
 	struct line *first, **last;
 	size_t bytes;
 	struct log_target next;      /* after rotation: takes the place of target; fd -1: none */
+	bool waiting;                /* the writing thread sleeps until it is woken */
 	bool finished, abandoned;    /* the writing thread has ended; is left alone with all that it uses */
 	_Atomic bool reopened;       /* next is there */
 	_Atomic int64_t close_until; /* clock_us; 0: not closing */
@@ -124,21 +126,25 @@ static void writer_reopen(struct log *log)
 	log_target_close(&old); /* may block */
 }
 
-/* The next line, or NULL: there is none, and something else to do. Its room counts until it is written. */
+/* All lines there are, in order; NULL: there is none, and something else to do. Their room counts until they are
+ * written. */
 static struct line *writer_take(struct log *log)
 {
-	struct line *line;
+	struct line *lines = NULL;
 
 	pthread_mutex_lock(&log->lock);
-	while (!log->first && !log->close_until && !log->reopened)
+	while (!log->first && !log->close_until && !log->reopened) {
+		log->waiting = true;
 		pthread_cond_wait(&log->wake, &log->lock);
-	line = log->reopened ? NULL : log->first;
-	if (line)
-		log->first = line->next;
-	if (!log->first)
+		log->waiting = false;
+	}
+	if (!log->reopened) {
+		lines = log->first;
+		log->first = NULL;
 		log->last = &log->first;
+	}
 	pthread_mutex_unlock(&log->lock);
-	return line;
+	return lines;
 }
 
 static void writer_free(struct log *log, struct line *line)
@@ -180,26 +186,39 @@ static void writer_end(struct log *log)
 		log_free(log);
 }
 
-static void *writer_run(void *context)
+/* A log that was opened anew takes the lines that are left. */
+static bool writer_line(struct log *log, struct line *line)
 {
-	struct log *log = context;
-	struct line *line;
 	bool written = false;
 
-	while ((line = writer_take(log)) || log->reopened || !log->close_until) {
+	if (log->reopened)
+		writer_reopen(log);
+	if (writer_drops(log))
+		log->lost++;
+	else
+		written = writer_write(log, line);
+	writer_free(log, line);
+	return written;
+}
+
+static void *writer_run(void *context)
+{
+	static const struct timespec gather = {.tv_nsec = GATHER_US * 1000};
+	struct log *log = context;
+	struct line *lines, *next;
+	bool written = false;
+
+	while ((lines = writer_take(log)) || log->reopened || !log->close_until) {
 		if (log->reopened)
 			writer_reopen(log);
-		if (!line)
-			continue;
-		if (writer_drops(log)) {
-			log->lost++;
-			written = false;
-		} else {
-			written = writer_write(log, line);
+		for (struct line *line = lines; line; line = next) {
+			next = line->next;
+			written = writer_line(log, line);
 		}
-		writer_free(log, line);
 		if (written)
 			writer_say_lost(log, false);
+		if (lines && !log->close_until)
+			nanosleep(&gather, NULL);
 	}
 	if (written)
 		writer_say_lost(log, true);
@@ -220,7 +239,8 @@ void log_add(struct log *log, int priority, const char *text)
 		log->bytes += line_bytes(line);
 		*log->last = line;
 		log->last = &line->next;
-		pthread_cond_signal(&log->wake);
+		if (log->waiting)
+			pthread_cond_signal(&log->wake);
 	}
 	pthread_mutex_unlock(&log->lock);
 	if (!full)
