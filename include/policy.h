@@ -86,6 +86,13 @@ struct store_setting {
 	bool said;       /* in the file */
 };
 
+/* ownership { }: what is true of all logins, beside the list owners */
+struct ownership_setting {
+	bool self; /* a login that is an address owns it */
+	struct slice
+	    delimiters; /* who owns an address owns its extensions after one of these bytes; "": no extensions */
+};
+
 struct settings {
 	struct listen_setting listen;
 	struct slice user, group; /* to run as; "" keeps who we are */
@@ -101,6 +108,7 @@ struct settings {
 	int64_t drain_us;   /* how long open messages may take when the daemon ends */
 	struct resolver_settings resolver;
 	struct store_setting store;
+	struct ownership_setting ownership;
 	struct check_settings check;
 };
 

@@ -151,7 +151,7 @@ static int test_owned(struct builder *builder, const struct condition_syntax *sa
 		return wrong(builder, said->owner.name.place,
 			     "only a login can own an address; write \"owned by auth.user\"");
 	node->list = builder->compiler->policy->owners;
-	if (node->list)
+	if (node->list || builder->compiler->policy->settings.ownership.self)
 		return 0;
 	return wrong(builder, said->fact.name.place,
 		     "nobody says who owns an address; define the list: list owners file:/etc/sekisho/owners");

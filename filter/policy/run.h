@@ -42,6 +42,8 @@ void run_see(struct run *, struct slice fact, struct slice value); /* for the tr
 
 /* A test of a value, by the node of a test. */
 struct judgement test_judge(struct run *, const struct node *, const struct value *);
+/* owned.c; the list is NULL where there is none. */
+enum truth owned_by(struct run *, const struct policy_list *, struct slice login, const struct address *);
 /* A test of all values that there are: each.c. */
 struct judgement each_judge(struct run *, const struct node *);
 

@@ -129,6 +129,31 @@ static const struct setting_key submission_keys[] = {
      .usage = "the name that the MTA gives to the service, as in \"ORIGINATING\""},
 };
 
+/* Bytes that separate an extension in a local part, as recipient_delimiter of Postfix. */
+static int read_delimiters(struct setting_told *told, void *item, struct error *err)
+{
+	struct slice said = told->words[0];
+
+	(void)err;
+	for (size_t i = 0; i < said.n; i++)
+		if (!strchr("!#$%&'*+-/=?^_`{|}~.", said.p[i]) || said.p[i] == '\0')
+			return -1;
+	*(struct slice *)item = said;
+	return said.n > 0 ? 0 : -1;
+}
+
+static const struct setting_key ownership_keys[] = {
+    {.name = "self", .type = SETTING_BOOL, .offset = offsetof(struct ownership_setting, self), .preset = "no"},
+    {.name = "recipient-delimiter",
+     .type = SETTING_OWN,
+     .offset = offsetof(struct ownership_setting, delimiters),
+     .read = read_delimiters,
+     .usage = "the bytes that begin an extension, as in recipient-delimiter +"},
+};
+
+static const struct setting_block ownership_block = {
+    .name = "ownership", .size = sizeof(struct ownership_setting), SETTING_KEYS(ownership_keys)};
+
 /* What is said replaces the preset as a whole. */
 static const struct setting_block submission_block = {
     .name = "submission", SETTING_KEYS(submission_keys), .preset_only = true};
@@ -186,6 +211,7 @@ static const struct setting_row rows[] = {
     {.key =
 	 {.name = "drain", .type = SETTING_DURATION, .preset = "30s", .least = 0, .most = 600 * SECOND, AT(drain_us)}},
     {.key = {.name = "resolver", AT(resolver)}, .block = &resolver_block},
+    {.key = {.name = "ownership", AT(ownership)}, .block = &ownership_block},
     {.key = {.name = "store", AT(store)}, .block = &store_block},
     {.key = {.name = "sign"}, .block = &sign_block, .keep = setting_keep_sign},
     {.key = {.name = "sign-table"}, .block = &sign_table_block, .keep = setting_keep_sign_table},

@@ -92,7 +92,7 @@ static struct judgement test_owned(struct run *run, const struct node *node, con
 		return judgement_of_unknown(&login);
 	if (address->state != VALUE_SET || login.state != VALUE_SET)
 		return judgement_of(false);
-	return of_list(list_owns(node->list->list, login.text, &address->address), node->list);
+	return of_list(owned_by(run, node->list, login.text, &address->address), node->list);
 }
 
 static struct judgement test_matches(struct run *run, const struct node *node, const struct value *value)
