@@ -249,6 +249,8 @@ void spool_add(struct spool *, struct slice chunk);
 const char *spool_trouble(const struct spool *); /* NULL: all that was added is there; else why not, static */
 /* All of it in chunks. 0, or -1: spool_trouble says why. */
 int spool_read(struct spool *, void (*take)(void *context, struct slice chunk), void *context);
+/* All of it at once, until the arena is reset. 0, or -1: spool_trouble says why. */
+int spool_map(struct spool *, struct slice *bytes_r);
 void spool_close(struct spool *); /* before its arena does; NULL and more than once are allowed */
 
 /* ---- words --------------------------------------------------------------- */

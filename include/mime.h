@@ -25,4 +25,27 @@ int charset_decode(struct slice name, struct slice text, struct arena *, struct 
  * is of a charset that is not known, stays as it is. Control bytes may be in it. */
 struct slice header_decode(struct slice value, struct arena *);
 
+/* ---- footers ---------------------------------------------------------------------- */
+
+/* UTF-8, lines divided by LF. */
+struct footer {
+	struct slice text, html;
+};
+
+/* A change of the body: at `at`, `drop` bytes give way to `add`. */
+struct splice {
+	size_t at, drop;
+	struct slice add;
+};
+
+struct footer_plan {
+	struct splice *splices; /* from the first place to the last; they do not overlap */
+	size_t count;           /* 0: the body stays as it is */
+	struct slice told;      /* "added to text/plain, text/html", or "left out: " and why */
+};
+
+/* Where a footer goes in a message with these fields and this body. Texts live in the arena; the body is not copied. */
+void footer_plan(const struct footer *, const struct header_field *, size_t count, struct slice body, struct arena *,
+		 struct footer_plan *plan_r);
+
 #endif

@@ -42,6 +42,10 @@ const char *diagnostics_line(const struct diagnostics *, size_t number);
 
 enum key_access { KEY_ACCESS_OWNER, KEY_ACCESS_GROUP }; /* who may read key files */
 
+/* What becomes of a message whose recipients have different verdicts; NONE: rules cannot ask about one of them. */
+enum on_conflict { CONFLICT_NONE, CONFLICT_STRICTEST, CONFLICT_MOST_LENIENT, CONFLICT_SPLIT };
+extern const char *const conflict_names[5]; /* "none" "strictest" "most-lenient" "split" NULL */
+
 enum log_target { LOG_TO_SYSLOG, LOG_TO_STDERR, LOG_TO_FILE, LOG_TO_NOWHERE };
 
 #define LISTEN_USERS_MAX 8 /* a host has one mail server, or two */
@@ -101,8 +105,9 @@ struct settings {
 	enum log_target log;
 	struct slice log_file;
 	bool record_all_facts; /* record { facts all } */
-	bool check_tests;      /* a reload runs the tests of the file, and takes it only when they pass */
-	bool report_mode;      /* mode report: every verdict and edit but sign only "would have" */
+	enum on_conflict on_conflict;
+	bool check_tests; /* a reload runs the tests of the file, and takes it only when they pass */
+	bool report_mode; /* mode report: every verdict and edit but sign only "would have" */
 	unsigned
 	    authres_checks; /* bit n: checks[n] has a clause; 0: no Authentication-Results are written or removed */
 	int64_t drain_us;   /* how long open messages may take when the daemon ends */
@@ -175,6 +180,7 @@ const struct asking *policy_asking(const struct policy *, const struct tenant *,
 /* some rule says sign. */
 bool policy_signs(const struct policy *, const struct tenant *, enum kind);
 
+bool policy_footers(const struct policy *, const struct tenant *, enum kind); /* some rule says footer */
 /* Who signs for an author domain: itself, or a parent that signs for its subdomains. NULL: nobody. */
 const struct sign_setting *policy_sign(const struct policy *, struct slice domain);
 
@@ -289,6 +295,17 @@ struct score {
 #define VARIABLES_MAX     100  /* of a file */
 #define VARIABLE_TEXT_MAX 1000 /* bytes of the text of one */
 
+/* What rules of the last stage decided about one recipient. */
+struct held {
+	struct outcome outcome; /* verdict NONE: none has decided yet */
+	bool quarantined;
+	struct slice reason;
+	struct position quarantine_rule;
+	enum verdict verdict; /* in the end */
+	bool gone;            /* is not a recipient any more: a rule deleted it before */
+	bool removed;         /* on-conflict split: to be taken away */
+};
+
 /* What the rules of all stages said of one message. All texts live in `arena`. */
 struct decision {
 	struct arena *arena;
@@ -297,6 +314,8 @@ struct decision {
 	bool quarantined;
 	struct slice quarantine_reason;
 	struct position quarantine_rule;
+	struct held *held; /* by number of the recipient; NULL: no rule asked about one at the last stage */
+	size_t held_count;
 	bool recipient_deleted; /* `delete-recipient` of the recipient at hand; who runs the rules takes it back */
 	struct position recipient_rule;
 	struct edit *edits; /* equal ones (rule and value) are kept once */

@@ -83,3 +83,36 @@ int spool_read(struct spool *spool, void (*take)(void *context, struct slice chu
 	}
 	return spool->trouble ? -1 : 0;
 }
+
+struct map {
+	void *p;
+	size_t n;
+};
+
+static void unmap(void *what)
+{
+	struct map *map = what;
+
+	munmap(map->p, map->n);
+}
+
+int spool_map(struct spool *spool, struct slice *bytes_r)
+{
+	struct map *map;
+
+	*bytes_r = SLICE("");
+	if (spool->trouble)
+		return -1;
+	if (spool->n == 0)
+		return 0;
+	map = arena_alloc(spool->arena, sizeof(*map));
+	map->n = spool->n;
+	map->p = mmap(NULL, map->n, PROT_READ, MAP_SHARED, spool->fd, 0);
+	if (map->p == MAP_FAILED) {
+		spool->trouble = "the body that was kept cannot be read";
+		return -1;
+	}
+	arena_own(spool->arena, map, unmap);
+	*bytes_r = (struct slice){map->p, map->n};
+	return 0;
+}

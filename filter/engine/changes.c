@@ -358,6 +358,18 @@ static void plan_sign(struct gate *gate, struct plan *plan, struct position rule
 		plan->own[plan->own_count++] = (struct plan_new){.name = SLICE("DKIM-Signature"), .value = values[i]};
 }
 
+/* It depends on what the header says of the body in the end. */
+static void plan_footer(struct gate *gate, struct plan *plan)
+{
+	size_t count;
+	struct outgoing *fields;
+
+	if (!policy_footers(gate->engine->policy, gate->view.tenant, gate->view.kind))
+		return;
+	fields = plan_result(plan, &count);
+	footer_make(gate, fields, count);
+}
+
 /* Once, however many rules say so. */
 static void plan_signatures(struct gate *gate, struct plan *plan)
 {
@@ -395,6 +407,7 @@ void changes_make(struct gate *gate)
 	for (size_t i = 0; i < decision->edit_count; i++)
 		plan_edit(gate, &plan, &decision->edits[i]);
 	plan_tighten(gate, &plan);
+	plan_footer(gate, &plan);
 	plan_signatures(gate, &plan);
 	plan_write(gate, &plan);
 }

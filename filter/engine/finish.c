@@ -296,6 +296,7 @@ static void record_envelope(struct gate *gate, const struct told *told)
 		if (change->kind == CHANGE_ADD_RECIPIENT)
 			added[record->added_count++] = slice_head(slice_from(change->value, 1), change->value.n - 2);
 	}
+	record->footer = gate->footer;
 	record->added = added;
 	record->removed = removed;
 }

@@ -49,6 +49,10 @@ static void message_clear(struct gate *gate)
 	gate->recipients_reply = NULL;
 	gate->changes = NULL;
 	gate->change_count = gate->change_room = 0;
+	gate->pieces = NULL;
+	gate->piece_count = 0;
+	gate->new_body = NULL;
+	gate->footer = SLICE("");
 	gate->spent_us = 0;
 	gate->reply = NULL;
 	view_init(gate);

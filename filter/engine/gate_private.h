@@ -53,7 +53,11 @@ struct gate {
 	const struct reply *reply;
 	struct change *changes;
 	size_t change_count, change_room;
-	bool unusable; /* a rule made an address that nobody can use: nothing is let through */
+	struct slice *pieces; /* of the new body; none: it stays */
+	size_t piece_count;
+	struct dkim_body *new_body; /* hashed to be signed; NULL: the one that came is */
+	struct slice footer;        /* what became of it; "": no rule wants one */
+	bool unusable;              /* a rule made an address that nobody can use: nothing is let through */
 	int64_t began_wall_us, spent_us;
 	int64_t time_us; /* gate_time; 0: the clock says it */
 	bool enforced;   /* mode report does not count */
@@ -85,6 +89,12 @@ bool subject_prefix(struct slice prefix, struct slice old, struct arena *, struc
 struct slice missing_date(int64_t now_us, struct arena *);
 struct slice missing_message_id(int64_t now_us, struct slice host, struct arena *);
 
+/* footer.c: before the body, where a rule may want a footer; the new body, before it is signed; and its changes. */
+struct outgoing;
+void footer_prepare(struct gate *);
+void footer_make(struct gate *, const struct outgoing *fields, size_t count);
+void footer_write(struct gate *);
+
 /* envelope.c: adds what must be done to the envelope. False: no recipient is left, by the rule *rule_r. */
 bool envelope_change(struct gate *, struct position *rule_r);
 
@@ -97,6 +107,8 @@ struct outgoing {
 
 /* sign.c: before the body; a rule may want to sign. */
 void sign_prepare(struct gate *);
+void body_spool(struct gate *);                 /* the body as it comes is kept in gate->spool, from now on */
+struct dkim_body *sign_body_new(struct gate *); /* for a body that takes the place of the one that came */
 /* The values of the DKIM-Signature fields for this header; how many. What was done, why nothing, and why a signature
  * may not hold, is noted for the rule. Fields are changed only when the header is signed. */
 size_t sign_message(struct gate *, struct position rule, struct outgoing *, size_t count,

@@ -67,16 +67,40 @@ static void keep(void *spool, struct slice chunk)
 	spool_add(spool, chunk);
 }
 
+void body_spool(struct gate *gate)
+{
+	if (gate->spool)
+		return;
+	gate->spool = spool_new(gate->message.arena);
+	view_sink(&gate->view, keep, gate->spool);
+}
+
+static void want_body(struct dkim_body *body)
+{
+	dkim_body_want(body, DKIM_RELAXED, DKIM_WHOLE);
+	dkim_body_watch(body, BODY_LINE_MAX);
+}
+
+struct dkim_body *sign_body_new(struct gate *gate)
+{
+	struct dkim_body *body = dkim_body_new(gate->message.arena);
+
+	want_body(body);
+	return body;
+}
+
+static struct dkim_body *signed_body(struct gate *gate)
+{
+	return gate->new_body ? gate->new_body : view_body(&gate->view);
+}
+
 void sign_prepare(struct gate *gate)
 {
 	struct dkim_library *library;
 
-	dkim_body_want(view_body(&gate->view), DKIM_RELAXED, DKIM_WHOLE);
-	dkim_body_watch(view_body(&gate->view), BODY_LINE_MAX);
-	if (check_dkim_engine(&gate->settings->check, &library) == DKIM_NATIVE)
-		return;
-	gate->spool = spool_new(gate->message.arena);
-	view_sink(&gate->view, keep, gate->spool);
+	want_body(view_body(&gate->view));
+	if (check_dkim_engine(&gate->settings->check, &library) != DKIM_NATIVE)
+		body_spool(gate);
 }
 
 /* dkim { engine compare } */
@@ -85,7 +109,7 @@ static void compare(struct gate *gate, struct position rule, const struct dkim_s
 {
 	struct arena *arena = gate->message.arena;
 	struct error err = {""};
-	enum dkim_compared compared = dkim_signature_compare(signing, fields, gate->view.body, value, arena, &err);
+	enum dkim_compared compared = dkim_signature_compare(signing, fields, signed_body(gate), value, arena, &err);
 
 	if (compared == DKIM_AGREE)
 		return;
@@ -102,7 +126,7 @@ static struct slice sign_with(struct gate *gate, struct position rule, const str
 {
 	struct arena *arena = gate->message.arena;
 	struct error err;
-	struct slice value = dkim_signature_make(signing, fields, gate->view.body, arena, &err);
+	struct slice value = dkim_signature_make(signing, fields, signed_body(gate), arena, &err);
 
 	if (value.n == 0) {
 		note(gate, rule, arena_printf(arena, "not signed: %s", err.text));
@@ -139,7 +163,7 @@ static struct dkim_signing signing_of(struct gate *gate, const struct sign_setti
 /* What mail servers change in a body after us. */
 static void note_body(struct gate *gate, struct position rule)
 {
-	struct dkim_noticed noticed = dkim_body_noticed(gate->view.body);
+	struct dkim_noticed noticed = dkim_body_noticed(signed_body(gate));
 
 	if (noticed.long_line)
 		note(gate, rule,
@@ -191,7 +215,7 @@ size_t sign_message(struct gate *gate, struct position rule, struct outgoing *fi
 			      : SLICE("not signed: From does not name one author"));
 		return 0;
 	}
-	dkim_body_end(view_body(&gate->view));
+	dkim_body_end(signed_body(gate));
 	signing = signing_of(gate, sign);
 	prepared = prepare_fields(gate, rule, &signing, fields, count);
 	for (size_t i = 0; i < sign->key_count; i++) {

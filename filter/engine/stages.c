@@ -25,6 +25,26 @@ static void callback_end(struct gate *gate, int64_t began)
 	gate->spent_us += clock_us() - began;
 }
 
+/* on-conflict split: who is refused is taken away. */
+static void held_apply(struct gate *gate)
+{
+	struct arena *arena = gate->message.arena;
+
+	for (size_t i = 0; i < gate->decision.held_count; i++) {
+		const struct held *held = &gate->decision.held[i];
+		struct recipient *recipient = &gate->message.recipients[i];
+
+		if (!held->removed || recipient->deleted)
+			continue;
+		recipient->deleted = true;
+		decision_note(&gate->decision, NOTE_LOG,
+			      arena_printf(arena, "%.*s was taken away: %s %.*s", SLICE_ARGS(recipient->address.text),
+					   verdict_names[held->verdict],
+					   SLICE_ARGS(reply_print(&held->outcome.reply, arena))),
+			      held->outcome.rule);
+	}
+}
+
 static void run_policy(struct gate *gate, enum stage stage, struct outcome *outcome_r)
 {
 	bool quarantined = gate->decision.quarantined;
@@ -34,6 +54,8 @@ static void run_policy(struct gate *gate, enum stage stage, struct outcome *outc
 		   gate->tracer, outcome_r);
 	if (gate->decision.quarantined && !quarantined)
 		gate->quarantined_at = stage;
+	if (gate->decision.held)
+		held_apply(gate);
 }
 
 /* Runs the rules of one stage that concern the whole message. True when it ends here. */
@@ -273,6 +295,7 @@ static void body_begin(struct gate *gate)
 	gate->view.stage = STAGE_MESSAGE;
 	if (policy_signs(gate->engine->policy, gate->view.tenant, gate->view.kind))
 		sign_prepare(gate);
+	footer_prepare(gate);
 	for (unsigned i = 0; checks[i]; i++)
 		if (checks[i]->header && is_read(gate, checks[i]))
 			checks[i]->header(&gate->view);
@@ -322,8 +345,10 @@ static bool make_changes(struct gate *gate)
 	struct position rule;
 
 	changes_make(gate);
-	if (envelope_change(gate, &rule))
+	if (envelope_change(gate, &rule)) {
+		footer_write(gate);
 		return true;
+	}
 	gate->change_count = 0;
 	gate->outcome = (struct outcome){.verdict = VERDICT_DISCARD, .rule = rule};
 	gate->decided_at = STAGE_MESSAGE;

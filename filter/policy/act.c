@@ -54,16 +54,36 @@ bool act_verdict(struct run *run, const struct rule *rule, struct outcome *outco
 	return rule->action->verdict != VERDICT_ACCEPT;
 }
 
+static struct slice quarantine_reason(struct run *run, const struct rule *rule)
+{
+	return rule->template_count ? arena_copy(run->decision->arena, run_text(run, rule))
+				    : SLICE("quarantined by policy");
+}
+
+/* For one recipient alone; the first reason stays. */
+static bool quarantine_one(struct run *run, const struct rule *rule)
+{
+	struct held *held = run->held;
+
+	if (held->quarantined)
+		return false;
+	held->quarantined = true;
+	held->reason = quarantine_reason(run, rule);
+	held->quarantine_rule = rule->where;
+	return false;
+}
+
 bool act_quarantine(struct run *run, const struct rule *rule, struct outcome *outcome)
 {
 	struct decision *decision = run->decision;
 
 	(void)outcome;
+	if (run->held)
+		return quarantine_one(run, rule);
 	if (decision->quarantined) /* the first reason stays */
 		return false;
 	decision->quarantined = true;
-	decision->quarantine_reason =
-	    rule->template_count ? arena_copy(decision->arena, run_text(run, rule)) : SLICE("quarantined by policy");
+	decision->quarantine_reason = quarantine_reason(run, rule);
 	decision->quarantine_rule = rule->where;
 	return false;
 }
@@ -87,17 +107,6 @@ enum truth edit_matches(const struct edit *edit, struct slice value, const char 
 	return edit->regex ? regex_match(edit->regex, value, why_r) : TRUTH_TRUE;
 }
 
-/* Of the recipient at hand it is not an edit, of which a rule can leave a bounded number: no recipient is forgotten. */
-bool act_delete_recipient(struct run *run, const struct rule *rule, struct outcome *outcome)
-{
-	if (rule->template_count)
-		return act_edit(run, rule, outcome);
-	if (!run->decision->recipient_deleted)
-		run->decision->recipient_rule = rule->where;
-	run->decision->recipient_deleted = true;
-	return false;
-}
-
 /* What a rule says in the record; after the reason for an override, when it has one. */
 bool act_note(struct run *run, const struct rule *rule, struct outcome *outcome)
 {
@@ -113,7 +122,7 @@ bool act_note(struct run *run, const struct rule *rule, struct outcome *outcome)
 /* One of `try` is out of the way; one at RCPT is about a single recipient. */
 void run_would(struct run *run, const struct rule *rule, enum verdict verdict)
 {
-	bool counts = !rule->try && rule->stage != STAGE_RCPT && verdict != VERDICT_QUARANTINE;
+	bool counts = !rule->try && !rule->each_recipient && rule->stage != STAGE_RCPT && verdict != VERDICT_QUARANTINE;
 
 	if (counts && run->decision->would == VERDICT_NONE)
 		run->decision->would = verdict;

@@ -336,6 +336,14 @@ static const struct action actions[] = {
      .needs = NEED_HEADERS,
      .compile = compile_plain,
      .usage = "add-missing"},
+    {.name = "footer",
+     .class = ACTION_EDIT,
+     .edit = EDIT_FOOTER,
+     .use = FOR_FOOTER,
+     .needs = NEED_HEADERS | NEED_BODY | NEED_NEW_BODY,
+     .compile = compile_footer,
+     .act = act_footer,
+     .usage = "footer \"text\" [\"HTML\"]"},
     {.name = "set-sender",
      ENVELOPE,
      .edit = EDIT_SET_SENDER,
@@ -440,5 +448,6 @@ int action_compile(struct compiler *compiler, const struct rule_syntax *said, st
 	if (!rule->action)
 		return unknown_action(compiler, &said->action);
 	compiler->policy->needs |= rule->action->needs;
+	compiler->verdict = rule->action->class == ACTION_VERDICT;
 	return rule->action->compile(compiler, said, rule);
 }

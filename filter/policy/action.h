@@ -20,6 +20,7 @@ int action_add_template(struct compiler *, const struct word *, struct template 
 
 /* "expression" after `matching`. */
 int action_take_pattern(struct compiler *, const struct rule_syntax *, struct rule *, const struct word *matching);
+int compile_footer(struct compiler *, const struct rule_syntax *, struct rule *);
 int compile_sender(struct compiler *, const struct rule_syntax *, struct rule *);
 int compile_recipient(struct compiler *, const struct rule_syntax *, struct rule *);
 int compile_deleted_recipient(struct compiler *, const struct rule_syntax *, struct rule *);

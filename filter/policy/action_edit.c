@@ -91,3 +91,28 @@ int compile_redirect(struct compiler *compiler, const struct rule_syntax *said, 
 		    "add-recipient, or redirect in \"on message\"");
 	return take_address(compiler, said, rule, false);
 }
+
+/* ---- footers -------------------------------------------------------------------------------- */
+
+/* Lines of text, of which the last is HTML when there are several. */
+int compile_footer(struct compiler *compiler, const struct rule_syntax *said, struct rule *rule)
+{
+	struct template *templates =
+	    arena_alloc(compiler->policy->arena, (said->arguments.count + 1) * sizeof(*templates));
+
+	if (compiler->stage == STAGE_RCPT)
+		return action_wrong(
+		    compiler, said->action.place,
+		    "footer changes the message for all recipients and \"on rcpt\" has one; move the rule to "
+		    "\"on message\"");
+	if (said->arguments.count == 0)
+		return action_misused(compiler, said, rule, NULL, "the text of the footer is missing");
+	for (const struct word *word = said->arguments.first; word; word = word->next) {
+		if (word->kind != WORD_QUOTED)
+			return action_misused(compiler, said, rule, word, "the texts of a footer are in quotes");
+		if (action_add_template(compiler, word, templates, rule))
+			return -1;
+	}
+	compiler->rules->footers = true;
+	return 0;
+}

@@ -30,6 +30,8 @@ struct compiler {
 	enum stage stage;        /* of the stage block at hand */
 	struct place stage_place;
 	struct place rule_place;
+	bool verdict;             /* the rule at hand has one */
+	bool each_recipient;      /* it asks about one recipient at the last stage */
 	struct captures captures; /* of the rule at hand */
 };
 

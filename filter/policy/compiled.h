@@ -121,6 +121,7 @@ struct rule {
 	unsigned code;                /* reject, defer */
 	struct slice enhanced;
 	struct slice name;                /* of a header field */
+	bool each_recipient;              /* at the last stage: it asks about one recipient */
 	bool bottom;                      /* add-header: below all fields */
 	const struct regex *regex;        /* delete-header: of the fields that it deletes; NULL: all */
 	const struct template *templates; /* lines of a reply, the value, the reason, the text */
@@ -141,7 +142,7 @@ struct ruleset {
 	struct rules stages[STAGE_COUNT];
 	bool uses[CHECK_MAX];            /* by check number */
 	struct asking asking[CHECK_MAX]; /* likewise: what rules read of it */
-	bool signs;
+	bool signs, footers;
 };
 
 struct tenant {

@@ -39,7 +39,7 @@ void decision_edit(struct decision *decision, const struct edit *edit)
 
 		if (!same_rule(kept->rule, edit->rule))
 			continue;
-		if (slice_equal(kept->value, edit->value))
+		if (slice_equal(kept->value, edit->value) && slice_equal(kept->html, edit->html))
 			return;
 		of_rule++;
 	}
@@ -50,6 +50,7 @@ void decision_edit(struct decision *decision, const struct edit *edit)
 	decision->edits =
 	    make_room(decision->arena, decision->edits, decision->edit_count, &decision->edit_room, sizeof(*edit));
 	decision->edits[decision->edit_count] = *edit;
+	decision->edits[decision->edit_count].html = arena_copy(decision->arena, edit->html);
 	decision->edits[decision->edit_count++].value = arena_copy(decision->arena, edit->value);
 }
 

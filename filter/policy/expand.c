@@ -8,6 +8,7 @@
 #include "run.h"
 
 #define HEADER_TEXT_MAX 2000 /* of a field's value: RFC 5322 allows 998 a line, and it is folded */
+#define FOOTER_LINE_MAX 4000 /* of a line of a footer, or of its HTML */
 #define LOG_TEXT_MAX    1000 /* a record is cut at 2000 bytes for syslog */
 
 static void add_for_reply(struct text *text, char c)
@@ -34,13 +35,33 @@ static void add_for_variable(struct text *text, char c)
 	text_add_char(text, c);
 }
 
+void add_for_html(struct text *text, char c)
+{
+	static const struct {
+		char c;
+		const char *entity;
+	} marks[] = {{'<', "&lt;"}, {'>', "&gt;"}, {'&', "&amp;"}, {'"', "&quot;"}, {'\'', "&#39;"}};
+
+	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
+		if (marks[i].c == c) {
+			text_add(text, slice_of(marks[i].entity));
+			return;
+		}
+	add_for_header(text, c);
+}
+
 static const struct {
 	void (*add)(struct text *, char);
 	size_t limit;
+	void (*add_fact)(struct text *, char); /* what is not of the file; NULL: as that */
 } uses[] = {
-    [FOR_REPLY] = {add_for_reply, REPLY_LINE_MAX},          [FOR_HEADER] = {add_for_header, HEADER_TEXT_MAX},
-    [FOR_SUBJECT] = {add_for_header, HEADER_TEXT_MAX},      [FOR_LOG] = {add_for_log, LOG_TEXT_MAX},
+    [FOR_REPLY] = {add_for_reply, REPLY_LINE_MAX},
+    [FOR_HEADER] = {add_for_header, HEADER_TEXT_MAX},
+    [FOR_SUBJECT] = {add_for_header, HEADER_TEXT_MAX},
+    [FOR_LOG] = {add_for_log, LOG_TEXT_MAX},
     [FOR_VARIABLE] = {add_for_variable, VARIABLE_TEXT_MAX},
+    [FOR_FOOTER] = {add_for_header, FOOTER_LINE_MAX},
+    [FOR_HTML] = {add_for_header, FOOTER_LINE_MAX, add_for_html},
 };
 
 static struct slice print_part(struct run *run, const struct part *part)
@@ -64,8 +85,11 @@ struct slice template_expand(struct run *run, const struct template *template, e
 	for (size_t i = 0; i < template->count; i++) {
 		struct slice piece = print_part(run, &template->parts[i]);
 
+		bool of_file = !template->parts[i].reading.fact && !template->parts[i].is_capture;
+		void (*add)(struct text *, char) = of_file || !uses[use].add_fact ? uses[use].add : uses[use].add_fact;
+
 		for (size_t k = 0; k < piece.n && !text.cut; k++)
-			uses[use].add(&text, piece.p[k]);
+			add(&text, piece.p[k]);
 	}
 	if (use == FOR_HEADER)
 		return header_safe(text_slice(&text), name_length, run_arena(run));

@@ -19,8 +19,12 @@ static int compile_rule(struct compiler *compiler, const struct rule_syntax *sai
 	rule->where = position_of(compiler, place);
 	rule->source = arena_copy(compiler->policy->arena, said->source);
 	compiler->captures = (struct captures){.used = false};
+	compiler->each_recipient = false;
 	if (action_compile(compiler, said, rule) || condition_compile(compiler, said->condition, &rule->condition))
 		return -1;
+	rule->each_recipient = compiler->each_recipient;
+	if (rule->each_recipient && compiler->policy->settings.on_conflict == CONFLICT_SPLIT)
+		compiler->policy->needs |= NEED_DELETE_RECIPIENT;
 	rule->captures = compiler->captures.used;
 	return captures_check(compiler);
 }

@@ -202,6 +202,11 @@ const struct asking *policy_asking(const struct policy *policy, const struct ten
 	return &policy_ruleset(policy, tenant, kind)->asking[check_number(check)];
 }
 
+bool policy_footers(const struct policy *policy, const struct tenant *tenant, enum kind kind)
+{
+	return policy_ruleset(policy, tenant, kind)->footers;
+}
+
 bool policy_signs(const struct policy *policy, const struct tenant *tenant, enum kind kind)
 {
 	return policy_ruleset(policy, tenant, kind)->signs;

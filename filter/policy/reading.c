@@ -48,6 +48,17 @@ static int check_each(struct compiler *compiler, const struct reading *reading, 
 	return -1;
 }
 
+/* With on-conflict, rules with a verdict may ask about one recipient at the last stage. */
+static bool asks_about_one(struct compiler *compiler, const struct reading *reading, const struct traits *traits)
+{
+	if (reading->each != EACH_NONE || traits->scope != SCOPE_RECIPIENT || compiler->stage != STAGE_MESSAGE)
+		return false;
+	if (!compiler->verdict || compiler->policy->settings.on_conflict == CONFLICT_NONE)
+		return false;
+	compiler->each_recipient = true;
+	return true;
+}
+
 /* Names both places: where the fact is known from, and where the rule stands. */
 static int check_stage(struct compiler *compiler, const struct reading *reading, const struct word *name,
 		       const struct traits *traits)
@@ -56,6 +67,8 @@ static int check_stage(struct compiler *compiler, const struct reading *reading,
 
 	if (reading->each != EACH_NONE && check_each(compiler, reading, name, traits))
 		return -1;
+	if (asks_about_one(compiler, reading, traits))
+		return 0;
 	if (reading->each == EACH_NONE && traits->scope == SCOPE_RECIPIENT && compiler->stage > STAGE_RCPT) {
 		diagnostics_error(
 		    compiler->diagnostics, name->place,

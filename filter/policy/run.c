@@ -103,6 +103,40 @@ static bool try_rule(struct run *run, const struct rule *rule, bool accepted, co
 	return ended;
 }
 
+#define ASKING_MAX_US 1000000 /* of one rule for all recipients: a client names thousands */
+
+static void trim_scratch(struct run *run)
+{
+	if (run->scratch && arena_used(run->scratch) > SCRATCH_MAX)
+		arena_reset(run->scratch);
+}
+
+/* A rule that asks about one recipient, for each about whom none has decided yet. */
+static void try_each(struct run *run, const struct rule *rule, bool accepted, const struct tracer *tracer)
+{
+	struct message *message = run->view->message;
+	struct held *held = held_of(run);
+	int64_t until = clock_us() + ASKING_MAX_US;
+
+	for (size_t i = 0; i < message->recipient_count; i++) {
+		if (held[i].outcome.verdict != VERDICT_NONE || message->recipients[i].deleted)
+			continue;
+		if (clock_us() > until) {
+			decision_note(
+			    run->decision, NOTE_UNKNOWN,
+			    SLICE("it takes too long for so many recipients; rule skipped for the last of them"),
+			    rule->where);
+			break;
+		}
+		run->held = &held[i];
+		run->view->recipient = &message->recipients[i];
+		try_rule(run, rule, accepted, tracer, &held[i].outcome);
+		trim_scratch(run);
+	}
+	run->view->recipient = NULL;
+	run->held = NULL;
+}
+
 void policy_run(const struct policy *policy, enum kind kind, enum stage stage, struct view *view, bool accepted,
 		struct decision *decision, const struct tracer *tracer, struct outcome *outcome_r)
 {
@@ -119,10 +153,14 @@ void policy_run(const struct policy *policy, enum kind kind, enum stage stage, s
 			accepted = true;
 		if (accepted && rule->action->class == ACTION_VERDICT)
 			continue;
-		ended = try_rule(&run, rule, accepted, tracer, outcome_r);
-		if (run.scratch && arena_used(run.scratch) > SCRATCH_MAX)
-			arena_reset(run.scratch);
+		if (rule->each_recipient)
+			try_each(&run, rule, accepted, tracer);
+		else
+			ended = try_rule(&run, rule, accepted, tracer, outcome_r);
+		trim_scratch(&run);
 	}
+	if (decision->held && stage == STAGE_MESSAGE)
+		held_resolve(&run, outcome_r);
 	noted_end(&run);
 	arena_free(run.scratch);
 }

@@ -20,6 +20,7 @@ struct run {
 	size_t seen_count;
 	struct slice *captured; /* by the last match of the rule at hand: GROUPS_MAX; NULL: its texts want none */
 	struct slice groups[GROUPS_MAX];
+	struct held *held; /* of the recipient at hand at the last stage; NULL: the rule is about all of them */
 };
 
 /* A truth and, when it is unknown, whose fault that is. */
@@ -55,6 +56,12 @@ struct judgement judgement_graver(const struct run *, struct judgement, struct j
 
 struct slice template_expand(struct run *, const struct template *, enum template_use, size_t name_length);
 
+void add_for_html(struct text *, char); /* one character of a text in HTML: expand.c */
+
+/* held.c: what was decided about each recipient at the last stage; and made one in the end. */
+struct held *held_of(struct run *);
+void held_resolve(struct run *, struct outcome *outcome_r);
+
 void decision_edit(struct decision *, const struct edit *);
 
 /* ---- what actions do (act.c) ------------------------------------------------------ */
@@ -63,6 +70,7 @@ bool act_verdict(struct run *, const struct rule *, struct outcome *outcome_r);
 bool act_quarantine(struct run *, const struct rule *, struct outcome *);
 bool act_edit(struct run *, const struct rule *, struct outcome *);
 bool act_note(struct run *, const struct rule *, struct outcome *);
+bool act_footer(struct run *, const struct rule *, struct outcome *); /* these two: act_edit.c */
 bool act_delete_recipient(struct run *, const struct rule *, struct outcome *);
 bool act_score(struct run *, const struct rule *, struct outcome *); /* these three: note.c */
 bool act_set(struct run *, const struct rule *, struct outcome *);

@@ -89,6 +89,20 @@ static int add_clause(struct slice name, unsigned *clauses, struct error *err)
 	return -1;
 }
 
+const char *const conflict_names[5] = {"none", "strictest", "most-lenient", "split", NULL};
+
+static int read_conflict(struct setting_told *told, void *item, struct error *err)
+{
+	(void)err;
+	for (int i = CONFLICT_STRICTEST; conflict_names[i]; i++) {
+		if (!slice_equal(told->words[0], slice_of(conflict_names[i])))
+			continue;
+		*(enum on_conflict *)item = (enum on_conflict)i;
+		return 0;
+	}
+	return -1;
+}
+
 /* off, all, or checks by name */
 static int read_authres(struct setting_told *told, void *item, struct error *err)
 {
@@ -208,6 +222,11 @@ static const struct setting_row rows[] = {
 	     .preset = "all",
 	     .usage = "authentication-results { spf auth }, or all, or off"}},
     {.key = {.name = "received-spf", .type = SETTING_BOOL, .preset = "no", AT(check.received_spf)}},
+    {.key = {.name = "on-conflict",
+	     .type = SETTING_OWN,
+	     AT(on_conflict),
+	     .read = read_conflict,
+	     .usage = "strictest, most-lenient or split"}},
     {.key =
 	 {.name = "drain", .type = SETTING_DURATION, .preset = "30s", .least = 0, .most = 600 * SECOND, AT(drain_us)}},
     {.key = {.name = "resolver", AT(resolver)}, .block = &resolver_block},

@@ -253,6 +253,7 @@ void explain_show_json(struct explain *explain, struct gate *gate)
 	json_object_set_new(object, "recipients", recipients_json(record));
 	json_object_set_new(object, "header-changes", changes_json(gate));
 	json_object_set_new(object, "envelope-changes", envelope_json(gate));
+	json_object_set_new(object, "footer", text_or_null(record->footer));
 	json_object_set_new(object, "score", json_integer(record->score));
 	json_object_set_new(object, "scores", scores_json(record));
 	json_object_set_new(object, "vars", vars_json(explain, record));
@@ -352,6 +353,7 @@ void explain_show_text(struct explain *explain, struct gate *gate)
 		print_line(record->notes[i].kind.p, record->notes[i].text);
 		print_line("  rule", record->notes[i].rule);
 	}
+	print_line("footer", record->footer);
 	print_changes(gate);
 
 	json_t *facts = all_facts(explain, gate), *value;

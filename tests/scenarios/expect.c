@@ -213,3 +213,11 @@ void expect_quarantine(struct play *play, struct slice rest)
 	if (!reason || !slice_equal(*reason, rest))
 		fail(play, "quarantine: got %.*s", SLICE_ARGS(reason ? *reason : SLICE("none")));
 }
+
+void expect_footer(struct play *play, struct slice rest)
+{
+	const struct record *record = gate_record(play->gate);
+
+	if (!record || !slice_equal(record->footer, rest))
+		fail(play, "footer: got %.*s", SLICE_ARGS(record ? record->footer : SLICE("no record")));
+}

@@ -41,5 +41,6 @@ void expect_no_notes(struct play *, struct slice rest);
 void expect_change(struct play *, struct slice rest);
 void expect_no_more_changes(struct play *, struct slice rest);
 void expect_quarantine(struct play *, struct slice rest);
+void expect_footer(struct play *, struct slice rest);
 
 #endif

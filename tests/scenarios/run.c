@@ -340,6 +340,7 @@ static const struct command commands[] = {
     {"change", expect_change, true},
     {"no-more-changes", expect_no_more_changes, true},
     {"quarantine", expect_quarantine, true},
+    {"footer", expect_footer, true},
 };
 
 static void case_end(struct play *play)

@@ -1,5 +1,8 @@
 """Edits of header and envelope, at the next mail server: what arrives, for whom, and from whom."""
+import email
+import email.policy
 import email.utils
+from html import unescape
 
 import pytest
 
@@ -9,7 +12,7 @@ from mta import wait_for
 from outgoing import AUTHOR, BASE, WAY, fields_of, make_key, record_of, text_of, verify
 from sink import Sink
 
-SETTINGS = "sign signer.example.org { selector s1 key {directory}/s1.pem }\n"
+SETTINGS = "on-conflict split\nsign signer.example.org { selector s1 key {directory}/s1.pem }\n"
 POLICY = """
 policy submission {
   on rcpt {
@@ -30,6 +33,8 @@ policy submission {
     redirect "carol@away.example.test"                     if header("X-Do") is "redirect"
     delete-recipient "bob@away.example.test"               if header("X-Do") is "delete"
     add-recipient "%{header(X-To)}"                        if header("X-Do") is "fact"
+    footer "-- " "Grüße, %{sender}" "<p>Grüße</p>"               if header("X-Do") is "footer"
+    reject 550 5.7.1 "not for %{recipient}"                if recipient matches /^strict/i
     sign
   }
 }
@@ -147,4 +152,84 @@ def test_nobody_is_told_when_no_recipient_is_left(daemon, mta, away, token):
 def test_an_address_that_a_stranger_made_up_defers_the_message(daemon, mta, away, token):
     replies = send(mta, text_of(token, "X-Do: fact", "X-To: a@b, c@d"))
     assert replies.end.code == 451 and "4.3.0" in replies.end.text
+    assert not away.find(token)
+
+
+# ---- footers ---------------------------------------------------------------------------------------------------------
+
+TEXT = f"-- \nGrüße, {AUTHOR}"
+
+
+def parts(*texts, kind="mixed"):
+    """The body of a multipart."""
+    return [f"Content-Type: multipart/{kind}; boundary=b"], "".join(f"--b\r\n{text}\r\n" for text in texts) + "--b--\r\n"
+
+
+def part(body, kind="text/plain; charset=utf-8", encoding="quoted-printable"):
+    return f"Content-Type: {kind}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n{body}"
+
+
+BODIES = {
+    "quoted-printable": (["Content-Type: text/plain; charset=utf-8", "Content-Transfer-Encoding: quoted-printable"], "H=C3=BC\r\n"),
+    "base64": (["Content-Type: text/plain; charset=iso-8859-1", "Content-Transfer-Encoding: base64"], "SPwNCg==\r\n"),
+    "8bit": (["Content-Type: text/plain; charset=utf-8", "Content-Transfer-Encoding: 8bit"], "Hü\r\n"),
+    "html": (["Content-Type: text/html; charset=utf-8"], "<body>Hu</body>\r\n"),
+    "alternative": parts(part("H=C3=BC"), part("<p>H=C3=BC</p>", "text/html; charset=iso-8859-1"), kind="alternative"),
+    "an attachment first": parts("Content-Type: text/plain\r\nContent-Disposition: attachment\r\n\r\nfile", part("H=C3=BC")),
+}
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_a_footer_is_read_where_it_arrives_and_the_signature_holds(daemon, mta, away, token, module_directory, directory, name):
+    fields, body = BODIES[name]
+    text = text_of(token, "X-Do: footer", "MIME-Version: 1.0", *fields, body=body)
+    login = ("alice@example.org",) if mta.name == "postfix" else ("alice",)
+    replies = smtp.send(mta, f"<{AUTHOR}>", ["<bob@away.example.test>"], text, service="submission", tls=True, login=login,
+                        options="BODY=8BITMIME" if name == "8bit" else "")
+    assert replies.end.code == 250, replies
+    arrived = wait_for(lambda: away.find(token))
+    assert arrived, mta.tail()
+    assert verify(arrived, module_directory, directory).startswith("pass"), arrived.decode()
+    message = email.message_from_bytes(arrived, policy=email.policy.default)
+    plain, html = message.get_body(("plain",)), message.get_body(("html",))
+    assert plain is None or plain.get_content().replace("\r\n", "\n").rstrip("\n").endswith("\n\n" + TEXT)
+    assert html is None or "<p>Grüße</p>" in unescape(html.get_content())  # 7bit: written as numbers
+    assert plain or html
+    assert record_of(daemon, arrived)["footer"].startswith("added to text/")
+    for attachment in message.iter_attachments():
+        assert attachment.get_content().strip() == "file"
+
+
+def test_a_signed_message_stays_as_it_is_and_the_record_says_why(daemon, mta, away, token, module_directory, directory):
+    fields, body = parts("Content-Type: text/plain\r\n\r\nHello.", part("AAAA", "application/pgp-signature", "7bit"), kind="signed")
+    assert send(mta, text_of(token, "X-Do: footer", "MIME-Version: 1.0", *fields, body=body)).end.code == 250
+    arrived = wait_for(lambda: away.find(token))
+    assert arrived and arrived.endswith(b"\r\n\r\n" + body.encode())
+    assert verify(arrived, module_directory, directory).startswith("pass"), arrived.decode()
+    assert record_of(daemon, arrived)["footer"] == "left out: it is signed (multipart/signed)"
+
+
+def test_a_long_message_arrives_whole_with_its_footer(daemon, mta, away, token, module_directory, directory):
+    lines = "".join(f"{i:070}\r\n" for i in range(40000))
+    fields, body = parts(part("Hello."), part(lines, "text/x-log", "7bit"))
+    replies = send(mta, text_of(token, "X-Do: footer", "MIME-Version: 1.0", *fields, body=body))
+    assert replies.end.code == 250, replies
+    arrived = wait_for(lambda: away.find(token))
+    assert arrived and lines.encode() in arrived and b"Gr=C3=BC=C3=9Fe" in arrived
+    assert verify(arrived, module_directory, directory).startswith("pass")
+
+
+# ---- verdicts that differ by recipient -----------------------------------------------------------------------------------
+
+
+def test_who_refuses_a_message_does_not_get_it_and_the_others_do(daemon, through, away, token):
+    arrived = through(recipients=["bob", "Strict", "carol"])
+    assert away.envelope(token)[1] == ["<bob@away.example.test>", "<carol@away.example.test>"]
+    record = record_of(daemon, arrived)
+    assert record["removed"] == ["Strict@away.example.test"] and record["verdict"] == "accept"
+
+
+def test_a_message_that_all_refuse_is_refused(mta, daemon, away, token):
+    replies = send(mta, text_of(token), ["strict"])
+    assert replies.end.code == 550 and "not for strict@away.example.test" in replies.end.text
     assert not away.find(token)

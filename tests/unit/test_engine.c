@@ -140,6 +140,132 @@ static void size_counts_header_and_body(void **state)
 	engine_release(engine);
 }
 
+/* The message with `extra` as X-Tag, with these abilities. */
+static struct gate *send_tagged(struct engine *engine, const struct abilities *abilities, struct slice tag,
+				enum gate_answer *answer_r)
+{
+	struct gate *gate = gate_open(engine, abilities);
+
+	gate_mail(gate, SLICE("<a@example.org>"), MADE_UNKNOWN, false);
+	gate_rcpt(gate, SLICE("<b@example.org>"), MADE_UNKNOWN);
+	gate_header(gate, SLICE("X-Tag"), tag);
+	gate_body(gate, SLICE("Hello.\r\n"));
+	*answer_r = end(gate);
+	return gate;
+}
+
+static void a_field_that_is_too_long_for_the_expression_stays_and_is_noted(void **state)
+{
+	struct engine *engine =
+	    make_engine("authentication-results off\npolicy inbound { on message { delete-header X-Tag "
+			"matching \"^x\" } }\n");
+	char *tag = calloc(1, 16385);
+	enum gate_answer answer;
+
+	(void)state;
+	memset(tag, 'x', 16385);
+	for (size_t over = 0; over < 2; over++) {
+		struct gate *gate = send_tagged(engine, &abilities_all, (struct slice){tag, 16384 + over}, &answer);
+		const struct record *record = gate_record(gate);
+		size_t count;
+
+		assert_int_equal(answer, GATE_CONTINUE);
+		gate_changes(gate, &count);
+		assert_int_equal(count, 1 - over);
+		assert_int_equal(record->note_count, over);
+		assert_true(!over || slice_equal(record->notes[0].kind, SLICE("unknown")));
+		gate_close(gate);
+	}
+	engine_release(engine);
+	free(tag);
+}
+
+static void a_change_that_the_door_cannot_make_defers_the_message(void **state)
+{
+	static const struct {
+		const char *rule;
+		enum change_kind change;
+	} cases[] = {
+	    {"set-sender \"\"", CHANGE_SENDER},
+	    {"add-recipient \"c@example.org\"", CHANGE_ADD_RECIPIENT},
+	    {"redirect \"c@example.org\"", CHANGE_DELETE_RECIPIENT},
+	    {"add-header X \"y\" bottom", CHANGE_APPEND},
+	    {"footer \"Example Ltd\"", CHANGE_BODY},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char config[200];
+		struct abilities abilities = abilities_all;
+		struct engine *engine;
+		struct gate *gate;
+		enum gate_answer answer;
+
+		snprintf(config, sizeof(config), "authentication-results off\npolicy inbound { on message { %s } }\n",
+			 cases[i].rule);
+		engine = make_engine(config);
+		gate = send_tagged(engine, &abilities, SLICE(" x"), &answer);
+		assert_int_equal(answer, GATE_CONTINUE);
+		gate_close(gate);
+		abilities.changes &= ~(1u << cases[i].change);
+		gate = send_tagged(engine, &abilities, SLICE(" x"), &answer);
+		assert_int_equal(answer, GATE_REFUSE);
+		assert_int_equal(gate_reply(gate)->code, 451);
+		assert_true(slice_equal(gate_record(gate)->told, SLICE("edits-failed")));
+		assert_int_equal(gate_record(gate)->footer.n, 0);
+		gate_close(gate);
+		engine_release(engine);
+	}
+}
+
+static void a_body_that_is_too_large_to_be_kept_has_no_footer(void **state)
+{
+	struct engine *engine =
+	    make_engine("authentication-results off\npolicy inbound { on message { footer \"x\" } }\n");
+	struct gate *gate = begin(engine);
+	char *chunk = calloc(1, 1024 * 1024);
+	size_t count;
+
+	(void)state;
+	memset(chunk, 'x', 1024 * 1024);
+	gate_mail(gate, SLICE("<a@example.org>"), MADE_UNKNOWN, false);
+	gate_rcpt(gate, SLICE("<b@example.org>"), MADE_UNKNOWN);
+	for (int i = 0; i < SPOOL_MAX / (1024 * 1024); i++)
+		gate_body(gate, (struct slice){chunk, 1024 * 1024});
+	gate_body(gate, SLICE("x"));
+	assert_int_equal(end(gate), GATE_CONTINUE);
+	gate_changes(gate, &count);
+	assert_int_equal(count, 0);
+	assert_true(slice_equal(gate_record(gate)->footer, SLICE("left out: the body is larger than is kept (32 MB)")));
+	gate_close(gate);
+	engine_release(engine);
+	free(chunk);
+}
+
+static void every_recipient_is_asked_about_alone(void **state)
+{
+	struct engine *engine =
+	    make_engine("authentication-results off\non-conflict split\npolicy inbound { on message { "
+			"reject if recipient matches /^b[0-9]*[02468]@/ } }\n");
+	struct gate *gate = begin(engine);
+	size_t count;
+
+	(void)state;
+	gate_mail(gate, SLICE("<a@example.org>"), MADE_UNKNOWN, false);
+	for (int i = 0; i < 1000; i++) {
+		char path[40];
+
+		snprintf(path, sizeof(path), "<b%d@example.org>", i);
+		assert_int_equal(gate_rcpt(gate, slice_of(path), MADE_UNKNOWN), GATE_CONTINUE);
+	}
+	assert_int_equal(end(gate), GATE_CONTINUE);
+	gate_changes(gate, &count);
+	assert_int_equal(count, 500);
+	assert_int_equal(gate_record(gate)->removed_count, 500);
+	gate_close(gate);
+	engine_release(engine);
+}
+
 static void every_message_has_one_record_and_is_counted_once(void **state)
 {
 	struct engine *engine = make_engine("policy inbound { on mail { reject if sender is x@example.net } }\n");
@@ -554,6 +680,10 @@ int main(void)
 	    cmocka_unit_test(more_header_fields_than_the_bound_are_refused_at_the_end),
 	    cmocka_unit_test(recipients_beyond_the_bound_are_deferred),
 	    cmocka_unit_test(size_counts_header_and_body),
+	    cmocka_unit_test(a_field_that_is_too_long_for_the_expression_stays_and_is_noted),
+	    cmocka_unit_test(a_change_that_the_door_cannot_make_defers_the_message),
+	    cmocka_unit_test(a_body_that_is_too_large_to_be_kept_has_no_footer),
+	    cmocka_unit_test(every_recipient_is_asked_about_alone),
 	    cmocka_unit_test(every_message_has_one_record_and_is_counted_once),
 	    cmocka_unit_test(callbacks_in_any_order_do_no_harm),
 	    cmocka_unit_test(many_helos_do_not_make_a_session_grow),

@@ -310,6 +310,13 @@ static void actions_get_what_they_take(void **state)
 	     "or "
 	     "redirect in \"on message\""},
 	    {"mail", "add-missing", ""},
+	    {"mail", "footer \"text\"", ""},
+	    {"mail", "footer \"one\" \"two\" \"<p>%{sender}</p>\"", ""},
+	    {"mail", "footer", "1: the text of the footer is missing; write footer \"text\" [\"HTML\"]"},
+	    {"mail", "footer text", "8: the texts of a footer are in quotes; write footer \"text\" [\"HTML\"]"},
+	    {"rcpt", "footer \"text\"",
+	     "1: footer changes the message for all recipients and \"on rcpt\" has one; move the rule to \"on "
+	     "message\""},
 	    {"mail", "prefix-subject \"[x] \"", ""},
 	    {"mail", "prefix-subject", "1: a text is missing; write prefix-subject \"text\""},
 	    {"mail", "log \"x\"", ""},
@@ -347,6 +354,17 @@ static void what_is_needed_follows_from_who_reads_it(void **state)
 	    {"authentication-results off\npolicy local { on mail { add-header X \"y\" } }\n", 0, {false, false, false}},
 	    {"authentication-results off\npolicy local { on mail { delete-header X } }\n",
 	     NEED_HEADERS,
+	     {false, false, false}},
+	    {"authentication-results off\npolicy local { on mail { footer \"x\" } }\n",
+	     NEED_HEADERS | NEED_BODY | NEED_NEW_BODY,
+	     {false, false, false}},
+	    {"authentication-results off\non-conflict split\npolicy local { on message { reject if recipient is "
+	     "@b.example } }\n",
+	     NEED_DELETE_RECIPIENT,
+	     {false, false, false}},
+	    {"authentication-results off\non-conflict strictest\npolicy local { on message { reject if recipient is "
+	     "@b.example } }\n",
+	     0,
 	     {false, false, false}},
 	    {"authentication-results off\npolicy local { on mail { set-sender \"\" } }\n",
 	     NEED_SENDER,

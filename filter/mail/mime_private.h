@@ -1,0 +1,55 @@
+/*
+ * mime_private.h - the parts of a message, for footer.c.
+ */
+#ifndef SEKISHO_MIME_PRIVATE_H
+#define SEKISHO_MIME_PRIVATE_H
+
+#include "mime.h"
+
+enum mime_encoding { ENCODING_7BIT, ENCODING_8BIT, ENCODING_QP, ENCODING_BASE64, ENCODING_OTHER };
+
+/* What a part says of itself (RFC 2045, 2183). */
+struct mime_type {
+	struct slice type, subtype; /* lower case */
+	struct slice charset;       /* of text; "us-ascii" when nothing is said */
+	struct slice boundary;      /* of a multipart; "" when nothing is said */
+	enum mime_encoding encoding;
+	bool attachment;
+	bool joined; /* its body is empty, and the line end of its blank line is that of the delimiter after it */
+};
+
+struct mime_part {
+	struct mime_type type;
+	size_t at; /* of its body in the body of the message */
+	struct slice body;
+	bool top; /* it is all of the body */
+};
+
+/* Reads the fields of a part. NULL, or why it could be read in two ways, static. */
+const char *mime_read_type(const struct header_field *fields, size_t count, struct arena *, struct mime_type *type_r);
+
+/* mime_parts.c: takes the next part of a multipart. `rest` is the body of the multipart behind the delimiter lines read
+ * so far; before the first call, mime_parts_begin. */
+struct mime_parts {
+	struct slice body, boundary;
+	size_t at;   /* of what is next, in body */
+	bool closed; /* the closing delimiter was read */
+};
+/* Both NULL, or why the body could be divided in two ways, static. */
+const char *mime_parts_begin(struct mime_parts *, struct slice body, struct slice boundary);
+/* *part_r: header, blank line and body; its p is NULL after the last. */
+const char *mime_parts_next(struct mime_parts *, struct slice *part_r);
+/* Divides a part into header and body. */
+const char *mime_part_open(struct slice part, struct arena *, struct mime_type *type_r, struct slice *body_r);
+
+/* transfer.c: quoted-printable (RFC 2045 6.7). */
+/* -1: it is malformed. */
+int qp_decode(struct slice text, struct arena *, struct slice *bytes_r);
+/* Where in the text the byte `number` of what it means begins. */
+size_t qp_offset(struct slice text, size_t number);
+/* Lines of the text end in LF; they are written with `eol`. Begins and ends in the middle of lines. */
+struct slice qp_encode(struct slice text, struct slice eol, struct arena *);
+/* In lines of 76. */
+struct slice base64_lines(struct slice bytes, struct slice eol, struct arena *);
+
+#endif
