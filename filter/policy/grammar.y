@@ -479,6 +479,7 @@ void syntax_read_more(struct slice text, unsigned number, struct arena *arena, s
 {
 	struct parser parser = {.arena = arena, .diagnostics = diagnostics, .file = file, .number = number};
 
+	file->text = text;
 	lexer_open(&parser, text);
 	grammar_parse(&parser);
 	lexer_close(&parser);

@@ -236,6 +236,11 @@ static void include(struct file_syntax *file, const struct setting_syntax *said)
 		include_file(sources, path, word->place, file);
 }
 
+int sources_read_one(struct sources *sources, const char *path, struct file_syntax *file)
+{
+	return read_source(sources, arena_cstring(sources->names, slice_of(path)), (struct place){0}, file);
+}
+
 int sources_read(struct sources *sources, const char *path, struct file_syntax *file_r)
 {
 	const char *name = arena_cstring(sources->names, slice_of(path));

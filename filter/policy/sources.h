@@ -33,6 +33,8 @@ struct sources {
 /* Reads the file and all that it includes into a tree. 0, or -1 when the file itself cannot be read; what is wrong is
  * reported. */
 int sources_read(struct sources *, const char *path, struct file_syntax *file_r);
+/* The same without what it includes, into a tree that may want its tokens. */
+int sources_read_one(struct sources *, const char *path, struct file_syntax *);
 const char *source_name(const struct sources *, unsigned number);
 /* The number of a file by its name, which is one that source_name gave. */
 unsigned source_number(const struct sources *, const char *name);

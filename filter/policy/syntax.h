@@ -116,7 +116,9 @@ struct file_syntax {
 	/* What takes the place of an `include`: it may read more into the tree. NULL: it is a setting like any other.
 	 */
 	void (*include)(struct file_syntax *, const struct setting_syntax *);
-	void *context; /* of `include` */
+	void (*token)(void *context, int token, struct slice text); /* is told each token as it comes; may be NULL */
+	void *context;                                              /* of both */
+	struct slice text;                                          /* that is read, or was read last */
 };
 
 /* Reads the text into a tree; what is wrong goes to the diagnostics and is left out. */

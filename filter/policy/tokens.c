@@ -402,6 +402,8 @@ int grammar_lex(GRAMMAR_STYPE *value, GRAMMAR_LTYPE *place, struct parser *parse
 	} while (!token);
 	*place = (struct place){found.line, found.column, parser->statement, parser->number};
 	parser->current = found.source;
+	if (parser->file->token)
+		parser->file->token(parser->file->context, token, found.source);
 	if (token == WORD || token == STRING || token == REGEX)
 		value->word = keep_word(parser, &found, *place);
 	if (token == COMPARE)

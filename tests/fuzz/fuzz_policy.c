@@ -1,6 +1,7 @@
 /*
  * fuzz_policy.c - any bytes as a policy file: it is compiled, or there are errors that
- * say where; never both, never many.
+ * say where; never both, never many. What can be compiled has a layout, in which it can be compiled, too, and which is
+ * its own.
  */
 #include "fuzz.h"
 #include "policy.h"
@@ -35,6 +36,26 @@ static void check_messages(const struct diagnostics *diagnostics, const char *na
 	free(text);
 }
 
+static void check_layout(const char *name, bool compiles)
+{
+	struct diagnostics *diagnostics = diagnostics_new();
+	struct arena *arena = arena_new();
+	struct slice before, once, twice;
+	char again[64];
+	int fd;
+
+	if (policy_format(name, arena, diagnostics, &before, &once)) {
+		must(diagnostics_errors(diagnostics) > 0 && (!compiles || once.n > before.n));
+	} else {
+		fd = file_of((const uint8_t *)once.p, once.n, again);
+		must(policy_format(again, arena, diagnostics, &before, &twice) == 0);
+		must(slice_equal(once, twice));
+		close(fd);
+	}
+	arena_free(arena);
+	diagnostics_free(diagnostics);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct diagnostics *diagnostics = diagnostics_new();
@@ -46,6 +67,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	must((policy != NULL) == (diagnostics_errors(diagnostics) == 0));
 	must(diagnostics_errors(diagnostics) <= ERRORS_MOST);
 	check_messages(diagnostics, name);
+	check_layout(name, policy != NULL);
 	policy_release(policy);
 	diagnostics_free(diagnostics);
 	close(fd);
