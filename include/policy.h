@@ -225,8 +225,8 @@ struct slice policy_test_zone(const struct policy_test *, struct arena *); /* as
 /* ---- layout ----------------------------------------------------------------------- */
 
 /* One file, without what it includes, in the one layout that `sekisho fmt` has: what it means and its comments are
- * kept. Both texts live in the arena. 0, or -1 when the file cannot be read or its syntax is wrong; it is then reported,
- * and *before_r is what was read. */
+ * kept. Both texts live in the arena. 0, or -1 when the file cannot be read or its syntax is wrong; it is then
+ * reported, and *before_r is what was read. */
 int policy_format(const char *path, struct arena *, struct diagnostics *, struct slice *before_r,
 		  struct slice *after_r);
 

@@ -192,6 +192,7 @@ static void check_rules(struct compiler *compiler, const struct stage_syntax *st
 void advice_give(struct compiler *compiler, const struct file_syntax *file)
 {
 	check_settings(compiler, file);
+	advice_rules(compiler, file);
 	for (const struct policy_syntax *policy = file->first_policy; policy; policy = policy->next)
 		for (const struct stage_syntax *stage = policy->first; stage; stage = stage->next)
 			check_rules(compiler, stage,

@@ -47,7 +47,8 @@ struct line_said line_said(const struct compiler *, struct place here, struct pl
 
 /* Each returns 0, or -1 when an error was reported. */
 int settings_compile(struct compiler *, const struct file_syntax *);
-void advice_give(struct compiler *, const struct file_syntax *); /* for `check`, when all is compiled */
+void advice_give(struct compiler *, const struct file_syntax *);  /* for `check`, when all is compiled */
+void advice_rules(struct compiler *, const struct file_syntax *); /* its part about rules and lists */
 bool action_exists(struct slice name);
 int action_compile(struct compiler *, const struct rule_syntax *, struct rule *rule_r);
 int condition_compile(struct compiler *, const struct condition_syntax *, const struct node **nodes_r);
