@@ -104,11 +104,18 @@ def check(*arguments):
     return subprocess.run([PROGRAM, "check", *arguments], capture_output=True, text=True, timeout=60)
 
 
+def surprising(name, said):
+    """What `check` says beyond the one warning that these two have: they know no forwarder until their reader names some."""
+    warnings = [line for line in said.split("\n") if ": warning: " in line]
+    known = name in ("conf/sekisho.conf", "conf/examples/mailing-lists.conf")
+    return warnings if not known else len(warnings) != 1 or "SPF also fails for mail that a forwarder" not in warnings[0]
+
+
 def shipped():
     for name in SHIPPED:
         done = check("--test", os.path.join(CHECKOUT, name))
         passed = re.search(r": (\d+) tests? passed$", done.stdout)
-        wrong = done.returncode or done.stderr or not passed or int(passed.group(1)) < 4
+        wrong = done.returncode or surprising(name, done.stderr) or not passed or int(passed.group(1)) < 4
         yield name, wrong and done.stdout + done.stderr
     missing = set(glob.glob(os.path.join(CHECKOUT, "conf/examples/*.conf"))) - {os.path.join(CHECKOUT, n) for n in SHIPPED}
     yield "every example is tested", missing
