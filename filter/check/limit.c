@@ -48,8 +48,10 @@ struct met {
 	struct met *next;
 	const struct limit *limit;
 	struct held *newest;
-	bool ended; /* no recipient can be refused any more: rules for the message read it */
-	bool whole; /* one has counted all recipients */
+	struct slice key; /* "": no limit applies */
+	bool keyed;       /* the key was found, and is that of the message: it stays, whatever becomes known later */
+	bool ended;       /* no recipient can be refused any more: rules for the message read it */
+	bool whole;       /* one has counted all recipients */
 };
 
 struct reading {
@@ -212,7 +214,7 @@ static struct met *meet(struct view *view, const struct limit *limit)
 	if (met)
 		return met;
 	met = arena_alloc(view->message->arena, sizeof(*met));
-	*met = (struct met){.next = *first, .limit = limit};
+	*met = (struct met){.next = *first, .limit = limit, .key = SLICE("")};
 	*first = met;
 	return met;
 }
@@ -266,13 +268,27 @@ static struct value find_key(struct view *view, const struct limit *limit, struc
 	return value_text(TYPE_STRING, *key_r);
 }
 
+static struct value key_of(struct view *view, struct met *met, struct slice *key_r)
+{
+	struct value found;
+
+	*key_r = met->key;
+	if (met->keyed)
+		return value_text(TYPE_STRING, met->key);
+	found = find_key(view, met->limit, key_r);
+	met->keyed = found.state != VALUE_UNKNOWN && !is_of_recipient(met->limit);
+	if (met->keyed)
+		met->key = *key_r;
+	return found;
+}
+
 /* ---- facts -------------------------------------------------------------------------------------------- */
 
 /* *held_r: what the limit says of the unit at hand; NULL: the value says why there is nothing. */
 static struct value read_limit(struct view *view, const struct limit *limit, const struct held **held_r)
 {
-	struct reading reading = {.view = view, .limit = limit};
-	struct value found = find_key(view, limit, &reading.key);
+	struct reading reading = {.view = view, .met = meet(view, limit), .limit = limit};
+	struct value found = key_of(view, reading.met, &reading.key);
 	const struct held *held;
 	bool whole;
 
@@ -281,7 +297,6 @@ static struct value read_limit(struct view *view, const struct limit *limit, con
 		return found;
 	if (!view->store)
 		return value_unstored(TYPE_STRING);
-	reading.met = meet(view, limit);
 	give_back_refused(view, reading.met);
 	whole = counts_recipients(limit) && !is_of_recipient(limit) && view->stage == STAGE_MESSAGE;
 	held = whole ? hold_whole(&reading) : hold_unit(&reading);

@@ -65,7 +65,7 @@ static char *put_hash(char *end, const struct slice *parts, size_t count)
 
 struct slice store_key_parts(struct arena *arena, const struct slice *parts, size_t count)
 {
-	char *key = arena_raw(arena, STORE_KEY_MAX + 3), *end = key; /* 3: the last byte may need no escape */
+	char key[STORE_KEY_MAX + 3], *end = key; /* 3: the last byte may need no escape */
 	const char *limit = key + STORE_KEY_MAX + 2;
 	bool whole = true;
 
@@ -78,5 +78,5 @@ struct slice store_key_parts(struct arena *arena, const struct slice *parts, siz
 		end = put_hash(key + HEAD_MAX, parts, count);
 	if (end == key)
 		*end++ = ':'; /* of nothing: LMDB has no empty keys */
-	return (struct slice){key, (size_t)(end - key)};
+	return arena_copy(arena, (struct slice){key, (size_t)(end - key)});
 }

@@ -216,6 +216,30 @@ static void what_the_mail_server_did_not_take_does_not_count(void **state)
 	store_close(store);
 }
 
+/* A client names as many recipients as it likes. */
+static void a_thousand_recipients_take_little_memory(void **state)
+{
+	struct store *store = open_store();
+	struct engine *engine =
+	    open_engine("limit a { key auth.user count recipients hard 100000 per 1h }\n"
+			"limit b { key auth.user count recipients hard 100000 per 1d }\n"
+			"policy submission {\non rcpt {\nreject if limit(\"a\") is over or limit(\"b\") is over\n"
+			"reject if limit.count(\"a\") > 2000 or limit.count(\"b\") > 2000\n}\n}\n",
+			store);
+	struct gate *gate = log_in(engine);
+	size_t before;
+
+	(void)state;
+	mail(gate);
+	before = arena_used(gate_view(gate)->message->arena);
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(gate_rcpt(gate, SLICE("<bob@example.net>"), MADE_UNKNOWN), GATE_CONTINUE);
+	assert_in_range(arena_used(gate_view(gate)->message->arena) - before, 1000, 1000 * 2000);
+	gate_close(gate);
+	engine_release(engine);
+	store_close(store);
+}
+
 #define SESSIONS 64
 #define EACH     5
 
@@ -256,6 +280,7 @@ int main(void)
 	    cmocka_unit_test(a_mistake_in_a_store_or_a_limit_is_named),
 	    cmocka_unit_test(a_store_that_is_dead_skips_the_rule_or_defers),
 	    cmocka_unit_test(what_the_mail_server_did_not_take_does_not_count),
+	    cmocka_unit_test(a_thousand_recipients_take_little_memory),
 	    cmocka_unit_test(of_64_sessions_at_once_exactly_as_many_messages_pass_as_may),
 	};
 
