@@ -51,14 +51,15 @@ static int wrong_code(struct compiler *compiler, const struct rule *rule, const 
 				  other, word->text.p);
 	else if (is_enhanced(word->text))
 		diagnostics_error(compiler->diagnostics, word->place,
-				  "\"%s\" stands behind a reply code; write \"%s %c50 %s\"", QUOTE(word->text),
+				  "\"%s\" comes after a reply code; write \"%s %c50 %s\"", QUOTE(word->text),
 				  rule->action->name, class, QUOTE(word->text));
 	else if (is_digits(word->text))
-		diagnostics_error(compiler->diagnostics, word->place, "\"%s\" is no reply code; %s takes %c00 to %c59",
-				  QUOTE(word->text), rule->action->name, class, class);
+		diagnostics_error(compiler->diagnostics, word->place,
+				  "\"%s\" is not a reply code; %s takes %c00 to %c59", QUOTE(word->text),
+				  rule->action->name, class, class);
 	else
 		diagnostics_error(compiler->diagnostics, word->place,
-				  "\"%s\" is not expected here; write %s (a text stands in quotes)", QUOTE(word->text),
+				  "\"%s\" is not expected here; write %s (put a text in quotes)", QUOTE(word->text),
 				  rule->action->usage);
 	return -1;
 }
@@ -82,7 +83,7 @@ static int take_codes(struct compiler *compiler, struct rule *rule, const struct
 		return 0;
 	if (!is_enhanced(next->text)) {
 		diagnostics_error(compiler->diagnostics, next->place,
-				  "\"%s\" is no enhanced code; write it as in 5.7.1 (a text stands in quotes)",
+				  "\"%s\" is not an enhanced code; write it as in 5.7.1 (put a text in quotes)",
 				  QUOTE(next->text));
 		return -1;
 	}
@@ -141,7 +142,7 @@ static int compile_plain(struct compiler *compiler, const struct rule_syntax *sa
 {
 	if (said->arguments.count)
 		return action_misused(compiler, said, rule, said->arguments.first,
-				      "nothing stands behind this action but \"if\"");
+				      "this action takes no arguments; only \"if\" may follow");
 	if (rule->action->verdict == VERDICT_DISCARD && compiler->stage == STAGE_RCPT)
 		return action_wrong(
 		    compiler, said->action.place,
@@ -179,7 +180,8 @@ static int take_name(struct compiler *compiler, const struct rule_syntax *said, 
 	if (header_name_valid(rule->name))
 		return 0;
 	diagnostics_error(compiler->diagnostics, word->place,
-			  "\"%s\" is no name of a header field; write it without \":\" and blanks", QUOTE(word->text));
+			  "\"%s\" is not the name of a header field; write it without \":\" and blanks",
+			  QUOTE(word->text));
 	return -1;
 }
 
@@ -238,7 +240,7 @@ static int compile_sign(struct compiler *compiler, const struct rule_syntax *sai
 {
 	if (said->arguments.count)
 		return action_misused(compiler, said, rule, said->arguments.first,
-				      "nothing stands behind this action but \"if\"");
+				      "this action takes no arguments; only \"if\" may follow");
 	compiler->rules->signs = true;
 	if (compiler->policy->sign_count == 0)
 		diagnostics_warning(
@@ -262,7 +264,7 @@ static int compile_override(struct compiler *compiler, const struct rule_syntax 
 		    compiler, said, rule, reason,
 		    "an override has a reason: trusted_forwarder, mailing_list, local_policy or other");
 	if (!reason->next || reason->next->kind != WORD_QUOTED || reason->next->next)
-		return action_misused(compiler, said, rule, reason, "one text in quotes stands behind the reason");
+		return action_misused(compiler, said, rule, reason, "one text in quotes comes after the reason");
 	rule->name = slice_of(reasons[i]);
 	return action_add_template(compiler, reason->next, template, rule);
 }

@@ -31,7 +31,7 @@ static int check_header(struct compiler *compiler, const struct fact_syntax *sai
 		return 0;
 	}
 	diagnostics_error(compiler->diagnostics, said->argument->place,
-			  "\"%s\" is no name of a header field; write it without \":\" and blanks",
+			  "\"%s\" is not the name of a header field; write it without \":\" and blanks",
 			  QUOTE(argument->text));
 	return -1;
 }

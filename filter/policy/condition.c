@@ -72,9 +72,8 @@ static int test_bare(struct builder *builder, const struct condition_syntax *sai
 	if (type == TYPE_BOOL)
 		return 0;
 	advice = fill(builder, how_to_ask(type), node->reading.shown);
-	diagnostics_error(builder->compiler->diagnostics, said->fact.name.place,
-			  "%.*s is no yes or no by itself; %.*s%s%s", SLICE_ARGS(node->reading.shown),
-			  SLICE_ARGS(advice), *word ? " " : "", word);
+	diagnostics_error(builder->compiler->diagnostics, said->fact.name.place, "%.*s is not a boolean; %.*s%s%s",
+			  SLICE_ARGS(node->reading.shown), SLICE_ARGS(advice), *word ? " " : "", word);
 	return -1;
 }
 
@@ -117,7 +116,7 @@ static int unknown_list(struct builder *builder, const struct word *word)
 	diagnostics_error(builder->compiler->diagnostics, word->place, "no list is named \"%s\"; %s%s",
 			  QUOTE(word->text),
 			  near ? suggestion(word->text, names).text : "define it with: list NAME file:/path",
-			  near ? "" : " (values of your own stand in { })");
+			  near ? "" : " (or write values of your own in { })");
 	return -1;
 }
 
@@ -171,15 +170,15 @@ static int test_matches(struct builder *builder, const struct condition_syntax *
 			     "only a text, a domain or an address can match an expression; use \"is\" or a comparison");
 	if (word->flags.n && !slice_equal(word->flags, SLICE("i"))) {
 		diagnostics_error(builder->compiler->diagnostics, word->place,
-				  "unknown flag \"%s\" behind the expression; only i (case does not count) is known",
+				  "unknown flag \"%s\" after the expression; only i (case does not count) is known",
 				  QUOTE(word->flags));
 		return -1;
 	}
 	regex = regex_compile(word->text, word->flags.n > 0, &err, &offset);
 	if (!regex) {
 		place.column += (unsigned)offset + 1;
-		diagnostics_error(builder->compiler->diagnostics, place, "%s; mend the expression (pcre2pattern(3))",
-				  err.text);
+		diagnostics_error(builder->compiler->diagnostics, place,
+				  "%s; fix the regular expression, see pcre2pattern(3)", err.text);
 		return -1;
 	}
 	policy_add_regex(builder->compiler->policy, regex);

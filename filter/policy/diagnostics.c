@@ -200,7 +200,7 @@ const char *diagnostics_line(const struct diagnostics *d, size_t number)
 	if (number < d->count)
 		return d->found[number].text;
 	if (number == d->count && diagnostics_full(d))
-		return "and perhaps more errors; mend these first, then check again";
+		return "and perhaps more errors; fix these first, then check again";
 	return NULL;
 }
 

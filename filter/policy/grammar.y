@@ -100,7 +100,7 @@ file:
 |	file setting END { add_setting(parser, $2); }
 |	file policy { add_policy(parser, $2); }
 |	file stage {
-		outside(parser, @2, "\"on\" stands outside of a policy; put it into \"policy inbound { }\", "
+		outside(parser, @2, "\"on\" is outside of a policy; put it into \"policy inbound { }\", "
 		                    "\"policy submission { }\" or \"policy local { }\"");
 	}
 |	file error END { yyerrok; }
@@ -435,11 +435,11 @@ static const char *advice_for(const yypcontext_t *context, const struct parser *
 	if (token == YYSYMBOL_NOT && expects(context, YYSYMBOL_IS))
 		return "write \"not\" before the fact, as in \"not client in friends\"";
 	if (token == YYSYMBOL_OPEN_BLOCK)
-		return "behind \"policy\" stands its kind, behind \"on\" its stage";
+		return "after \"policy\" write the kind (inbound, submission or local), after \"on\" the stage";
 	if (expects(context, YYSYMBOL_ON) && !expects(context, YYSYMBOL_TRY))
 		return "a policy holds \"on STAGE { rules }\"";
 	if (expects(context, YYSYMBOL_REGEX))
-		return "behind \"matches\" stands an expression, as in matches /^buy now/i";
+		return "after \"matches\" write an expression, as in matches /^buy now/i";
 	return advice_about(parser->current);
 }
 

@@ -108,7 +108,7 @@ static int want_string(const struct wanted *wanted, struct operand *operand_r)
 
 static int no_domain(const struct wanted *wanted, const char *advice)
 {
-	diagnostics_error(wanted->compiler->diagnostics, wanted->word->place, "\"%s\" is no domain; %s",
+	diagnostics_error(wanted->compiler->diagnostics, wanted->word->place, "\"%s\" is not a domain; %s",
 			  QUOTE(wanted->text), advice);
 	return -1;
 }
@@ -156,9 +156,9 @@ static int want_address(const struct wanted *wanted, struct operand *operand_r)
 	operand_r->address = address_parse_path(wanted->text, wanted->compiler->policy->arena);
 	if (slice_equal(operand_r->address.local, SLICE("*")))
 		diagnostics_error(wanted->compiler->diagnostics, wanted->word->place,
-				  "\"*\" stands for nothing here; write @example.org for every address of a domain");
+				  "\"*\" is not a pattern here; write @example.org for every address of a domain");
 	else if (!operand_r->address.valid || !operand_r->address.domain.n)
-		diagnostics_error(wanted->compiler->diagnostics, wanted->word->place, "\"%s\" is no address; %s",
+		diagnostics_error(wanted->compiler->diagnostics, wanted->word->place, "\"%s\" is not an address; %s",
 				  QUOTE(wanted->text), forms);
 	else
 		return 0;
@@ -171,7 +171,8 @@ static int want_ip(const struct wanted *wanted, struct operand *operand_r)
 	if (ip_net_parse(wanted->text, &operand_r->net) == 0)
 		return 0;
 	diagnostics_error(wanted->compiler->diagnostics, wanted->word->place,
-			  "\"%s\" is no network; write 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32", QUOTE(wanted->text));
+			  "\"%s\" is not a network; write 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32",
+			  QUOTE(wanted->text));
 	return -1;
 }
 
@@ -245,7 +246,7 @@ int operand_compile(struct compiler *compiler, const struct reading *reading, co
 	*operand_r = (struct operand){.text = SLICE(""), .empty = text && wanted.text.n == 0};
 	if (memmem(wanted.text.p, wanted.text.n, "%{", 2) && text)
 		return wrong(&wanted,
-			     "a condition compares with fixed texts; facts in %{ } stand in replies and headers only");
+			     "a condition compares with fixed texts; facts in %{ } belong in replies and headers");
 	if (word_has_comma(word))
 		return wrong_comma(&wanted);
 	if (type != TYPE_ADDRESS && type != TYPE_RESULT && word->kind == WORD_PLAIN &&

@@ -12,7 +12,7 @@ static int unknown_fact(struct compiler *compiler, const struct word *name)
 	bool glued = slice_find(name->text, '=') > 0;
 
 	diagnostics_error(compiler->diagnostics, name->place, "unknown fact \"%s\"; %s", QUOTE(name->text),
-			  glued  ? "write a blank before and behind \"=\""
+			  glued  ? "put spaces around \"=\""
 			  : near ? suggestion(name->text, compiler->fact_names).text
 				 : "sekisho.conf(5) names them all");
 	return -1;
@@ -72,7 +72,7 @@ static int check_stage(struct compiler *compiler, const struct reading *reading,
 	if (reading->each == EACH_NONE && traits->scope == SCOPE_RECIPIENT && compiler->stage > STAGE_RCPT) {
 		diagnostics_error(
 		    compiler->diagnostics, name->place,
-		    "%.*s belongs to one recipient and a message can have several (this rule stands in \"on %s\", "
+		    "%.*s belongs to one recipient and a message can have several (this rule is in \"on %s\", "
 		    "line %u); write \"any %.*s\" or \"all %.*s\" in a condition, or ask for it in \"on rcpt\"",
 		    SLICE_ARGS(shown), stage_names[compiler->stage], compiler->stage_place.line, SLICE_ARGS(shown),
 		    SLICE_ARGS(shown));
@@ -82,7 +82,7 @@ static int check_stage(struct compiler *compiler, const struct reading *reading,
 		return 0;
 	diagnostics_error(
 	    compiler->diagnostics, name->place,
-	    "%.*s is known from \"on %s\" on (this rule stands in \"on %s\", line %u); move the rule to \"on %s\"%s",
+	    "%.*s is known from \"on %s\" on (this rule is in \"on %s\", line %u); move the rule to \"on %s\"%s",
 	    SLICE_ARGS(shown), stage_names[traits->stage], stage_names[compiler->stage], compiler->stage_place.line,
 	    stage_names[traits->stage],
 	    traits->stage < STAGE_MESSAGE && traits->scope != SCOPE_RECIPIENT ? " or later" : "");

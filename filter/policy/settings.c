@@ -279,7 +279,7 @@ static int unknown_setting(struct compiler *compiler, const struct table *table,
 	near = nearest_word(name->text, names);
 	diagnostics_error(compiler->diagnostics, name->place, "unknown setting \"%s\"; %s", QUOTE(name->text),
 			  near ? suggestion(name->text, names).text
-			       : "sekisho.conf(5) names them all (rules stand in \"policy KIND { on STAGE { } }\")");
+			       : "sekisho.conf(5) names them all (rules are in \"policy KIND { on STAGE { } }\")");
 	return -1;
 }
 

@@ -130,7 +130,7 @@ static int read_secret(const char *path, const struct keeper *keeper, struct sli
 		return -1;
 	}
 	if (fstat(fd, status_r) || !S_ISREG(status_r->st_mode))
-		error_set(err, "key %s is no file", path);
+		error_set(err, "key %s is not a file", path);
 	else if (check_owner(path, status_r, keeper, err) == 0 && check_access(path, status_r, keeper, err) == 0)
 		result = file_read_plain(path, KEY_FILE_MAX, text_r, err);
 	close(fd);

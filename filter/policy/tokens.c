@@ -119,7 +119,7 @@ static bool in_values(const struct parser *parser)
 static void never_closed(struct parser *parser, const struct bracket *bracket)
 {
 	const char *what = bracket->kind == BRACKET_PAREN ? "this ( is never closed; add ) where its condition ends"
-							  : "this { is never closed; add } behind its last value";
+							  : "this { is never closed; add } after its last value";
 
 	diagnostics_error(parser->diagnostics, bracket->place, "%s", what);
 }
@@ -238,7 +238,7 @@ static int end_line(struct parser *parser)
 		return 0;
 	if (parser->heads_block && next.shape == SHAPE_OPEN_BRACE) {
 		diagnostics_error(parser->diagnostics, parser_place(parser, next.line, next.column),
-				  "{ stands alone; write it at the end of the line before");
+				  "{ is alone on its line; write it at the end of the line before");
 		return 0;
 	}
 	return end_statement(parser);

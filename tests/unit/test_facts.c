@@ -137,18 +137,18 @@ static void the_stage_of_a_fact_follows_from_its_argument(void **state)
 	} cases[] = {
 	    {"connect", "meter(\"c\") is \"a\"", ""},
 	    {"connect", "meter(\"s\") is \"a\"",
-	     "t:7:12: meter(\"s\") is known from \"on mail\" on (this rule stands in \"on connect\", line 6); move the "
+	     "t:7:12: meter(\"s\") is known from \"on mail\" on (this rule is in \"on connect\", line 6); move the "
 	     "rule to \"on mail\" or later"},
 	    {"mail", "meter(\"s\") is \"a\"", ""},
 	    {"rcpt", "meter(\"r\") is \"a\"", ""},
 	    {"message", "meter(\"r\") is \"a\"",
-	     "t:7:12: meter(\"r\") belongs to one recipient and a message can have several (this rule stands in "
+	     "t:7:12: meter(\"r\") belongs to one recipient and a message can have several (this rule is in "
 	     "\"on message\", line 6); write \"any meter(\"r\")\" or \"all meter(\"r\")\" in a condition, or ask for "
 	     "it "
 	     "in \"on rcpt\""},
 	    {"message", "any meter(\"r\") is \"r\"", ""},
 	    {"rcpt", "meter(\"f\") is \"a\"",
-	     "t:7:12: meter(\"f\") is known from \"on message\" on (this rule stands in \"on rcpt\", line 6); move the "
+	     "t:7:12: meter(\"f\") is known from \"on message\" on (this rule is in \"on rcpt\", line 6); move the "
 	     "rule to \"on message\""},
 	    {"message", "meter(\"f\") is \"a\"", ""},
 	};

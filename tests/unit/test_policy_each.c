@@ -229,11 +229,11 @@ static void mistakes_have_their_place_and_what_to_do(void **state)
 	     "16: the recipients are known at \"on message\" (this rule is in \"on mail\", line 7); move the rule "
 	     "there"},
 	    {"mail", "log \"x\" if any dkim.domains in friends",
-	     "16: dkim.domains is known from \"on message\" on (this rule stands in \"on mail\", line 7); move the "
+	     "16: dkim.domains is known from \"on message\" on (this rule is in \"on mail\", line 7); move the "
 	     "rule "
 	     "to \"on message\""},
 	    {"message", "log \"x\" if recipient in friends",
-	     "12: recipient belongs to one recipient and a message can have several (this rule stands in \"on "
+	     "12: recipient belongs to one recipient and a message can have several (this rule is in \"on "
 	     "message\", line 7); write \"any recipient\" or \"all recipient\" in a condition, or ask for it in \"on "
 	     "rcpt\""},
 	    {"message", "log \"x\" if any not recipient in friends",
@@ -243,13 +243,13 @@ static void mistakes_have_their_place_and_what_to_do(void **state)
 	    {"message", "log \"x\" if all",
 	     "15: the line ends too early; after \"any\" and \"all\" comes a fact, as in any recipient in friends"},
 	    {"message", "log \"x\" if any recipient",
-	     "16: any recipient is no yes or no by itself; ask what it is, as in any recipient is @example.org"},
+	     "16: any recipient is not a boolean; ask what it is, as in any recipient is @example.org"},
 	    {"message", "log \"x\" if any dkim.domains",
-	     "16: any dkim.domains is no yes or no by itself; ask what it is, as in any dkim.domains is example.org, "
+	     "16: any dkim.domains is not a boolean; ask what it is, as in any dkim.domains is example.org, "
 	     "or "
 	     "any dkim.domains is not \"\" for any domain"},
 	    {"message", "log \"x\" if any dkim.domains is @example.org",
-	     "32: \"@example.org\" is no domain; write it without \"@\""},
+	     "32: \"@example.org\" is not a domain; write it without \"@\""},
 	    {"message", "log \"x\" if any recipient > 3", "16: only a number can be compared; use \"is\""},
 	};
 

@@ -292,8 +292,8 @@ static void tenants_and_their_policies_have_known_names(void **state)
 	     "\"customer-1\""},
 	    {{{NULL}},
 	     "policy inbound for {\n}\n",
-	     "t:1:20: \"{\" is not expected here; behind \"policy\" stands its "
-	     "kind, behind \"on\" its stage"},
+	     "t:1:20: \"{\" is not expected here; after \"policy\" write the kind (inbound, "
+	     "submission or local), after \"on\" the stage"},
 	};
 
 	(void)state;

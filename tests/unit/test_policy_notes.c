@@ -369,7 +369,7 @@ static void mistakes_have_their_place_and_what_to_do(void **state)
 	    {"set 1x \"y\"",
 	     "5: \"1x\" is not a name of a variable; use letters, digits, \"_\", \"-\" and \".\", a letter or \"_\" "
 	     "first, 64 at most"},
-	    {"stop \"x\"", "6: nothing stands behind this action but \"if\"; write stop"},
+	    {"stop \"x\"", "6: this action takes no arguments; only \"if\" may follow; write stop"},
 	    {"set kind \"x\"\nlog \"a\" if var(\"kind\") is \"x\"\nlog \"%{var(kind)}\"", ""},
 	    {"log \"a\" if var(\"kind\") is \"x\"\nset kind \"x\"", ""},
 	    {"set kind \"x\"\nlog \"a\" if var(\"knid\") is \"x\"",

@@ -267,7 +267,7 @@ static void wrong_settings_are_told_with_how_to_write_them(void **state)
 	    {"list x file:t on-failure ignore\n", "t:1:26: on-failure cannot be \"ignore\"; write defer or skip"},
 	    {"list x file:t onfailure skip\n", "t:1:15: list has no key \"onfailure\"; did you mean \"on-failure\"?"},
 	    {"xyzzy lmdb:/var/lib/x\n",
-	     "t:1:1: unknown setting \"xyzzy\"; sekisho.conf(5) names them all (rules stand in "
+	     "t:1:1: unknown setting \"xyzzy\"; sekisho.conf(5) names them all (rules are in "
 	     "\"policy KIND { on STAGE { } }\")"},
 	    {"sign example.org { selector s1 key /nothing }\n",
 	     "t:1:1: sign example.org: cannot read key /nothing: No such file or directory"},

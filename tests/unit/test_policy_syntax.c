@@ -93,10 +93,10 @@ static void every_statement_has_one_error_and_all_are_told(void **state)
 	    {"mode what ever\ndrain 1\nfoo\n" MAIL("rejekt\nreject 999 8.8.8 \"a\" if spf is fial and x\naccept if"),
 	     "t:1:11: mode takes one value; write enforce or report\n"
 	     "t:2:7: drain cannot be \"1\"; write a time from 0s to 10m\n"
-	     "t:3:1: unknown setting \"foo\"; sekisho.conf(5) names them all (rules stand in \"policy KIND { on STAGE "
+	     "t:3:1: unknown setting \"foo\"; sekisho.conf(5) names them all (rules are in \"policy KIND { on STAGE "
 	     "{ } }\")\n"
 	     "t:6:1: unknown action \"rejekt\"; did you mean \"reject\"?\n"
-	     "t:7:8: \"999\" is no reply code; reject takes 500 to 559\n"
+	     "t:7:8: \"999\" is not a reply code; reject takes 500 to 559\n"
 	     "t:8:10: the line ends too early; what fits is a fact, \"not\" or ("},
 	    {MAIL("reject if spf if\nreject \"x\" if auth"), "t:3:15: \"if\" is not expected here; what fits is the "
 							     "end of the line, a comparison, \"and\", \"or\", \"is\", "
@@ -254,7 +254,7 @@ static void templates_name_facts_that_are(void **state)
 	     "t:3:8: a ( without its ) inside of %{ }; write it as %{header(Subject)}"},
 	    {MESSAGE("log \"%{sender(x)}\""), "t:3:15: sender takes no argument; write sender alone"},
 	    {MAIL("log \"%{size}\""),
-	     "t:3:8: size is known from \"on message\" on (this rule stands in \"on mail\", line 2); "
+	     "t:3:8: size is known from \"on message\" on (this rule is in \"on mail\", line 2); "
 	     "move the rule to \"on message\""},
 	};
 
@@ -268,16 +268,16 @@ static void expressions_stand_behind_matches_only(void **state)
 	    {MAIL("reject if helo matches /^a b\\/c#\"{}()$/i # comment"), ""},
 	    {MAIL("reject if helo matches /x/ and auth"), ""},
 	    {MAIL("reject if helo is /x/"),
-	     "t:3:19: \"/x/\" is no domain; write example.org, .example.org for all below it, "
+	     "t:3:19: \"/x/\" is not a domain; write example.org, .example.org for all below it, "
 	     "or any text in quotes"},
 	    {MAIL("reject if helo matches x"),
-	     "t:3:24: \"x\" is not expected here; behind \"matches\" stands an expression, as in matches /^buy now/i"},
+	     "t:3:24: \"x\" is not expected here; after \"matches\" write an expression, as in matches /^buy now/i"},
 	    {MAIL("reject if helo matches /x"),
 	     "t:3:24: this expression is not closed on its line; end it with / (write \\/ for a slash inside)"},
 	    {MAIL("reject if helo matches /x/g"),
-	     "t:3:24: unknown flag \"g\" behind the expression; only i (case does not count) is known"},
+	     "t:3:24: unknown flag \"g\" after the expression; only i (case does not count) is known"},
 	    {MAIL("reject if helo matches /a(b/"),
-	     "t:3:28: missing closing parenthesis; mend the expression (pcre2pattern(3))"},
+	     "t:3:28: missing closing parenthesis; fix the regular expression, see pcre2pattern(3)"},
 	};
 
 	(void)state;
@@ -294,8 +294,8 @@ static void habits_from_other_languages_get_the_right_word(void **state)
 	     "t:3:18: \"not\" is not expected here; write \"not\" before the fact, as in \"not client in friends\""},
 	    {MAIL("reject unless auth"),
 	     "t:3:8: \"unless\" is not expected here; write reject [CODE [ENHANCED]] [\"text\" ...] "
-	     "(a text stands in quotes)"},
-	    {"reject if auth\n", "t:1:1: unknown setting \"reject\"; sekisho.conf(5) names them all (rules stand in "
+	     "(put a text in quotes)"},
+	    {"reject if auth\n", "t:1:1: unknown setting \"reject\"; sekisho.conf(5) names them all (rules are in "
 				 "\"policy KIND { on STAGE { } }\")"},
 	};
 
@@ -313,7 +313,7 @@ static void a_bracket_that_is_not_closed_spoils_one_statement(void **state)
 	     "t:3:15: \")\" is not expected here; what fits is the end of the line, a comparison, \"and\", "
 	     "\"or\", \"is\", \"in\", \"owned\", \"matches\" or ("},
 	    {"trusted { ::1\npolicy inbound {\n on mail { log \"x\" if x }\n}\n",
-	     "t:1:9: this { is never closed; add } behind its last value\n"
+	     "t:1:9: this { is never closed; add } after its last value\n"
 	     "t:3:23: unknown fact \"x\"; sekisho.conf(5) names them all"},
 	    {"policy inbound {\n on mail {\n log \"x\"\n}\n",
 	     "t:1:16: this { is never closed; add } where its block ends"},
@@ -322,10 +322,9 @@ static void a_bracket_that_is_not_closed_spoils_one_statement(void **state)
 	     "t:5:13: unknown fact \"x\"; sekisho.conf(5) names them all"},
 	    {"mode report\n}\nlog off\n",
 	     "t:2:1: this } closes nothing; remove it, or look for a { that is missing above"},
-	    {"policy inbound\n{\n}\n", "t:2:1: { stands alone; write it at the end of the line before"},
-	    {"on mail {\n log \"x\"\n}\n",
-	     "t:1:1: \"on\" stands outside of a policy; put it into \"policy inbound { }\", "
-	     "\"policy submission { }\" or \"policy local { }\""},
+	    {"policy inbound\n{\n}\n", "t:2:1: { is alone on its line; write it at the end of the line before"},
+	    {"on mail {\n log \"x\"\n}\n", "t:1:1: \"on\" is outside of a policy; put it into \"policy inbound { }\", "
+					   "\"policy submission { }\" or \"policy local { }\""},
 	};
 
 	(void)state;
@@ -346,8 +345,8 @@ static void policies_and_stages_have_known_names(void **state)
 	    {"policy inbound {\n on mail {\n }\n on mail {\n }\n}\n", ""},
 	    {"policy inbound {\n reject\n}\n",
 	     "t:2:2: \"reject\" is not expected here; a policy holds \"on STAGE { rules }\""},
-	    {"policy {\n}\n",
-	     "t:1:8: \"{\" is not expected here; behind \"policy\" stands its kind, behind \"on\" its stage"},
+	    {"policy {\n}\n", "t:1:8: \"{\" is not expected here; after \"policy\" write the kind (inbound, submission "
+			      "or local), after \"on\" the stage"},
 	};
 
 	(void)state;
@@ -424,7 +423,7 @@ static void errors_are_counted_to_a_hundred(void **state)
 
 	(void)state;
 	assert_null(load_text(text, NULL, &messages));
-	assert_non_null(strstr(messages, "\nand perhaps more errors; mend these first, then check again"));
+	assert_non_null(strstr(messages, "\nand perhaps more errors; fix these first, then check again"));
 	free(messages);
 	free(text);
 	text = repeated("", "reject if (\n", 100000 / 12, "");

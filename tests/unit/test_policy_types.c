@@ -66,15 +66,13 @@ static void types_are_checked(void **state)
 	    {"mail", "reject if auth and not tls", ""},
 	    {"mail", "reject if auth is true",
 	     "19: auth is true or false by itself; write \"if auth\" or \"if not auth\""},
-	    {"mail", "reject if spf", "11: spf is no yes or no by itself; ask what it is, as in spf is none"},
-	    {"mail", "reject if sender",
-	     "11: sender is no yes or no by itself; ask what it is, as in sender is @example.org"},
+	    {"mail", "reject if spf", "11: spf is not a boolean; ask what it is, as in spf is none"},
+	    {"mail", "reject if sender", "11: sender is not a boolean; ask what it is, as in sender is @example.org"},
 	    {"mail", "reject if auth.user",
-	     "11: auth.user is no yes or no by itself; ask what it is, as in auth.user is \"text\", or "
+	     "11: auth.user is not a boolean; ask what it is, as in auth.user is \"text\", or "
 	     "auth.user is not \"\" for any text"},
-	    {"mail", "reject if client",
-	     "11: client is no yes or no by itself; ask what it is, as in client is 192.0.2.0/24"},
-	    {"message", "reject if size", "11: size is no yes or no by itself; compare it, as in size > 10"},
+	    {"mail", "reject if client", "11: client is not a boolean; ask what it is, as in client is 192.0.2.0/24"},
+	    {"message", "reject if size", "11: size is not a boolean; compare it, as in size > 10"},
 	    {"message", "reject if size > 10M and size <= 1GB or size = 0 or size >= 10 or size < 5k", ""},
 	    {"message", "reject if size > big",
 	     "18: size is a number and never \"big\"; write digits, or a size as in 10M"},
@@ -88,27 +86,27 @@ static void types_are_checked(void **state)
 	     "11: only a text, a domain or an address can match an expression; use \"is\" or a comparison"},
 	    {"mail", "reject if client is { 192.0.2.0/24 2001:db8::/32 198.51.100.7 }", ""},
 	    {"mail", "reject if client is 192.0.2.0/33",
-	     "21: \"192.0.2.0/33\" is no network; write 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32"},
+	     "21: \"192.0.2.0/33\" is not a network; write 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32"},
 	    {"mail", "reject if client is example.org",
-	     "21: \"example.org\" is no network; write 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32"},
+	     "21: \"example.org\" is not a network; write 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32"},
 	    {"mail", "reject if sender is { alice@example.org @example.org .example.org null }", ""},
 	    {"mail", "reject if sender is example.org",
-	     "21: \"example.org\" is no address; write alice@example.org, @example.org, .example.org or null"},
+	     "21: \"example.org\" is not an address; write alice@example.org, @example.org, .example.org or null"},
 	    {"mail", "reject if sender is *@example.org",
-	     "21: \"*\" stands for nothing here; write @example.org for every address of a domain"},
+	     "21: \"*\" is not a pattern here; write @example.org for every address of a domain"},
 	    {"mail", "reject if sender in @example.org",
 	     "21: \"@example.org\" is a value, and `in` wants the name of a list; write it with `is`"},
 	    {"mail", "reject if sender is @",
-	     "21: \"@\" is no domain; write alice@example.org, @example.org, .example.org or null"},
+	     "21: \"@\" is not a domain; write alice@example.org, @example.org, .example.org or null"},
 	    {"mail", "reject if sender.domain is { example.org .example.org }", ""},
 	    {"mail", "reject if sender.domain is @example.org",
-	     "28: \"@example.org\" is no domain; write it without \"@\""},
+	     "28: \"@example.org\" is not a domain; write it without \"@\""},
 	    {"mail", "reject if helo is \"[192.0.2.1]\" or client.ptr is \"\"", ""},
 	    {"mail", "reject if helo is null",
 	     "19: only an address can be null (the null sender); write \"\" for an empty text"},
 	    {"mail", "reject if spf is { }", "11: an empty { } is nothing; name a value, or leave the condition out"},
 	    {"mail", "reject if auth.user is \"%{sender}\"",
-	     "24: a condition compares with fixed texts; facts in %{ } stand in replies and headers only"},
+	     "24: a condition compares with fixed texts; facts in %{ } belong in replies and headers"},
 	};
 
 	(void)state;
@@ -121,7 +119,7 @@ static void lists_and_owners_are_checked(void **state)
 	    {"mail", "reject if sender in friends or client in friends or helo in friends or auth.user in friends", ""},
 	    {"mail", "reject if sender in freinds", "21: no list is named \"freinds\"; did you mean \"friends\"?"},
 	    {"mail", "reject if sender in x",
-	     "21: no list is named \"x\"; define it with: list NAME file:/path (values of your own stand in { })"},
+	     "21: no list is named \"x\"; define it with: list NAME file:/path (or write values of your own in { })"},
 	    {"mail", "reject if spf in friends",
 	     "11: lists hold addresses, domains, networks and texts, and this fact is none of them; "
 	     "use \"is\" or a comparison"},
@@ -149,24 +147,24 @@ static void a_fact_before_its_stage_is_refused_with_both_places(void **state)
 	static const struct expectation cases[] = {
 	    {"connect", "accept if client is 192.0.2.1", ""},
 	    {"connect", "reject if helo is x.example",
-	     "11: helo is known from \"on helo\" on (this rule stands in \"on connect\", line 4); move the rule to "
+	     "11: helo is known from \"on helo\" on (this rule is in \"on connect\", line 4); move the rule to "
 	     "\"on helo\" or later"},
 	    {"helo", "reject if not (spf is fail)",
-	     "16: spf is known from \"on mail\" on (this rule stands in \"on helo\", line 4); move the rule to \"on "
+	     "16: spf is known from \"on mail\" on (this rule is in \"on helo\", line 4); move the rule to \"on "
 	     "mail\" or later"},
 	    {"mail", "reject if recipient is @example.org",
-	     "11: recipient is known from \"on rcpt\" on (this rule stands in \"on mail\", line 4); move the rule to "
+	     "11: recipient is known from \"on rcpt\" on (this rule is in \"on mail\", line 4); move the rule to "
 	     "\"on rcpt\""},
 	    {"mail", "reject if header(\"Subject\") is \"x\"",
-	     "11: header is known from \"on message\" on (this rule stands in \"on mail\", line 4); move the rule to "
+	     "11: header is known from \"on message\" on (this rule is in \"on mail\", line 4); move the rule to "
 	     "\"on message\""},
 	    {"rcpt", "reject \"%{recipient}\" if recipient is @example.org", ""},
 	    {"message", "reject if recipient is @example.org",
-	     "11: recipient belongs to one recipient and a message can have several (this rule stands in \"on "
+	     "11: recipient belongs to one recipient and a message can have several (this rule is in \"on "
 	     "message\", line 4); write \"any recipient\" or \"all recipient\" in a condition, or ask for it in \"on "
 	     "rcpt\""},
 	    {"message", "log \"%{recipient.domain}\"",
-	     "8: recipient.domain belongs to one recipient and a message can have several (this rule stands in \"on "
+	     "8: recipient.domain belongs to one recipient and a message can have several (this rule is in \"on "
 	     "message\", line 4); write \"any recipient.domain\" or \"all recipient.domain\" in a condition, or ask "
 	     "for it in \"on rcpt\""},
 	    {"message", "log \"%{sender} %{client} %{helo}\" if spf is fail", ""},
@@ -183,11 +181,11 @@ static void facts_are_known_and_get_their_arguments(void **state)
 	    {"mail", "reject if spf.explnation is \"x\"",
 	     "11: unknown fact \"spf.explnation\"; did you mean \"spf.explanation\"?"},
 	    {"mail", "reject if xyzzyplugh", "11: unknown fact \"xyzzyplugh\"; sekisho.conf(5) names them all"},
-	    {"message", "reject if size=0", "11: unknown fact \"size=0\"; write a blank before and behind \"=\""},
+	    {"message", "reject if size=0", "11: unknown fact \"size=0\"; put spaces around \"=\""},
 	    {"message", "reject if header is \"x\"", "11: header needs the name of a field; write header(\"Subject\")"},
 	    {"message", "reject if header(Subject) is \"x\" and header.count(\"To\") > 1", ""},
 	    {"message", "reject if header(\"To:\") is \"x\"",
-	     "18: \"To:\" is no name of a header field; write it without \":\" and blanks"},
+	     "18: \"To:\" is not the name of a header field; write it without \":\" and blanks"},
 	    {"mail", "reject if sender(\"x\") is null", "18: sender takes no argument; write sender alone"},
 	};
 
@@ -207,18 +205,18 @@ static void reply_codes_are_of_their_class(void **state)
 	    {"mail", "defer 451 4.4.3 \"x\"", ""},
 	    {"mail", "reject 451", "8: reject takes a 5xx code; write \"defer 451\", or another code"},
 	    {"mail", "defer 550", "7: defer takes a 4xx code; write \"reject 550\", or another code"},
-	    {"mail", "reject 250", "8: \"250\" is no reply code; reject takes 500 to 559"},
-	    {"mail", "reject 560", "8: \"560\" is no reply code; reject takes 500 to 559"},
-	    {"mail", "reject 55", "8: \"55\" is no reply code; reject takes 500 to 559"},
-	    {"mail", "reject 5.7.1", "8: \"5.7.1\" stands behind a reply code; write \"reject 550 5.7.1\""},
+	    {"mail", "reject 250", "8: \"250\" is not a reply code; reject takes 500 to 559"},
+	    {"mail", "reject 560", "8: \"560\" is not a reply code; reject takes 500 to 559"},
+	    {"mail", "reject 55", "8: \"55\" is not a reply code; reject takes 500 to 559"},
+	    {"mail", "reject 5.7.1", "8: \"5.7.1\" comes after a reply code; write \"reject 550 5.7.1\""},
 	    {"mail", "reject 550 4.7.1", "12: \"4.7.1\" is of another class than 550; write 5.7.1"},
 	    {"mail", "reject 550 5.7",
-	     "12: \"5.7\" is no enhanced code; write it as in 5.7.1 (a text stands in quotes)"},
+	     "12: \"5.7\" is not an enhanced code; write it as in 5.7.1 (put a text in quotes)"},
 	    {"mail", "reject 550 5.07.1",
-	     "12: \"5.07.1\" is no enhanced code; write it as in 5.7.1 (a text stands in quotes)"},
+	     "12: \"5.07.1\" is not an enhanced code; write it as in 5.7.1 (put a text in quotes)"},
 	    {"mail", "reject 550 5.7.1 No", "18: a text without quotes; write it in \" \""},
 	    {"mail", "reject no",
-	     "8: \"no\" is not expected here; write reject [CODE [ENHANCED]] [\"text\" ...] (a text stands in quotes)"},
+	     "8: \"no\" is not expected here; write reject [CODE [ENHANCED]] [\"text\" ...] (put a text in quotes)"},
 	    {"mail", "reject \"\xC3\xA9\"", "8: a reply is plain ASCII (RFC 5321 4.2); write it in such letters"},
 	};
 
@@ -248,7 +246,7 @@ static void a_line_of_a_reply_has_its_bound(void **state)
 static void actions_get_what_they_take(void **state)
 {
 	static const struct expectation cases[] = {
-	    {"mail", "accept \"x\"", "8: nothing stands behind this action but \"if\"; write accept"},
+	    {"mail", "accept \"x\"", "8: this action takes no arguments; only \"if\" may follow; write accept"},
 	    {"mail", "discard if auth", ""},
 	    {"rcpt", "discard if auth",
 	     "1: discard concerns the whole message and \"on rcpt\" one recipient; reject that one, or "
@@ -260,7 +258,7 @@ static void actions_get_what_they_take(void **state)
 	    {"mail", "add-header X-Spam \"yes\"", ""},
 	    {"mail", "add-header \"X-Spam\" \"yes\"", ""},
 	    {"mail", "add-header X-Spam: \"yes\"",
-	     "12: \"X-Spam:\" is no name of a header field; write it without \":\" and blanks"},
+	     "12: \"X-Spam:\" is not the name of a header field; write it without \":\" and blanks"},
 	    {"mail", "add-header X-Spam",
 	     "1: the value of the field is missing; write add-header NAME \"value\" [bottom]"},
 	    {"mail", "add-header",
@@ -325,7 +323,7 @@ static void actions_get_what_they_take(void **state)
 	    {"mail", "try try reject",
 	     "5: unknown action \"try\"; a rule is [try] ACTION [if CONDITION], and sekisho.conf(5) names the actions"},
 	    {"mail", "adheader X \"y\"", "1: unknown action \"adheader\"; did you mean \"add-header\"?"},
-	    {"mail", "sign example.org", "6: nothing stands behind this action but \"if\"; write sign"},
+	    {"mail", "sign example.org", "6: this action takes no arguments; only \"if\" may follow; write sign"},
 	};
 
 	(void)state;

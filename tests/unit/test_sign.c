@@ -121,7 +121,7 @@ static void a_key_that_others_can_use_is_refused(void **state)
 		policy_release(policy);
 	}
 	assert_null(load("sign example.org { selector s1 key . }\n", &message));
-	assert_non_null(strstr(message, "is no file"));
+	assert_non_null(strstr(message, "is not a file"));
 }
 
 static void a_key_of_somebody_else_is_refused(void **state)
