@@ -35,7 +35,7 @@ bool diagnostics_stale(const struct diagnostics *);
 /* The whole as text: "file:line:col: what; what to do", the line of the file and a
  * caret below the place; in the order of the file. free() it. */
 char *diagnostics_print(const struct diagnostics *);
-/* One of them without source line and caret (number from 0); NULL behind the last. */
+/* One of them without source line and caret (number from 0); NULL after the last. */
 const char *diagnostics_line(const struct diagnostics *, size_t number);
 
 /* ---- settings ----------------------------------------------------------------- */

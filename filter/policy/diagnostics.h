@@ -10,7 +10,7 @@
 
 #include "policy.h"
 
-#define DIAGNOSTICS_MAX     100 /* nobody mends more in one go; a file of random bytes has no end of them */
+#define DIAGNOSTICS_MAX     100 /* nobody fixes more in one go; a file of random bytes has no end of them */
 #define DIAGNOSTIC_TEXT_MAX 600 /* bytes of one message; what it quotes is cut by quote() */
 
 struct place {
@@ -52,7 +52,7 @@ struct quoted quote(struct slice);
 
 /* "" or "did you mean ...?" about a word that is in no table: what to do. */
 struct quoted suggestion(struct slice wrong, const char *const *words);
-/* The same in parentheses, behind what is wrong. */
+/* The same in parentheses, after what is wrong. */
 struct quoted suggestion_aside(struct slice wrong, const char *const *words);
 
 #endif

@@ -88,7 +88,7 @@ static bool ends(const struct format_token *token)
 	       token->token == END_OF_FILE;
 }
 
-/* Behind the statement that begins there; the { of a block is part of it. */
+/* After the statement that begins there; the { of a block is part of it. */
 static size_t end_of(const struct format_token *tokens, size_t first)
 {
 	while (!ends(&tokens[first]))
@@ -130,7 +130,7 @@ static void put_comment(struct layout *l, struct slice comment, size_t indent)
 	put_newline(l);
 }
 
-/* The lines of a gap behind the first: comments, and one empty line for any number of them. `closes`: none at the end.
+/* The lines of a gap after the first: comments, and one empty line for any number of them. `closes`: none at the end.
  */
 static void put_lines(struct layout *l, struct slice gap, size_t indent, bool closes)
 {

@@ -113,7 +113,7 @@ static int no_domain(const struct wanted *wanted, const char *advice)
 	return -1;
 }
 
-/* A domain behind the first byte of the word (a mark), or all of it. */
+/* A domain after the first byte of the word (a mark), or all of it. */
 static int take_domain(const struct wanted *wanted, size_t mark, const char *advice, struct operand *operand_r)
 {
 	bool valid;

@@ -23,13 +23,13 @@ enum shape {
 
 struct shaped {
 	enum shape shape;
-	struct slice source; /* as it stands in the file */
+	struct slice source; /* as it is in the file */
 	struct slice text;   /* without quotes, slashes and flags */
-	struct slice flags;  /* behind an expression */
+	struct slice flags;  /* after an expression */
 	unsigned line, column;
 };
 
-/* ---- the feeder: what a word is where it stands (tokens.c) ----------------- */
+/* ---- the feeder: what a word is in its place (tokens.c) ----------------- */
 
 enum bracket_kind { BRACKET_BLOCK, BRACKET_VALUES, BRACKET_PAREN };
 
@@ -62,10 +62,10 @@ struct parser {
 	bool started;         /* it has a word */
 	bool heads_block;     /* it began with `policy` or `on`: its { opens a block */
 	bool has_argument;    /* the last ( is that of an argument: header(Subject) */
-	bool in_condition;    /* behind `if` */
+	bool in_condition;    /* after `if` */
 	int previous, before; /* the token before, and the one before that */
 	unsigned nots;        /* in a row */
-	struct slice current; /* the token as it stands in the file */
+	struct slice current; /* the token as it is in the file */
 	const char *last_end; /* of the token before, in the text */
 	struct text source;   /* the statement on one line */
 	bool unbalanced;      /* a missing } was reported: it is not said again at the end of the file */

@@ -311,7 +311,7 @@ static void read_presets(struct block_reader *block)
 
 /* ---- blocks ---------------------------------------------------------------------------------------- */
 
-/* What stands before the keys, and how the keys are enclosed. Their first word; NULL when there is none. */
+/* What comes before the keys, and how the keys are enclosed. Their first word; NULL when there is none. */
 static int read_head(struct block_reader *block, const struct word **keys_r)
 {
 	const struct setting_syntax *said = block->reader->said;

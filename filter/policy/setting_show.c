@@ -59,7 +59,7 @@ static void put_words(struct show *show, struct run_of_words words)
 
 /* ---- what nobody said ----------------------------------------------------------------------------- */
 
-/* The word that stands for a value of no preset; NULL: it has none. */
+/* The word for a value without a preset; NULL: it has none. */
 static const char *word_of(const struct setting_key *key, const char *base)
 {
 	static const char *const no_yes[] = {"no", "yes"};

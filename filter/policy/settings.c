@@ -22,7 +22,7 @@ static int wrong_comma(struct compiler *compiler, const struct word *word)
 
 /* ---- values of a form of their own ------------------------------------------------------ */
 
-/* RFC 8601 2.2: a token or what could stand in a host name. Quotes would be right, and nobody could read them. */
+/* RFC 8601 2.2: a token or what could be in a host name. Quotes would be right, and nobody could read them. */
 int setting_read_authserv_id(struct setting_told *told, void *item, struct error *err)
 {
 	bool valid;

@@ -3,7 +3,7 @@
  * places, before anybody knows what the words mean.
  *
  * Words are contextual. The lexer (lexer.l) knows shapes only; tokens.c sees
- * where a word stands and which of them belong to the language; the grammar
+ * where a word is and which of them belong to the language; the grammar
  * (grammar.y) builds this tree; the tables of settings, facts and actions give
  * the other words their meaning when the tree is compiled.
  *
@@ -47,7 +47,7 @@ struct words {
 struct setting_syntax {
 	struct word name;
 	struct words values;
-	struct words inside; /* of { } behind the values */
+	struct words inside; /* of { } after the values */
 	bool braces;
 	struct setting_syntax *next;
 };
@@ -77,7 +77,7 @@ struct condition_syntax {
 	enum condition_kind kind;
 	struct condition_syntax *first, *last; /* AND, OR: at least two; NOT: one */
 	struct condition_syntax *next;
-	struct fact_syntax fact; /* TEST and all behind it */
+	struct fact_syntax fact; /* TEST and all after it */
 	enum test_kind test;
 	bool closed;         /* stood in parentheses: nothing is joined to it */
 	bool negated;        /* IS: is not */

@@ -19,7 +19,7 @@ static struct place place_at(const struct builder *builder, size_t offset)
 {
 	struct place place = builder->word->place;
 
-	place.column += (unsigned)offset + 1; /* behind the quote */
+	place.column += (unsigned)offset + 1; /* after the quote */
 	return place;
 }
 
@@ -102,7 +102,7 @@ static int add_fact(struct builder *builder, struct slice inside, size_t offset)
 	return add_part(builder, part);
 }
 
-/* At a "%": takes what it stands for; the bytes used, or -1. */
+/* At a "%": takes what it means; the bytes used, or -1. */
 static ptrdiff_t percent(struct builder *builder, size_t at)
 {
 	struct slice rest = slice_from(builder->word->text, at), inside;

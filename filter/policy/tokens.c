@@ -1,5 +1,5 @@
 /*
- * tokens.c - from shapes to tokens: what a word is depends on where it stands.
+ * tokens.c - from shapes to tokens: what a word is depends on where it is.
  *
  * Here live the three rules of the syntax that a grammar cannot say well:
  *
@@ -8,7 +8,7 @@
  *  - words of the language are such only in their places, so that a list may be
  *    named "by" and a fact or an action of tomorrow breaks no file of today;
  *  - every bracket is closed: one that is not is reported here, once, and closed
- *    as well as can be guessed, so that the statements behind it are still read.
+ *    as well as can be guessed, so that the statements after it are still read.
  */
 #include "config.h"
 #include "compile.h"
@@ -279,7 +279,7 @@ static int first_word(struct parser *parser, const struct shaped *found)
 				  "unknown setting \"%s\"; did you mean \"policy\"?", QUOTE(found->text));
 		token = POLICY;
 	}
-	/* Inside of a policy a brace can only open a stage, whatever stands before it. */
+	/* Inside of a policy a brace can only open a stage, whatever comes before it. */
 	parser->heads_block = token != WORD || parser->bracket_count == 1;
 	if (token == WORD && parser->bracket_count > 1 && is_word(found, "try"))
 		return TRY;
