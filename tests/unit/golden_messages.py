@@ -104,6 +104,11 @@ CASES = [
      ["p:2:6: more than 64 parts in one string; make it simpler"]),
     ("group 9\n",
      ["p:1:7: group cannot be \"9\"; write a name as in group sekisho"]),
+    ("ownership { recipient-delimiter }\n",
+     ["p:1:13: recipient-delimiter has no value; write the bytes that begin an extension, as in "
+      "recipient-delimiter +"]),
+    ("on-conflict x\n",
+     ["p:1:13: on-conflict cannot be \"x\"; write strictest, most-lenient or split"]),
     ("submission { daemon-name }\n",
      ["p:1:14: daemon-name has no value; write the name that the MTA gives to the service, as in "
       "\"ORIGINATING\""]),
