@@ -168,7 +168,17 @@ class Daemon:
     # ---- records
 
     def records(self):
-        """All records of messages so far."""
+        """All records of messages so far. A record is written after the answer: those on their way are waited for."""
+        size = -1
+        for _ in range(30):
+            now = os.path.getsize(self.record_file) if os.path.exists(self.record_file) else 0
+            if now == size:
+                break
+            size = now
+            time.sleep(0.1)
+        return self.read_records()
+
+    def read_records(self):
         try:
             with open(self.record_file, errors="replace") as f:
                 lines = f.read().split("\n")
@@ -182,7 +192,7 @@ class Daemon:
         wanted = {name.replace("_", "-"): value for name, value in wanted.items()}
 
         def look():
-            return [r for r in self.records() if all(r.get(name) == value for name, value in wanted.items())]
+            return [r for r in self.read_records() if all(r.get(name) == value for name, value in wanted.items())]
         found = wait_for(look, seconds=5)
         assert found, f"no record with {wanted} in\n" + "\n".join(map(str, self.records()[-8:]))
         assert len(found) == 1, f"{len(found)} records with {wanted}"
