@@ -1,64 +1,13 @@
 /*
- * test_engine.c - the bounds of a message and the life of a gate; conversations
- * are in the scenarios.
+ * test_engine.c - the bounds of a message, the life of a gate, and the address that an
+ * argument means. Conversations are in the scenarios; how a message ends is in test_engine_end.c.
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include "engine.h"
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-static struct counters counters;
-
-static struct engine *make_engine(const char *config)
-{
-	char path[] = "/tmp/sekisho-test-engine.XXXXXX";
-	int fd = mkstemp(path);
-	struct diagnostics *diagnostics = diagnostics_new();
-	struct error err;
-	struct policy *policy;
-	struct resolver *resolver = resolver_open_zone(SLICE("example.net TXT \"v=spf1 -all\"\n"), "zone", &err);
-
-	assert_true(write(fd, config, strlen(config)) == (ssize_t)strlen(config));
-	close(fd);
-	policy = policy_load(path, NULL, diagnostics);
-	if (!policy)
-		fail_msg("%s", diagnostics_print(diagnostics));
-	diagnostics_free(diagnostics);
-	unlink(path);
-	memset(&counters, 0, sizeof(counters));
-	struct engine *engine = engine_new(policy, resolver, NULL, &counters);
-	policy_release(policy);
-	resolver_release(resolver);
-	return engine;
-}
-
-static struct gate *begin(struct engine *engine)
-{
-	struct gate *gate = gate_open(engine, &abilities_all);
-	struct ip ip;
-
-	ip_parse(SLICE("203.0.113.9"), &ip);
-	gate_connect(gate, &(struct connection){ip, 1234, SLICE("mail.example.net"), SLICE("mx"), 25, false});
-	gate_helo(gate, SLICE("mail.example.net"));
-	return gate;
-}
-
-static enum gate_answer end(struct gate *gate)
-{
-	enum gate_answer answer = gate_end(gate);
-
-	gate_done(gate, &(struct told){.how = TOLD_AS_DECIDED});
-	return answer;
-}
-
-static const char mild[] = "authserv-id mx.example.org\n"
-			   "policy inbound { on message { add-header X-Size \"%{size}\" if size > 0 } }\n";
+#include "gate_scene.h"
 
 static void a_header_field_of_a_megabyte_is_refused_at_the_end(void **state)
 {
@@ -390,7 +339,7 @@ static void all_facts_and_checks_have_room(void **state)
 	assert_in_range(count, 1, CHECK_MAX);
 }
 
-static void facts_and_checks_are_numbered_as_they_stand(void **state)
+static void facts_and_checks_are_numbered_in_order(void **state)
 {
 	unsigned number = 0;
 
@@ -409,176 +358,13 @@ static void facts_and_checks_are_numbered_as_they_stand(void **state)
 	assert_null(fact_at(number));
 }
 
-/* ---- how a message ends -------------------------------------------------------------- */
-
-static void assert_record(struct gate *gate, const char *verdict, const char *told, const char *reply)
-{
-	const struct record *record = gate_record(gate);
-
-	assert_non_null(record);
-	assert_true(slice_equal(record->verdict, slice_of(verdict)));
-	assert_true(slice_equal(record->told, slice_of(told)));
-	assert_true(slice_equal(record->reply, slice_of(reply)));
-}
-
-static void message(struct gate *gate, enum gate_answer expected)
-{
-	assert_int_equal(gate_mail(gate, SLICE("<a@example.org>"), MADE_UNKNOWN, false), GATE_CONTINUE);
-	assert_int_equal(gate_rcpt(gate, SLICE("<b@example.org>"), MADE_UNKNOWN), GATE_CONTINUE);
-	gate_header(gate, SLICE("Subject"), SLICE(" x"));
-	assert_int_equal(gate_end(gate), expected);
-}
-
-static void there_is_no_record_before_the_mta_was_answered(void **state)
-{
-	struct engine *engine = make_engine(mild);
-	struct gate *gate = begin(engine);
-
-	(void)state;
-	message(gate, GATE_CONTINUE);
-	assert_null(gate_record(gate));
-	assert_int_equal(counters.verdicts[VERDICT_ACCEPT], 0);
-	assert_int_equal(counters.messages_open, 1);
-	gate_done(gate, &(struct told){.how = TOLD_AS_DECIDED});
-	assert_record(gate, "accept", "", "");
-	assert_int_equal(counters.verdicts[VERDICT_ACCEPT], 1);
-	assert_int_equal(counters.messages_open, 0);
-	gate_done(gate, &(struct told){.how = TOLD_AS_DECIDED}); /* twice is once */
-	assert_int_equal(counters.verdicts[VERDICT_ACCEPT], 1);
-	gate_close(gate);
-	engine_release(engine);
-}
-
-static void a_message_whose_edits_failed_is_recorded_as_deferred(void **state)
-{
-	struct engine *engine = make_engine(mild);
-	struct gate *gate = begin(engine);
-
-	(void)state;
-	message(gate, GATE_CONTINUE);
-	gate_done(gate, &(struct told){.how = TOLD_EDITS_FAILED});
-	assert_record(gate, "defer", "edits-failed", "451 4.3.0 Temporary failure of the mail filter");
-	assert_int_equal(gate_record(gate)->note_count, 1);
-	assert_int_equal(counters.verdicts[VERDICT_ACCEPT], 0);
-	assert_int_equal(counters.verdicts[VERDICT_DEFER], 1);
-	gate_close(gate);
-	engine_release(engine);
-}
-
-static void what_a_door_cannot_change_is_not_let_through(void **state)
-{
-	static const struct {
-		const char *config;
-		unsigned changes;
-		bool quarantine;
-		enum gate_answer answer;
-	} cases[] = {
-	    {mild, 1u << CHANGE_INSERT, false, GATE_CONTINUE},
-	    {mild, 1u << CHANGE_DELETE, true, GATE_REFUSE},
-	    {"policy inbound { on message { quarantine \"q\" } }\n", ~0u, true, GATE_CONTINUE},
-	    {"policy inbound { on message { quarantine \"q\" } }\n", ~0u, false, GATE_REFUSE},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct engine *engine = make_engine(cases[i].config);
-		struct abilities abilities = abilities_all;
-		struct gate *gate;
-
-		abilities.changes = cases[i].changes;
-		abilities.quarantine = cases[i].quarantine;
-		gate = gate_open(engine, &abilities);
-		message(gate, cases[i].answer);
-		if (cases[i].answer == GATE_REFUSE)
-			assert_int_equal(gate_reply(gate)->code, 451);
-		gate_done(gate, &(struct told){.how = TOLD_AS_DECIDED});
-		if (cases[i].answer == GATE_REFUSE)
-			assert_record(gate, "defer", "edits-failed", "451 4.3.0 Temporary failure of the mail filter");
-		gate_close(gate);
-		engine_release(engine);
-	}
-}
-
-static void a_refusal_at_a_step_without_reply_is_told_at_the_end(void **state)
-{
-	static const char *const policies[] = {
-	    "policy inbound { on mail { reject 550 5.7.1 \"no\" if sender is a@example.org } }\n",
-	    "policy inbound { on rcpt { reject 550 5.7.1 \"no\" if recipient is b@example.org } }\n",
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(policies) / sizeof(policies[0]); i++) {
-		struct engine *engine = make_engine(policies[i]);
-		struct abilities abilities = abilities_all;
-		struct gate *gate;
-
-		abilities.reply_mail = abilities.reply_rcpt = false;
-		gate = gate_open(engine, &abilities);
-		message(gate, GATE_REFUSE);
-		assert_int_equal(gate_reply(gate)->code, 550);
-		gate_done(gate, &(struct told){.how = TOLD_AS_DECIDED});
-		assert_record(gate, "reject", "held", "550 5.7.1 no");
-		assert_true(slice_equal(gate_record(gate)->stage, i ? SLICE("rcpt") : SLICE("mail")));
-		assert_int_equal(gate_record(gate)->recipient_count, 1);
-		/* the next message of the session is judged by itself */
-		assert_int_equal(gate_mail(gate, SLICE("<c@example.org>"), MADE_UNKNOWN, false), GATE_CONTINUE);
-		assert_int_equal(end(gate), GATE_CONTINUE);
-		assert_record(gate, "accept", "", "");
-		gate_close(gate);
-		engine_release(engine);
-	}
-}
-
-static void too_many_recipients_at_a_step_without_reply_are_told_at_the_end(void **state)
-{
-	struct engine *engine = make_engine(mild);
-	struct abilities abilities = abilities_all;
-	struct gate *gate;
-
-	(void)state;
-	abilities.reply_rcpt = false;
-	gate = gate_open(engine, &abilities);
-	gate_mail(gate, SLICE("<a@example.org>"), MADE_UNKNOWN, false);
-	for (int i = 0; i < ENGINE_RECIPIENTS_MAX + 2; i++)
-		assert_int_equal(gate_rcpt(gate, SLICE("<b@example.org>"), MADE_UNKNOWN), GATE_CONTINUE);
-	assert_int_equal(end(gate), GATE_REFUSE);
-	assert_record(gate, "defer", "held", "452 4.5.3 Too many recipients");
-	gate_close(gate);
-	engine_release(engine);
-}
-
-static void an_mta_that_is_gone_was_told_nothing(void **state)
-{
-	static const char *const policies[] = {
-	    mild,
-	    "policy inbound { on message { reject } }\n",
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(policies) / sizeof(policies[0]); i++) {
-		struct engine *engine = make_engine(policies[i]);
-		struct gate *gate = begin(engine);
-
-		message(gate, i ? GATE_REFUSE : GATE_CONTINUE);
-		gate_done(gate, &(struct told){.how = TOLD_NOBODY});
-		assert_record(gate, "aborted", "unanswered", "");
-		assert_int_equal(gate_record(gate)->note_count, 1);
-		message(gate, i ? GATE_REFUSE : GATE_CONTINUE);
-		gate_abort(gate); /* the door heard of it before it could answer */
-		assert_record(gate, "aborted", "unanswered", "");
-		assert_int_equal(counters.verdicts[VERDICT_NONE], 2);
-		gate_close(gate);
-		engine_release(engine);
-	}
-}
-
-/* ---- whom an argument names ------------------------------------------------------------- */
+/* ---- the address that an argument means ------------------------------------------------- */
 
 static void what_the_mta_made_of_an_address_is_judged(void **state)
 {
 	static const struct {
 		struct slice argument, made;
-		const char *sender; /* that is judged; NULL: 553 */
+		const char *sender; /* the judged one; NULL: 553 */
 		bool noted;
 	} cases[] = {
 	    {SLICE("<a@x.example>"), {NULL, 0}, "a@x.example", false},
@@ -630,7 +416,7 @@ static void what_the_mta_made_of_an_address_is_judged(void **state)
 	engine_release(engine);
 }
 
-static void a_recipient_that_nobody_can_name_is_refused(void **state)
+static void a_recipient_without_a_usable_address_is_refused(void **state)
 {
 	static const struct {
 		struct slice argument, made;
@@ -675,7 +461,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(all_facts_and_checks_have_room),
-	    cmocka_unit_test(facts_and_checks_are_numbered_as_they_stand),
+	    cmocka_unit_test(facts_and_checks_are_numbered_in_order),
 	    cmocka_unit_test(a_header_field_of_a_megabyte_is_refused_at_the_end),
 	    cmocka_unit_test(more_header_fields_than_the_bound_are_refused_at_the_end),
 	    cmocka_unit_test(recipients_beyond_the_bound_are_deferred),
@@ -690,13 +476,7 @@ int main(void)
 	    cmocka_unit_test(texts_that_are_not_kept_do_not_make_a_message_grow),
 	    cmocka_unit_test(what_a_trace_shows_lives_as_long_as_the_message),
 	    cmocka_unit_test(what_the_mta_made_of_an_address_is_judged),
-	    cmocka_unit_test(a_recipient_that_nobody_can_name_is_refused),
-	    cmocka_unit_test(there_is_no_record_before_the_mta_was_answered),
-	    cmocka_unit_test(a_message_whose_edits_failed_is_recorded_as_deferred),
-	    cmocka_unit_test(what_a_door_cannot_change_is_not_let_through),
-	    cmocka_unit_test(a_refusal_at_a_step_without_reply_is_told_at_the_end),
-	    cmocka_unit_test(too_many_recipients_at_a_step_without_reply_are_told_at_the_end),
-	    cmocka_unit_test(an_mta_that_is_gone_was_told_nothing),
+	    cmocka_unit_test(a_recipient_without_a_usable_address_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

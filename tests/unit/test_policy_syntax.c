@@ -1,6 +1,6 @@
 /*
- * test_policy_syntax.c - what is a statement, and what is said of one that is none:
- * files and the messages about them.
+ * test_policy_syntax.c - what a statement is, and the messages about texts that are not one.
+ * Bounds are in test_policy_bounds.c.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,8 +11,6 @@
 
 #define MAIL(rules)    "policy inbound {\n on mail {\n" rules "\n }\n}\n"
 #define MESSAGE(rules) "policy inbound {\n on message {\n" rules "\n }\n}\n"
-
-#define NESTING 100
 
 struct expectation {
 	const char *text;
@@ -87,7 +85,7 @@ static void a_line_goes_on_when_the_next_word_is_if_and_or(void **state)
 	CHECK(cases);
 }
 
-static void every_statement_has_one_error_and_all_are_told(void **state)
+static void every_statement_has_one_error_and_all_are_reported(void **state)
 {
 	static const struct expectation cases[] = {
 	    {"mode what ever\ndrain 1\nfoo\n" MAIL("rejekt\nreject 999 8.8.8 \"a\" if spf is fial and x\naccept if"),
@@ -107,8 +105,8 @@ static void every_statement_has_one_error_and_all_are_told(void **state)
 	CHECK(cases);
 }
 
-/* What people write who know other languages, or other lists: the message says how it is written here. */
-static void habits_from_elsewhere_are_told_how_it_is_written(void **state)
+/* Notations of other languages and other lists: the message says how it is written here. */
+static void habits_from_elsewhere_get_a_hint_how_to_write_it(void **state)
 {
 #define ACTION_FIRST "write the action before its condition, as in reject 550 \"no\" if spf is fail"
 #define NO_COMMAS    "separate values by spaces, without commas"
@@ -162,7 +160,7 @@ static void habits_from_elsewhere_are_told_how_it_is_written(void **state)
 	CHECK(cases);
 }
 
-static void words_mean_something_only_where_they_stand(void **state)
+static void words_are_reserved_only_where_the_grammar_has_them(void **state)
 {
 	write_text("friends", "a\n");
 	static const struct expectation cases[] = {
@@ -194,7 +192,7 @@ static void a_hash_begins_a_comment_at_the_start_of_a_word(void **state)
 	CHECK(cases);
 }
 
-static void strings_stand_in_double_quotes_on_one_line(void **state)
+static void strings_are_in_double_quotes_on_one_line(void **state)
 {
 	static const struct expectation cases[] = {
 	    {MAIL("reject \"a \\\"quoted\\\" \\\\ word\""), ""},
@@ -237,7 +235,7 @@ static void a_reply_has_32_lines_at_most(void **state)
 	free(messages);
 }
 
-static void templates_name_facts_that_are(void **state)
+static void templates_name_known_facts(void **state)
 {
 	static const struct expectation cases[] = {
 	    {MAIL("reject \"%{sender} 100%% %{spf.explanation}\""), ""},
@@ -262,7 +260,7 @@ static void templates_name_facts_that_are(void **state)
 	CHECK(cases);
 }
 
-static void expressions_stand_behind_matches_only(void **state)
+static void only_matches_takes_an_expression(void **state)
 {
 	static const struct expectation cases[] = {
 	    {MAIL("reject if helo matches /^a b\\/c#\"{}()$/i # comment"), ""},
@@ -353,207 +351,23 @@ static void policies_and_stages_have_known_names(void **state)
 	CHECK(cases);
 }
 
-static char *repeated(const char *head, const char *part, size_t count, const char *tail)
-{
-	char *text = calloc(1, strlen(head) + count * strlen(part) + strlen(tail) + 1), *end = text;
-
-	end = stpcpy(end, head);
-	for (size_t i = 0; i < count; i++)
-		end = stpcpy(end, part);
-	strcpy(end, tail);
-	return text;
-}
-
-static void nesting_is_bounded(void **state)
-{
-	char *opens, *closes, *text = NULL, *messages;
-
-	(void)state;
-	for (size_t depth = NESTING; depth < 200000; depth = depth == NESTING ? NESTING + 1 : depth * 40) {
-		opens = repeated("policy inbound {\n on mail {\nreject if ", "(", depth, "auth");
-		closes = repeated("", ")", depth, "\n }\n}\n");
-		assert_true(asprintf(&text, "%s%s", opens, closes) > 0);
-		policy_release(load_text(text, NULL, &messages));
-		if (depth == NESTING)
-			assert_string_equal(messages, "");
-		else
-			assert_non_null(strstr(messages, "nested more than 100 deep; make several rules of this one"));
-		free(messages);
-		free(text);
-		free(opens);
-		free(closes);
-	}
-	text = repeated("policy inbound {\n on mail {\nreject if ", "not ", 100000, "auth\n }\n}\n");
-	assert_null(load_text(text, NULL, &messages));
-	assert_string_equal(
-	    messages, "t:3:411: parentheses and \"not\" nested more than 100 deep; make several rules of this one");
-	free(messages);
-	free(text);
-	/* both together */
-	text = repeated("policy inbound {\n on mail {\nreject if ", "not (not not not ", 1000, "auth\n }\n}\n");
-	assert_null(load_text(text, NULL, &messages));
-	assert_string_equal(
-	    messages, "t:3:351: parentheses and \"not\" nested more than 100 deep; make several rules of this one");
-	free(messages);
-	free(text);
-}
-
-static void a_chain_is_bounded_and_not_deep(void **state)
-{
-	char *text = repeated("policy inbound {\n on mail {\nreject if auth", " or tls", 4000, "\n }\n}\n"), *messages;
-
-	(void)state;
-	policy_release(load_text(text, NULL, &messages));
-	assert_string_equal(messages, "");
-	free(messages);
-	free(text);
-	text = repeated("policy inbound {\n on mail {\nreject if auth", " or tls", 5000, "\n }\n}\n");
-	assert_null(load_text(text, NULL, &messages));
-	assert_string_equal(messages,
-			    "t:3:1: this condition has more than 4096 parts; put the values into a list, or make "
-			    "several rules");
-	free(messages);
-	free(text);
-}
-
-static void errors_are_counted_to_a_hundred(void **state)
-{
-	char *text = repeated("", "nonsense\n", 5000, ""), *messages;
-	struct diagnostics *diagnostics = diagnostics_new();
-
-	(void)state;
-	assert_null(load_text(text, NULL, &messages));
-	assert_non_null(strstr(messages, "\nand perhaps more errors; fix these first, then check again"));
-	free(messages);
-	free(text);
-	text = repeated("", "reject if (\n", 100000 / 12, "");
-	write_text("t", text);
-	assert_null(policy_load("t", NULL, diagnostics));
-	assert_true(diagnostics_errors(diagnostics) <= 100);
-	diagnostics_free(diagnostics);
-	free(text);
-}
-
-static void a_file_that_is_no_text_is_refused_at_once(void **state)
-{
-	struct diagnostics *diagnostics = diagnostics_new();
-	char *large = repeated("", "# comment\n", 110000, "");
-
-	(void)state;
-	write_file("t", "mode report\n\0\n", 14);
-	assert_null(policy_load("t", NULL, diagnostics));
-	assert_string_equal(diagnostics_line(diagnostics, 0),
-			    "t: byte 13 is NUL, so this is not a text file; name the policy file");
-	diagnostics_free(diagnostics);
-
-	diagnostics = diagnostics_new();
-	write_file("t", "\xFF\xFEm\0o\0d\0e\0", 10);
-	assert_null(policy_load("t", NULL, diagnostics));
-	assert_string_equal(diagnostics_line(diagnostics, 0), "t: this file is UTF-16; save it as UTF-8");
-	diagnostics_free(diagnostics);
-
-	diagnostics = diagnostics_new();
-	write_text("t", large);
-	assert_null(policy_load("t", NULL, diagnostics));
-	assert_non_null(strstr(diagnostics_line(diagnostics, 0), "larger than 1048576 bytes"));
-	diagnostics_free(diagnostics);
-	free(large);
-
-	diagnostics = diagnostics_new();
-	assert_null(policy_load("/nowhere/at/all", NULL, diagnostics));
-	assert_string_equal(diagnostics_line(diagnostics, 0),
-			    "/nowhere/at/all: cannot open /nowhere/at/all: No such file or "
-			    "directory; name a policy file that we may read");
-	diagnostics_free(diagnostics);
-}
-
-static void random_bytes_give_errors_and_nothing_else(void **state)
-{
-	static const char alphabet[] = " \n{}()\"#/ifonmailpolicyreject%=<>\\";
-	unsigned char bytes[20000];
-	uint32_t seed = 1;
-
-	(void)state;
-	for (int round = 0; round < 50; round++) {
-		struct diagnostics *diagnostics = diagnostics_new();
-		char *text;
-
-		for (size_t i = 0; i < sizeof(bytes); i++) {
-			seed = seed * 1664525 + 1013904223;
-			bytes[i] = round % 2 ? (unsigned char)alphabet[(seed >> 16) % strlen(alphabet)]
-					     : (unsigned char)(1 + (seed >> 16) % 255);
-		}
-		write_file("t", bytes, sizeof(bytes));
-		assert_null(policy_load("t", NULL, diagnostics));
-		assert_true(diagnostics_errors(diagnostics) > 0 && diagnostics_errors(diagnostics) <= 100);
-		text = diagnostics_print(diagnostics);
-		assert_true(strlen(text) < 200 * 1000);
-		free(text);
-		diagnostics_free(diagnostics);
-	}
-}
-
-static void the_line_is_shown_with_a_caret_below_the_place(void **state)
-{
-	struct diagnostics *diagnostics = diagnostics_new();
-	char *text;
-
-	(void)state;
-	write_text("t",
-		   "policy inbound {\n\ton mail {\n\t\treject \"\xC3\xA9\" if x\n\t\tlog \"\xC3\xA9\"\tif y\n }\n}\n");
-	assert_null(policy_load("t", NULL, diagnostics));
-	text = diagnostics_print(diagnostics);
-	assert_string_equal(text, "t:3:10: a reply is plain ASCII (RFC 5321 4.2); write it in such letters\n"
-				  "\t\t\treject \"\xC3\xA9\" if x\n"
-				  "\t\t\t       ^\n"
-				  "t:4:15: unknown fact \"y\"; sekisho.conf(5) names them all\n"
-				  "\t\t\tlog \"\xC3\xA9\"\tif y\n"
-				  "\t\t\t       \t   ^\n");
-	free(text);
-	diagnostics_free(diagnostics);
-}
-
-static void a_long_line_is_shown_around_the_place(void **state)
-{
-	char *text = repeated("mode ", "x", 100000, " y\n");
-	struct diagnostics *diagnostics = diagnostics_new();
-
-	(void)state;
-	write_text("t", text);
-	free(text);
-	assert_null(policy_load("t", NULL, diagnostics));
-	text = diagnostics_print(diagnostics);
-	assert_true(strlen(text) < 600);
-	assert_non_null(strstr(text, "t:1:100007: "));
-	assert_non_null(strstr(text, "x y\n"));
-	free(text);
-	diagnostics_free(diagnostics);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_statement_ends_at_the_end_of_its_line),
 	    cmocka_unit_test(a_line_goes_on_inside_parentheses_and_braces_of_values),
 	    cmocka_unit_test(a_line_goes_on_when_the_next_word_is_if_and_or),
-	    cmocka_unit_test(every_statement_has_one_error_and_all_are_told),
-	    cmocka_unit_test(habits_from_elsewhere_are_told_how_it_is_written),
-	    cmocka_unit_test(words_mean_something_only_where_they_stand),
+	    cmocka_unit_test(every_statement_has_one_error_and_all_are_reported),
+	    cmocka_unit_test(habits_from_elsewhere_get_a_hint_how_to_write_it),
+	    cmocka_unit_test(words_are_reserved_only_where_the_grammar_has_them),
 	    cmocka_unit_test(a_hash_begins_a_comment_at_the_start_of_a_word),
-	    cmocka_unit_test(strings_stand_in_double_quotes_on_one_line),
+	    cmocka_unit_test(strings_are_in_double_quotes_on_one_line),
 	    cmocka_unit_test(a_reply_has_32_lines_at_most),
-	    cmocka_unit_test(templates_name_facts_that_are),
-	    cmocka_unit_test(expressions_stand_behind_matches_only),
+	    cmocka_unit_test(templates_name_known_facts),
+	    cmocka_unit_test(only_matches_takes_an_expression),
 	    cmocka_unit_test(habits_from_other_languages_get_the_right_word),
 	    cmocka_unit_test(a_bracket_that_is_not_closed_spoils_one_statement),
 	    cmocka_unit_test(policies_and_stages_have_known_names),
-	    cmocka_unit_test(nesting_is_bounded),
-	    cmocka_unit_test(a_chain_is_bounded_and_not_deep),
-	    cmocka_unit_test(errors_are_counted_to_a_hundred),
-	    cmocka_unit_test(a_file_that_is_no_text_is_refused_at_once),
-	    cmocka_unit_test(random_bytes_give_errors_and_nothing_else),
-	    cmocka_unit_test(the_line_is_shown_with_a_caret_below_the_place),
-	    cmocka_unit_test(a_long_line_is_shown_around_the_place),
 	};
 
 	return cmocka_run_group_tests(tests, enter_directory, leave_directory);
