@@ -93,7 +93,7 @@ def run(server, subject, text_file, text):
 
 
 def rounds(bench, server, able, text_file, text):
-    """In turns; who fails once is out, with the reason."""
+    """In turns; a program that fails once is left out, with the reason."""
     found = {subject.name: [] for subject in able}
     for number in range(bench.rounds):
         for subject in able if number % 2 == 0 else able[::-1]:

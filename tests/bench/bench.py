@@ -84,7 +84,7 @@ class Bench:
             raise RuntimeError("Sekisho does not say spf=pass: " + sample)
 
     def start(self, makers):
-        """Of (name, make) those that come up: {name: subject}. They start together, since some take long."""
+        """Those of (name, make) that start: {name: subject}. They start together, since some take long."""
         started, ready = {}, {}
         for name, make in makers:
             try:
@@ -125,7 +125,7 @@ class Bench:
 
     def explain(self):
         self.say("empty: programs of libmilter that add one field; limit: it answers only at the end; replies: at each step\n"
-                 "chain of three: pyspf-milter, opendkim, opendmarc behind each other; opendmarc alone reads no body\n"
+                 "chain of three: pyspf-milter, opendkim, opendmarc in a row; opendmarc alone reads no body\n"
                  "rspamd, authentication: only its SPF, DKIM and DMARC; as installed: with all that Debian's package turns on\n"
                  "ratios are the median of the rounds, ± half of the distance of their quartiles")
 
@@ -179,7 +179,7 @@ class Bench:
             self.table(mails, found)
 
     def where(self):
-        """What one has to know to believe the numbers."""
+        """The facts that a reader needs to judge the numbers."""
         self.say(f"{os.cpu_count()} processors, {os.getloadavg()[0]:.1f} processes at work before we began")
         if shutil.which("dpkg-query"):
             shown = subprocess.run(["dpkg-query", "-W", "-f", "${Package} ${Version}, ", *PACKAGES], capture_output=True, text=True)
@@ -252,7 +252,7 @@ def main():
     only = arguments.only.split(",") if arguments.only else QUICK if arguments.quick else EVERYTHING
     for name in only:
         if name not in EVERYTHING:
-            parser.error(f"there is no part {name}: " + ", ".join(EVERYTHING))
+            parser.error(f"unknown part {name}; the parts are " + ", ".join(EVERYTHING))
     if why_not(arguments.build):
         parser.error(why_not(arguments.build))
     try:

@@ -2,7 +2,7 @@
  * bench_authres.c - what Authentication-Results cost: written for a message with SPF, two signatures and DMARC, beside
  * one snprintf of the same text; read back, beside the search for its id, which every such field of a message gets.
  *
- * One line each: how many times as much as what stands behind, the difference, and microseconds of processor time.
+ * One line each: how many times as much as the other way, the difference, and microseconds of processor time.
  */
 #include <string.h>
 

@@ -3,7 +3,7 @@
  * signed, beside libopendkim and beside the bare operation of the crypto library; and the canonical body of 1 MB beside
  * its SHA-256 alone.
  *
- * One line each: how many times as much as what stands behind, the difference, and microseconds of processor time.
+ * One line each: how many times as much as the other way, the difference, and microseconds of processor time.
  */
 #include <string.h>
 
@@ -12,7 +12,7 @@
 #include "measure.h"
 
 #define NOW         1700000000
-#define LINE        "What was said, and by whom, stands in the minutes that lie here.\r\n"
+#define LINE        "What was said, and who said it, is in the minutes that lie here.\r\n"
 #define LINES       31 /* 2 KB of them */
 #define LARGE       ((size_t)1 << 20)
 #define CHUNK       65535 /* as milters get it */

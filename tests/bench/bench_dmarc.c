@@ -2,7 +2,7 @@
  * bench_dmarc.c - what DMARC costs a message for which SPF and DKIM have been checked and every
  * answer is known, beside a message that asks nothing; and a long walk beside its questions alone.
  *
- * One line each: how many times as much as what stands behind, the difference, and microseconds of processor time.
+ * One line each: how many times as much as the other way, the difference, and microseconds of processor time.
  * The difference is what DMARC costs beyond SPF and DKIM: From is read, the walk is hinted and walked, and judged.
  */
 #include "dmarc.h"

@@ -1,8 +1,8 @@
 /*
  * bench_key.c - what the published key of a signature costs: found by its name when it was used before, beside its
- * TXT record alone; and what the crypto library would take to decode it anew, beside finding it.
+ * TXT record alone; and what the crypto library would take to decode it again, beside finding it.
  *
- * One line each: how many times as much as what stands behind, the difference, and microseconds of processor time.
+ * One line each: how many times as much as the other way, the difference, and microseconds of processor time.
  */
 #include <openssl/x509.h>
 

@@ -216,7 +216,7 @@ static void macros_fill(struct link *link, enum step step, const char *names)
 	}
 }
 
-/* Behind its three words, the answer may hold lists of macros: a step's number and their names, each with its NUL. */
+/* After its three words, the answer may hold lists of macros: a step's number and their names, each with its NUL. */
 static void macros_asked(struct link *link, size_t at)
 {
 	for (enum step step = 0; step < STEP_COUNT; step++)
@@ -274,7 +274,7 @@ enum outcome link_verdict(struct link *link, uint32_t mute)
 
 	if (link->steps & mute)
 		return OUTCOME_ACCEPT;
-	while ((letter = link_reply(link)) == 'p') /* it asks for patience */
+	while ((letter = link_reply(link)) == 'p') /* it asks for more time */
 		;
 	return link_outcome(link, letter);
 }

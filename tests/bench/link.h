@@ -61,7 +61,7 @@ void link_packet_pair(struct link *, char command, const char *first, const char
 void link_macros(struct link *, enum step); /* those that go before the step */
 char link_step(enum step);                  /* its letter */
 
-/* The next answer's letter; what belongs to it lies in link->reply, with a NUL behind. */
+/* The next answer's letter; the rest of it is in link->reply, followed by a NUL. */
 char link_reply(struct link *);
 /* What an answer says that ends a step or the message; one that says nothing of it ends the process. */
 enum outcome link_outcome(struct link *, char letter);

@@ -5,7 +5,7 @@
  *     load -i CONNECTIONS LIST SOCKET       opens them, says "ready", holds them until its input ends
  *
  * LIST has a line for each message: FILE SENDER CLIENT-IP HELO. They are sent in turn. Several sockets are several
- * milters behind each other. Each WORD has to stand in some field that was added to each accepted message, or be the
+ * milters in a row. Each WORD must be in some field that was added to each accepted message, or be the
  * name of one. The result is one line of JSON: messages, seconds, rate, p50 p90 p99 in microseconds (a message with its
  * share of the connection), accept reject defer discard, early (turned away before their content was sent), missing
  * (accepted, but some word was missing), sample (a field with the first word, as it was added) and its message's file.
@@ -84,7 +84,7 @@ static void mail_read(struct mail *mail, char *text, const char *path)
 		while (end && (end[2] == ' ' || end[2] == '\t'))
 			end = strstr(end + 2, "\r\n");
 		if (!end || !colon || mail->field_count == FIELDS_MAX)
-			fail("%s is no message", path);
+			fail("%s is not a message", path);
 		*colon = *end = '\0';
 		bare(colon + 1);
 		mail->fields[mail->field_count++] = (struct field){text, colon + 1};

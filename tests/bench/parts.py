@@ -1,4 +1,4 @@
-"""What is measured beside the great comparison: each part is a function that takes the Bench."""
+"""What is measured beside the main comparison: each part is a function that takes the Bench."""
 import os
 import re
 import statistics
@@ -113,7 +113,7 @@ def cold(bench):
         bench.dns.stop()
         bench.dns = Dns(bench.world, bench.run_dir)
     bench.numbers["cold"] = found
-    bench.say(f"\ncold DNS, {DELAY_MS} ms for each question    |  p50 ms   p90 ms   | in questions behind each other")
+    bench.say(f"\ncold DNS, {DELAY_MS} ms for each question    |  p50 ms   p90 ms   | in questions one after the other")
     for name, run in found.items():
         bench.say(f"{name:40}|{run['p50'] / 1000:8.1f} {run['p90'] / 1000:8.1f}   |{run['p50'] / 1000 / DELAY_MS:6.1f}{odd([run])}")
     if "sekisho" in found:
@@ -230,7 +230,7 @@ def refusal(bench):
 
 
 def reloads(bench):
-    """The same load with and without 100 reloads behind it."""
+    """The same load with and without 100 reloads during it."""
     subject = started(bench.start_sekisho)
     command = [bench.house.program, "reload", "-c", os.path.join(bench.run_dir, "sekisho.conf")]
     calm, busy, codes = [], [], []

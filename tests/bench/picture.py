@@ -11,7 +11,7 @@ def colour_of(name):
 
 
 def bars(axes, names, values, label):
-    """One program a row; the number stands behind its bar."""
+    """One program a row; the number is to the right of its bar."""
     axes.barh(range(len(names)), values, color=[colour_of(name) for name in names], height=0.62)
     axes.set_xscale("log")
     axes.set_xlim(0.5 * min(values), 2.5 * max(values))

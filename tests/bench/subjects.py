@@ -77,7 +77,7 @@ class Process:
 
 
 class Subject:
-    """One or several programs behind each other. `words` stand in what they add to each of our messages."""
+    """One or several programs in a row. `words` are in what they add to each of our messages."""
 
     def __init__(self, name, words, processes):
         self.name, self.words, self.processes = name, words, processes

@@ -72,7 +72,7 @@ static void added_clear(struct talk *talk)
 	talk->top_count = talk->bottom_count = 0;
 }
 
-/* Postfix says so behind every message, also behind one that was taken, and once more before it goes. */
+/* Postfix sends it after every message, even one that was accepted, and once more before it closes. */
 static void abort_all(struct talk *talk)
 {
 	for (unsigned i = 0; i < talk->count; i++)

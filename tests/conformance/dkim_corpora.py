@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """dkim_corpora.py - public messages with DKIM signatures against `sekisho verify`.
 
-The corpus of Mail::DKIM (dkim-mail-dkim), judged by today's rules: DomainKeys is no DKIM (none), drafts without v=1 are
+The corpus of Mail::DKIM (dkim-mail-dkim), judged by today's rules: DomainKeys is not DKIM (none), drafts without v=1 are
 permanent errors, rsa-sha1 never passes (RFC 8301), a name server that does not answer is a temperror. And that of
 dkimpy (dkim-dkimpy), with the vectors of RFC 8463 A. Prints each failing case and, last, the count; exits 1 when
 one fails, 77 when no corpus is there. Corpora are looked for in $SEKISHO_CORPORA and in ../shared/corpora of the

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
-"""dkim_variants.py - signatures that are bent or broken in one thing, before `sekisho verify` and two other verifiers.
+"""dkim_variants.py - signatures that are changed in one place, given to `sekisho verify` and two other verifiers.
 
 Messages are signed with dkimpy (python3-dkim) in all canonicalisations, with RSA and Ed25519; each variant then changes
 one thing in the message, the signature field or the key record. Every variant is judged by `sekisho verify`, by
-dkimpy, and (RSA alone: older versions know no other) by Mail::DKIM. All must agree on whether it passes, but where a
+dkimpy, and (RSA alone: older versions know no other) by Mail::DKIM. All must agree on whether it passes, except where a
 rule of RFC 6376, 8301 or 8616 says otherwise: such a variant names the rule and our result.
 Deterministic: nothing is random. Prints what disagrees and, last, the count; exits 1 when one fails, 77 when there is
 no dkimpy. The program is $SEKISHO, or build/sekisho of the checkout.

@@ -19,7 +19,7 @@ from spf_suite import yaml, zone_name, zone_rdata
 CORRECTED = {
     "from-two-domains": (dict(result="fail", policy="reject", record_domain="example.com", org_domain="example.com",
                               aligned_spf=None, aligned_dkim=[]),
-                         "RFC 9989 11.5: each domain is judged, and the strictest outcome stands"),
+                         "RFC 9989 11.5: each domain is judged, and the strictest outcome counts"),
     # The corpus reads the record whatever is in it twice.
     **{name: (dict(result="none", policy=None, record_domain=None, org_domain="example.com", aligned_spf=None,
                    aligned_dkim=[]),
@@ -109,7 +109,7 @@ def run_suffixes(program, path):
         lines = [line.split() for line in f if line.strip() and not line.startswith("//")]
     for name, wanted in lines:
         if name == "null" or name.startswith("."):
-            continue  # no name that could stand in an address
+            continue  # not a name that an address could have
         wanted = name if wanted == "null" else wanted
         wanted = wanted.lower().encode("idna").decode("ascii")
         org = look_up(program, "--psl", "--zone", "/dev/null", "dmarc", name).get("org")

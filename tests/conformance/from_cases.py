@@ -21,7 +21,7 @@ from corpora import find, ours, summary, CHECKOUT, YAML_MISSING
 CONFIG = """authserv-id mx.example.org
 record { facts all }
 """
-NOT_A_FIELD = "what stands there is no From field of RFC 5322, and which domain a reader shows is not known"
+NOT_A_FIELD = "this is not a From field of RFC 5322, and which domain a reader shows is not known"
 TWO_AUTHORS = "two authors: RFC 9989 5.3.1 takes none of them alone"
 
 # Values of the OpenDMARC corpus whose domain is the guess of a tolerant parser, and what is right instead.

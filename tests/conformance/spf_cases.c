@@ -25,7 +25,7 @@ static struct spf_request read_case(struct slice words, struct arena *arena)
 	slice_word(&words, &sender);
 	slice_word(&words, &helo);
 	if (ip_parse(client, &request.client) < 0)
-		die("case: %.*s is no address", SLICE_ARGS(client));
+		die("case: %.*s is not an address", SLICE_ARGS(client));
 	at = slice_find_last(sender, '@');
 	request.local = slice_head(sender, (size_t)(at < 0 ? 0 : at));
 	request.domain = slice_from(sender, (size_t)(at + 1));

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """spf_differential.py [COUNT [SEED]] - generated records and zones, evaluated by every engine and by pyspf.
 
-All engines of the program, and pyspf (python3-spf) where it is installed, must come to the same result. Of cases
+All engines of the program, and pyspf (python3-spf) where it is installed, must reach the same result. Of cases
 on which they do not, the first is made as small as it goes and printed. The cases depend on the seed alone.
 The evaluator is the program spf_cases: $SPF_CASES, or tests/conformance/spf_cases of the build. Known faults of
 pyspf are listed in PYSPF_FAULTS with the paragraph that says so.
@@ -44,7 +44,7 @@ PYSPF_FAULTS = [
      lambda case, result, text: result == "permerror" and "trivial recursion" in text),
     ("7.1, 7.3: a macro that keeps 0 labels is a syntax error",
      lambda case, result, text: has_term(case, "{d0}")),
-    ("7.1: %% stands for a percent sign, in the value of an unknown modifier too",
+    ("7.1: %% means a percent sign, in the value of an unknown modifier too",
      lambda case, result, text: result == "permerror" and "invalid-macro-char" in text and has_term(case, "=%%")),
     ("4.6.4: void are terms whose own question has no answer; the addresses of MX hosts and of names are not counted",
      lambda case, result, text: result == "permerror" and "Void lookup limit" in text and has_type(case, "MX", "PTR")),

@@ -67,7 +67,7 @@ def zone_rdata(kind, value):
 
 
 def zone_lines(name, entries):
-    """Records of type SPF stand for TXT records, unless the name says itself what its TXT records are."""
+    """Records of type SPF count as TXT records, unless the name itself lists its TXT records."""
     has_txt = any(isinstance(entry, dict) and "TXT" in entry for entry in entries)
     for entry in entries:
         if isinstance(entry, str):
@@ -167,7 +167,7 @@ def main():
               " SEKISHO_CORPORA=DIR)")
         return summary(0, 0, 1)
     if not os.access(program, os.X_OK):
-        print("there is no program %s; build it, or say in SEKISHO where it is" % program)
+        print("%s does not exist; build it, or set SEKISHO to its path" % program)
         return 1
     passed = failed = 0
     with tempfile.TemporaryDirectory(prefix="sekisho-spf-") as scratch:

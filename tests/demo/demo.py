@@ -3,7 +3,7 @@
 
 Everything is in one directory below /tmp and on ports of 127.0.0.1 above 1024; at the end, also after Ctrl-C,
 all of it is gone. With --stay it goes on running and shows what the policy says of your own messages.
-Exits 1 when one of the eight did not end as it should.
+Exits 1 when one of the eight did not end as expected.
 """
 import argparse
 import os
@@ -161,7 +161,7 @@ def send(stage, case, token):
 
 
 def rule_of(place):
-    """("sekisho.conf:27", the rule as written) of FILE:LINE; two empty texts when there is no rule."""
+    """("sekisho.conf:27", the rule as written) of FILE:LINE; two empty texts without a rule."""
     if not place:
         return "", ""
     path, line = place.rsplit(":", 1)
@@ -191,7 +191,7 @@ def judge(result):
     if result.reply.code != case.code:
         wrong.append(f"the answer should be {case.code}, it is {result.reply.code} {result.reply.text}")
     if not result.record:
-        wrong.append("there is no record of it")
+        wrong.append("it has no record")
     elif bool(case.rule) != bool(result.rule[1]) or (case.rule or "") not in result.rule[1]:
         wrong.append(f"the rule should be \"{case.rule or 'none'}\", it is \"{result.rule[1] or 'none'}\"")
     if not result.delivered:

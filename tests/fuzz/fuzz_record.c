@@ -1,5 +1,5 @@
 /*
- * fuzz_record.c - records of any bytes, from empty ones to such that are far beyond
+ * fuzz_record.c - records of any bytes, from empty ones to ones far beyond
  * every limit. Each line is within its limit, is JSON, and is what jansson would
  * write of it.
  */

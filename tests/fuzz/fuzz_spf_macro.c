@@ -1,6 +1,6 @@
 /*
  * fuzz_spf_macro.c - any bytes as a macro string, with any bytes as the values of
- * its macros. The first line is the string; the lines behind it are the values in turn.
+ * its macros. The first line is the string; the lines after it are the values in turn.
  */
 #include "../../filter/spf/spf_private.h"
 #include "fuzz.h"

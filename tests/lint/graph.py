@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""graph.py [SOURCE BUILD] - the shape of the house, as it is built.
+"""graph.py [SOURCE BUILD] - the structure of the program, as it is built.
 
 Reads what the files of filter/ and include/ include, and which object of BUILD needs a symbol of which other, and fails
 when a file needs itself by way of others, when a room needs one that is not below it, when a file includes what is private
@@ -16,7 +16,7 @@ import sys
 
 ROOMS_MAX, FILE_MAX, FUNCTION_MAX = 20, 500, 60
 
-# From the ground up: a room may need those of the lines before its own, and no other.
+# From the bottom up: a room may need those of the lines before its own, and no other.
 FLOORS = (
     ("base",),
     ("mail", "dns", "store"),

@@ -2,7 +2,7 @@
 """manual.py SOURCE - every setting, fact and action that the program knows has its entry in sekisho.conf(5), and
 every verb in sekisho(8).
 
-The names are read from the tables of the program, so that nothing can be added and stay undescribed. An entry is a
+The names are read from the tables of the program, so that nothing can be added without a description. An entry is a
 line that begins with .It, .Ss or .Sh and holds the name.
 """
 import glob
@@ -47,7 +47,7 @@ def main():
     for what, manual, files, row in TABLES:
         described, found = entries(read(os.path.join(source, manual))), names(source, files, row)
         if not found:
-            print(f"manual.py: {files} has no row that looks like a {what}: mend the pattern here")
+            print(f"manual.py: {files} has no row that looks like a {what}; fix the pattern here")
             wrong += 1
         for name in found:
             count += 1

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""test_graph.py - graph.py finds each kind of fault in a house of a few files, and none where there is none.
+"""test_graph.py - graph.py finds each kind of fault in a source tree of a few files, and no other.
 
 The last line counts the cases.
 """
@@ -10,7 +10,7 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
-# Ten objects, so that the house counts as built: base/ is below mail/, and dns/ is beside it.
+# Ten objects, so that the tree counts as built: base/ is below mail/, and dns/ is beside it.
 HOUSE = {"include/base.h": "void base_a(void);\n", "include/mail.h": '#include "base.h"\nvoid mail_a(void);\n',
          "filter/base/a.c": "void base_a(void)\n{\n}\n", "filter/mail/mail_private.h": "void mail_b(void);\n",
          "filter/mail/a.c": '#include "mail.h"\n#include "mail_private.h"\nvoid mail_a(void)\n{\n\tbase_a();\n\tmail_b();\n}\n',
@@ -33,7 +33,7 @@ CASES = (
     ("headers that include each other", {
         "filter/mail/mail_private.h": '#pragma once\n#include "x.h"\nvoid mail_b(void);\n',
         "filter/mail/x.h": '#pragma once\n#include "mail_private.h"\n'}, "a circle of 2 files:"),
-    ("a table is no circle", {"filter/check/checks.c": calls("checks", "check_a"), "filter/check/a.c": calls("check_a", "checks")},
+    ("a table does not make a circle", {"filter/check/checks.c": calls("checks", "check_a"), "filter/check/a.c": calls("check_a", "checks")},
      ""),
     ("a call upward", {"filter/base/a.c": calls("base_a", "dns_up"), "filter/dns/up.c": calls("dns_up")},
      "filter/base/a.c -> filter/dns/up.c: dns_up: dns is not below base"),

@@ -53,7 +53,7 @@ void expect_record(struct play *play, struct slice rest)
 	struct slice word;
 
 	if (!record) {
-		fail(play, "there is no record yet");
+		fail(play, "no record has been written yet");
 		return;
 	}
 	json_t *json = json_loads(record_line(record, RECORD_LINE_MAX, play->arena), 0, NULL);
@@ -79,7 +79,7 @@ void expect_rule(struct play *play, struct slice rest)
 	uint64_t wanted = 0;
 
 	if (!record) {
-		fail(play, "there is no record yet");
+		fail(play, "no record has been written yet");
 		return;
 	}
 	number = slice_from(record->rule, (size_t)(slice_find_last(record->rule, ':') + 1));
@@ -184,7 +184,7 @@ static struct slice change_text(struct play *play, const struct change *change)
 	return arena_printf(play->arena, "%s %.*s", word, SLICE_ARGS(value));
 }
 
-/* The changes stand in the scenario in the order in which they are made. */
+/* The scenario lists the changes in the order in which they are made. */
 void expect_change(struct play *play, struct slice rest)
 {
 	size_t count;

@@ -182,7 +182,7 @@ static void say_header(struct play *play, struct slice rest)
 		fail(play, "header: no colon");
 		return;
 	}
-	/* \n and \t in the file stand for folding. */
+	/* \n and \t in the file mean folding. */
 	text_init(&value, play->arena, TEXT_MAX);
 	struct slice raw = slice_from(rest, (size_t)colon + 1);
 	for (size_t i = 0; i < raw.n; i++) {
@@ -360,7 +360,7 @@ static void case_begin(struct play *play, struct slice title)
 	play->gate = NULL;
 	play->title = title;
 	play->time_us = scene_us = 0;
-	play->changed |= play->store != NULL; /* what one case counts is nothing to the next */
+	play->changed |= play->store != NULL; /* what one case counts does not count in the next */
 	play->failed = false;
 }
 
@@ -381,7 +381,7 @@ static void play_line(struct play *play, struct slice line)
 			commands[i].run(play, slice_trim(line));
 		return;
 	}
-	fail(play, "there is no command %.*s", SLICE_ARGS(word));
+	fail(play, "unknown command %.*s", SLICE_ARGS(word));
 }
 
 static void play_file(struct play *play, const char *file)
@@ -406,7 +406,7 @@ static void play_file(struct play *play, const char *file)
 	while (next_line(play, &line))
 		play_line(play, line);
 	if (!play->title.n)
-		fail(play, "there is no case in it");
+		fail(play, "the file has no case");
 	play->failures += !play->title.n;
 	case_end(play);
 	engine_drop(play);

@@ -1,4 +1,4 @@
-"""Fixtures of the system tests. A plain `python3 -m pytest tests/system` starts itself anew inside the
+"""Fixtures of the system tests. A plain `python3 -m pytest tests/system` starts itself again inside the
 namespaces of space.py; where these cannot be had, every test is skipped and the reason is printed."""
 import os
 import signal
@@ -28,7 +28,7 @@ def cannot_run():
 
 
 def fetch_sendmail():
-    """Inside there is no network; so it is unpacked before."""
+    """The namespace has no network; so it is unpacked before."""
     if sendmail.Sendmail.why_not() and "SEKISHO_SENDMAIL_ROOT" not in os.environ:
         try:
             subprocess.run([os.path.join(HERE, "get-sendmail.sh"), sendmail.ROOT], timeout=120)
@@ -129,13 +129,13 @@ def sendmail_server(world, nameserver):
 
 @pytest.fixture(params=["postfix", "sendmail"])
 def mta(request):
-    """Each test runs once behind Postfix and once behind Sendmail."""
+    """Each test runs once with Postfix and once with Sendmail."""
     return request.getfixturevalue(request.param + "_server")
 
 
 @pytest.fixture
 def token():
-    """A word that stands in no other message."""
+    """A word that is in no other message."""
     return uuid.uuid4().hex
 
 

@@ -5,7 +5,7 @@
             [--ttl SECONDS] [--negative-ttl SECONDS] [--sign KEYFILE] ZONEFILE...
 
 It looks like a recursive server (RA is set, CNAME chains are followed through all
-files, every name outside is NXDOMAIN), so that it can stand in /etc/resolv.conf
+files, every name outside is NXDOMAIN), so that it can be listed in /etc/resolv.conf
 or be forwarded to. UDP and TCP, IPv4 and IPv6. Port 0 takes a free port. On standard output
 it prints "ready ADDRESS@PORT ..." once it listens on all of them. SIGTERM ends it.
 It needs Debian's python3-dnspython.

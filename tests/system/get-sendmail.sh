@@ -10,7 +10,7 @@ dir=${1:?usage: get-sendmail.sh DIR}
 program=usr/libexec/sendmail/sendmail
 [ -x "$dir/$program" ] && exit 0
 command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null ||
-	{ echo "get-sendmail.sh: apt-get and dpkg-deb are needed; the tests behind Sendmail will be skipped" >&2; exit 1; }
+	{ echo "get-sendmail.sh: apt-get and dpkg-deb are needed; the tests with Sendmail will be skipped" >&2; exit 1; }
 
 mkdir -p "$(dirname "$dir")"
 new=$(mktemp -d "$dir.XXXXXX")

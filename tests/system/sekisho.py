@@ -1,4 +1,4 @@
-"""The daemon under test: started with a configuration, its records read, stopped and looked over."""
+"""The daemon under test: started with a configuration, its records read, stopped and examined."""
 import json
 import os
 import re
@@ -188,7 +188,7 @@ class Daemon:
         return [record for record in found if "verdict" in record]
 
     def record(self, **wanted):
-        """The one record whose fields have these values (queue_id stands for queue-id); waits for it."""
+        """The one record whose fields have these values (queue_id means queue-id); waits for it."""
         wanted = {name.replace("_", "-"): value for name, value in wanted.items()}
 
         def look():

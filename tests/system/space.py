@@ -1,8 +1,8 @@
 """The private world the tests live in: a network, mount, host name and process namespace of their own.
 
-Inside, ports 25, 53, 465 and 587 are free, the addresses below stand on the loopback interface, so that a
+Inside, ports 25, 53, 465 and 587 are free, the addresses below are on the loopback interface, so that a
 client really comes from a public address, and /etc/resolv.conf, /etc/hosts, /etc/nsswitch.conf and /dev are
-ours. With the last process everything vanishes; nothing of the machine outside was touched.
+ours. With the last process everything is removed; nothing of the machine outside was touched.
 """
 import os
 import shutil
@@ -32,7 +32,7 @@ UNSHARE_PID = UNSHARE + ["-p", "--fork", "--kill-child", "--mount-proc"]
 
 
 def inside():
-    """True within the namespace. The mark alone is not believed: the network must be another one."""
+    """True within the namespace. The mark alone is not enough: the network must be another one."""
     return MARK in os.environ and os.environ[MARK] != os.readlink("/proc/self/ns/net")
 
 
@@ -77,7 +77,7 @@ def bind(source, target):
 
 
 class Space:
-    """The furniture of the namespace; one for the whole run."""
+    """What the namespace contains; one for the whole run."""
 
     def __init__(self):
         self.root = tempfile.mkdtemp(prefix="sekisho-system.", dir="/tmp")

@@ -1,4 +1,4 @@
-"""Nobody has mail signed, or talks to libmilter at all, but the mail server, root, and the user of the daemon."""
+"""Only the mail server, root and the user of the daemon can have mail signed, or talk to libmilter at all."""
 import json
 import os
 import subprocess
@@ -52,7 +52,7 @@ def uid_of(name):
         for line in f:
             if line.startswith(name + ":"):
                 return int(line.split(":")[2])
-    pytest.skip(f"there is no user {name}")
+    pytest.skip(f"user {name} does not exist")
 
 
 ADDRESS = ("127.0.0.1", 8891)

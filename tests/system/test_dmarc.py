@@ -1,4 +1,4 @@
-"""DMARC through both mail servers: who proves to be the author passes, who does not meets what the domain asks for."""
+"""DMARC through both mail servers: mail that proves its author passes, other mail gets what the domain asks for."""
 import time
 
 import pytest

@@ -1,4 +1,4 @@
-"""DNS in trouble: an answer within 8 seconds, whatever it does, and the rule for temperror decides."""
+"""DNS in trouble: an answer within 8 seconds, whatever happens, and the rule for temperror decides."""
 import threading
 import time
 

@@ -1,4 +1,4 @@
-"""The resolver over the real libunbound, driven by dns_ask, before dnsd.py: what it asks, how often, and how
+"""The resolver over the real libunbound, driven by dns_ask, with dnsd.py as its server: what it asks, how often, and how
 long it takes."""
 import json
 import os

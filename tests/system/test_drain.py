@@ -1,4 +1,4 @@
-"""The end of the daemon, in the middle of mail: none is cut, and when it is gone the mail servers wait."""
+"""The end of the daemon, while mail arrives: no message is cut off, and when it is gone the mail servers wait."""
 import signal
 import threading
 import time

@@ -1,4 +1,4 @@
-"""Edits of header and envelope, at the next mail server: what arrives, for whom, and from whom."""
+"""Edits of header and envelope, at the next mail server: what arrives, its recipients, and its sender."""
 import email
 import email.policy
 import email.utils

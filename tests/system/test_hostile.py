@@ -123,7 +123,7 @@ def test_any_client_gets_an_answer(daemon, name, address, family):
             m.helo("mail.example.net")
             assert fine(m.message())
         except miltc.Closed:
-            pass  # libmilter hangs up on an address that is none
+            pass  # libmilter hangs up on an invalid address
 
 
 def test_an_ipv4_mapped_client_is_the_ipv4_client(daemon, token):
@@ -430,7 +430,7 @@ def test_32_sessions_at_once(daemon):
                         answer = m.message(f"<{sender}@pass.example.net>")
                         if answer.what != what:
                             wrong.append(answer)
-        except Exception as error:  # a thread has nobody else to tell
+        except Exception as error:  # a thread has no other way to report
             wrong.append(error)
     threads = [threading.Thread(target=session, args=(n,)) for n in range(32)]
     for thread in threads:

@@ -74,7 +74,7 @@ def do(mta, token, what, **options):
 
 
 @pytest.mark.parametrize("result", ["pass", "softfail", "neutral", "none", "permerror"])
-def test_the_result_of_spf_stands_on_top_of_what_is_delivered(daemon, mta, token, result):
+def test_the_result_of_spf_is_on_top_of_what_is_delivered(daemon, mta, token, result):
     sender = f"alice@{result}.example.net"
     replies = smtp.send(mta, f"<{sender}>", [BOB], smtp.message(token))
     assert replies.end.code == 250

@@ -1,4 +1,4 @@
-"""How much a login may send, and whom the administrator keeps out: at the edge of a limit, over restarts, and through both
+"""How much a login may send, and what the administrator blocks: at the edge of a limit, over restarts, and through both
 mail servers."""
 import os
 import threading
@@ -82,7 +82,7 @@ def test_of_64_sessions_at_once_exactly_100_messages_pass(daemon):
 def test_what_was_counted_survives_a_kill_and_a_restart(daemon):
     for _ in range(60):
         assert send()[0]
-    time.sleep(1.1)  # the manual promises what is older than a second
+    time.sleep(1.1)  # the manual promises that what is older than a second is kept
     daemon.kill()
     daemon.start()
     for _ in range(40):
@@ -188,7 +188,7 @@ def test_a_block_holds_on_open_sessions_and_over_a_kill(daemon):
     assert verb(daemon, "blocks", "--json") == "[]\n"
 
 
-def test_a_block_without_a_rule_or_a_store_is_told(nameserver, directory):
+def test_a_block_without_a_rule_or_a_store_is_reported(nameserver, directory):
     with sekisho.Daemon(directory, "policy inbound {\n}\n", settings="store memory:\n") as daemon:
         assert "no rule asks for it" in verb(daemon, "block", "203.0.113.5", "--for", "2h")
         daemon.settings = ""

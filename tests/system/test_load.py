@@ -1,4 +1,4 @@
-"""The load generator of the measure (tests/bench/load.c) tells the truth: it counts as done only what the milter did."""
+"""The load generator of the benchmark (tests/bench/load.c) counts as done only what the milter did."""
 import contextlib
 import json
 import os
@@ -89,7 +89,7 @@ def test_a_message_counts_as_what_the_milter_answered(load, directory, letter, a
 @pytest.mark.parametrize("answers, word, missing", [
     ({}, "yes", 0), ({}, "X-Seen", 0), ({}, "no", MESSAGES), ({}, "X-See", MESSAGES), ({}, "folded", MESSAGES),
     ({b"B": packet(b"s")}, "yes", 0),
-    ({b"M": packet(b"a")}, "yes", MESSAGES),  # it let the message pass without a look
+    ({b"M": packet(b"a")}, "yes", MESSAGES),  # it accepted the message without looking at it
 ])
 def test_an_accepted_message_without_the_word_is_missing(load, directory, answers, word, missing):
     Milter(directory + "/socket", answers)

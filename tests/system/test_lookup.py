@@ -1,4 +1,4 @@
-"""`sekisho lookup` through libunbound: it asks the server that is named, and says what it was told."""
+"""`sekisho lookup` through libunbound: it asks the server that is named, and prints its answer."""
 import json
 
 import pytest

@@ -1,4 +1,4 @@
-"""An address is judged as what the mail server makes of it, however the client writes it."""
+"""An address is judged as the mail server reads it, however the client writes it."""
 import pytest
 
 import miltc

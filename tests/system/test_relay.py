@@ -1,4 +1,4 @@
-"""Mail that comes through a relay of the site is judged by the address that the relay has it from; both engines of SPF;
+"""Mail that comes through a relay of the site is judged by the address that the relay received it from; both engines of SPF;
 name servers that strip signatures are noticed. The relay is a Postfix that hands on to itself."""
 import json
 import subprocess

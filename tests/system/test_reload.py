@@ -1,4 +1,4 @@
-"""A new policy is taken while mail flows; a bad one changes nothing; lists keep what they had."""
+"""A new policy takes effect while mail flows; a bad one changes nothing; lists keep what they had."""
 import json
 import os
 import signal

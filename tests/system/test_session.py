@@ -1,4 +1,4 @@
-"""The odd ways of a session: XCLIENT, RSET, several messages, IPv6, SMTPUTF8, addresses in every dress."""
+"""The odd ways of a session: XCLIENT, RSET, several messages, IPv6, SMTPUTF8, addresses in every notation."""
 import pytest
 
 import smtp
@@ -151,7 +151,7 @@ def test_a_client_whose_name_does_not_lead_back_has_no_name(daemon, mta, token):
     assert record["client.name"] is None and record["facts"]["client.ptr"] is None
 
 
-# ---- addresses in every dress
+# ---- addresses in every notation
 
 
 SENDERS = ["{t}@pass.example.net", "<{t}@PASS.Example.NET>", "<@relay.example.com:{t}@pass.example.net>",

@@ -1,4 +1,4 @@
-"""Settings that change what the daemon does beside the rules, each behind a real mail server."""
+"""Settings that change what the daemon does beside the rules, each with a real mail server."""
 import smtplib
 import subprocess
 import time

@@ -1,6 +1,6 @@
 """What is signed verifies where it arrives (RFC 6376 5.3): mail of a login, through a real mail server to the next one.
 
-Both servers write fields anew after the milter, each in its own way. A message is signed in a form that both leave
+Both servers rewrite fields after the milter, each in its own way. A message is signed in a form that both leave
 alone and that means the same, or the record says why the signature may not hold.
 """
 import random

@@ -1,4 +1,4 @@
-"""How the daemon starts: its sockets, whom it runs as, and what it says when it cannot."""
+"""How the daemon starts: its sockets, the user it runs as, and its messages when it cannot start."""
 import grp
 import json
 import os
@@ -157,7 +157,7 @@ def test_an_inherited_socket_that_is_none_is_an_error(nameserver, directory):
     assert "3" in one_line(daemon.errors())
 
 
-# ---- whom it runs as
+# ---- the user it runs as
 
 
 def test_it_drops_its_privileges(nameserver, directory):
@@ -300,11 +300,11 @@ def test_a_silent_client_of_the_control_socket_does_not_block_it(nameserver, dir
         silent.close()
 
 
-# ---- the ends of it
+# ---- how it ends
 
 
 @pytest.mark.parametrize("how", ["SIGHUP", "SIGUSR1", "reload", "refused"])
-def test_the_record_file_is_opened_anew_after_rotation(nameserver, directory, token, how):
+def test_the_record_file_is_reopened_after_rotation(nameserver, directory, token, how):
     with sekisho.Daemon(directory, POLICY) as daemon:
         for number in range(3):
             with miltc.Milter() as m:
@@ -324,7 +324,7 @@ def test_the_record_file_is_opened_anew_after_rotation(nameserver, directory, to
         assert len(daemon.records()) == 2
 
 
-def test_a_log_file_that_cannot_be_opened_anew_is_told_and_the_old_one_stays(nameserver, directory, token):
+def test_a_log_file_that_cannot_be_reopened_is_reported_and_the_old_one_stays(nameserver, directory, token):
     with sekisho.Daemon(directory, POLICY) as daemon:
         os.rename(daemon.record_file, daemon.record_file + ".1")
         os.mkdir(daemon.record_file)

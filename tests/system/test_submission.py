@@ -1,4 +1,4 @@
-"""Mail of one's own users, through both mail servers: who may send, how, and as whom."""
+"""Mail of local users, through both mail servers: who may send, how, and with which sender."""
 import pytest
 
 import smtp
@@ -107,7 +107,7 @@ def test_without_auth_the_mx_port_is_inbound(daemon, mta, token):
 
 
 def test_no_inbound_rule_hits_a_user(daemon, mta, token):
-    """alice's address would fail SPF from where she sits."""
+    """SPF of alice's address would fail from her client's address."""
     replies = submit(mta, token, "alice@example.org")
     assert replies.end.code == 250 and mta.delivered(token)
 

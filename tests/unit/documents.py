@@ -54,7 +54,7 @@ def single_rules(manual):
         yield f"{manual}: {rule}", lists(whole) + f"policy inbound {{ on message {{ {whole} }} }}\n"
 
 
-# What stands in From, and whether the policy that is shipped takes it when neither SPF nor DMARC knows the domain.
+# A From field, and whether the shipped policy accepts it when neither SPF nor DMARC knows the domain.
 AUTHORS = [
     ("Alice <alice@unknown.example>", True),
     ("alice@unknown.example, bob@unknown.example", True),

@@ -1,5 +1,5 @@
 /*
- * fake_backend.h - a backend for tests, which answers as slowly and as badly as it is told.
+ * fake_backend.h - a backend for tests, which answers as slowly and as badly as the test says.
  *
  * It holds tickets until a thread of its own has waited delay_us, or for ever
  * (delay_us < 0), and settles them with `draft`; without a delay it settles at once.

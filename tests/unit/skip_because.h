@@ -1,5 +1,5 @@
 /*
- * skip_because.h - a test that cannot run here says why, as tests/count.py reads it.
+ * skip_because.h - a test that cannot run here prints why, as tests/count.py reads it.
  */
 #ifndef SEKISHO_SKIP_BECAUSE_H
 #define SEKISHO_SKIP_BECAUSE_H

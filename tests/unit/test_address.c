@@ -82,7 +82,7 @@ static void a_path_is_read_as_mtas_mean_it(void **state)
 	}
 }
 
-static void what_is_no_address_is_kept_and_not_valid(void **state)
+static void what_is_not_an_address_is_kept_and_not_valid(void **state)
 {
 	static const struct {
 		const char *path, *text, *domain;
@@ -212,7 +212,7 @@ static void a_domain_has_one_form(void **state)
 	    {"b\xfc"
 	     "cher.example",
 	     NULL},
-	    {"a\xe2\x80\xaf.example", NULL}, /* a blank that is no letter */
+	    {"a\xe2\x80\xaf.example", NULL}, /* a blank, which is not a letter */
 	    {"\xef\xbc\x8f.example", NULL},  /* becomes a slash */
 	    {"", NULL},
 	    {".", NULL},
@@ -235,7 +235,7 @@ static void a_domain_has_one_form(void **state)
 	}
 }
 
-static void what_is_no_host_name_comes_back_in_lower_case(void **state)
+static void what_is_not_a_host_name_comes_back_in_lower_case(void **state)
 {
 	bool valid;
 
@@ -387,11 +387,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(a_path_is_read_as_mtas_mean_it),
-	    TEST(what_is_no_address_is_kept_and_not_valid),
+	    TEST(what_is_not_an_address_is_kept_and_not_valid),
 	    TEST(a_nul_byte_makes_no_address),
 	    TEST(a_long_local_part_is_read_up_to_the_bound_of_a_path),
 	    TEST(a_domain_has_one_form),
-	    TEST(what_is_no_host_name_comes_back_in_lower_case),
+	    TEST(what_is_not_a_host_name_comes_back_in_lower_case),
 	    TEST(labels_and_domains_have_their_longest),
 	    TEST(below_means_a_whole_label_below),
 	    TEST(a_mailbox_is_the_same_however_it_is_written),

@@ -101,18 +101,18 @@ static void a_printed_text_is_whole_wherever_it_falls(void **state)
 
 	for (int n = 0; n < 300; n++) {
 		struct slice text = arena_printf(*state, "%.*s|%0*d", n % 27, letters, n + 1, n % 10);
-		char *behind = memset(arena_raw(*state, 32), '#', 32);
+		char *after = memset(arena_raw(*state, 32), '#', 32);
 
 		assert_int_equal(text.n, n % 27 + 1 + n + 1);
 		assert_memory_equal(text.p, letters, n % 27);
 		assert_int_equal(text.p[n % 27], '|');
 		assert_int_equal(text.p[text.n - 1], '0' + n % 10);
 		assert_int_equal(text.p[text.n], '\0');
-		assert_int_equal(behind[0], '#');
+		assert_int_equal(after[0], '#');
 	}
 }
 
-static void joined_texts_stand_one_behind_the_other(void **state)
+static void joined_texts_follow_one_another(void **state)
 {
 	struct slice none = {NULL, 0};
 
@@ -135,7 +135,7 @@ static void a_copy_outlives_what_it_was_made_of(void **state)
 	assert_slice(arena_printf(*state, "%d %s", 7, "seals"), "7 seals");
 }
 
-static void a_text_as_c_has_it_ends_behind_its_limit(void **state)
+static void a_c_string_ends_after_its_limit(void **state)
 {
 	struct text text;
 
@@ -153,7 +153,7 @@ static void a_text_as_c_has_it_ends_behind_its_limit(void **state)
 	assert_int_equal(strspn(text_cstring(&text) + 2, "c"), 500);
 }
 
-static void text_grows_to_its_limit_and_says_what_was_cut(void **state)
+static void text_grows_to_its_limit_and_reports_the_cut(void **state)
 {
 	struct text text;
 
@@ -258,11 +258,11 @@ int main(void)
 	    TEST(raw_pieces_are_aligned_and_their_own),
 	    TEST(what_is_expected_comes_in_one_block),
 	    TEST(a_printed_text_is_whole_wherever_it_falls),
-	    TEST(joined_texts_stand_one_behind_the_other),
+	    TEST(joined_texts_follow_one_another),
 	    TEST(use_is_counted_until_the_reset),
 	    TEST(a_copy_outlives_what_it_was_made_of),
-	    TEST(a_text_as_c_has_it_ends_behind_its_limit),
-	    TEST(text_grows_to_its_limit_and_says_what_was_cut),
+	    TEST(a_c_string_ends_after_its_limit),
+	    TEST(text_grows_to_its_limit_and_reports_the_cut),
 	    TEST(numbers_are_written_with_the_zeros_that_are_asked_for),
 	    TEST(what_an_arena_owns_is_let_go_once_when_it_is_emptied),
 	    TEST(an_error_is_cut_rather_than_overrun),

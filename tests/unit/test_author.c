@@ -45,7 +45,7 @@ static void an_author_is_read_as_a_reader_shows_it(void **state)
 	    {"=?utf-8?q?Ren=C3=A9?= <rene@example.org>", "rene@example.org", "example.org"},
 	    {"=?utf-8?q?ceo=40victim.example?= <a@example.org>", "a@example.org", "example.org"},
 	    {"\"=?utf-8?q?ceo?=\" <a@example.org> (=?utf-8?b?w7Y=?=)", "a@example.org", "example.org"},
-	    {"a=?b?@example.org", "a=?b?@example.org", "example.org"}, /* odd, and no encoded word */
+	    {"a=?b?@example.org", "a=?b?@example.org", "example.org"}, /* odd, and not an encoded word */
 	    {"a=?utf-8?x?b@example.org", "a=?utf-8?x?b@example.org", "example.org"},
 	    {"Ren\xe9 <rene@example.org>", "rene@example.org", "example.org"},
 	    {"a..b.@example.org", "a..b.@example.org", "example.org"},
@@ -106,7 +106,7 @@ static void an_address_with_an_encoded_word_names_nobody(void **state)
 	}
 }
 
-/* Quotes are forgotten often; everything else stays nobody's. */
+/* Quotes are forgotten often; everything else still has no author. */
 static void a_name_without_quotes_shows_the_only_domain(void **state)
 {
 	static const struct {

@@ -164,7 +164,7 @@ static void a_field_without_clauses_says_none(void **state)
 
 	assert_true(authres_empty(authres));
 	assert_slice(authres_print(authres), "mx.example.org; none");
-	/* What belongs to a clause goes nowhere when there is none. */
+	/* A property without a clause is not written. */
 	authres_reason(authres, SLICE("x"));
 	authres_comment(authres, SLICE("x"));
 	authres_property(authres, SLICE("smtp"), SLICE("helo"), SLICE("x"));
@@ -321,7 +321,7 @@ static const struct {
     {"auth", "dmarc=pass", "spf=none (smtp.auth left out)"},
 };
 
-static void what_a_client_may_choose_is_printed_only_when_it_reads_as_no_result(void **state)
+static void what_a_client_chooses_is_printed_only_when_it_cannot_read_as_a_result(void **state)
 {
 	for (size_t i = 0; i < sizeof(fits) / sizeof(fits[0]); i++) {
 		struct authres *authres = authres_new(*state, SLICE("id"));
@@ -462,7 +462,7 @@ int main(void)
 	    TEST(parts_of_a_clause_come_in_the_order_of_the_grammar),
 	    TEST(a_value_is_quoted_exactly_when_the_grammar_wants_it),
 	    TEST(no_value_opens_a_clause_a_comment_or_a_line),
-	    TEST(what_a_client_may_choose_is_printed_only_when_it_reads_as_no_result),
+	    TEST(what_a_client_chooses_is_printed_only_when_it_cannot_read_as_a_result),
 	    TEST(an_algorithm_is_printed_when_it_is_one),
 	    TEST(a_note_keeps_the_names_of_tags_and_no_other_equals_sign),
 	    TEST(names_of_methods_and_properties_are_made_sure_of),

@@ -98,7 +98,7 @@ static void the_grammar_is_read(void **state)
 	ASSERT_READINGS(readings, *state);
 }
 
-static void blanks_and_comments_may_stand_wherever_the_grammar_has_them(void **state)
+static void blanks_and_comments_are_allowed_wherever_the_grammar_has_them(void **state)
 {
 	static const struct reading readings[] = {
 	    {"(1)a.example(2)1(3);(4)none(5)", "a.example/1:"},
@@ -118,7 +118,7 @@ static void blanks_and_comments_may_stand_wherever_the_grammar_has_them(void **s
 	ASSERT_READINGS(readings, *state);
 }
 
-static void utf_8_stands_in_ids_and_values(void **state)
+static void utf_8_is_read_in_ids_and_values(void **state)
 {
 	static const struct reading readings[] = {
 	    {"mx.b\xc3\xbc"
@@ -299,7 +299,7 @@ static struct slice hostile_value(unsigned *seed, struct arena *arena)
 	return text_slice(&value);
 }
 
-/* As the contract of printing says: control characters, and bytes that are no UTF-8, are question marks. */
+/* As the contract of printing says: control characters, and bytes that are not UTF-8, are question marks. */
 static struct slice as_printed(struct slice value, struct arena *arena)
 {
 	struct text out;
@@ -398,8 +398,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(the_grammar_is_read),
-	    TEST(blanks_and_comments_may_stand_wherever_the_grammar_has_them),
-	    TEST(utf_8_stands_in_ids_and_values),
+	    TEST(blanks_and_comments_are_allowed_wherever_the_grammar_has_them),
+	    TEST(utf_8_is_read_in_ids_and_values),
 	    TEST(what_honest_servers_write_is_read),
 	    TEST(what_is_not_of_the_grammar_does_not_parse),
 	    TEST(more_than_the_bounds_does_not_parse),

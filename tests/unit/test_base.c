@@ -1,5 +1,5 @@
 /*
- * test_base.c - the small modules of the ground floor: clock, hash, words, files.
+ * test_base.c - the small modules of base: clock, hash, words, files.
  */
 #include "assert_slice.h"
 

@@ -17,7 +17,7 @@ static char directory[64], path[100];
 static struct daemon server;
 static struct control *control;
 
-/* ---- a daemon that knows one bad file --------------------------------------------------- */
+/* ---- a daemon that reports one bad file --------------------------------------------------- */
 
 static unsigned reloads;
 static bool reload_hangs;
@@ -199,7 +199,7 @@ static void keys_are_listed_in_pages_and_deleted_by_whole_parts(void **state)
 	close_store();
 }
 
-static void values_that_are_no_text_fit_one_answer(void **state)
+static void values_that_are_not_text_fit_one_answer(void **state)
 {
 	static char value[STORE_VALUE_MAX];
 	char key[STORE_KEY_MAX + 1] = "";
@@ -225,7 +225,7 @@ static void values_that_are_no_text_fit_one_answer(void **state)
 	close_store();
 }
 
-static void who_cannot_be_blocked_is_told_why(void **state)
+static void a_block_that_is_not_possible_is_refused_with_the_reason(void **state)
 {
 	static const struct {
 		const char *request, *error;
@@ -308,7 +308,7 @@ static void a_client_that_says_nothing_is_given_up(void **state)
 	close(silent);
 }
 
-static void who_asks_nobody_is_told_so(void **state)
+static void a_missing_daemon_is_reported(void **state)
 {
 	struct error err = {""};
 
@@ -361,13 +361,13 @@ int main(void)
 	    cmocka_unit_test(hostile_requests_are_answered_with_an_error),
 	    cmocka_unit_test(a_reload_that_fails_brings_the_errors_and_one_that_works_none),
 	    cmocka_unit_test(keys_are_listed_in_pages_and_deleted_by_whole_parts),
-	    cmocka_unit_test(values_that_are_no_text_fit_one_answer),
-	    cmocka_unit_test(who_cannot_be_blocked_is_told_why),
+	    cmocka_unit_test(values_that_are_not_text_fit_one_answer),
+	    cmocka_unit_test(a_block_that_is_not_possible_is_refused_with_the_reason),
 	    cmocka_unit_test(status_is_asked_over_the_socket),
 	    cmocka_unit_test(a_line_that_is_too_long_is_answered),
 	    cmocka_unit_test(clients_that_leave_early_do_not_disturb_the_next),
 	    cmocka_unit_test(a_client_that_says_nothing_is_given_up),
-	    cmocka_unit_test(who_asks_nobody_is_told_so),
+	    cmocka_unit_test(a_missing_daemon_is_reported),
 	    cmocka_unit_test(a_line_is_bounded_in_size_and_time),
 	    cmocka_unit_test(the_end_does_not_wait_for_a_reload_that_hangs), /* the last: nobody answers any more */
 	};

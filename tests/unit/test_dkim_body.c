@@ -105,7 +105,7 @@ static uint32_t next_random(uint32_t *seed)
 	return *seed >> 16;
 }
 
-/* Mostly words, so that whole blocks are plain, with odd bytes strewn in. */
+/* Mostly words, so that whole blocks are plain, with odd bytes between them. */
 static struct slice random_body(uint32_t *seed, char *room, size_t most)
 {
 	static const char odd[] = "  \t\r\n\n\r";

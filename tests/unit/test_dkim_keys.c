@@ -86,7 +86,7 @@ static void keys_of_a_selector_are_bounded(void **state)
 /* Both engines are given the key that each was made with. */
 static void two_signatures_of_one_selector_have_a_key_each(void **state)
 {
-	struct bench own = *(struct bench *)*state, *bench = &own;
+	struct bench copy = *(struct bench *)*state, *bench = &copy;
 	struct dkim_rules rules = bench_rules();
 	struct dkim_signing signing = bench_signing(bench, true);
 	struct dkim_outcome outcome;
@@ -114,11 +114,11 @@ static void two_signatures_of_one_selector_have_a_key_each(void **state)
 	dkim_library_close(rules.library);
 }
 
-/* libopendkim subtracts its clock drift from them without a sign: a signature of 1970 is none of the future. */
-static void small_times_are_no_future(void **state)
+/* libopendkim subtracts its clock drift from them without a sign: a signature of 1970 is not from the future. */
+static void small_times_are_not_in_the_future(void **state)
 {
 	static const int64_t times[] = {0, 1, 299, 300, 301};
-	struct bench own = *(struct bench *)*state, *bench = &own;
+	struct bench copy = *(struct bench *)*state, *bench = &copy;
 	struct dkim_rules rules = bench_rules();
 	struct error err;
 
@@ -146,7 +146,7 @@ static void small_times_are_no_future(void **state)
 	dkim_library_close(rules.library);
 }
 
-/* RFC 5234 2.3: strings of an ABNF have no case. v= is no word, and stays as it is. */
+/* RFC 5234 2.3: strings of an ABNF ignore case. v= is not a word, and stays as it is. */
 static void words_of_a_signature_have_no_case(void **state)
 {
 	static const struct {
@@ -190,7 +190,7 @@ int main(void)
 	    cmocka_unit_test(of_several_keys_each_is_tried),
 	    cmocka_unit_test(keys_of_a_selector_are_bounded),
 	    cmocka_unit_test(two_signatures_of_one_selector_have_a_key_each),
-	    cmocka_unit_test(small_times_are_no_future),
+	    cmocka_unit_test(small_times_are_not_in_the_future),
 	    cmocka_unit_test(words_of_a_signature_have_no_case),
 	};
 

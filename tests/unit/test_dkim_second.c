@@ -1,6 +1,6 @@
 /*
  * test_dkim_second.c - libopendkim signs what we would sign, from a body that was kept; engines that disagree are told
- * and counted. They do not disagree by themselves, so here its answers can be spoilt (linked by --wrap).
+ * and counted. They do not disagree by themselves, so here its answers can be changed (linked by --wrap).
  */
 #include "../../filter/dkim/second.h"
 #include "../../filter/engine/gate_private.h"
@@ -23,7 +23,7 @@ struct slice __wrap_second_sign(const struct dkim_signing *, struct dkim_fields 
 void __real_second_end(struct second *, const struct key *const *, enum second_word *);
 void __wrap_second_end(struct second *, const struct key *const *, enum second_word *);
 
-/* The last bits of b= are others. */
+/* The last bits of b= are changed. */
 struct slice __wrap_second_sign(const struct dkim_signing *signing, struct dkim_fields *fields, struct arena *arena,
 				struct error *err)
 {

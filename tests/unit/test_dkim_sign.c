@@ -68,7 +68,7 @@ static void fields_are_named_once_more_than_they_are_there(void **state)
 	struct dkim_signing signing = bench_signing(bench, false);
 	struct slice text = bench_sign(bench, &signing, SLICE(LETTER));
 
-	/* No Message-ID: Sendmail would add one behind us. */
+	/* No Message-ID: Sendmail would add one after us. */
 	assert_slice(tag_of(bench, text, "h"),
 		     "From:From:Date:Date:Subject:Subject:Subject:To:Cc:Reply-To:MIME-Version:Content-Type:"
 		     "Content-Transfer-Encoding:List-Id");
@@ -115,7 +115,7 @@ static void chosen_fields_are_signed_and_from_and_never_received(void **state)
 	assert_int_equal(outcome.result, DKIM_FAIL);
 }
 
-static void times_and_identity_stand_in_their_tags(void **state)
+static void times_and_identity_are_in_their_tags(void **state)
 {
 	struct bench *bench = *state;
 	struct dkim_signing signing = bench_signing(bench, false);
@@ -192,7 +192,7 @@ static void a_seed_is_an_ed25519_key(void **state)
 	dkim_private_free(key);
 }
 
-static void what_cannot_sign_is_told(void **state)
+static void a_key_that_cannot_sign_is_refused_with_the_reason(void **state)
 {
 	static const struct {
 		const char *text, *why;
@@ -249,12 +249,12 @@ int main(void)
 	    cmocka_unit_test(fields_are_named_once_more_than_they_are_there),
 	    cmocka_unit_test(the_fields_to_oversign_can_be_chosen),
 	    cmocka_unit_test(chosen_fields_are_signed_and_from_and_never_received),
-	    cmocka_unit_test(times_and_identity_stand_in_their_tags),
+	    cmocka_unit_test(times_and_identity_are_in_their_tags),
 	    cmocka_unit_test(no_line_of_a_signature_is_longer_than_78),
 	    cmocka_unit_test(a_body_that_was_not_hashed_cannot_be_signed),
 	    cmocka_unit_test(keys_survive_being_written_and_read),
 	    cmocka_unit_test(a_seed_is_an_ed25519_key),
-	    cmocka_unit_test(what_cannot_sign_is_told),
+	    cmocka_unit_test(a_key_that_cannot_sign_is_refused_with_the_reason),
 	    cmocka_unit_test(keys_of_another_kind_or_too_short_are_refused),
 	};
 

@@ -106,7 +106,7 @@ static void no_control_character_is_missed_in_a_value_of_any_length(void **state
 	}
 }
 
-static void blanks_may_stand_anywhere_in_base64(void **state)
+static void blanks_are_allowed_anywhere_in_base64(void **state)
 {
 	struct bench *bench = *state;
 	unsigned char bytes[50];
@@ -165,7 +165,7 @@ int main(void)
 	    cmocka_unit_test(a_glance_finds_a_tag_of_one_letter),
 	    cmocka_unit_test(a_glance_looks_at_no_more_tags_than_a_list_may_have),
 	    cmocka_unit_test(no_control_character_is_missed_in_a_value_of_any_length),
-	    cmocka_unit_test(blanks_may_stand_anywhere_in_base64),
+	    cmocka_unit_test(blanks_are_allowed_anywhere_in_base64),
 	    cmocka_unit_test(base64_is_read_with_blanks_and_nothing_else),
 	};
 

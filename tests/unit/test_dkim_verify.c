@@ -321,7 +321,7 @@ EVP_PKEY_CTX *__wrap_EVP_PKEY_CTX_dup(const EVP_PKEY_CTX *context)
 	return spoil_copies ? NULL : __real_EVP_PKEY_CTX_dup(context);
 }
 
-static void a_crypto_library_that_cannot_begin_is_no_fail(void **state)
+static void a_crypto_library_that_cannot_begin_is_not_a_fail(void **state)
 {
 	struct bench *bench = *state;
 	struct slice text = signed_letter(bench, false);
@@ -356,7 +356,7 @@ static void no_engine_gives_one_signature_the_verdict_of_another(void **state)
 {
 	static const char *const names[] = {
 	    "DKIM-Signature:", "DKIM-Signature :", "DKIM-Signature  :", "DKIM-Signature\t:", "DKIM-Signature \t:"};
-	struct bench own = *(struct bench *)*state, *bench = &own;
+	struct bench copy = *(struct bench *)*state, *bench = &copy;
 	struct dkim_rules rules = bench_rules();
 	struct slice good, forged;
 	struct error err;
@@ -394,7 +394,7 @@ int main(void)
 	    cmocka_unit_test(only_so_many_signatures_are_verified_those_of_the_author_first),
 	    cmocka_unit_test(a_field_and_its_names_are_bounded),
 	    cmocka_unit_test(keys_have_a_length_and_an_exponent_in_bounds),
-	    cmocka_unit_test(a_crypto_library_that_cannot_begin_is_no_fail),
+	    cmocka_unit_test(a_crypto_library_that_cannot_begin_is_not_a_fail),
 	    cmocka_unit_test(a_key_record_is_bounded),
 	    cmocka_unit_test(no_engine_gives_one_signature_the_verdict_of_another),
 	};

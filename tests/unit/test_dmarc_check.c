@@ -65,7 +65,7 @@ static void a_walk_asks_eight_questions_at_most(void **state)
 		assert_int_equal(dns_budget_asked(bench.budget), cases[i].questions);
 		assert_int_equal(walk.count, cases[i].questions);
 		assert_slice(walk.org, cases[i].domain);
-		/* The hints are the same questions, and so are no more. */
+		/* The hints are the same questions, so none is added. */
 		dmarc_hint(bench.budget, slice_of(cases[i].domain), DMARC_TREE_WALK);
 		assert_int_equal(dns_budget_asked(bench.budget), cases[i].questions);
 		bench_close(&bench);

@@ -111,7 +111,7 @@ static void a_repeated_tag_is_seen(void **state)
 	    {"v=DMARC1; p=reject; sp=none", ""},          {"v=DMARC1; p=reject; p=reject", "p"},
 	    {"v=DMARC1; p=reject; P=none", "P"},          {"v=DMARC1; p=reject; v=DMARC1", "v"},
 	    {"v=DMARC1; p=reject; pct=1; pct=1", "pct"},  {"v=DMARC1; p=reject; x=1; y=1; X=2", "X"},
-	    {"v=DMARC1; p=reject; foo; foo; =1; =2", ""}, /* these are no tags */
+	    {"v=DMARC1; p=reject; foo; foo; =1; =2", ""}, /* these are not tags */
 	};
 
 	(void)state;
@@ -124,7 +124,7 @@ static void a_repeated_tag_is_seen(void **state)
 	}
 }
 
-static void every_part_of_a_list_of_addresses_is_told(void **state)
+static void every_part_of_a_list_of_addresses_is_reported(void **state)
 {
 	static const struct {
 		const char *list, *parts; /* with a "-" before those that get no report, blanks between */
@@ -149,7 +149,7 @@ static void every_part_of_a_list_of_addresses_is_told(void **state)
 	}
 }
 
-static void a_slip_of_a_known_name_is_told(void **state)
+static void a_misspelt_known_name_is_reported(void **state)
 {
 	static const struct {
 		const char *text, *meant;
@@ -225,8 +225,8 @@ int main(void)
 	    cmocka_unit_test(a_mistake_in_a_tag_spoils_that_tag_alone),
 	    cmocka_unit_test(addresses_for_reports_are_uris),
 	    cmocka_unit_test(a_repeated_tag_is_seen),
-	    cmocka_unit_test(every_part_of_a_list_of_addresses_is_told),
-	    cmocka_unit_test(a_slip_of_a_known_name_is_told),
+	    cmocka_unit_test(every_part_of_a_list_of_addresses_is_reported),
+	    cmocka_unit_test(a_misspelt_known_name_is_reported),
 	    cmocka_unit_test(options_of_failure_reports_are_a_set),
 	    cmocka_unit_test(a_thousand_tags_and_64_kilobytes_are_a_record_as_any),
 	};

@@ -1,4 +1,4 @@
-/* test_dns_budget.c - what a message may ask and how long it waits, before a backend as slow and bad as it gets. */
+/* test_dns_budget.c - what a message may ask and how long it waits, over the slowest and worst of backends. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -103,7 +103,7 @@ static void a_used_up_budget_answers_tempfail_and_asks_nobody(void **state)
 	bench_close(&bench);
 }
 
-static void what_is_no_name_is_nxdomain_and_costs_nothing(void **state)
+static void what_is_not_a_name_is_nxdomain_and_costs_nothing(void **state)
 {
 	struct bench bench = bench_open(0, 1);
 
@@ -351,7 +351,7 @@ static void answers_are_parsed_once_and_not_once_a_message(void **state)
 	}
 	assert_int_equal(parses, 1);
 
-	/* Another parser's form is the budget's own. */
+	/* The form of another parser belongs to the budget. */
 	const struct dns_answer *answer = ask(&bench, "a.test");
 	const int *form = dns_parsed(bench.budget, answer, &other);
 	assert_ptr_equal(dns_parsed(bench.budget, answer, &other), form);
@@ -423,7 +423,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_question_is_counted_once_whatever_its_spelling),
 	    cmocka_unit_test(a_used_up_budget_answers_tempfail_and_asks_nobody),
-	    cmocka_unit_test(what_is_no_name_is_nxdomain_and_costs_nothing),
+	    cmocka_unit_test(what_is_not_a_name_is_nxdomain_and_costs_nothing),
 	    cmocka_unit_test(the_next_message_is_answered_from_the_cache),
 	    cmocka_unit_test(a_backend_that_never_answers_costs_the_timeout_and_no_more),
 	    cmocka_unit_test(no_question_waits_beyond_the_deadline),

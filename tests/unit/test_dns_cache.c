@@ -1,4 +1,4 @@
-/* test_dns_cache.c - how long answers live, what gives way to what, and that nothing grows. Time is a number here. */
+/* test_dns_cache.c - how long answers live, what is evicted first, and that nothing grows. Time is a number here. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -165,14 +165,14 @@ static void only_what_was_good_is_fallen_back_on_and_not_for_bogus(void **state)
 	assert_int_equal(answer->given.status, DNS_TEMPFAIL);
 	answer_release(answer);
 
-	/* One that comes late does not put out what is known since. */
+	/* A late one does not evict what was learned since. */
 	answer_release(settle(cache, "c.test", DNS_OK, DNS_NO_REASON, 5, 60 * SECOND_US, NOW));
 	answer = settle(cache, "c.test", DNS_TEMPFAIL, DNS_SERVFAIL, 0, TTL_TEMPFAIL_US, NOW + SECOND_US);
 	assert_true(answer->given.status == DNS_OK && !answer->given.stale);
 	answer_release(answer);
 	assert_true(is_fresh(cache, "c.test", NOW + 59 * SECOND_US));
 
-	/* A failure is nothing to fall back on. */
+	/* A failure is not kept as an old answer. */
 	answer_release(settle(cache, "b.test", DNS_TEMPFAIL, DNS_SERVFAIL, 0, TTL_TEMPFAIL_US, NOW));
 	answer = settle(cache, "b.test", DNS_TEMPFAIL, DNS_TIMEOUT, 0, TTL_TEMPFAIL_US, NOW + 10 * SECOND_US);
 	assert_false(answer->given.stale);
@@ -243,7 +243,7 @@ static void big_answers_share_a_bounded_room_and_leave_it(void **state)
 	}
 	assert_in_range(kept, 100, CACHE_BIG_BYTES / 60000);
 
-	/* Small ones still come in, and put big ones out in time. */
+	/* Small ones are still stored, and evict big ones in time. */
 	for (int i = 0; i < 50000; i++) {
 		snprintf(name, sizeof(name), "n%d.test", i);
 		answer_release(settle(cache, name, DNS_OK, DNS_NO_REASON, 10, TTL_MAX_US, NOW + 2 * TTL_BIG_US));

@@ -1,6 +1,6 @@
 /*
- * test_dns_places.c - who may ask when all want to: shares of askers and hints, the turn of those who wait, and what a
- * resolver does with a backend that is full or stuck.
+ * test_dns_places.c - who may ask when there are too few places: the shares of askers and hints, the order of
+ * waiting askers, and what a resolver does with a backend that is full or stuck.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -77,7 +77,7 @@ static void those_who_wait_are_served_in_turn(void **state)
 
 	(void)state;
 	places_init(&places, PLACES, 1);
-	for (uint64_t i = 0; i < PLACES; i++) /* a full house of askers with one place each */
+	for (uint64_t i = 0; i < PLACES; i++) /* all places taken, by askers with one place each */
 		assert_true(places_enter(&places, &busy[i], 1000 + i, false));
 	assert_int_equal(ask_many(&places, many, SEATS, 1), 0);
 	assert_true(places_enter(&places, &one, 2, false));
@@ -146,7 +146,7 @@ static void hints_of_one_asker_are_fewer_than_its_questions(void **state)
 	assert_empty(&places);
 }
 
-/* Or a stranger could hold up the name of somebody else by asking for it first. */
+/* Otherwise a stranger could delay another client's name by asking for it first. */
 static void a_question_does_not_wait_for_its_first_asker_when_another_wants_it(void **state)
 {
 	struct seat many[PLACES];

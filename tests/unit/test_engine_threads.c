@@ -1,7 +1,7 @@
 /*
  * test_engine_threads.c - 32 sessions at once while the policy is read again and again
- * and its lists change under it. Run under ThreadSanitizer it shows data races; anywhere it
- * shows that each message is judged by one policy, whole.
+ * and its lists change. Run under ThreadSanitizer it shows data races; anywhere it
+ * shows that each message is judged by exactly one policy.
  */
 #include "engine.h"
 #include <pthread.h>

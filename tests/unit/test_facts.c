@@ -276,7 +276,7 @@ static void a_value_before_the_stage_of_its_argument_is_absent(void **state)
 	scene_free(scene);
 }
 
-static void what_changes_is_read_anew_each_time(void **state)
+static void what_changes_is_read_again_each_time(void **state)
 {
 	struct scene *scene = scene_new(METERS "mode enforce\n");
 	const struct fact *ticks = fact_find(SLICE("ticks"));
@@ -392,7 +392,7 @@ int main(void)
 	    cmocka_unit_test(a_value_is_computed_once_for_each_argument_and_kept_as_long_as_its_scope),
 	    cmocka_unit_test(header_fields_are_found_by_any_number_of_names),
 	    cmocka_unit_test(a_value_before_the_stage_of_its_argument_is_absent),
-	    cmocka_unit_test(what_changes_is_read_anew_each_time),
+	    cmocka_unit_test(what_changes_is_read_again_each_time),
 	    cmocka_unit_test(what_is_not_settled_before_the_message_stage_is_read_again_there),
 	    cmocka_unit_test(the_memo_of_arguments_is_bounded),
 	    cmocka_unit_test(hints_see_the_arguments_that_rules_read_and_no_others),

@@ -22,7 +22,7 @@ struct example {
 	const char *name;
 	const struct footer *footer;
 	const char *fields; /* each ends in LF */
-	const char *body;   /* LF stands for CRLF */
+	const char *body;   /* LF means CRLF */
 	const char *told;
 	const char *expected; /* likewise; NULL: the same */
 };
@@ -182,7 +182,7 @@ static const struct example hostile[] = {
      "left out: a line in it only begins like a boundary", NULL},
     {"a header that does not end", &plain, MIXED, "--b\nContent-Type: text/plain\n--b--\n--c--\n",
      "left out: a part has a malformed header", NULL},
-    {"a header with a line that is no field", &plain, MIXED, "--b\nHi there\n\nHi\n--b--\n",
+    {"a header with a line that is not a field", &plain, MIXED, "--b\nHi there\n\nHi\n--b--\n",
      "left out: a part has a malformed header", NULL},
     {"a multipart in base64", &plain, MIXED ENCODED("base64"), "LS1iCgpIaQotLWItLQo=\n",
      "left out: a multipart has a transfer encoding", NULL},

@@ -93,7 +93,7 @@ static void a_field_that_claims_our_id_is_forged(void **state)
 static void a_field_that_a_careless_reader_takes_for_ours_is_forged(void **state)
 {
 	static const struct slice values[] = {
-	    /* garbage in front, or behind */
+	    /* garbage before or after */
 	    SLICE("; mx.example.org; spf=pass"),
 	    SLICE("=mx.example.org; spf=pass"),
 	    SLICE(":mx.example.org; spf=pass"),
@@ -121,7 +121,7 @@ static void a_field_that_a_careless_reader_takes_for_ours_is_forged(void **state
 	    SLICE("\"x\" mx.example.org; spf=pass"),
 	    SLICE("\"(\" mx.example.org; spf=pass"),
 	    SLICE("\"other.example\\\" mx.example.org; spf=pass"),
-	    /* something strewn into the id */
+	    /* something inside the id */
 	    SLICE("mx.exa\0mple.org; spf=pass"),
 	    SLICE("mx.example.org\0.other.example; spf=pass"),
 	    SLICE("\0mx.example.org; spf=pass"),
@@ -267,7 +267,7 @@ static void our_id_is_the_same_in_u_labels_and_a_labels(void **state)
 	assert_true(is_forged(SLICE("mx.example.org; none"), " MX.example.org. ", *state));
 }
 
-static void an_id_that_is_no_host_name_works_too(void **state)
+static void an_id_that_is_not_a_host_name_works_too(void **state)
 {
 	assert_true(is_forged(SLICE("Gate_1; none"), "gate_1", *state));
 	assert_true(is_forged(SLICE("192.0.2.1; none"), "192.0.2.1", *state));
@@ -291,7 +291,7 @@ static void more_odd_words_than_any_honest_field_has_count_as_forged(void **stat
 }
 
 /* Each of these fills a megabyte with what could make a reader go back again and again. */
-static void a_megabyte_is_read_in_no_time(void **state)
+static void a_megabyte_is_read_in_linear_time(void **state)
 {
 	static const char *const seeds[] = {
 	    "(",  ")",   "(\\",       "\"",       "\\", ";",  "m",    "mx.example.or", "m ",
@@ -310,7 +310,7 @@ static void a_megabyte_is_read_in_no_time(void **state)
 		is_forged((struct slice){value, size}, "mmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmm",
 			  *state);
 		authres_id((struct slice){value, size}, *state, &id);
-		assert_true(clock_us() - start < 5 * 1000 * 1000); /* what is quadratic takes hours */
+		assert_true(clock_us() - start < 5 * 1000 * 1000); /* a quadratic reader takes hours */
 		arena_reset(*state);
 	}
 }
@@ -352,9 +352,9 @@ int main(void)
 	    TEST(fields_of_others_are_left_alone),
 	    TEST(only_fields_of_that_name_are_forged),
 	    TEST(our_id_is_the_same_in_u_labels_and_a_labels),
-	    TEST(an_id_that_is_no_host_name_works_too),
+	    TEST(an_id_that_is_not_a_host_name_works_too),
 	    TEST(more_odd_words_than_any_honest_field_has_count_as_forged),
-	    TEST(a_megabyte_is_read_in_no_time),
+	    TEST(a_megabyte_is_read_in_linear_time),
 	    TEST(ids_of_the_wild_are_read),
 	};
 

@@ -135,7 +135,7 @@ static void unfolding_leaves_one_line_and_every_blank(void **state)
 	    {" one\n\ttwo", "one two"},
 	    {" one\n\t\ttwo\tthree", "one \ttwo\tthree"},
 	    {"one\r\n  \r\n two\r\n", "one   two"},
-	    {"one\ntwo", "one two"}, /* no fold: still one line */
+	    {"one\ntwo", "one two"}, /* not a fold: still one line */
 	    {"one\r\r\ntwo", "one two"},
 	    {"\r\n \r\n", ""},
 	    {"", ""},

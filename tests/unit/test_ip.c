@@ -9,7 +9,7 @@
 
 static void an_address_has_one_printed_form(void **state)
 {
-	/* RFC 5952 4 and 5; NULL: no address */
+	/* RFC 5952 4 and 5; NULL: not an address */
 	static const struct {
 		const char *text, *printed;
 	} cases[] = {
@@ -102,7 +102,7 @@ static void a_network_holds_its_addresses_and_no_other(void **state)
 	} cases[] = {
 	    {"192.0.2.0/24", "192.0.2.255", true},
 	    {"192.0.2.0/24", "192.0.3.0", false},
-	    {"192.0.2.77/24", "192.0.2.1", true}, /* bits behind the prefix do not count */
+	    {"192.0.2.77/24", "192.0.2.1", true}, /* bits after the prefix do not count */
 	    {"192.0.2.128/25", "192.0.2.127", false},
 	    {"192.0.2.128/25", "192.0.2.128", true},
 	    {"192.0.2.1", "192.0.2.1", true},
@@ -132,7 +132,7 @@ static void a_network_holds_its_addresses_and_no_other(void **state)
 	}
 }
 
-static void what_is_no_network_is_refused(void **state)
+static void what_is_not_a_network_is_refused(void **state)
 {
 	static const char *const cases[] = {"",
 					    "/",
@@ -164,7 +164,7 @@ int main(void)
 	    cmocka_unit_test(an_address_comes_from_a_socket),
 	    cmocka_unit_test(equal_is_by_value),
 	    cmocka_unit_test(a_network_holds_its_addresses_and_no_other),
-	    cmocka_unit_test(what_is_no_network_is_refused),
+	    cmocka_unit_test(what_is_not_a_network_is_refused),
 	};
 
 	return cmocka_run_group_tests_name("ip", tests, NULL, NULL);

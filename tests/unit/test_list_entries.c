@@ -51,7 +51,7 @@ static bool has(const struct list_content *content, enum asked kind, const char 
 	if (kind == ADDRESS)
 		address = address_parse_path(slice_of(text), arena);
 	if (kind == IP && ip_parse(slice_of(text), &key.ip))
-		fail_msg("%s is no address", text);
+		fail_msg("%s is not an address", text);
 	key.address = &address;
 	found = list_content_has(content, &key);
 	arena_free(arena);
@@ -61,7 +61,7 @@ static bool has(const struct list_content *content, enum asked kind, const char 
 static void entries_mean_what_the_manual_says(void **state)
 {
 	static const char text[] =
-	    "# a comment\n\n  alice@Example.ORG   # behind a blank\n@whole.example\n.below.example\nhost.example\n"
+	    "# a comment\n\n  alice@Example.ORG   # after a blank\n@whole.example\n.below.example\nhost.example\n"
 	    "192.0.2.1\n198.51.100.0/24\n2001:db8::/32\n::ffff:203.0.113.0/120\nWord\n"
 	    "b\xC3\xBC"
 	    "cher.example\na#b@example.org\n\"quoted\"@example.org\n";

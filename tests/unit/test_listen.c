@@ -1,5 +1,5 @@
 /*
- * The milter socket: what `listen` may say, and who can come in when.
+ * The milter socket: what `listen` may say, and who can connect when.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -78,7 +78,7 @@ static void addresses_are_read(void **state)
 	}
 }
 
-static void what_is_no_address_is_refused_with_a_reason(void **state)
+static void what_is_not_an_address_is_refused_with_a_reason(void **state)
 {
 	static const struct slice cases[] = {
 	    SLICE(""),           SLICE("8891"),
@@ -197,7 +197,7 @@ static void a_socket_that_somebody_listens_on_is_left_alone(void **state)
 	close(listener.socket.fd);
 }
 
-static void a_file_that_is_no_socket_is_left_alone(void **state)
+static void a_file_that_is_not_a_socket_is_left_alone(void **state)
 {
 	int fd = open(path, O_CREAT | O_WRONLY, 0600);
 	struct error err = open_fails(unix_text());
@@ -338,7 +338,7 @@ static void a_blocked_listener_keeps_its_number_and_lets_nobody_in(void **state)
 	/* libmilter's accept(2) must come back, and must be told to try again */
 	assert_int_equal(accept(listener.socket.fd, NULL, NULL), -1);
 	assert_int_equal(errno, EAGAIN);
-	/* and even who knows the port of the new socket does not reach it */
+	/* not even a client that knows the port of the new socket reaches it */
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	connect(fd,
 		(struct sockaddr *)&(struct sockaddr_in){.sin_family = AF_INET,
@@ -367,12 +367,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(addresses_are_read),
-	    cmocka_unit_test(what_is_no_address_is_refused_with_a_reason),
+	    cmocka_unit_test(what_is_not_an_address_is_refused_with_a_reason),
 	    cmocka_unit_test(a_path_longer_than_the_system_allows_is_refused),
 	    cmocka_unit_test(a_unix_socket_has_the_mode_that_was_asked_for_whatever_the_umask),
 	    cmocka_unit_test(a_socket_that_nobody_listens_on_is_replaced),
 	    cmocka_unit_test(a_socket_that_somebody_listens_on_is_left_alone),
-	    cmocka_unit_test(a_file_that_is_no_socket_is_left_alone),
+	    cmocka_unit_test(a_file_that_is_not_a_socket_is_left_alone),
 	    cmocka_unit_test(the_socket_of_another_is_not_removed_at_our_end),
 	    cmocka_unit_test(a_missing_directory_is_named),
 	    cmocka_unit_test(a_port_in_use_is_an_error),

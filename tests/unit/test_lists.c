@@ -64,7 +64,7 @@ static void make_older(const char *name)
 	utime(name, &times);
 }
 
-static void a_changed_list_is_read_anew(void **state)
+static void a_changed_list_is_read_again(void **state)
 {
 	struct policy *policy;
 	unsigned reports = 0;
@@ -312,7 +312,7 @@ static void readers_see_a_whole_list_while_it_is_swapped(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(a_changed_list_is_read_anew),
+	    cmocka_unit_test(a_changed_list_is_read_again),
 	    cmocka_unit_test(a_list_that_cannot_be_read_keeps_its_content),
 	    cmocka_unit_test(a_last_line_without_an_end_counts_once_it_has_settled),
 	    cmocka_unit_test(an_emptied_list_is_empty_once_it_has_settled),

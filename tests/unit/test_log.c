@@ -1,5 +1,6 @@
 /*
- * test_log.c - nobody waits for the log: what it cannot take is lost and counted, and later said; lines stay whole.
+ * test_log.c - nothing waits for the log: records that it cannot take are lost,
+ * counted and later reported; lines stay whole.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /*
- * Who the client is, from what both MTAs really send at connect.
+ * The client, as both MTAs really report it at connect.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -73,7 +73,7 @@ static void the_client_is_who_the_mta_says(void **state)
 	     false},
 	    {"[203.0.113.5]", "203.0.113.5", 4711, {"[203.0.113.5]", "FAIL", "MX", "25"}, "203.0.113.5", "", false},
 	    {"[203.0.113.5]", "203.0.113.5", 4711, {NULL, NULL, NULL, NULL}, "203.0.113.5", "", false},
-	    /* IPv6, and IPv4 in its clothes */
+	    /* IPv6, and IPv4-mapped IPv6 */
 	    {"six.example.net",
 	     "2001:db8::25",
 	     4711,

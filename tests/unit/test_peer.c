@@ -39,7 +39,7 @@ static struct pair connected(int family)
 	return pair;
 }
 
-static void the_user_of_the_other_end_is_told(void **state)
+static void the_user_of_the_other_end_is_known(void **state)
 {
 	static const int families[] = {AF_INET, AF_INET6};
 
@@ -57,7 +57,7 @@ static void the_user_of_the_other_end_is_told(void **state)
 	}
 }
 
-static void of_other_sockets_nothing_is_told(void **state)
+static void nothing_is_known_of_other_sockets(void **state)
 {
 	int pair[2];
 	unsigned uid;
@@ -73,8 +73,8 @@ static void of_other_sockets_nothing_is_told(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(the_user_of_the_other_end_is_told),
-	    cmocka_unit_test(of_other_sockets_nothing_is_told),
+	    cmocka_unit_test(the_user_of_the_other_end_is_known),
+	    cmocka_unit_test(nothing_is_known_of_other_sockets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 #include "policy_scene.h"
 
-/* Does `condition` hold? Asked at the end of the message, where all but recipients is known. */
+/* Is `condition` true? Asked at the end of the message, where all but recipients is known. */
 struct question {
 	const char *condition;
 	enum truth truth;

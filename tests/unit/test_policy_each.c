@@ -188,7 +188,7 @@ static void a_list_that_is_unknown_is_neither_any_nor_all(void **state)
 	scene_free(scene);
 }
 
-/* An expression takes some milliseconds for each of thousands of recipients: the rule ends as unknown. */
+/* An expression that takes milliseconds for each of thousands of recipients: the rule ends as unknown. */
 static void expressions_over_many_recipients_are_bounded(void **state)
 {
 	struct scene *scene = scene_new(ON("message", "reject if any recipient matches /(.)\\1*[bc]/"));

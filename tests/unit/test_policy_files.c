@@ -1,5 +1,5 @@
 /*
- * test_policy_files.c - a policy of several files: what `include` reads, in which order, and what is said of it; and
+ * test_policy_files.c - a policy of several files: what `include` reads, in which order, and the messages about it; and
  * the policies of tenants.
  */
 #include <setjmp.h>
@@ -117,7 +117,7 @@ static void a_loop_is_an_error(void **state)
 	    {{{"a", "include b\n"}, {"b", "include ./a\n"}},
 	     "include a\nmode enforce\n",
 	     "b:1:9: ./a includes itself by way of this line; remove one of the includes"},
-	    /* twice is no loop; what it says is said twice */
+	    /* twice is not a loop; its rules are there twice */
 	    {{{"a", RULE("accept if tls")}}, "include a\ninclude a\n", ""},
 	};
 

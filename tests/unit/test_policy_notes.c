@@ -1,6 +1,6 @@
 /*
- * test_policy_notes.c - what rules note for rules that follow (score, set, stop), what texts take from expressions, and
- * what is said of mistakes there.
+ * test_policy_notes.c - what rules note for later rules (score, set, stop), what texts take from expressions, and
+ * the messages about mistakes there.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -77,7 +77,7 @@ static void what_is_noted_under_try_and_in_report_mode_is_read(void **state)
 	}
 }
 
-/* A recipient does not answer for another one, and a client that names a thousand of them changes nothing. */
+/* A recipient does not count for another one, and a client that names a thousand of them changes nothing. */
 static void at_rcpt_the_score_is_the_recipients_and_a_rule_counts_once_for_the_message(void **state)
 {
 	struct scene *scene =
@@ -191,7 +191,7 @@ static void stop_ends_the_stage_without_a_verdict(void **state)
 	assert_string_equal(outcome_text(scene), "none");
 	run_recipient(scene, "<eve@example.net>"); /* the next recipient is tried by all rules */
 	assert_string_equal(outcome_text(scene), "reject 550 5.7.1 rcpt");
-	/* Nobody knows whether the rules that follow were meant for this one. */
+	/* It is unknown whether the later rules were meant for this one. */
 	run(scene, STAGE_MESSAGE, false);
 	assert_string_equal(outcome_text(scene), "defer 451 4.3.0 Temporary failure of a list, try again later");
 	run(scene, STAGE_MESSAGE, true);
@@ -324,7 +324,7 @@ static void facts_of_header_author_daemon_and_time(void **state)
 	}
 }
 
-/* An address that is nobody's is in no list and owned by no login. */
+/* An address that cannot be read is in no list, and no login owns it. */
 static void an_address_that_cannot_be_read_is_nobodys(void **state)
 {
 	struct scene *scene =

@@ -1,6 +1,6 @@
 /*
- * test_policy_run.c - what rules decide: verdicts, edits, notes, and what is done when
- * nobody can say.
+ * test_policy_run.c - what rules decide: verdicts, edits, notes, and what is done when a condition
+ * is unknown.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -333,7 +333,7 @@ static void facts_that_nobody_needs_are_not_computed(void **state)
 	scene_free(scene);
 }
 
-/* Who turns to report mode goes on sending mail: it is signed as before, and what would have been refused is not. */
+/* In report mode mail is still sent: it is signed as before, and what would have been refused is not. */
 static void report_mode_signs_what_the_policy_would_have_signed(void **state)
 {
 	static const struct {

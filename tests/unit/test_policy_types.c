@@ -1,6 +1,5 @@
 /*
- * test_policy_types.c - what a rule may ask, do and say, and where: rules and what is
- * said of them; settings and what they become.
+ * test_policy_types.c - what a rule may ask, do and say, and where: rules and the messages about them.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /*
- * test_received.c - Received fields as servers write them, and as a stranger would like
- * them to be read.
+ * test_received.c - Received fields as servers write them, and as an attacker wants them
+ * to be read.
  */
 #include <stdarg.h>
 #include <stddef.h>

@@ -90,7 +90,7 @@ static void a_record_says_who_what_and_why(void **state)
 	json_decref(json);
 }
 
-/* Readers of logs have learned this form: names, their order, no blanks. */
+/* Programs that read logs rely on this form: names, their order, no blanks. */
 static void a_record_has_one_form_to_the_byte(void **state)
 {
 	static const struct record_recipient recipients[] = {
@@ -405,7 +405,7 @@ static void what_is_worth_least_is_left_out_first(void **state)
 	}
 }
 
-/* All that a hostile message brings together; the line costs what its limit allows. */
+/* Everything that a hostile message can cause at once; the line costs what its limit allows. */
 static void a_hostile_record_takes_no_more_memory_than_its_line(void **state)
 {
 	size_t size = 1024 * 1024, before;

@@ -41,7 +41,7 @@ static void texts_are_written_for_mtas(void **state)
 	arena_free(arena);
 }
 
-static void a_code_that_is_no_refusal_becomes_a_temporary_one(void **state)
+static void a_code_that_does_not_refuse_becomes_a_temporary_one(void **state)
 {
 	static const struct {
 		unsigned code;
@@ -109,7 +109,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(texts_are_written_for_mtas),
-	    cmocka_unit_test(a_code_that_is_no_refusal_becomes_a_temporary_one),
+	    cmocka_unit_test(a_code_that_does_not_refuse_becomes_a_temporary_one),
 	    cmocka_unit_test(a_long_line_of_percent_signs_stays_within_what_libmilter_takes),
 	    cmocka_unit_test(no_more_lines_are_written_than_libmilter_takes),
 	    cmocka_unit_test(a_reply_without_text_still_says_something),

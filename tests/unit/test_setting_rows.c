@@ -189,9 +189,9 @@ static void each_type_of_value_goes_to_its_member(void **state)
 	assert_text(a->header, "Subject");
 	assert_string_equal(a->path, "x/y");
 	assert_text(a->address.domain, "example.org");
-	assert_int_equal(a->networks.count, 1); /* what is said takes the place of the preset list */
+	assert_int_equal(a->networks.count, 1); /* what is set replaces the preset list */
 	assert_int_equal(a->networks.items[0].prefix, 8);
-	assert_int_equal(a->words.count, 3); /* a list may be said in several places */
+	assert_int_equal(a->words.count, 3); /* a list may be set in several places */
 	assert_text(a->words.items[2], "time");
 	assert_int_equal(a->codes.count, 2);
 	assert_text(a->codes.items[1].from, "127.0.0.3");
@@ -219,7 +219,7 @@ static void each_thing_that_is_declared_has_a_struct_and_presets_of_its_own(void
 	assert_int_equal(both[1].number, 7);
 	policy_release(policy);
 	policy = load("mode enforce\n");
-	assert_int_equal(blocks_of(policy, &thing)->count, 0); /* what repeats is not there by itself */
+	assert_int_equal(blocks_of(policy, &thing)->count, 0); /* a block that repeats is not there by default */
 	assert_int_equal(blocks_of(policy, &shelf)->count, 1);
 	policy_release(policy);
 }

@@ -41,7 +41,7 @@ static void no_signal_goes_to_the_thread_of_libmilter(void **state)
 	kill(getpid(), SIGHUP);
 	kill(getpid(), SIGTERM);
 	kill(getpid(), SIGINT);
-	usleep(50000); /* time enough for somebody else to take one */
+	usleep(50000); /* time enough for another thread to take one */
 	sigpending(&waiting);
 	assert_true(sigismember(&waiting, SIGHUP) && sigismember(&waiting, SIGTERM) && sigismember(&waiting, SIGINT));
 	daemon_wait(&daemon);

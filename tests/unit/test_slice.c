@@ -26,7 +26,7 @@ static void the_empty_slice_needs_no_pointer(void **state)
 	assert_int_equal(slice_utf8(nothing), 0);
 }
 
-static void case_counts_only_where_it_is_said(void **state)
+static void case_counts_only_in_the_functions_that_say_so(void **state)
 {
 	(void)state;
 	assert_false(slice_equal(SLICE("Spf"), SLICE("spf")));
@@ -80,7 +80,7 @@ static void a_cut_gives_every_part_the_last_empty_one_too(void **state)
 	}
 }
 
-static void words_stand_between_any_blanks(void **state)
+static void words_are_separated_by_any_blanks(void **state)
 {
 	struct slice rest = SLICE("  one\ttwo\r\nthree "), word;
 
@@ -179,11 +179,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(the_empty_slice_needs_no_pointer),
-	    cmocka_unit_test(case_counts_only_where_it_is_said),
+	    cmocka_unit_test(case_counts_only_in_the_functions_that_say_so),
 	    cmocka_unit_test(a_nul_byte_is_a_byte),
 	    cmocka_unit_test(parts_never_reach_beyond_the_text),
 	    cmocka_unit_test(a_cut_gives_every_part_the_last_empty_one_too),
-	    cmocka_unit_test(words_stand_between_any_blanks),
+	    cmocka_unit_test(words_are_separated_by_any_blanks),
 	    cmocka_unit_test(numbers_are_digits_up_to_the_maximum),
 	    cmocka_unit_test(a_number_is_printed_as_it_is_written),
 	    cmocka_unit_test(only_what_is_utf8_has_a_length),

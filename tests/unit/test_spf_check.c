@@ -116,7 +116,7 @@ static const struct {
     {"192.0.2.1", "joe@exists.example", "pass", "exists:%{l}._l.example", 1, 0, "", ""},
     {"192.0.2.1", "a b.star@exists.example", "pass", "exists:%{l}._l.example", 1, 0, "", ""},
     {"192.0.2.1", "jo..e@exists.example", "fail", "-all", 1, 0, "", ""},
-    /* RFC 8616 4: such a local part is in no name. */
+    /* RFC 8616 4: a name cannot contain such a local part. */
     {"192.0.2.1", "j\xc3\xb6rg@utf8.example", "fail", "-exists:%{o}.wild.example", 2, 0, "", ""},
     {"192.0.2.1", "j\xc3\xb6rg@utf8-red.example", "permerror", "", 1, 0, "",
      "utf8-red.example: redirect=%{s}.wild.example: the local part is not ASCII and so in no name"},
@@ -124,7 +124,7 @@ static const struct {
      "a@b\xc3\xbc"
      "cher.example",
      "pass", "exists:%{d}.wild.example", 1, 0, "", ""},
-    /* A backslash in a record or a local part is a byte, no escape. */
+    /* A backslash in a record or a local part is a byte, not an escape. */
     {"192.0.2.1", "a\\@slash.example", "fail", "-all", 1, 1, "", ""},
     {"192.0.2.1", "a\\.b@slash.example", "pass", "exists:%{l}.slash.example", 1, 0, "", ""},
     {"192.0.2.77", "a@p.example", "pass", "ip4:192.0.2.77", 10, 1, "", ""},
@@ -145,7 +145,7 @@ static const struct {
     {"192.200.0.1", "a@dual.example", "pass", "a:host.example/8//128", 1, 0, "", ""},
     {"2001:db8::78", "a@dual.example", "softfail", "~exists:host.example", 2, 0, "", ""},
     {"2001:db8::2", "a@only6.example", "fail", "-all", 1, 1, "", ""},
-    /* A target that is no name: none of its kind, no void look-up; an include of nothing is an error. */
+    /* A target that is not a name: it does not match, and is not a void look-up; an include of nothing is an error. */
     {"192.0.2.1", ".@bad-a.example", "softfail", "~all", 2, 0, "", ""},
     {"192.0.2.1", "a@bad-inc.example", "permerror", "", 1, 0, "",
      "bad-inc.example: ?include:x..example: that is no domain name"},

@@ -1,6 +1,6 @@
 /*
  * test_spf_compare.c - with `spf { engine compare }` a message on which the engines disagree is
- * recorded and counted. They do not disagree by themselves, so spf_check is another one here (linked by --wrap).
+ * recorded and counted. They do not disagree by themselves, so spf_check is replaced here (linked by --wrap).
  */
 #include <setjmp.h>
 #include <stdarg.h>

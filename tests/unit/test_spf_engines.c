@@ -210,7 +210,7 @@ static void compare_keeps_what_both_say_and_the_native_result(void **state)
 	bench_close(&bench);
 }
 
-/* What the daemon says, who asks for no trace, is what a person is told. */
+/* The daemon, which asks for no trace, reports the same as a verb. */
 static void a_reason_names_the_term_with_and_without_a_trace(void **state)
 {
 	static const char zone[] = "x.example TXT \"v=spf1 mx -all\"\n"

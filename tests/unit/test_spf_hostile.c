@@ -1,5 +1,5 @@
 /*
- * test_spf_hostile.c - zones that want to make a check long, big or wrong.
+ * test_spf_hostile.c - zones that try to make a check long, big or wrong.
  */
 #include "spf_bench.h"
 

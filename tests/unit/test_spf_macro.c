@@ -78,7 +78,7 @@ static void domains_expand_as_the_rfc_shows(void **state)
 	    {"%{lr-}", "bad.strong", false},
 	    {"%{l1r-}", "strong", false},
 	    {"%{l1-}", "bad", false},
-	    {"%{o+-}", "email.example.com", false}, /* . is none once others are given */
+	    {"%{o+-}", "email.example.com", false}, /* "." is not a delimiter once others are given */
 	    {"%{o1+-}", "email.example.com", false},
 	    {"%{ir}.%{v}._spf.%{d2}", "3.2.0.192.in-addr._spf.example.com", false},
 	    {"%{lr-}.lp._spf.%{d2}", "bad.strong.lp._spf.example.com", false},
@@ -150,7 +150,7 @@ static void a_name_over_253_bytes_loses_labels_on_the_left(void **state)
 	assert_string_equal(arena_cstring(arena, domain_of("%{l}.a.b.example", &values, arena)), "a.b.example");
 	values.of['l' - 'a'].n = 400;
 	assert_string_equal(arena_cstring(arena, domain_of("q.%{l}.a.b.example.", &values, arena)), "a.b.example");
-	/* One label that is too long is no name. */
+	/* One label that is too long is not a name. */
 	values.of['l' - 'a'].n = 254;
 	assert_int_equal(domain_of("%{l}", &values, arena).n, 0);
 	values.of['l' - 'a'].n = 253;

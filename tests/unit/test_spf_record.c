@@ -181,7 +181,7 @@ static void what_is_wrong_is_refused_with_the_word_and_the_reason(void **state)
 	}
 }
 
-static void a_nul_byte_is_wrong_wherever_it_stands(void **state)
+static void a_nul_byte_is_wrong_anywhere(void **state)
 {
 	static const char base[] = "v=spf1 a:foo.example ip4:192.0.2.1 ip6:::1 redirect=%{d}.example x=y -all";
 	char text[sizeof(base)];
@@ -260,7 +260,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(what_is_right_is_understood),
 	    cmocka_unit_test(what_is_wrong_is_refused_with_the_word_and_the_reason),
-	    cmocka_unit_test(a_nul_byte_is_wrong_wherever_it_stands),
+	    cmocka_unit_test(a_nul_byte_is_wrong_anywhere),
 	    cmocka_unit_test(only_the_version_and_a_space_or_the_end_begin_a_record),
 	    cmocka_unit_test(a_record_beyond_a_bound_is_refused_and_one_at_the_bound_is_not),
 	};

@@ -1,5 +1,5 @@
 /*
- * What is spooled comes back, on a disk, without one, and not when the disk is full. Disks that cannot be written to
+ * A spooled body comes back, with a disk, without one, and not when the disk is full. Disks that cannot be written to
  * are made in a mount namespace, which not every machine allows: then these tests are skipped, and say so.
  */
 #include <stdarg.h>
@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PIECE  (100 * 1024) /* no multiple of what is read at once */
+#define PIECE  (100 * 1024) /* not a multiple of what is read at once */
 #define PIECES 5
 
 static void fill(char *piece, unsigned number)
@@ -109,7 +109,7 @@ static void what_is_added_comes_back_as_often_as_it_is_read(void **state)
 	arena_free(arena);
 }
 
-static void a_full_disk_is_told_and_nothing_half_comes_back(void **state)
+static void a_full_disk_is_reported_and_nothing_comes_back_in_part(void **state)
 {
 	const char *said = round_trip_on("size=128k", 0);
 
@@ -149,7 +149,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(what_is_added_comes_back_as_often_as_it_is_read),
-	    cmocka_unit_test(a_full_disk_is_told_and_nothing_half_comes_back),
+	    cmocka_unit_test(a_full_disk_is_reported_and_nothing_comes_back_in_part),
 	    cmocka_unit_test(where_no_disk_takes_it_memory_does),
 	    cmocka_unit_test(a_closed_spool_takes_and_gives_nothing),
 	};

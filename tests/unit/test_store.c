@@ -139,7 +139,7 @@ static void what_is_out_of_bounds_is_invalid(void **state)
 	assert_int_equal(store_scan(store, key, SLICE(""), STORE_SCAN_MAX + 1, scene->arena, &page), STORE_INVALID);
 }
 
-static void a_key_of_another_kind_is_no_limit(void **state)
+static void a_key_of_another_kind_is_not_a_limit(void **state)
 {
 	struct scene *scene = *state;
 	struct store_usage usage;
@@ -229,7 +229,7 @@ int main(void)
 	    EACH(a_value_is_put_once),
 	    EACH(keys_and_values_are_any_bytes),
 	    EACH(what_is_out_of_bounds_is_invalid),
-	    EACH(a_key_of_another_kind_is_no_limit),
+	    EACH(a_key_of_another_kind_is_not_a_limit),
 	    EACH(keys_are_listed_by_prefix),
 	    EACH(a_page_says_kind_count_and_life),
 	};

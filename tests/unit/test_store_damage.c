@@ -1,5 +1,5 @@
 /*
- * test_store_damage.c - files of other formats, of somebody else, and damaged ones.
+ * test_store_damage.c - files of other formats, of other programs, and damaged ones.
  */
 #include "store_file.h"
 
@@ -140,7 +140,7 @@ static void a_file_of_somebody_else_is_refused(void **state)
 	rmdir(path);
 }
 
-/* What a damaged file may do to who reads it is done to somebody else. Either it is refused, or it works. */
+/* A damaged file is read in another process. Either it is refused, or it works. */
 static void use_damaged(struct scene *scene)
 {
 	struct error err = {""};

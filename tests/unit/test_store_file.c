@@ -196,7 +196,7 @@ static void *churn(void *stop)
 	return NULL;
 }
 
-/* More than may be in memory: what is dropped is read from the file, as it was left. */
+/* More than may be in memory: dropped entries are read from the file, as they were left. */
 static void what_is_dropped_from_memory_is_in_the_file(void **state)
 {
 	struct scene *scene = *state;

@@ -15,10 +15,10 @@
 
 /* ---- kill -9 ------------------------------------------------------------------------ */
 
-/* What the process that is killed says before; in memory that both have. */
+/* What the process reports before it is killed; in shared memory. */
 struct witness {
 	_Atomic uint64_t decided, flushed; /* reservations; those before a flush that was answered */
-	_Atomic uint64_t commits;          /* the store's own, that nobody asked for */
+	_Atomic uint64_t commits;          /* the store's own, without a request */
 };
 
 static _Noreturn void reserve_until_killed(struct scene *scene, struct witness *witness, bool flushes)
@@ -100,7 +100,7 @@ static void a_kill_loses_nothing_that_was_flushed(void **state)
 	munmap(witness, sizeof(*witness));
 }
 
-/* What is decided is written though nobody asks for it. */
+/* What is decided is written without a request. */
 static void a_kill_loses_only_what_is_young(void **state)
 {
 	struct scene *scene = *state;
@@ -198,8 +198,8 @@ static void more_space(struct scene *scene)
 	mount("none", scene->directory, "tmpfs", MS_REMOUNT, "size=64m");
 }
 
-/* In a process of its own, which may mount what nobody else sees. Its exit code says how far it came; 77: it may not.
- */
+/* In a process of its own, with mounts that no other process sees. The exit code says how far it came; 77: not
+ * allowed. */
 static int on_a_small_disk(struct scene *scene)
 {
 	struct error err = {""};
@@ -246,7 +246,7 @@ static void a_full_disk_is_survived(void **state)
 
 /* ---- no directory ------------------------------------------------------------------------ */
 
-static void a_directory_is_made_or_the_reason_is_said(void **state)
+static void a_directory_is_made_or_the_reason_is_reported(void **state)
 {
 	struct scene *scene = *state;
 	struct error err = {""};
@@ -281,7 +281,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(a_kill_loses_only_what_is_young, open_lmdb, close_scene),
 	    cmocka_unit_test_setup_teardown(a_limit_on_files_is_survived, open_lmdb, close_scene),
 	    cmocka_unit_test_setup_teardown(a_full_disk_is_survived, open_lmdb, close_scene),
-	    cmocka_unit_test_setup_teardown(a_directory_is_made_or_the_reason_is_said, open_lmdb, close_scene),
+	    cmocka_unit_test_setup_teardown(a_directory_is_made_or_the_reason_is_reported, open_lmdb, close_scene),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -201,7 +201,7 @@ static void wildcards_answer_as_rfc_4592_says(void **state)
 	zone_says("* A 192.0.2.3\nnet A 192.0.2.4", "any.net", DNS_A, "nxdomain");
 }
 
-static void faults_stand_for_one_type_or_for_what_is_not_there(void **state)
+static void a_fault_applies_to_one_type_or_to_whatever_is_missing(void **state)
 {
 	static const char zone[] = "a.test A 192.0.2.1\na.test TIMEOUT\n"
 				   "b.test TXT TIMEOUT\nb.test A 192.0.2.2\n"
@@ -380,7 +380,7 @@ static void random_bytes_are_a_zone_or_an_error(void **state)
 	}
 }
 
-static void a_megabyte_of_text_is_read_at_once(void **state)
+static void a_megabyte_of_text_is_read_in_linear_time(void **state)
 {
 	size_t room = 1 << 20, n = 0;
 	char *zone = malloc(room), name[40];
@@ -433,13 +433,13 @@ int main(void)
 	    cmocka_unit_test(rdata_is_read_as_rfc_1035_writes_it),
 	    cmocka_unit_test(aliases_are_followed_within_the_text),
 	    cmocka_unit_test(wildcards_answer_as_rfc_4592_says),
-	    cmocka_unit_test(faults_stand_for_one_type_or_for_what_is_not_there),
+	    cmocka_unit_test(a_fault_applies_to_one_type_or_to_whatever_is_missing),
 	    cmocka_unit_test(wrong_lines_are_named),
 	    cmocka_unit_test(names_end_at_their_bounds),
 	    cmocka_unit_test(texts_and_records_end_at_their_bounds),
 	    cmocka_unit_test(more_records_than_the_most_are_left_out),
 	    cmocka_unit_test(random_bytes_are_a_zone_or_an_error),
-	    cmocka_unit_test(a_megabyte_of_text_is_read_at_once),
+	    cmocka_unit_test(a_megabyte_of_text_is_read_in_linear_time),
 	    cmocka_unit_test(reverse_names_are_those_of_the_rfcs),
 	};
 
