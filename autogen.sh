@@ -2,19 +2,19 @@
 # autogen.sh - from a fresh clone to a program.
 #
 #   ./autogen.sh                only generates configure
-#   ./autogen.sh demo [--stay]  installs what is missing, builds in build/, shows Sekisho at work with a real Postfix
-#   ./autogen.sh check          the same preparation, then every test; the last line counts them
+#   ./autogen.sh demo [--stay]  installs what is missing, builds in build/, shows Sekisho with a real Postfix
+#   ./autogen.sh check          the same preparation, then all tests; the last line counts them
 #
 # demo and check install packages with apt-get (with sudo when not run by root). They remove nothing and
 # start no service: where another MTA is installed, Postfix is unpacked into build/demo-root and used from
 # there. They build in the source directory instead when it has been configured itself (./configure). Each
-# step prints one line; its log is build/STEP.log, and the end of it is shown when the step fails.
+# step prints one line; its log is build/STEP.log, and its end is shown when the step fails.
 set -eu
 cd "$(dirname "$0")"
 PATH=$PATH:/usr/sbin:/sbin # a user's PATH often lacks them
 export PATH
-owner=$(stat -c %u:%g .) # of the tree: what root writes into it is given back to this user
-python=/usr/bin/python3  # it has the modules that come as packages; another one earlier in PATH lacks them
+owner=$(stat -c %u:%g .) # of the tree: files that root writes are given to this user
+python=/usr/bin/python3  # it has the modules from packages; another one earlier in PATH does not
 [ -x $python ] || python=python3
 objects=build # where make works: configure refuses another directory once the source directory is configured
 [ ! -e config.status ] || objects=.
@@ -90,13 +90,13 @@ as_root() {
 	elif command -v sudo >/dev/null; then
 		sudo "$@"
 	else
-		echo "root is needed for: $*; there is no sudo here"
+		echo "this needs root, and sudo is not installed: $*"
 		return 1
 	fi
 }
 
-# Runs a command as root; what root then owns in the tree is given back to the owner of the tree, in the same
-# call, because sudo may have forgotten the password when the tests are over. -links 1: a hard link may be to a file of others.
+# Runs a command as root; files in the tree that root then owns are given back to the owner of the tree, in the same
+# call, because the sudo password may have expired when the tests are over. -links 1: a hard link may be to a file of others.
 give_back='[ "$owner" = 0:0 ] || find . -path ./.git -prune -o -user 0 \( -type d -o -type l -o -links 1 \) \
 	-exec chown -h "$owner" {} +'
 as_root_in_tree() {
@@ -120,7 +120,7 @@ installed() {
 	return 1
 }
 
-# Names that this release does not have are left out: configure and the tests say what they then miss.
+# Names that this release does not have are left out: configure and the tests say what is missing.
 known() {
 	for package; do
 		[ -z "$(apt-cache -q madison "$package" 2>/dev/null)" ] || printf '%s ' "$package"
@@ -133,8 +133,8 @@ not_installed() {
 	done
 }
 
-# dpkg asks /usr/sbin/policy-rc.d before it starts a service. For the time of an installation there is
-# one that says no; an administrator's own stays as it is.
+# dpkg asks /usr/sbin/policy-rc.d before it starts a service. During an installation we provide
+# one that forbids it; an existing one is not changed.
 policy=/usr/sbin/policy-rc.d
 policy_is_ours=
 
@@ -158,7 +158,7 @@ services_are_forbidden() {
 
 apt_install() {
 	forbid_services || return 1
-	apt install "$@" || { apt update && apt install "$@"; } # lists that are too old name files that are gone
+	apt install "$@" || { apt update && apt install "$@"; } # outdated lists name files that no longer exist
 }
 
 apt_update_if_needed() {
@@ -170,8 +170,8 @@ apt_update_if_needed() {
 	done
 }
 
-# Postfix: the one that is installed; else its package, without a configuration and without starting it;
-# else, where it would push out another MTA or be started, its files alone.
+# Postfix: the installed one; else its package, without a configuration and without starting it;
+# else, if it would replace another MTA or be started, only its files.
 postfix_root=build/demo-root
 
 postfix_is_here() {
@@ -197,11 +197,11 @@ postfix_unpack() {
 	(cd build/demo-debs && apt-get -q download postfix) || return 1
 	dpkg -x build/demo-debs/postfix_*.deb $postfix_root || return 1
 	rm -rf build/demo-debs
-	echo "another MTA is installed here, or services may start: Postfix was unpacked into $postfix_root"
+	echo "another MTA is installed, or services may start: Postfix was unpacked into $postfix_root"
 }
 
-# Runs a command as root and where it finds Postfix. The unpacked one is laid over /usr and /etc, with the
-# accounts it needs, in a mount namespace of that command alone.
+# Runs a command as root, where it finds Postfix. An unpacked Postfix is mounted over /usr and /etc, with the
+# accounts it needs, in a mount namespace of that command only.
 with_postfix() {
 	if [ -x /usr/sbin/postfix ] || [ ! -x $postfix_root/usr/sbin/postfix ]; then
 		as_root_in_tree "$@"
@@ -211,7 +211,7 @@ with_postfix() {
 		echo "Postfix is in $postfix_root and is used through a mount namespace, which is not allowed here"
 		return 1
 	fi
-	cp -L /etc/resolv.conf /etc/hosts $postfix_root/etc/ # in containers these are mounts of their own
+	cp -L /etc/resolv.conf /etc/hosts $postfix_root/etc/ # in containers these are separate mounts
 	{ cat /etc/passwd && echo "postfix:x:64901:64901::/nonexistent:/bin/false"; } >$postfix_root/etc/passwd
 	{ cat /etc/group && printf 'postfix:x:64901:\npostdrop:x:64902:\n'; } >$postfix_root/etc/group
 	as_root_in_tree unshare -m sh -c 'for dir in usr etc; do
@@ -229,11 +229,11 @@ packages_install() {
 }
 
 show_lists() {
-	say packages "no apt-get on this system; what is needed has these names"
+	say packages "no apt-get on this system; these packages are needed"
 	printf '  Fedora:   %s\n' "$(echo $fedora)"
 	printf '  openSUSE: %s\n' "$(echo $opensuse)"
 	printf '  Alpine:   %s\n' "$(echo $alpine)"
-	say packages "going on with what is here"
+	say packages "continuing with what is installed"
 }
 
 packages() {
@@ -241,22 +241,22 @@ packages() {
 		show_lists
 		return
 	fi
-	not_here=$(not_installed "$@") # first: apt-cache takes a second or more for each name
+	not_here=$(not_installed "$@") # first, because apt-cache takes a second or more for each name
 	missing=$(known $not_here)
 	postfix_is_here || missing="$missing postfix"
 	if [ -z "$missing" ] && { [ -z "$not_here" ] || [ -n "$(known gcc)" ]; }; then
-		say packages "all here"
+		say packages "all installed"
 	elif can_be_root; then
 		step packages "installing what is missing" packages_install "$@"
 	else
-		say packages "missing, and there is no sudo; going on without: $missing"
+		say packages "missing, and sudo is not installed; continuing without: $missing"
 	fi
 }
 
 # ---- the two commands ------------------------------------------------------------
 
-# Always, for it takes two seconds: packages may have come, gone or changed since the last time. Options that somebody
-# gave to configure are kept.
+# Always, because it takes two seconds and packages may have changed since the last time. Options given
+# to configure are kept.
 configure() {
 	generated || generate || return 1
 	if [ -e $objects/config.status ]; then
@@ -281,7 +281,7 @@ prepare() {
 	step build "$objects/sekisho" make -C $objects -j"$(nproc)"
 }
 
-# tests NAME WHAT COMMAND...: tests may fail; what failed is counted and shown at the end.
+# tests NAME WHAT COMMAND...: tests may fail; failures are counted and shown at the end.
 tests() {
 	name=$1
 	printf '%-12s %s ... ' "$name" "$2"
@@ -296,26 +296,26 @@ check_system() {
 	if can_be_root; then
 		with_postfix make -C $objects check-system
 	else
-		make -C $objects check-system # which says what it skips, and why
+		make -C $objects check-system # it says what it skips, and why
 	fi
 }
 
 check() {
 	prepare $build_packages $demo_packages $check_packages
-	find $objects/tests -name '*.trs' -exec rm -f {} + # only what runs now is counted
+	find $objects/tests -name '*.trs' -exec rm -f {} + # only tests of this run are counted
 	rm -f $objects/check-system.xml
 	broken=
 	tests check "unit tests, scenarios, conformance" make -C $objects -k -j"$(nproc)" check
 	tests check-system "the daemon with a real Postfix and a real Sendmail" check_system
-	command -v $python >/dev/null || give_up "without python3 many tests are skipped, and none is counted; see build/check.log"
+	command -v $python >/dev/null || give_up "without python3 many tests are skipped and none are counted; see build/check.log"
 	$python -B tests/count.py $objects build $broken
 }
 
 demo() {
 	prepare $build_packages $demo_packages
 	command -v $python >/dev/null || give_up "the demonstration needs python3"
-	[ "$(id -u)" = 0 ] || say demo "Postfix changes users, so this part needs root, by sudo"
-	trap : INT TERM HUP # the demonstration takes them, and ends
+	[ "$(id -u)" = 0 ] || say demo "Postfix changes users, so this part needs root; using sudo"
+	trap : INT TERM HUP # the demonstration handles them and ends
 	with_postfix env SEKISHO="$PWD/$objects/sekisho" $python tests/demo/demo.py "$@"
 }
 

@@ -1,5 +1,5 @@
 /*
- * main.c - finds the verb. What each does is in its own file beside this one.
+ * main.c - finds the verb. Each verb has its own file in verbs/.
  */
 #include "config.h"
 #include "dns.h"
@@ -16,18 +16,19 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
-    {"daemon", verb_daemon, "[-c FILE]", "run behind Postfix or Sendmail, in the foreground"},
+    {"daemon", verb_daemon, "[-c FILE]", "serve Postfix or Sendmail, in the foreground"},
     {"check", verb_check, "[FILE]", "read a policy file and show everything that is wrong with it"},
     {"fmt", verb_fmt, "[-i | --check] FILE ...", "write a policy file in the one layout"},
     {"explain", verb_explain, "[-c FILE] [--zone FILE] --client IP ... [MESSAGE]",
-     "show what the policy says of one message, and why"},
+     "show what the policy decides about one message, and why"},
     {"lookup", verb_lookup, "spf IP SENDER [HELO] | dkim DOMAIN SELECTOR | dmarc DOMAIN | mx DOMAIN | ptr IP",
      "ask the DNS as the daemon does"},
     {"verify", verb_verify, "[--zone FILE] MESSAGE ...", "judge the DKIM signatures of messages in files"},
     {"genkey", verb_genkey, "DOMAIN SELECTOR [--type rsa2048|ed25519]", "make a key for DKIM signatures"},
     {"reload", verb_reload, "[-c FILE] [--socket PATH]", "make the running daemon read its file again"},
-    {"status", verb_status, "[-c FILE] [--socket PATH] [--json]", "show how the running daemon is"},
-    {"block", verb_block, "LOGIN|ADDRESS|NETWORK --for TIME [--why TEXT]", "keep somebody out for a time, from now on"},
+    {"status", verb_status, "[-c FILE] [--socket PATH] [--json]", "show the state of the running daemon"},
+    {"block", verb_block, "LOGIN|ADDRESS|NETWORK --for TIME [--why TEXT]",
+     "block a login, an address or a network for a time"},
     {"unblock", verb_unblock, "LOGIN|ADDRESS|NETWORK", "end a block"},
     {"blocks", verb_blocks, "[--json]", "list who is blocked, until when and why"},
     {"store", verb_store, "list [PREFIX] | get PREFIX | delete PREFIX",
@@ -52,7 +53,7 @@ static int unknown_verb(const char *name)
 	for (size_t i = 0; verbs[i].name; i++)
 		names[i] = verbs[i].name;
 	near = nearest_word(slice_of(name), names);
-	fprintf(stderr, "sekisho: there is no verb \"%s\"; ", name);
+	fprintf(stderr, "sekisho: unknown verb \"%s\"; ", name);
 	if (near)
 		fprintf(stderr, "did you mean \"sekisho %s\"?\n", near);
 	else
@@ -61,7 +62,7 @@ static int unknown_verb(const char *name)
 }
 
 /* Where standard input, output or error is closed, the next socket or file would take its number, and what we print
- * would go there. Something that cannot be written takes its place. */
+ * would go there. Something that cannot be written takes their place. */
 static void descriptors_fill(void)
 {
 	int fd;
@@ -73,7 +74,7 @@ static void descriptors_fill(void)
 		close(fd);
 }
 
-/* Half an answer is none: what could not be printed is an error of its own. */
+/* Incomplete output is an error. */
 static int finish(int code)
 {
 	bool failed = ferror(stdout) != 0;
@@ -84,7 +85,7 @@ static int finish(int code)
 		code = VERB_OUTPUT;
 	}
 	if (resolvers_ending() > 0)
-		_exit(code); /* nobody waits for a DNS library that does not end */
+		_exit(code); /* do not wait for a DNS library that does not end */
 	return code;
 }
 

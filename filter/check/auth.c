@@ -1,8 +1,8 @@
 /*
  * auth.c - SMTP AUTH (RFC 4954): who logged in, and how.
  *
- * The login is the one that the mail server has verified. A mechanism without a login is none: some mail servers name
- * one for a client certificate.
+ * The login is the one that the mail server has verified. A mechanism without a login is not a login: some mail servers
+ * name one for a client certificate.
  */
 #include "check_private.h"
 
@@ -31,7 +31,7 @@ static struct value get_method(struct view *view)
 	return value_text(TYPE_STRING, authenticated(view) ? view->session->auth_method : SLICE(""));
 }
 
-/* RFC 8601 2.7.4: auth=pass smtp.auth=user. Whoever gets the message reads it: half of what a thief needs. */
+/* RFC 8601 2.7.4: auth=pass smtp.auth=user. Every recipient of the message can read it: half of what a thief needs. */
 static void authres(struct view *view, struct authres *field)
 {
 	const struct auth_settings *settings = check_block(view->settings, &check_auth);

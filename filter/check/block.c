@@ -1,5 +1,5 @@
 /*
- * block.c - blocks in the store: put there, taken away, listed. Contract: block.h.
+ * block.c - blocks in the store: added, removed, listed. Contract: block.h.
  */
 #include "block.h"
 #include "blocked.h"
@@ -50,11 +50,11 @@ static int failed(struct error *err, enum store_answer answer)
 {
 	error_set(err, "%s",
 		  answer == STORE_INVALID ? "a block lasts from one second to ten years"
-					  : "the store does not work, or is full: see the log of the daemon");
+					  : "the store does not work or is full; see the log of the daemon");
 	return -1;
 }
 
-/* A text of one line, that a reply can hold. */
+/* One line of text that fits in a reply. */
 static bool is_line(struct slice text)
 {
 	for (size_t i = 0; i < text.n; i++)
@@ -67,11 +67,11 @@ static int check_what(struct slice what, struct error *err)
 {
 	if (what.n > 0 && what.n <= BLOCK_WHAT_MAX && is_line(what))
 		return 0;
-	error_set(err, "name a login, an address or a network: one line of at most %d bytes", BLOCK_WHAT_MAX);
+	error_set(err, "name a login, an address or a network, in one line of at most %d bytes", BLOCK_WHAT_MAX);
 	return -1;
 }
 
-/* Adds the length to those that are looked for. They are never taken away: there are few. */
+/* Adds the length to those that are looked up. They are never removed: there are few. */
 static int add_length(struct store *store, const struct ip_net *net, struct arena *arena, struct error *err)
 {
 	struct slice key = block_lengths_key(net->ip.family, arena), rest, word;
@@ -93,7 +93,7 @@ static int add_length(struct store *store, const struct ip_net *net, struct aren
 	return answer == STORE_OK ? 0 : failed(err, answer);
 }
 
-/* The key of what is named; *what_r: as it is shown. */
+/* The key of the given name; *what_r: the name as it is shown. */
 static struct slice find_key(struct slice what, struct arena *arena, struct ip_net *net_r, struct slice *what_r)
 {
 	*net_r = (struct ip_net){.prefix = 0};
@@ -116,7 +116,7 @@ int block_add(struct store *store, const struct block *block, struct arena *aren
 	if (check_what(block->what, err))
 		return -1;
 	if (block->why.n > BLOCK_WHY_MAX || !is_line(block->why)) {
-		error_set(err, "the reason is one line of at most %d bytes", BLOCK_WHY_MAX);
+		error_set(err, "the reason must be one line of at most %d bytes", BLOCK_WHY_MAX);
 		return -1;
 	}
 	key = find_key(block->what, arena, &net, what_r);

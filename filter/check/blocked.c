@@ -4,7 +4,7 @@
 #include "blocked.h"
 #include "check_private.h"
 
-#define LENGTHS_MAX 129 /* of prefixes that there are */
+#define LENGTHS_MAX 129 /* possible prefix lengths */
 
 /* Found: the reason is in the item. */
 static enum store_answer find_name(struct view *view, struct slice name, struct store_item *item_r)

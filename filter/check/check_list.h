@@ -1,6 +1,6 @@
 /*
- * check_list.h - the checks of the program, one line each. Their order is that in which they are asked: a check
- * reads only what comes before it.
+ * check_list.h - the checks of the program, one line each. They are evaluated in this order: a check
+ * reads only those before it.
  */
 CHECK(client)
 CHECK(time)

@@ -1,6 +1,6 @@
 /*
  * check_private.h - what the checks share among themselves: each declares one
- * struct check, and most values are made the same few ways.
+ * struct check, and most values are made in the same few ways.
  */
 #ifndef SEKISHO_CHECK_PRIVATE_H
 #define SEKISHO_CHECK_PRIVATE_H
@@ -24,16 +24,16 @@ enum {
 
 #define FACTS(table) .facts = (table), .fact_count = sizeof(table) / sizeof((table)[0])
 
-/* A row of facts: what every fact has, then by name what is its own (.scope, .needs, .words, ...). */
+/* A row of facts: what every fact has, then by name what only it has (.scope, .needs, .words, ...). */
 #define FACT(fact_name, fact_type, known_from, getter, for_a_person, ...)                                              \
 	{                                                                                                              \
 		.name = (fact_name), .type = TYPE_##fact_type, .stage = STAGE_##known_from, .get = (getter),           \
 		.about = (for_a_person), __VA_ARGS__                                                                   \
 	}
 
-/* The author of the message, read once, when all of the header is there. */
+/* The author of the message, read once, when the header is complete. */
 const struct authors *check_authors(struct view *);
-/* While the header arrives: what its first From says, NULL before that came. */
+/* While the header arrives: what its first From says; NULL before it has arrived. */
 const struct authors *check_first_authors(struct view *);
 
 /* What SPF says of MAIL FROM, or of HELO for the null sender. */
@@ -48,7 +48,7 @@ struct value value_word(const char *word);              /* TYPE_RESULT */
 struct value value_number(int64_t number);
 struct value value_bool(bool);
 
-/* relay.c: who handed the mail to us, or to the relay that gave it to us. */
+/* relay.c: who handed the mail to us, or to the relay that handed it to us. */
 struct origin {
 	bool known;   /* ip and helo are the client's */
 	bool pending; /* of a relay's connection before the message stage */
@@ -57,7 +57,7 @@ struct origin {
 	const char *reason; /* why it is not known */
 };
 struct origin relay_origin(struct view *);
-/* Is it a server of our own that hands on mail from outside? Unknown: the list cannot be read. */
+/* Is it one of our own servers, which relays mail from outside? Unknown: the list cannot be read. */
 enum truth relay_is(const struct check_settings *, struct ip client);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * checks.c - the list of checks, as check_list.h names them.
+ * checks.c - the list of checks, in the order of check_list.h.
  */
 #include "check_private.h"
 

@@ -133,7 +133,7 @@ static const struct fact facts[] = {
 
 const struct check check_client = {CHECK_NAMED(client), FACTS(facts)};
 
-/* A check of its own, so that only policies that read it ask the DNS. */
+/* A separate check, so that only policies that read it ask the DNS. */
 static const struct fact ptr_facts[] = {
     FACT("client.ptr", DOMAIN, CONNECT, get_ptr, "its forward-confirmed name in the DNS", .scope = SCOPE_CONNECTION),
 };

@@ -3,20 +3,20 @@
  *
  * The key is asked for when a DKIM-Signature field arrives, the signatures are read when
  * the header is complete, the body is hashed as it comes, and they are judged
- * when somebody asks at the end of the message.
+ * when a rule reads a result at the end of the message.
  */
 #include "check_private.h"
 
 #define HINTS_MAX DKIM_SIGNATURES /* questions asked before it is known which signatures will be verified */
 #define CLAUSES_MAX                                                                                                    \
-	32 /* a header field of ours must not grow until an MTA refuses it; honest mail has a few signatures */
+	32 /* our header field must not become so long that an MTA refuses it; legitimate mail has a few signatures */
 
 /* dkim { } */
 struct dkim_settings {
 	unsigned minimum_bits, signatures;
-	SETTING_ITEMS(struct slice) length_domains; /* whose l= may leave out a part of the body */
+	SETTING_ITEMS(struct slice) length_domains; /* whose l= may leave part of the body unsigned */
 	enum dkim_engine engine;
-	struct dkim_library *library; /* for another than native */
+	struct dkim_library *library; /* for an engine other than native */
 };
 
 static const struct dkim_settings *settings_of(const struct check_settings *settings)
@@ -197,7 +197,7 @@ static bool disagrees(struct view *view, struct slice *note_r)
 				       SLICE_ARGS(signature->domain), SLICE_ARGS(signature->selector));
 		return true;
 	}
-	*note_r = SLICE(""); /* signing was noted when it was done */
+	*note_r = SLICE(""); /* signing was noted at that time */
 	return view->signing_disagrees;
 }
 
@@ -236,7 +236,7 @@ static void clause(struct authres *authres, const struct dkim_signature *signatu
 		authres_property(authres, SLICE("header"), SLICE("b"), signature->b);
 }
 
-/* One clause for each signature. What one's own users and hosts hand in is not judged. */
+/* One clause for each signature. Mail of our own users and hosts is not judged. */
 static void authres(struct view *view, struct authres *authres)
 {
 	const struct dkim_outcome *outcome;
@@ -296,7 +296,7 @@ static const struct setting_key keys[] = {
      .type = SETTING_DOMAIN,
      .count = SETTING_MANY,
      .offset = offsetof(struct dkim_settings, length_domains),
-     .usage = "the domains (d=) whose l= may leave out a part of the body"},
+     .usage = "the domains (d=) whose l= may leave part of the body unsigned"},
     {.name = "engine",
      .type = SETTING_WORD,
      .offset = offsetof(struct dkim_settings, engine),

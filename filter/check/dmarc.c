@@ -1,8 +1,8 @@
 /*
  * dmarc.c - DMARC (RFC 9989) of the author as facts.
  *
- * The walk of each author domain is asked for when From arrives. What SPF and DKIM
- * proved comes from their checks: MAIL FROM alone, which for the null sender is the
+ * The walk of each author domain begins when From arrives. The results of SPF and DKIM
+ * come from their checks: MAIL FROM alone, which for the null sender is the
  * HELO name (RFC 9989 3.2.4), and every signature that passes.
  */
 #include "check_private.h"
@@ -33,7 +33,7 @@ static struct state *state_of(struct view *view)
 	return *slot;
 }
 
-/* The first From alone: with a second one there is no author to judge. */
+/* Only the first From: with a second one, no author can be judged. */
 static void field(struct view *view, const struct header_field *arrived)
 {
 	struct state *state = state_of(view);
@@ -153,7 +153,7 @@ static struct value get_shown(struct view *view)
 	return value_word(dmarc_result_names[shown_outcome(view)->result]);
 }
 
-/* RFC 9989 9.1. Mail of one's own users and hosts is not judged. */
+/* RFC 9989 9.1. Mail of our own users and hosts is not judged. */
 static void authres(struct view *view, struct authres *field_r)
 {
 	const struct dmarc_outcome *found;

@@ -1,6 +1,6 @@
 /*
- * envelope.c - the envelope and what the MTA says of the message: sender,
- * recipient, queue id, size, and whether the sender's domain can take mail back.
+ * envelope.c - the envelope and what the MTA says about the message: sender,
+ * recipient, queue id, size, and whether the sender's domain accepts mail.
  */
 #include "check_private.h"
 
@@ -68,7 +68,7 @@ static const struct fact facts[] = {
 
 const struct check check_envelope = {CHECK_NAMED(envelope), FACTS(facts)};
 
-/* A check of its own, so that only policies that read it make the question. */
+/* A separate check, so that only policies that read it ask the DNS. */
 static const struct fact mx_facts[] = {
     FACT("sender.domain.mx", RESULT, MAIL, get_mx, "whether mail can be sent back to the sender's domain",
 	 .words = dns_mx_names),

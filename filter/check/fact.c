@@ -114,7 +114,7 @@ static struct value get_from_list(struct view *view, const struct fact *fact, st
 
 	if (at < list->count && is_settled(view, &list->items[at].value))
 		return list->items[at].value;
-	/* Which may read others, so that the list grows. */
+	/* It may read other facts, so the list grows. */
 	value = fact->argument == ARGUMENT_NONE ? fact->get(view) : fact->get_of(view, argument);
 	keep_known(list, arena, (struct known_fact){fact, argument, value});
 	return value;

@@ -1,7 +1,7 @@
 /*
  * find.c - facts by name and number.
  *
- * Facts are numbered as they come: those of the first check, those of the second.
+ * Facts are numbered in order: those of the first check, then those of the second.
  * Each check knows how many it has, so that a fact is found among a dozen checks
  * and not among all facts.
  */
@@ -28,13 +28,13 @@ const struct fact *fact_find(struct slice name)
 	return NULL;
 }
 
-/* The fact's check and number together: both come from one walk over the checks. */
+/* The fact's check and its number, both from one walk over the checks. */
 static const struct check *locate(const struct fact *wanted, unsigned *number_r)
 {
 	unsigned first = 0;
 
 	for (const struct check *const *check = checks; *check; check++) {
-		uintptr_t distance = (uintptr_t)wanted - (uintptr_t)(*check)->facts; /* huge when it lies before them */
+		uintptr_t distance = (uintptr_t)wanted - (uintptr_t)(*check)->facts; /* huge when it is before them */
 
 		if (distance < (*check)->fact_count * sizeof(*wanted)) {
 			*number_r = first + (unsigned)(distance / sizeof(*wanted));

@@ -1,14 +1,14 @@
 /*
  * from.c - the author of the message as facts: what the From field says.
  *
- * Whoever asks for one address gets one only when there is exactly one author:
- * otherwise the address is not valid and is nobody's, so that no rule trusts a
- * message for the first of several names.
+ * A rule that reads one address gets one only when there is exactly one author.
+ * Otherwise the address is not valid and matches nobody, so no rule trusts a
+ * message because of the first of several names.
  */
 #include "check_private.h"
 
 struct state {
-	struct authors authors; /* of the first From field, until all of the header is read */
+	struct authors authors; /* of the first From field, until the header is complete */
 	struct slice first;     /* its value */
 	size_t seen, froms;     /* fields that have arrived */
 	bool complete;
@@ -23,7 +23,7 @@ static struct state *state_of(struct view *view)
 	return *slot;
 }
 
-/* The first From is read at once, for those who ask the DNS early; nearly always it is the only one. */
+/* The first From is read at once, so that the DNS can be asked early; nearly always it is the only one. */
 static void field(struct view *view, const struct header_field *arrived)
 {
 	struct state *state = state_of(view);
@@ -114,12 +114,13 @@ static struct value get_valid(struct view *view)
 
 static const struct fact facts[] = {
     FACT("from", ADDRESS, MESSAGE, get_from,
-	 "the author; an address that is nobody's when From is not valid or names several", .needs = NEED_HEADERS),
+	 "the author; an address that matches nobody when From is not valid or names several authors",
+	 .needs = NEED_HEADERS),
     FACT("from.name", STRING, MESSAGE, get_name, "the author's name; that of the first of several",
 	 .needs = NEED_HEADERS),
     FACT("from.domain", DOMAIN, MESSAGE, get_domain, "the author domain; absent when there are several",
 	 .needs = NEED_HEADERS),
-    FACT("from.domains", STRING, MESSAGE, get_domains, "all author domains, blanks between them", .needs = NEED_HEADERS,
+    FACT("from.domains", STRING, MESSAGE, get_domains, "all author domains, separated by spaces", .needs = NEED_HEADERS,
 	 .list = true, .of = TYPE_DOMAIN),
     FACT("from.count", NUMBER, MESSAGE, get_count, "how many author domains there are; 0 when From is not valid",
 	 .needs = NEED_HEADERS),

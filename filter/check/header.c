@@ -16,7 +16,7 @@ static const struct header_field *find_first(const struct view *view, struct sli
 	return NULL;
 }
 
-/* Unfolded. One that is there and empty is set. */
+/* Unfolded. An empty field counts as set. */
 static struct value get_header(struct view *view, struct argument name)
 {
 	const struct header_field *field = find_first(view, name.text);
@@ -37,8 +37,8 @@ static struct value get_count(struct view *view, struct argument name)
 	return value_number(count);
 }
 
-/* The first mailbox. Of a field that cannot be read as a list of addresses it is an address that is nobody's, as it is
- * of From: no rule trusts what readers may show in another way. */
+/* The first mailbox. For a field that is not a list of addresses it is an address that matches nobody, as for From: no
+ * rule trusts what readers may show differently. */
 static struct value get_address(struct view *view, struct argument name)
 {
 	const struct header_field *field = find_first(view, name.text);

@@ -1,11 +1,11 @@
 /*
- * limit.c - limits: how many messages, recipients or bytes there may be of one kind in a time.
+ * limit.c - limits: how many messages, recipients or bytes of one kind are allowed in a period.
  *
- * A limit is reserved when a rule reads it: at once for all sessions, so that no two take the same place. When the
- * message is over, what was reserved for it is given back, unless it was accepted; what was reserved for a recipient
- * that was refused is given back with the next reading. So a message counts for a limit when a rule has read it, once.
+ * A limit is reserved when a rule reads it: immediately and for all sessions, so that no two sessions take the same
+ * place. When the message is over, its reservations are released unless it was accepted. The reservation of a refused
+ * recipient is released at the next reading. So a message counts once for a limit, when a rule has read it.
  *
- * A unit is what is counted at once: the recipient at hand, or the message. In rules for the message that is what its
+ * A unit is what is counted together: the current recipient, or the message. In rules for the message it is what its
  * recipients have not reserved yet.
  *
  * Key in the store: "limit:NAME:WHAT:VALUE" or "limit:NAME:WHAT:VALUE:VALUE", WHAT as `count` says it, values in lower
@@ -15,7 +15,7 @@
 #include <string.h>
 
 #define KEYS_MAX   2
-#define COUNT_MOST (INT64_C(1) << 50) /* a mistake in a unit is noticed */
+#define COUNT_MOST (INT64_C(1) << 50) /* bounds mistakes in units */
 #define SECOND     INT64_C(1000000)
 
 enum counted { COUNT_MESSAGES, COUNT_RECIPIENTS, COUNT_DISTINCT, COUNT_BYTES };
@@ -26,7 +26,7 @@ struct limit {
 	struct slice name;
 	SETTING_ITEMS(const struct fact *) keys;
 	enum counted counted;
-	int64_t soft, hard; /* 0: there is none */
+	int64_t soft, hard; /* 0: none */
 	int64_t per_us;
 	struct list *exempt; /* NULL: nobody */
 };
@@ -34,24 +34,24 @@ struct limit {
 enum word { UNDER, SOFT, OVER };
 static const char *const words[] = {"under", "soft", "over", NULL};
 
-/* What was reserved for one unit, or was not, since it did not fit. */
+/* What was reserved for one unit, or refused because it did not fit. */
 struct held {
 	struct held *older;
-	const char *unit; /* where the text of the recipient is; NULL: the message */
+	const char *unit; /* address of the text of the recipient; NULL: the message */
 	struct store_limit asked;
 	struct store_usage usage;
 	enum store_answer answer;
 };
 
-/* A limit that this message has met. Of what is held the newest alone may be of a recipient that was refused. */
+/* A limit that this message has met. Only the newest reservation can be that of a refused recipient. */
 struct met {
 	struct met *next;
 	const struct limit *limit;
 	struct held *newest;
 	struct slice key; /* "": no limit applies */
-	bool keyed;       /* the key was found, and is that of the message: it stays, whatever becomes known later */
-	bool ended;       /* no recipient can be refused any more: rules for the message read it */
-	bool whole;       /* one has counted all recipients */
+	bool keyed;       /* the key was found, and is that of the message: it stays, even when more becomes known */
+	bool ended;       /* no recipient can be refused any more: a rule for the message has read it */
+	bool whole;       /* a reading has counted all recipients */
 };
 
 struct reading {
@@ -78,7 +78,7 @@ static bool is_of_recipient(const struct limit *limit)
 
 /* ---- what is held ------------------------------------------------------------------------------ */
 
-/* Case and the two forms of a domain make no other address. */
+/* Case and the two forms of a domain do not make a different address. */
 static struct slice address_fold(const struct address *address, struct arena *arena)
 {
 	if (address->domain.n == 0)
@@ -114,7 +114,7 @@ static void give_back_newest(struct view *view, struct met *met)
 	met->newest = held->older;
 }
 
-/* The text of each recipient is a copy of its own, so that its place says which RCPT it was. */
+/* The text of each recipient is a separate copy, so its address identifies the RCPT. */
 static bool is_accepted(const struct message *message, const char *unit)
 {
 	for (size_t i = message->recipient_count; i-- > 0;)
@@ -136,7 +136,7 @@ static void give_back_refused(struct view *view, struct met *met)
 
 /* ---- reading ------------------------------------------------------------------------------------ */
 
-/* The recipient at hand, or the message: once. */
+/* The current recipient, or the message; once. */
 static const struct held *hold_unit(const struct reading *reading)
 {
 	struct view *view = reading->view;
@@ -148,12 +148,12 @@ static const struct held *hold_unit(const struct reading *reading)
 		if (held->unit == unit)
 			return held;
 		if (view->stage < STAGE_MESSAGE)
-			break; /* the recipient is new: only what was read last can be of it */
+			break; /* the recipient is new: only the last reading can belong to it */
 	}
 	return hold(reading, recipient, limit->counted == COUNT_BYTES ? view->message->size : 1);
 }
 
-/* The recipients that were accepted and for whom no rule has read it, in their order. */
+/* The accepted recipients for which no rule has read it, in order. */
 static size_t find_missing(const struct reading *reading, const struct recipient **missing)
 {
 	const struct message *message = reading->view->message;
@@ -169,7 +169,7 @@ static size_t find_missing(const struct reading *reading, const struct recipient
 	return count;
 }
 
-/* All or none of them: where one does not fit, its answer counts. */
+/* All or none: when one does not fit, its answer counts. */
 static void hold_each(const struct reading *reading, const struct recipient *const *missing, size_t count)
 {
 	struct held *before = reading->met->newest, *failed;
@@ -186,7 +186,7 @@ static void hold_each(const struct reading *reading, const struct recipient *con
 	reading->met->newest = failed;
 }
 
-/* What the last recipient met, or all that were not counted before. NULL: there is no recipient. */
+/* The answer for the last recipient, or for all that were not counted before. NULL: no recipient. */
 static const struct held *hold_whole(const struct reading *reading)
 {
 	const struct message *message = reading->view->message;
@@ -284,7 +284,7 @@ static struct value key_of(struct view *view, struct met *met, struct slice *key
 
 /* ---- facts -------------------------------------------------------------------------------------------- */
 
-/* *held_r: what the limit says of the unit at hand; NULL: the value says why there is nothing. */
+/* *held_r: what the limit says about the current unit; NULL: the value says why not. */
 static struct value read_limit(struct view *view, const struct limit *limit, const struct held **held_r)
 {
 	struct reading reading = {.view = view, .met = meet(view, limit), .limit = limit};
@@ -361,7 +361,7 @@ static void depends(const void *thing, struct traits *traits)
 
 /* ---- the end of a message --------------------------------------------------------------------------- */
 
-/* Who was told that the message is taken has used what it took, also when it is held or dropped. */
+/* When the client was told that the message is accepted, its reservations stay, even when it is held or discarded. */
 static bool is_taken(const struct told *told)
 {
 	return told->verdict == VERDICT_ACCEPT || told->verdict == VERDICT_QUARANTINE ||
@@ -387,13 +387,13 @@ static int finish(void *block, struct setting_told *told, struct error *err)
 	const struct limit *limit = block;
 
 	if (!limit->soft && !limit->hard) {
-		error_set(err, "limit %.*s has no soft and no hard; write at least one of them, as in hard 100",
+		error_set(err, "limit %.*s has neither soft nor hard; write at least one of them, as in hard 100",
 			  SLICE_ARGS(limit->name));
 		return -1;
 	}
 	told->key = "soft";
 	if (limit->hard && limit->soft > limit->hard) {
-		error_set(err, "soft %lld is above hard %lld and would never be reached; exchange them",
+		error_set(err, "soft %lld is above hard %lld and would never be reached; swap them",
 			  (long long)limit->soft, (long long)limit->hard);
 		return -1;
 	}
@@ -401,7 +401,8 @@ static int finish(void *block, struct setting_told *told, struct error *err)
 	for (size_t i = 0; i < limit->keys.count; i++) {
 		if (limit->counted != COUNT_BYTES || limit->keys.items[i]->scope != SCOPE_RECIPIENT)
 			continue;
-		error_set(err, "%s is of one recipient, and the bytes are those of the whole message; use another key",
+		error_set(err,
+			  "%s belongs to one recipient, but bytes are counted for the whole message; use another key",
 			  limit->keys.items[i]->name);
 		return -1;
 	}
@@ -441,7 +442,7 @@ static const struct setting_block block = {.name = "limit",
 static const struct fact facts[] = {
     FACT("limit", RESULT, MAIL, NULL, "whether the message is within that limit", .words = words, OF_LIMIT,
 	 .get_of = get_limit),
-    FACT("limit.count", NUMBER, MAIL, NULL, "what was counted for it in its time, this message with it", OF_LIMIT,
+    FACT("limit.count", NUMBER, MAIL, NULL, "what was counted for it in its period, including this message", OF_LIMIT,
 	 .get_of = get_count),
     FACT("limit.reset", NUMBER, MAIL, NULL, "seconds until what is over the limit would fit; 0 when it is not over",
 	 OF_LIMIT, .get_of = get_reset),

@@ -8,7 +8,7 @@ static struct value get_score(struct view *view)
 	return value_number(view->noted ? view->noted->score : 0);
 }
 
-/* One that is set to the empty text is as one that is not set. */
+/* A variable that is set to the empty text counts as not set. */
 static struct value get_var(struct view *view, struct argument argument)
 {
 	const struct variable *variable = argument.thing;

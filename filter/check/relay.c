@@ -2,21 +2,21 @@
  * relay.c - mail that comes through a server of our own (`list relays`: a secondary MX,
  * a forwarder): who handed it to that server?
  *
- * The relay's Received field is on top of the header. It is believed only when it was
+ * The relay's Received field is on top of the header. It is trusted only when it was
  * written by the server that gave us the mail: what follows `by` is the name or the address by which we
- * know it. When the mail came to the relay from another relay, that one's field is the next. When the relay had it from
- * itself, a content filter wrote the next field, or the relay did. In every
- * other case the origin is lost, and the reason is said: no result may then be made from a wrong address.
+ * know it. When the relay got the mail from another relay, the field of that one is next. When the relay got it from
+ * itself, a content filter or the relay wrote the next field. In every
+ * other case the origin is lost, with a reason: no result may be based on a wrong address.
  */
 #include "check_private.h"
 
-#define RELAY_HOPS_MAX 10 /* fields that are looked at; mail within a site passes fewer servers */
+#define RELAY_HOPS_MAX 10 /* fields that are read; mail within a site passes fewer servers */
 
-/* The server that wrote a field, as the one who took mail from it knows it. */
+/* The server that wrote a field, as known to the server that took mail from it. */
 struct writer {
 	struct slice helo, name;
 	struct ip ip;
-	bool within; /* it handed the mail to itself: the next field can be of a filter there, which calls itself
+	bool within; /* it handed the mail to itself: the next field can be that of a filter there, which calls itself
 			localhost */
 };
 
@@ -59,7 +59,7 @@ static bool is_here(const struct received *received)
 	return received->by_ip.family && is_loopback(received->by_ip);
 }
 
-/* A filter can hand the mail on to us by itself: then its own field, about mail from its own host, is the first. */
+/* A filter can pass the mail to us itself: then its own field, about mail from its own host, is the first. */
 static bool is_written_by(const struct received *received, const struct writer *writer)
 {
 	bool within = writer->within || is_loopback(received->ip);
@@ -68,7 +68,7 @@ static bool is_written_by(const struct received *received, const struct writer *
 	       is_name(received->by, writer->name) || (received->by_ip.family && ip_equal(received->by_ip, writer->ip));
 }
 
-/* RFC 1918, RFC 4193, RFC 3927, RFC 4291: no client from outside has them. */
+/* RFC 1918, RFC 4193, RFC 3927, RFC 4291: no client from outside has such an address. */
 static bool is_private(struct ip ip)
 {
 	static const char *const nets[] = {"10.0.0.0/8",     "172.16.0.0/12", "192.168.0.0/16",
@@ -104,11 +104,11 @@ static struct origin follow(struct view *view)
 		enum truth relay;
 
 		if (!field)
-			return lost("relay: it wrote no Received field");
+			return lost("relay: it added no Received field");
 		if (!received_parse(field->value, view->message->arena, &received))
 			return lost("relay: its Received field cannot be read");
 		if (!is_written_by(&received, &writer))
-			return lost("relay: the Received field on top was not written by it");
+			return lost("relay: the topmost Received field was not written by it");
 		writer.within = is_loopback(received.ip);
 		if (writer.within)
 			continue;

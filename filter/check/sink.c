@@ -1,5 +1,5 @@
 /*
- * sink.c - who wants the body of a message gets it as it comes.
+ * sink.c - passes the body of a message, as it arrives, to the checks that need it.
  */
 #include "check_private.h"
 

@@ -1,8 +1,8 @@
 /*
  * spf.c - SPF (RFC 7208) of MAIL FROM and of HELO as facts.
  *
- * The two identities are evaluated apart. For the null sender MAIL FROM stands for
- * postmaster at the HELO name (RFC 7208 2.4): then both are one.
+ * The two identities are evaluated separately. For the null sender MAIL FROM means
+ * postmaster at the HELO name (RFC 7208 2.4): then both are the same.
  *
  * The outcome for the client's own HELO belongs to the connection, all others to the message. What comes from a
  * relay of the site is judged by the address that handed it to the relay (relay.c); that is
@@ -20,7 +20,7 @@ static enum spf_engine engine_of(const struct view *view)
 	return ((const struct spf_settings *)check_block(view->settings, &check_spf))->engine;
 }
 
-/* What is known of one message. */
+/* What is known about one message. */
 struct judged {
 	struct origin origin;
 	const struct spf_outcome *mail, *helo; /* NULL: not asked for yet */
@@ -48,7 +48,7 @@ static struct spf_request request(struct view *view, const struct origin *origin
 	};
 }
 
-/* The message's own; begun anew at the message stage when the origin becomes known only there. */
+/* Belongs to the message; started again at the message stage when the origin becomes known only there. */
 static struct judged *judged(struct view *view)
 {
 	void **slot = &view->message_slots[check_number(&check_spf)];
@@ -155,7 +155,7 @@ static struct value lookups_of(struct view *view, const struct spf_outcome *outc
 	return settle(view, value_number(outcome->lookups));
 }
 
-/* The domain's own words; a fail of a domain that has none is explained by us (RFC 7208 8.4). */
+/* The explanation of the domain; a fail of a domain without one is explained by us (RFC 7208 8.4). */
 static struct value explanation_of(struct view *view, const struct spf_outcome *outcome)
 {
 	char buffer[IP_TEXT];
@@ -172,7 +172,7 @@ static struct value secure_of(struct view *view, const struct spf_outcome *outco
 	return settle(view, value_bool(outcome->secure));
 }
 
-/* The address that was judged: the client's, or the one that a relay took the mail from. */
+/* The address that was judged: the client's, or that from which a relay took the mail. */
 static struct value client_of(struct view *view, const struct spf_outcome *outcome)
 {
 	const struct origin *origin = &judged(view)->origin;
@@ -214,7 +214,7 @@ static void add_disagreement(struct text *text, const char *identity, const stru
 		    spf_result_names[outcome->result], spf_result_names[outcome->other_result]);
 }
 
-/* Of what was evaluated: it asks for nothing by itself. */
+/* Only of what was evaluated: it does not start a check itself. */
 static struct value get_disagreement(struct view *view)
 {
 	const struct judged *known = view->message_slots[check_number(&check_spf)];
@@ -236,7 +236,7 @@ static bool disagrees(struct view *view, struct slice *note_r)
 	return fact_get(view, fact_find(SLICE("spf.disagreement")), NO_ARGUMENT).state == VALUE_SET;
 }
 
-/* Mail of a relay that did not say whom it has it from. */
+/* Mail of a relay that did not say where it got it from. */
 static bool unchecked(struct view *view, struct slice *note_r)
 {
 	const struct judged *known = view->message_slots[check_number(&check_spf)];
@@ -276,7 +276,7 @@ static void clause(struct view *view, struct authres *field, const struct spf_ou
 		authres_property(field, SLICE("smtp"), property, value);
 }
 
-/* RFC 8601 2.7.2. Mail of one's own users and hosts is not judged by SPF. */
+/* RFC 8601 2.7.2. Mail of our own users and hosts is not judged by SPF. */
 static void authres(struct view *view, struct authres *field)
 {
 	const struct address *sender = &view->message->sender;
@@ -291,7 +291,7 @@ static void authres(struct view *view, struct authres *field)
 		       origin->known ? origin->helo : view->session->helo);
 }
 
-/* RFC 7208 9.1. What was not evaluated has no such field. */
+/* RFC 7208 9.1. There is no such field without an evaluation. */
 static bool stamp(struct view *view, struct stamp *stamp_r)
 {
 	const struct origin *origin;
@@ -333,10 +333,10 @@ static const struct fact facts[] = {
 	 .words = spf_result_names),
     FACT("spf.domain", DOMAIN, MAIL, get_domain, "the domain that was asked"),
     FACT("spf.mechanism", STRING, MAIL, get_mechanism, "the term of its record that matched"),
-    FACT("spf.explanation", STRING, MAIL, get_explanation, "why SPF failed, in the words of the domain if it has some"),
+    FACT("spf.explanation", STRING, MAIL, get_explanation, "why SPF failed, as the domain explains it if it does"),
     FACT("spf.reason", STRING, MAIL, get_reason, "why the result is none, temperror or permerror"),
     FACT("spf.lookups", NUMBER, MAIL, get_lookups, "terms that asked the DNS, of 10 at most"),
-    FACT("spf.secure", BOOL, MAIL, get_secure, "DNSSEC proved every answer that the result rests on"),
+    FACT("spf.secure", BOOL, MAIL, get_secure, "DNSSEC proved every answer that the result depends on"),
     FACT("spf.client", IP, MAIL, get_client,
 	 "the address that was judged: the client's, or whose mail a relay handed on"),
     FACT("spf.helo", RESULT, HELO, get_helo, "SPF result of the HELO name", .words = spf_result_names),
@@ -345,7 +345,7 @@ static const struct fact facts[] = {
     FACT("spf.helo.explanation", STRING, HELO, get_helo_explanation, "why its SPF failed"),
     FACT("spf.helo.reason", STRING, HELO, get_helo_reason, "why its result is none, temperror or permerror"),
     FACT("spf.helo.lookups", NUMBER, HELO, get_helo_lookups, "terms that asked the DNS, of 10 at most"),
-    FACT("spf.helo.secure", BOOL, HELO, get_helo_secure, "DNSSEC proved every answer that its result rests on"),
+    FACT("spf.helo.secure", BOOL, HELO, get_helo_secure, "DNSSEC proved every answer that its result depends on"),
     FACT("spf.disagreement", STRING, MAIL, get_disagreement,
 	 "with spf { engine compare }: what the two engines say where they differ"),
 };

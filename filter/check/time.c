@@ -1,5 +1,5 @@
 /*
- * time.c - the time of the message on the clock of the wall, in the zone of the host.
+ * time.c - the local time of the message, in the time zone of the host.
  */
 #include "check_private.h"
 #include <time.h>
@@ -7,7 +7,7 @@
 static const char *const weekdays[] = {"monday", "tuesday",  "wednesday", "thursday",
 				       "friday", "saturday", "sunday",    NULL};
 
-/* A time without a place in the calendar (years of ten digits) is that of 1970. */
+/* A time outside of the calendar (years of ten digits) becomes 1970. */
 static struct tm local_time(const struct view *view)
 {
 	time_t seconds = (time_t)(view->now_us / 1000000);
@@ -29,7 +29,7 @@ static struct value get_weekday(struct view *view)
 
 static const struct fact facts[] = {
     FACT("time.hour", NUMBER, CONNECT, get_hour,
-	 "the hour at which the message came, 0 to 23, in the zone of the host"),
+	 "the hour at which the message came, 0 to 23, in the time zone of the host"),
     FACT("time.weekday", RESULT, CONNECT, get_weekday, "its day of the week there", .words = weekdays),
 };
 

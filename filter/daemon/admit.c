@@ -1,10 +1,10 @@
 /*
  * admit.c - which programs of this host may connect to a network socket.
  *
- * Who speaks the milter protocol says who the client is, and can have any mail signed; libmilter is not safe against a
- * hostile program either. A unix socket has a mode and a group. Of a TCP connection from this host the kernel tells
- * whose it is: root, the user of the daemon, and the users of mail servers are served, nobody else. Of other hosts it
- * tells nothing: a firewall is their mode.
+ * A program that speaks the milter protocol can name any client and have any mail signed; libmilter is also not safe
+ * against a hostile program. A unix socket has a mode and a group. For a TCP connection from this host the kernel tells
+ * the user: root, the user of the daemon, and the users of mail servers are served, nobody else. For other hosts it
+ * does not: they need a firewall.
  */
 #include "daemon_private.h"
 #include <pwd.h>
@@ -15,7 +15,7 @@
 
 #define SAID_US (60 * 1000 * 1000) /* between two lines about programs that were not admitted */
 
-/* What Postfix and Sendmail run as. */
+/* Users that Postfix and Sendmail run as. */
 static const char *const mail_users[] = {"postfix", "smmsp", "smmta", "sendmail", "mail"};
 
 static void admit_user(struct daemon *daemon, const char *name)

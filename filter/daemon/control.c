@@ -5,9 +5,9 @@
  *     {"command":"reload"}   {"ok":true} or {"ok":true,"warnings":TEXT} or {"ok":false,"error":TEXT}
  *     of the store           see control_store.c
  *
- * One thread serves one client after the other. Only root and the user of the
- * daemon can connect (mode 0600); even so each client has a bounded line and a
- * bounded time, and whatever it sends gets an answer with "ok".
+ * One thread serves one client after another. Only root and the user of the
+ * daemon can connect (mode 0600). Each client still has a bounded line and a
+ * bounded time, and every request gets an answer with "ok".
  */
 #include "daemon_private.h"
 #include <errno.h>
@@ -17,13 +17,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CONTROL_CLIENT_US  (5 * 1000 * 1000) /* to send its line, and again to take the answer */
+#define CONTROL_CLIENT_US  (5 * 1000 * 1000) /* to send its line, and again to read the answer */
 #define CONTROL_NESTED_MAX 8 /* brackets in a request, which is flat: jansson reads nested values recursively */
 
 struct control {
 	struct daemon *daemon;
 	pthread_t thread;
-	int stop[2]; /* a pipe: closed at [1] when it is time to end */
+	int stop[2]; /* a pipe: [1] is closed when it is time to end */
 };
 
 /* ---- answers --------------------------------------------------------------------------- */
@@ -84,7 +84,7 @@ json_t *control_answer(struct daemon *daemon, struct slice request)
 	if (!answer)
 		answer = answer_error(!json      ? "the request is not one line of JSON"
 				      : !command ? "the request has no \"command\""
-						 : "there is no such command");
+						 : "unknown command");
 	json_decref(json);
 	return answer;
 }
@@ -112,7 +112,7 @@ static void control_client(struct daemon *daemon, int fd)
 	} else if (errno == EMSGSIZE) {
 		control_send(fd, answer_error("the request is too long"));
 	} else if (errno == ETIMEDOUT) {
-		control_send(fd, answer_error("no request came in time"));
+		control_send(fd, answer_error("no request arrived in time"));
 	}
 	close(fd);
 }

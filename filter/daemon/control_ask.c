@@ -16,7 +16,7 @@ static json_t *answer_read(int fd, const char *path, struct error *err)
 	json_t *answer;
 
 	if (line_read(fd, CONTROL_ANSWER_MAX, clock_us() + ASK_US, &line) != 0) {
-		error_set(err, "%s: the daemon gave no answer: %s", path,
+		error_set(err, "%s: the daemon did not answer: %s", path,
 			  errno == EPIPE ? "it closed the connection" : strerror(errno));
 		return NULL;
 	}
@@ -25,7 +25,7 @@ static json_t *answer_read(int fd, const char *path, struct error *err)
 	if (json_is_object(answer) && json_is_boolean(json_object_get(answer, "ok")))
 		return answer;
 	json_decref(answer);
-	error_set(err, "%s: this is not the answer of a sekisho daemon", path);
+	error_set(err, "%s: the answer is not that of a sekisho daemon", path);
 	return NULL;
 }
 

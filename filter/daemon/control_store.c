@@ -1,5 +1,5 @@
 /*
- * control_store.c - what the control socket answers of the store. Nobody else opens its file.
+ * control_store.c - requests about the store on the control socket. Only the daemon opens the file.
  *
  *     {"command":"store-list","prefix":P,"whole":B,"full":B}  {"ok":true,"items":[{"key":K,"kind":"window","count":N,
  *                                                             "life":SECONDS}],"next":TOKEN}
@@ -9,8 +9,9 @@
  *     {"command":"blocks"}                                    {"ok":true,"blocks":[{"what":W,"why":T,"life":SECONDS}],
  *                                                             "more":B}
  *
- * An answer is one page. "next" is there when there is another one: the same request with it as "after". With "whole",
- * and to delete, a prefix is some parts of a key: "limit:a" means "limit:a" and "limit:a:...", but not "limit:ab".
+ * An answer is one page. "next" is present when there is another page: repeat the request with it as "after". With
+ * "whole", and to delete, a prefix is some parts of a key: "limit:a" means "limit:a" and "limit:a:...", but not
+ * "limit:ab".
  */
 #include "block.h"
 #include "daemon_private.h"
@@ -64,7 +65,7 @@ static int digit(char c)
 	return found ? (int)(found - digits) : -1;
 }
 
-/* "" for what is not a token: from the start. */
+/* "" when it is not a token: start at the beginning. */
 static struct slice token_parse(struct slice token, struct arena *arena)
 {
 	char *key = arena_alloc(arena, token.n / 2 + 1);

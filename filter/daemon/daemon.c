@@ -1,9 +1,9 @@
 /*
- * daemon.c - the daemon from its start to its end: threads, limits, and what is
- * taken down at last. The start itself is start.c.
+ * daemon.c - the daemon from its start to its end: threads, limits, and the
+ * shutdown. The start itself is in start.c.
  *
- * Signals: SIGTERM and SIGINT drain, a second one ends at once. SIGUSR1 reloads.
- * SIGHUP reloads and opens the log file anew.
+ * Signals: SIGTERM and SIGINT drain; a second one ends at once. SIGUSR1 reloads.
+ * SIGHUP reloads and reopens the log file.
  */
 #include "config.h"
 #include "daemon_private.h"
@@ -13,9 +13,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define STACK_BYTES     (1024 * 1024) /* of a thread, address space only: the engine uses under 64 KB of it */
-#define DESCRIPTORS_MAX 65536         /* one for each session; a door's poll set costs with their number */
-#define END_US          (1000 * 1000) /* for all that still runs when the end has come */
+#define STACK_BYTES     (1024 * 1024) /* of a thread; only address space: the engine uses under 64 KB of it */
+#define DESCRIPTORS_MAX 65536         /* one for each session; the poll set of a door costs more with their number */
+#define END_US          (1000 * 1000) /* for everything that still runs at the end */
 
 /* A door may start a thread for each session that waits, with the default stack of the process: 8 MB of address
  * space each would be its limit. */
@@ -57,7 +57,7 @@ static void entrances_start(struct daemon *daemon)
 			daemon->host.failed(&daemon->host, err.text);
 }
 
-/* From now on no session calls the engine. False when some call did not come back in time. */
+/* From now on no session calls the engine. False when a call did not return in time. */
 static bool entrances_stop(struct daemon *daemon, int64_t until)
 {
 	bool stopped = true;
@@ -98,7 +98,7 @@ static int daemon_end(struct daemon *daemon, bool quiet, int64_t until, int code
 	bool stopped;
 
 	sockets_remove(daemon);
-	report_line(daemon->host.report, "info", "ended, %u messages were still open",
+	report_line(daemon->host.report, "info", "ended; %u messages were still open",
 		    (unsigned)daemon->host.messages_open);
 	stopped = entrances_stop(daemon, until);
 	if (stopped)
@@ -110,10 +110,10 @@ static int daemon_end(struct daemon *daemon, bool quiet, int64_t until, int code
 	if (daemon->store)
 		store_flush(daemon->store, clock_us() + END_US);
 	report_close(daemon->host.report);
-	_exit(code); /* some thread is in the engine, or reads a file: nothing can be taken down around it */
+	_exit(code); /* a thread is in the engine or reads a file: nothing it uses can be freed */
 }
 
-/* A daemon that did not come up; no thread has seen it. */
+/* A daemon that did not start; no thread has seen it. */
 static int daemon_give_up(struct daemon *daemon, int code)
 {
 	sockets_remove(daemon);
@@ -129,7 +129,7 @@ static void daemon_say_started(struct daemon *daemon)
 	report_line(daemon->host.report, "info", "sekisho %s started, policy %s, listening on %.*s", PACKAGE_VERSION,
 		    daemon->config_file, SLICE_ARGS(daemon->startup.listen.text));
 	if (geteuid() == 0)
-		report_line(daemon->host.report, "warning", "running as root: name a user in %s", daemon->config_file);
+		report_line(daemon->host.report, "warning", "running as root; set `user` in %s", daemon->config_file);
 }
 
 /* 0 when the keeper runs and the doors are ready. */
@@ -147,8 +147,8 @@ static int daemon_prepare(struct daemon *daemon, pthread_t *keeper_r)
 	return start_failed(EXIT_UNAVAILABLE, &err);
 }
 
-/* The control thread and the keeper may wait for something that never comes (a file system that hangs): we wait for
- * them no longer than this. True when both have ended. */
+/* The control thread and the keeper may hang (for example in a file system): we wait for them no longer than this. True
+ * when both have ended. */
 static bool threads_end(struct daemon *daemon, struct control *control, pthread_t keeper, int64_t until)
 {
 	bool stopped = control_stop(control, until);

@@ -34,28 +34,28 @@ int unix_listen(const char *path, mode_t mode, uid_t uid, gid_t gid, struct unix
 void unix_remove(struct unix_socket *); /* the file, if it is still ours; the descriptor stays open */
 int unix_connect(const char *path);     /* a connected descriptor, or -1 and errno */
 
-/* ---- listen.c: where mail servers come in ---------------------------------------- */
+/* ---- listen.c: where mail servers connect ---------------------------------------- */
 
 struct listener {
 	struct unix_socket socket; /* its path is "" for a network address and for an inherited socket */
-	int dead_fd; /* takes its place while draining, made while we may still be root; -1: it could not be made */
+	int dead_fd; /* takes its place while draining, created while we are still root; -1: it could not be created */
 };
 
 int listener_open(const struct listen_address *, mode_t mode, uid_t uid, gid_t gid, struct listener *listener_r,
 		  struct error *);
-int listener_block(struct listener *, struct error *); /* from now on nobody can come in; the descriptor number stays */
+int listener_block(struct listener *, struct error *); /* from now on nobody can connect; the descriptor number stays */
 
 /* ---- privileges.c -------------------------------------------------------------- */
 
 struct identity {
-	bool change; /* we are root and become somebody else */
-	uid_t uid;   /* (uid_t)-1: as we are */
-	gid_t gid;   /* (gid_t)-1: as we are */
+	bool change; /* we are root and change to another user */
+	uid_t uid;   /* (uid_t)-1: unchanged */
+	gid_t gid;   /* (gid_t)-1: unchanged */
 	char user[NAME_TEXT];
 };
 
 int identity_find(struct slice user, struct slice group, struct identity *identity_r, struct error *);
-int identity_take(const struct identity *, struct error *); /* for good */
+int identity_take(const struct identity *, struct error *); /* permanently */
 int group_find(struct slice group, gid_t *gid_r, struct error *);
 
 /* ---- state.c: what the threads share ------------------------------------------------ */
@@ -84,10 +84,10 @@ struct daemon {
 	struct counters counters;
 	uid_t admitted[ADMITTED_MAX]; /* users whose programs may connect to a network socket */
 	size_t admitted_count;
-	_Atomic int64_t refused_said_us; /* when the log last said that another one tried */
+	_Atomic int64_t refused_said_us; /* when the log last said that another user tried */
 	struct settings startup;         /* those that need a restart; texts belong to startup_policy */
 	struct policy *startup_policy;
-	struct store *_Atomic store; /* NULL: nothing needed one so far. It stays until the end */
+	struct store *_Atomic store; /* NULL: nothing has needed one so far. It stays until the end */
 
 	pthread_mutex_t lock;  /* of what follows */
 	struct engine *engine; /* for sessions that begin now */
@@ -102,30 +102,30 @@ struct daemon {
 
 void daemon_init(struct daemon *, const char *config_file);
 struct engine *daemon_engine(struct daemon *);            /* held: engine_release() it */
-void daemon_engine_set(struct daemon *, struct engine *); /* takes it, and releases the one before */
+void daemon_engine_set(struct daemon *, struct engine *); /* takes ownership, and releases the old one */
 void daemon_post(struct daemon *, unsigned events);       /* to the keeper */
 unsigned daemon_events(struct daemon *, int64_t for_us);  /* what was posted, or 0 when the time has passed */
 bool thread_join_until(pthread_t, int64_t until_us);      /* false: it still runs, and cannot be joined any more */
-void daemon_finish(struct daemon *);                      /* it is time to end: main's wait is over */
+void daemon_finish(struct daemon *);                      /* time to end: wakes main */
 
 /* ---- admit.c ---------------------------------------------------------------------- */
 
-void admit_users(struct daemon *, const struct listen_setting *); /* whom; once privileges are dropped */
+void admit_users(struct daemon *, const struct listen_setting *); /* whom to admit; once privileges are dropped */
 bool daemon_admits(struct daemon *, int fd);
 
 /* ---- start.c ---------------------------------------------------------------------- */
 
-int daemon_start(struct daemon *);                /* all before the threads. 0, or the exit code: stderr says why */
-int start_failed(int code, const struct error *); /* says it on stderr; `code` */
+int daemon_start(struct daemon *); /* everything before the threads. 0, or the exit code: stderr says why */
+int start_failed(int code, const struct error *); /* prints it on stderr; returns `code` */
 
 /* ---- signals.c ----------------------------------------------------------------------------- */
 
 void signals_block(void);          /* before any thread */
 void daemon_wait(struct daemon *); /* in main: obeys signals until it is time to end */
 
-/* ---- reload.c, status.c: what the control socket can ask ------------------------------------------- */
+/* ---- reload.c, status.c: requests of the control socket ------------------------------------------- */
 
-/* Reads the file anew. 0, or -1 and nothing has changed. *text_r: errors and warnings for a person, NULL when
+/* Reads the file again. 0, or -1 and nothing has changed. *text_r: errors and warnings for a person, NULL when
  * there are none. free() it. */
 int daemon_reload(struct daemon *, char **text_r);
 json_t *daemon_status(struct daemon *);
@@ -135,7 +135,7 @@ json_t *daemon_status(struct daemon *);
 /* Opens the store unless it is open, or the policy needs none; once the privileges are dropped, one thread at a time.
  * 0, or -1 and err. */
 int daemon_store_open(struct daemon *, const struct policy *, struct error *err);
-void daemon_store_report(struct daemon *);    /* what it has to say goes to the log; once every few seconds */
+void daemon_store_report(struct daemon *);    /* logs its messages; called every few seconds */
 void daemon_store_close(struct daemon *);     /* no session uses it any more */
 json_t *daemon_store_status(struct daemon *); /* NULL: none is open */
 
@@ -143,7 +143,7 @@ json_t *daemon_store_status(struct daemon *); /* NULL: none is open */
 
 void *keeper_run(void *daemon);
 
-/* ---- control_store.c: what it can ask of the store ------------------------------------------------------- */
+/* ---- control_store.c: its requests about the store ------------------------------------------------------- */
 
 json_t *control_store_list(struct daemon *, const json_t *request);
 json_t *control_store_delete(struct daemon *, const json_t *request);

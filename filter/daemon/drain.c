@@ -1,24 +1,24 @@
 /*
- * drain.c - the keeper: the thread that does what takes time, so that main does
- * nothing but wait for signals.
+ * drain.c - the keeper: the thread that does slow work, so that main only
+ * waits for signals.
  *
- * To drain: nobody can come in any more, sessions that are open go on, and when
- * no message is open, or the setting `drain` has passed, main is told to end.
+ * Draining: nobody can connect any more, open sessions continue, and when
+ * no message is open, or the time of the setting `drain` has passed, main is told to end.
  */
 #include "daemon_private.h"
 #include <stdlib.h>
 
 #define TICK_US       (2 * 1000 * 1000) /* how soon a changed list is seen */
 #define TICK_DRAIN_US (20 * 1000)       /* how often we look whether a message is open */
-/* So long no message must have been open. A MAIL without reply may be on its way to us: the mail server does not wait
- * for us there, and its client has been told to go on. */
+/* No message may have been open for this time. A MAIL without reply may still be on its way: the mail server does not
+ * wait for us there, and its client has been told to continue. */
 #define QUIET_US (300 * 1000)
 
 struct keeper {
 	struct daemon *daemon;
 	bool draining;
 	int64_t drain_until, quiet_since, refresh_at;
-	const struct resolver *warned; /* what its resolver has to say was said; only compared */
+	const struct resolver *warned; /* the warning of its resolver was logged; only compared */
 };
 
 static void refresh_report(void *context, const char *line)
@@ -26,7 +26,7 @@ static void refresh_report(void *context, const char *line)
 	report_line(context, "warning", "%s", line);
 }
 
-/* Found out in the background after the start, or after a reload: said once. */
+/* Detected in the background after the start or a reload; logged once. */
 static void keeper_warn(struct keeper *keeper, const struct resolver *resolver)
 {
 	const char *warning = resolver == keeper->warned ? NULL : resolver_warning(resolver);

@@ -1,6 +1,6 @@
 /*
- * line.c - one line over a socket, bounded in size and in time, whoever is at
- * the other end. The descriptor may be blocking or not.
+ * line.c - one line over a socket, bounded in size and in time, whatever the other
+ * end does. The descriptor may be blocking or not.
  */
 #include "daemon_private.h"
 #include <errno.h>

@@ -1,10 +1,10 @@
 /*
- * listen.c - the socket that mail servers come in by.
+ * listen.c - the socket that mail servers connect to.
  *
- * We bind ourselves and give the door the descriptor: mode, group, stale files and
- * inherited sockets are the same for all doors. `fd:3` is the first socket that
- * systemd hands over (sd_listen_fds(3)); any other inherited descriptor that listens
- * will do as well.
+ * We bind the socket and give the door the descriptor: mode, group, stale files and
+ * inherited sockets are handled alike for all doors. `fd:3` is the first socket that
+ * systemd passes (sd_listen_fds(3)); any other inherited listening descriptor
+ * works too.
  */
 #include "daemon_private.h"
 #include <arpa/inet.h>
@@ -19,12 +19,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#define FDS_MAX  65535 /* sockets that systemd may hand over */
+#define FDS_MAX  65535 /* sockets that systemd may pass */
 #define FD_FIRST 3     /* SD_LISTEN_FDS_START */
 
-/* ---- sockets that somebody else opened ---------------------------------------------- */
+/* ---- inherited sockets ---------------------------------------------------------------- */
 
-/* How many sockets systemd gave to this very process (sd_listen_fds(3)). */
+/* How many sockets systemd passed to this process (sd_listen_fds(3)). */
 static unsigned listen_fds(void)
 {
 	const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
@@ -42,13 +42,13 @@ static int listener_inherit(int fd, struct listener *listener_r, struct error *e
 
 	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n) != 0) {
 		error_set(err, "listen fd:%d: %s; %s", fd,
-			  errno == EBADF ? "nobody handed over this descriptor" : strerror(errno),
-			  fd == FD_FIRST ? "start sekisho.socket, or write an address into `listen`"
+			  errno == EBADF ? "this descriptor was not passed to sekisho" : strerror(errno),
+			  fd == FD_FIRST ? "start sekisho.socket, or write an address in `listen`"
 					 : "see sd_listen_fds(3)");
 		return -1;
 	}
 	if (type != SOCK_STREAM || getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &m) != 0 || !listening) {
-		error_set(err, "listen fd:%d: this is not a stream socket that listens", fd);
+		error_set(err, "listen fd:%d: this is not a listening stream socket", fd);
 		return -1;
 	}
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
@@ -67,7 +67,7 @@ static int listener_bind(const struct addrinfo *info)
 
 	if (fd < 0)
 		return -1;
-	/* connections of the daemon before us may still linger */
+	/* connections of the previous daemon may still linger */
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (bind(fd, info->ai_addr, info->ai_addrlen) == 0 && listen(fd, DOOR_BACKLOG) == 0)
 		return fd;
@@ -102,12 +102,12 @@ static int listener_open_inet(const struct listen_address *address, struct liste
 		return 0;
 	error_set(err, "listen %s:%s%s%s: cannot bind: %s%s", family, port, host ? "@" : "", address->host,
 		  strerror(result),
-		  result == EADDRINUSE && listen_fds() > 0 ? "; systemd hands a socket over: write `listen fd:3`" : "");
+		  result == EADDRINUSE && listen_fds() > 0 ? "; systemd passes a socket: write `listen fd:3`" : "");
 	return -1;
 }
 
-/* A socket that listens, so that accept(2) says EAGAIN, and that
- * no packet reaches: the filter drops them all. */
+/* A socket that listens, so that accept(2) returns EAGAIN, but
+ * gets no packets: the filter drops them all. */
 static int socket_unreachable(void)
 {
 	struct sock_filter drop[] = {{BPF_RET | BPF_K, 0, 0, 0}};
@@ -140,7 +140,7 @@ int listener_open(const struct listen_address *address, mode_t mode, uid_t uid, 
 		result = listener_open_inet(address, listener_r, err);
 	if (result != 0)
 		return -1;
-	/* Changes of a message and the answer may be written singly; the second would wait 40 ms for the mail
+	/* Changes of a message and the answer may be separate writes; the second would wait 40 ms for the mail
 	 * server's delayed ACK. Accepted sockets inherit this; for a unix socket it means nothing. */
 	setsockopt(listener_r->socket.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	listener_r->dead_fd = socket_unreachable();
@@ -149,13 +149,13 @@ int listener_open(const struct listen_address *address, mode_t mode, uid_t uid, 
 
 /* ---- the end ----------------------------------------------------------------------------- */
 
-/* The door goes on polling the same number. A poll at hand still sees the old
- * socket (libmilter's for up to five seconds); what comes then is reset (our own socket), or
+/* The door keeps polling the same number. A poll in progress still sees the old
+ * socket (libmilter's for up to five seconds); a connection then is reset (our own socket), or
  * stays in the queue for the next daemon (systemd's socket). */
 int listener_block(struct listener *listener, struct error *err)
 {
 	if (listener->dead_fd < 0) {
-		error_set(err, "cannot close the door before draining: this system let us make no socket for it");
+		error_set(err, "cannot stop new connections before draining: the socket for it could not be created");
 		return -1;
 	}
 	unix_remove(&listener->socket);

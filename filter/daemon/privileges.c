@@ -1,9 +1,9 @@
 /*
- * privileges.c - who the daemon is once it has its sockets.
+ * privileges.c - the user and group of the daemon once it has its sockets.
  *
  * Started as root it becomes the `user` of sekisho.conf, with the groups of that
- * user, before it starts a thread or asks the DNS. Started as anybody else it
- * stays who it is; `user` may then only name that one.
+ * user, before it starts a thread or asks the DNS. Started as another user, it
+ * stays that user; `user` may then only name that user.
  */
 #include "daemon_private.h"
 #include <errno.h>
@@ -13,9 +13,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ENTRY_MAX (1024 * 1024) /* a group with very many members; more is a broken directory service */
+#define ENTRY_MAX (1024 * 1024) /* enough for a group with very many members; more is a broken directory service */
 
-/* A name that the system can be asked for. */
+/* A name that can be looked up in the system. */
 static int name_copy(struct slice name, char copy_r[NAME_TEXT])
 {
 	if (name.n >= NAME_TEXT || slice_find(name, '\0') >= 0)
@@ -41,7 +41,7 @@ int group_find(struct slice group, gid_t *gid_r, struct error *err)
 	if (found)
 		*gid_r = entry.gr_gid;
 	else
-		error_set(err, "there is no group %.*s on this system", SLICE_ARGS(slice_head(group, 64)));
+		error_set(err, "no group %.*s on this system", SLICE_ARGS(slice_head(group, 64)));
 	free(buffer);
 	return found ? 0 : -1;
 }
@@ -62,7 +62,7 @@ static int user_find(struct slice user, struct identity *identity, struct error 
 		identity->uid = entry.pw_uid;
 		identity->gid = entry.pw_gid;
 	} else {
-		error_set(err, "there is no user %.*s on this system; create it, or change `user`",
+		error_set(err, "no user %.*s on this system; create it, or change `user`",
 			  SLICE_ARGS(slice_head(user, 64)));
 	}
 	free(buffer);
@@ -94,7 +94,7 @@ int identity_find(struct slice user, struct slice group, struct identity *identi
 	return 0;
 }
 
-/* The groups first: without root nobody may set them. */
+/* Groups first: only root may set them. */
 int identity_take(const struct identity *identity, struct error *err)
 {
 	uid_t uid = identity->uid == (uid_t)-1 ? getuid() : identity->uid;
@@ -106,7 +106,7 @@ int identity_take(const struct identity *identity, struct error *err)
 		return -1;
 	}
 	if (setresgid(identity->gid, identity->gid, identity->gid) != 0 || setresuid(uid, uid, uid) != 0) {
-		error_set(err, "cannot become %s: %s", identity->user[0] ? identity->user : "the group",
+		error_set(err, "cannot switch to %s: %s", identity->user[0] ? identity->user : "the group",
 			  strerror(errno));
 		return -1;
 	}

@@ -1,11 +1,10 @@
 /*
- * reload.c - the policy file is read anew while sessions run.
+ * reload.c - reads the policy file again while sessions run.
  *
- * A new engine takes the place of the old one for sessions that begin from now
- * on; those that are open keep theirs. The resolver stays, with its cache, as long
- * as its settings do. What was bound or opened at the start cannot change; the
- * answer says which settings wait for a restart. The log file is opened anew, whatever
- * is wrong with the policy: it may have been rotated.
+ * New sessions use a new engine; open sessions keep theirs. The resolver and its cache
+ * stay as long as its settings do. What was bound or opened at the start cannot change; the
+ * answer says which settings need a restart. The log file is reopened even when the
+ * policy has errors: it may have been rotated.
  */
 #include "daemon_private.h"
 #include <stdio.h>
@@ -13,12 +12,12 @@
 #include <string.h>
 
 #define WARNINGS_MAX   2048
-#define TESTS_TEXT_MAX (64 * 1024) /* the end of it is told; an answer has bounds */
-#define READ_TRIES     3           /* of a file that changes under our eyes */
+#define TESTS_TEXT_MAX (64 * 1024) /* only the end is returned; an answer is bounded */
+#define READ_TRIES     3           /* of a file that changes while it is read */
 
 static bool resolver_settings_equal(const struct resolver_settings *a, const struct resolver_settings *b)
 {
-	if (a->source == DNS_ZONE || b->source == DNS_ZONE) /* its file is read anew */
+	if (a->source == DNS_ZONE || b->source == DNS_ZONE) /* its file is read again */
 		return false;
 	if (a->source != b->source || a->dnssec != b->dnssec || a->timeout_us != b->timeout_us ||
 	    a->cache_entries != b->cache_entries || a->hints_off != b->hints_off ||
@@ -63,7 +62,7 @@ static bool log_changed(const struct settings *a, const struct settings *b)
 	return a->log != b->log || !slice_equal(a->log_file, b->log_file);
 }
 
-/* Of a store that is open: it is kept even when nothing needs it any more. */
+/* Only for an open store, which is kept even when nothing needs it any more. */
 static bool store_changed(const struct settings *a, const struct settings *b)
 {
 	return a->store.url.n > 0 && (!slice_equal(a->store.url, b->store.url) || a->store.at_most != b->store.at_most);
@@ -77,8 +76,8 @@ static const struct {
     {"log", log_changed},       {"store", store_changed},
 };
 
-/* `found`: errors and warnings of the compiler; `log`: why the log file was not opened anew, or "". NULL when nothing
- * is to be said. */
+/* `found`: errors and warnings of the compiler; `log`: why the log file was not reopened, or "". NULL when there
+ * is nothing to say. */
 static char *reload_text(const struct daemon *daemon, const struct settings *settings, const char *found,
 			 const char *log)
 {
@@ -89,11 +88,11 @@ static char *reload_text(const struct daemon *daemon, const struct settings *set
 	text_init(&text, arena, strlen(found) + WARNINGS_MAX + sizeof(struct error));
 	text_add(&text, slice_of(found));
 	if (*log)
-		text_printf(&text, "%s; records still go to the file that was open before\n", log);
+		text_printf(&text, "%s; records still go to the old file\n", log);
 	for (size_t i = 0; settings && i < sizeof(restarts) / sizeof(restarts[0]); i++)
 		if (restarts[i].changed(&daemon->startup, settings))
 			text_printf(&text,
-				    "%s: `%s` has changed; the new value counts from the next start of the daemon\n",
+				    "%s: `%s` has changed; the new value takes effect when the daemon restarts\n",
 				    daemon->config_file, restarts[i].name);
 	if (text_slice(&text).n > 0)
 		copy = xstrdup(arena_cstring(arena, text_slice(&text)));
@@ -126,8 +125,8 @@ static int reload_take(struct daemon *daemon, struct engine *old, struct policy 
 static void reload_log(struct daemon *daemon, bool done, const char *text)
 {
 	report_line(daemon->host.report, done ? "info" : "error", "%s %s%s%s",
-		    done ? "reloaded" : "not reloaded, the old policy stays:", daemon->config_file, text ? "\n" : "",
-		    text ? text : "");
+		    done ? "reloaded" : "not reloaded; the old policy stays in effect:", daemon->config_file,
+		    text ? "\n" : "", text ? text : "");
 }
 
 /* ---- reading ------------------------------------------------------------------------------ */
@@ -137,8 +136,8 @@ struct reading {
 	struct diagnostics *found;
 };
 
-/* A file, be it an included one, that somebody writes while we read it may be half of a policy, and still have no
- * error: once more then. */
+/* A file (also an included one) that is written while we read it may be half of a policy without an error: read it
+ * again. */
 static struct reading policy_read_whole(const char *file, const struct policy *old)
 {
 	struct reading reading = {NULL};
@@ -154,7 +153,7 @@ static struct reading policy_read_whole(const char *file, const struct policy *o
 	return reading;
 }
 
-/* check-tests yes: -1 when a test of the file fails, with what they say added to the text. */
+/* check-tests yes: -1 when a test of the file fails; the output of the tests is added to the text. */
 static int reload_test(struct policy *policy, char **text_r)
 {
 	char *said = NULL, *joined = NULL;
@@ -203,7 +202,7 @@ int daemon_reload(struct daemon *daemon, char **text_r)
 	int result;
 
 	pthread_mutex_lock(&daemon->reloading);
-	if (report_reopen(daemon->host.report, &log) == 0) /* first: what a reload has to say goes to the new file */
+	if (report_reopen(daemon->host.report, &log) == 0) /* first: messages of the reload go to the new file */
 		log.text[0] = '\0';
 	old = daemon_engine(daemon);
 	reading = policy_read_whole(daemon->config_file, engine_policy(old));

@@ -1,8 +1,8 @@
 /*
  * signals.c - main waits for signals, and for nothing else.
  *
- * All threads block them, so they stay pending until main takes them, however
- * long it is not waiting. No library may wait for the same signals (doors/milter/sigwait.c).
+ * All threads block them, so they stay pending until main takes them, even when
+ * it is busy. No library may wait for the same signals (doors/milter/sigwait.c).
  */
 #include "daemon_private.h"
 
@@ -22,7 +22,7 @@ void signals_block(void)
 	signals_list(&set);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN); /* a log file as large as it may be: the write fails, and mail goes on */
+	signal(SIGXFSZ, SIG_IGN); /* a log file at its size limit: the write fails, and mail continues */
 }
 
 void daemon_wait(struct daemon *daemon)
@@ -38,7 +38,7 @@ void daemon_wait(struct daemon *daemon)
 			daemon_post(daemon, EVENT_RELOAD);
 		} else if (number == SIGTERM || number == SIGINT) {
 			if (draining)
-				return; /* the second one: at once */
+				return; /* the second one: end at once */
 			draining = true;
 			daemon_post(daemon, EVENT_DRAIN);
 		}

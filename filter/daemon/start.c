@@ -2,8 +2,8 @@
  * start.c - the start of the daemon, up to the threads.
  *
  * Its order: read the file; find user and group; bind, as root if we are root;
- * become the user, and read the file again, as whoever will reload it later; open log, store
- * and resolver. What goes wrong is one line (or the errors of the policy file) on
+ * become the user, and read the file again as the user who will reload it later; open log, store
+ * and resolver. A failure is one line (or the errors of the policy file) on
  * stderr, and the exit code.
  */
 #include "daemon_private.h"
@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MODE_DEFAULT 0660 /* of a unix socket without `mode`: never open for everybody */
+#define MODE_DEFAULT 0660 /* of a unix socket without `mode`: never open to everyone */
 
 /* ---- errors ------------------------------------------------------------------------------ */
 
@@ -62,7 +62,7 @@ static int start_listen(struct entrance *entrance, const struct listen_setting *
 	return 0;
 }
 
-/* A directory, and those above it, as far as they are missing and we may make them. It is the user's. */
+/* Creates a directory, and missing ones above it, if we may. The user gets it. */
 static void directory_make(char *directory, mode_t mode, const struct identity *identity)
 {
 	bool made;
@@ -74,7 +74,7 @@ static void directory_make(char *directory, mode_t mode, const struct identity *
 	}
 	made = mkdir(directory, mode) == 0;
 	if (made && identity->change && lchown(directory, identity->uid, identity->gid) != 0)
-		rmdir(directory); /* what needs it says that it is missing */
+		rmdir(directory); /* the code that needs it reports that it is missing */
 }
 
 static void control_directory(const char *path, const struct identity *identity)
@@ -117,7 +117,7 @@ static int start_control(struct daemon *daemon, const struct settings *settings,
 		return 0;
 	control_path(settings, path);
 	if (!path[0]) {
-		error_set(&err, "control %.*s: a socket path has at most %zu bytes", SLICE_ARGS(settings->control),
+		error_set(&err, "control %.*s: a socket path can have at most %zu bytes", SLICE_ARGS(settings->control),
 			  sizeof(path) - 1);
 		return start_failed(EXIT_CONFIG, &err);
 	}
@@ -137,8 +137,8 @@ static int start_sockets(struct daemon *daemon, const struct settings *settings,
 		return start_failed(EXIT_CONFIG, &err);
 	control_path(settings, path);
 	if (path[0])
-		control_directory(path, identity_r); /* the socket of the default `listen` is in it, too */
-	/* before any other descriptor: fd:3 is a socket that was handed over, and not one of ours */
+		control_directory(path, identity_r); /* the socket of the default `listen` is also in it */
+	/* before any other descriptor: fd:3 is a socket that was passed to us, not one of ours */
 	code = start_listen(&daemon->entrances[0], &settings->listen, identity_r);
 	if (code == 0)
 		code = start_control(daemon, settings, identity_r);
@@ -177,13 +177,13 @@ static int start_engine(struct daemon *daemon, struct policy *policy)
 	return 0;
 }
 
-/* Once more, as the user who will reload it: what only root can read is no policy for long. */
+/* Again, as the user who will reload it: a file that only root can read could not be reloaded. */
 static struct policy *policy_read_again(const char *file)
 {
 	struct policy *policy = policy_read(file, true);
 
 	if (!policy)
-		fprintf(stderr, "sekisho: the user of the daemon cannot use %s, and could not reload it\n", file);
+		fprintf(stderr, "sekisho: the user of the daemon cannot use %s, so a reload would fail\n", file);
 	return policy;
 }
 

@@ -1,6 +1,6 @@
 /*
- * state.c - what the threads of the daemon share: the engine that sessions begin
- * with, the events that wait for the keeper, and the word that it is time to end.
+ * state.c - what the threads of the daemon share: the engine for new
+ * sessions, the events for the keeper, and the signal to end.
  */
 #include "daemon_private.h"
 #include <time.h>

@@ -1,5 +1,5 @@
 /*
- * status.c - how the daemon is, as one JSON object: the answer to `sekisho status`.
+ * status.c - the state of the daemon as one JSON object: the answer to `sekisho status`.
  */
 #include "config.h"
 #include "daemon_private.h"

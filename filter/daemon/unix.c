@@ -1,10 +1,10 @@
 /*
  * unix.c - sockets that have a path: the socket of a door and the control socket.
  *
- * The file is made with its final mode (by the umask, so that no path is
- * resolved twice) and gets its owner before listen(2): whoever connects earlier
- * is refused. A file that is left from a daemon that ended is replaced only
- * when connect(2) is refused on it.
+ * The file is created with its final mode (by the umask, so no path is
+ * resolved twice) and gets its owner before listen(2): earlier connections
+ * are refused. A file left by a daemon that has ended is replaced only
+ * when connect(2) to it is refused.
  */
 #include "daemon_private.h"
 #include <errno.h>
@@ -46,20 +46,20 @@ int unix_connect(const char *path)
 	return -1;
 }
 
-/* Takes a file out of the way that nobody listens on. */
+/* Removes a file that nobody listens on. */
 static int unix_remove_stale(const char *path, struct error *err)
 {
 	struct stat st;
 	int fd;
 
 	if (lstat(path, &st) != 0)
-		return 0; /* bind(2) says what is wrong */
+		return 0; /* bind(2) reports the error */
 	if (!S_ISSOCK(st.st_mode)) {
-		error_set(err, "%s is there and is not a socket; remove it or name another path", path);
+		error_set(err, "%s exists and is not a socket; remove it or name another path", path);
 		return -1;
 	}
 	fd = unix_connect(path);
-	/* EAGAIN: somebody listens and has no time (unix(7)) */
+	/* EAGAIN: somebody listens but is busy (unix(7)) */
 	if (fd >= 0 || errno == EAGAIN) {
 		if (fd >= 0)
 			close(fd);
@@ -67,7 +67,7 @@ static int unix_remove_stale(const char *path, struct error *err)
 		return -1;
 	}
 	if (errno != ECONNREFUSED) {
-		error_set(err, "%s: cannot find out who uses this socket: %s; remove it if nobody does", path,
+		error_set(err, "%s: cannot tell whether this socket is in use: %s; remove it if it is not", path,
 			  strerror(errno));
 		return -1;
 	}
@@ -82,9 +82,9 @@ static void unix_bind_error(const char *path, int number, struct error *err)
 {
 	char copy[UNIX_PATH_MAX];
 
-	memcpy(copy, path, strlen(path) + 1); /* unix_address saw that it fits */
+	memcpy(copy, path, strlen(path) + 1); /* unix_address has checked that it fits */
 	if (number == ENOENT)
-		error_set(err, "%s: the directory %s is not there; create it for the user of sekisho", path,
+		error_set(err, "%s: the directory %s does not exist; create it for the user of sekisho", path,
 			  dirname(copy));
 	else if (number == EACCES)
 		error_set(err, "%s: no permission to create a socket in %s", path, dirname(copy));
@@ -92,7 +92,7 @@ static void unix_bind_error(const char *path, int number, struct error *err)
 		error_set(err, "%s: cannot bind: %s", path, strerror(number));
 }
 
-/* bind(2) makes the file with the mode that the umask leaves. Called before any thread runs. */
+/* bind(2) creates the file with the mode that the umask leaves. Called before any thread runs. */
 static int unix_bind(int fd, const struct sockaddr_un *address, mode_t mode, struct error *err)
 {
 	mode_t old;
@@ -138,12 +138,12 @@ int unix_listen(const char *path, mode_t mode, uid_t uid, gid_t gid, struct unix
 	memset(socket_r, 0, sizeof(*socket_r));
 	socket_r->fd = -1;
 	if (!unix_address(path, &address)) {
-		error_set(err, "%s: a socket path has at most %zu bytes", path, UNIX_PATH_MAX - 1);
+		error_set(err, "%s: a socket path can have at most %zu bytes", path, UNIX_PATH_MAX - 1);
 		return -1;
 	}
 	socket_r->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (socket_r->fd < 0) {
-		error_set(err, "%s: cannot make a socket: %s", path, strerror(errno));
+		error_set(err, "%s: cannot create a socket: %s", path, strerror(errno));
 		return -1;
 	}
 	if (unix_bind(socket_r->fd, &address, mode, err) != 0)

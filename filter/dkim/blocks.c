@@ -3,11 +3,11 @@
  * them into vector instructions: a fixed number of bytes, no branches.
  *
  * Distributions compile for the first processors of x86-64. Nearly all that are in use have vectors of twice
- * that width, so the loops are compiled a second time for these: it halves what finding nothing odd takes.
+ * that width, so the loops are compiled a second time for these, which halves the time for ordinary text.
  */
 #include "blocks.h"
 
-#define STRIDE 256 /* where nothing is odd, more is looked at at once */
+#define STRIDE 256 /* ordinary text is scanned in larger steps */
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 #ifdef __x86_64__
@@ -18,8 +18,9 @@
 #define HAS_AVX2 false
 #endif
 
-/* Does every one of n bytes stand for itself? What does not: an LF without CR, and when relaxed a tab, and a space
- * before a blank or a line end. An LF is judged with the byte before it, so that of the next byte, not of the first. */
+/* Do all n bytes stay as they are? Those that do not: an LF without CR and, when relaxed, a tab, and a space before a
+ * blank or a line end. An LF is judged with the byte before it: this includes the byte after the block, not its first.
+ */
 static ALWAYS_INLINE bool is_plain(enum dkim_canon kind, const char *p, int n)
 {
 	unsigned char odd = 0;
@@ -45,7 +46,7 @@ static ALWAYS_INLINE size_t plain_length(enum dkim_canon kind, const char *p, si
 		return 0;
 	while (n - at >= STRIDE && is_plain(kind, p + at, STRIDE))
 		at += STRIDE;
-	/* The next stride is looked at no more: what is odd in it is near. */
+	/* Do not scan the next stride: what is odd in it is near. */
 	while (n - at >= BLOCK && is_plain(kind, p + at, BLOCK))
 		at += BLOCK;
 	return at;
@@ -67,7 +68,7 @@ static ALWAYS_INLINE void mark(enum dkim_canon kind, const char *p, struct marks
 	}
 }
 
-/* ---- each for both canonicalisations, and twice ------------------------------------------------ */
+/* ---- for both canonicalisations, each compiled twice ------------------------------------------------ */
 
 static size_t simple_plain_length(const char *p, size_t n)
 {

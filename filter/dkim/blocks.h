@@ -7,9 +7,9 @@
 #include "dkim_private.h"
 
 #define BLOCK 64
-#define AHEAD 2 /* bytes behind a block decide what its blanks are; the one before it, what its first LF is */
+#define AHEAD 2 /* bytes after a block decide about its blanks; the byte before it decides about its first LF */
 
-/* Of a block: what each byte is in the canonical text, and what is written of it. */
+/* For each byte of a block: what it is in the canonical text, and what is written for it. */
 #define STAYS 1
 #define BARE  2 /* a CR is missing before it */
 struct marks {
@@ -18,7 +18,7 @@ struct marks {
 };
 
 struct block_loops {
-	size_t (*plain_length)(const char *p, size_t n); /* of the blocks at p in which every byte stands for itself */
+	size_t (*plain_length)(const char *p, size_t n); /* of the blocks at p in which every byte stays as it is */
 	void (*mark)(const char *p, struct marks *restrict marks_r); /* of the block at p */
 };
 

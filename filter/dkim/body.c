@@ -1,32 +1,32 @@
 /*
  * body.c - the canonical body (RFC 6376 3.4.3, 3.4.4), hashed while it streams.
  *
- * For each canonicalisation that somebody wants there is one running hash. What may
- * still vanish is held back as counters, never as bytes: line ends (empty lines at the
+ * Each requested canonicalisation has one running hash. What may
+ * still be dropped is held back as counters, never as bytes: line ends (empty lines at the
  * end of the body do not count), and between chunks a blank (relaxed: blanks at the end of a
  * line do not count, others become one space) and a CR that may belong to a line end.
- * A bare LF is taken as a line end, since MTAs make CRLF of it; a bare CR is a byte like others.
+ * A bare LF counts as a line end, because MTAs turn it into CRLF; a bare CR is an ordinary byte.
  *
- * Speed: nearly all bytes stand for themselves. Blocks without anything odd go to the hash in one piece. For a
- * block with something odd blocks.c says of each byte whether it stays, and what stays is written without a branch:
- * no choice of bytes makes a body much slower than others. Only the ends of chunks are looked at byte by byte.
+ * Speed: nearly all bytes stay as they are. Blocks of such bytes go to the hash in one piece. For any other block,
+ * blocks.c marks the bytes that stay, and these are written without a branch, so no choice of bytes makes a body
+ * much slower. Only the ends of chunks are processed byte by byte.
  */
 #include "blocks.h"
 #include <string.h>
 
 #define WORD        8
 #define BUFFER      4096
-#define DIRECT      1024 /* from so many bytes on a run goes to the hash without a copy */
+#define DIRECT      1024 /* runs of at least this many bytes go to the hash without a copy */
 #define DIGESTS_MAX 64   /* of one canonicalisation; verifying and signing want DKIM_SIGNATURES or so */
 
 struct canon {
 	enum dkim_canon kind;
-	EVP_MD_CTX *hash;                         /* NULL: nobody wants it */
+	EVP_MD_CTX *hash;                         /* NULL: not requested */
 	struct dkim_digest *digests[DIGESTS_MAX]; /* by length */
 	size_t count, next;                       /* next: the first that is not filled */
 	uint64_t length;                          /* bytes so far */
 	uint64_t lines;                           /* line ends held back, before what is in the buffer */
-	bool blank, cr;                           /* held back behind it, in this order */
+	bool blank, cr;                           /* held back after it, in this order */
 	size_t n;
 	char *buffer; /* canonical text on the way to the hash */
 };
@@ -86,7 +86,7 @@ static void digest_fill(EVP_MD_CTX *hash, struct dkim_digest *digest)
 	digest->reached = true;
 }
 
-/* Here ends what is wanted, and the hash goes on. */
+/* A requested length ends here; the hash goes on. */
 static void digest_fill_from_copy(struct dkim_body *body, const struct canon *canon, struct dkim_digest *digest)
 {
 	if (!body->copy)
@@ -96,7 +96,7 @@ static void digest_fill_from_copy(struct dkim_body *body, const struct canon *ca
 	digest_fill(body->copy, digest);
 }
 
-/* Where a wanted length ends the state is copied. Behind the last one only the length counts. */
+/* Where a requested length ends, the state is copied. After the last one, only the length is counted. */
 static void hash_add(struct dkim_body *body, struct canon *canon, const char *p, size_t n)
 {
 	while (canon->next < canon->count) {
@@ -129,7 +129,7 @@ static void lines_let_go(struct dkim_body *body, struct canon *canon)
 	}
 }
 
-/* Canonical text. The line ends it closes with are held back: they may be the end of the body. */
+/* Canonical text. The line ends at its end are held back: they may be the end of the body. */
 static void emit(struct dkim_body *body, struct canon *canon, const char *p, size_t n)
 {
 	size_t sure = n;
@@ -181,7 +181,7 @@ static void put_line_end(struct dkim_body *body, struct canon *canon)
 	canon->buffer[canon->n++] = '\n';
 }
 
-/* What was held back turns out to stand in the middle of a line. */
+/* What was held back turns out to be in the middle of a line. */
 static void let_go(struct dkim_body *body, struct canon *canon)
 {
 	if (canon->blank)
@@ -215,13 +215,13 @@ static void add_byte(struct dkim_body *body, struct canon *canon, char c)
 	}
 }
 
-/* Nothing is held back any more: the next two bytes say what becomes of it. */
+/* Nothing is held back any more: the next two bytes decide. */
 static const char *settle(struct dkim_body *body, struct canon *canon, const char *p)
 {
 	if (canon->cr && *p == '\n')
 		add_byte(body, canon, *p++);
 	else if (!canon->cr && (is_relaxed_blank(canon, *p) || *p == '\n' || (*p == '\r' && p[1] == '\n')))
-		canon->blank = false; /* the next blank stands for it, or the line ends */
+		canon->blank = false; /* the next blank represents it, or the line ends */
 	else
 		let_go(body, canon);
 	return p;
@@ -229,7 +229,7 @@ static const char *settle(struct dkim_body *body, struct canon *canon, const cha
 
 /* ---- by blocks: nothing is held back, but line ends ------------------------------------------ */
 
-/* Eight bytes of the block, by a test only whether they all just stay: then one move is enough. */
+/* Eight bytes of the block; when all of them stay, one move is enough. */
 static char *write_word(const struct marks *marks, int at, char *out)
 {
 	static const unsigned char all[WORD] = {STAYS, STAYS, STAYS, STAYS, STAYS, STAYS, STAYS, STAYS};
@@ -253,7 +253,7 @@ static void add_odd(struct dkim_body *body, struct canon *canon, const char *p)
 	char *out;
 
 	body->loops[canon->kind].mark(p, &marks);
-	/* All may be LF; and each byte is written, also if the next one takes its place. */
+	/* All may be LF. Every byte is written, even when the next one overwrites it. */
 	buffer_reserve(body, canon, 2 * BLOCK);
 	out = canon->buffer + canon->n;
 	for (int at = 0; at < BLOCK; at += WORD)
@@ -344,7 +344,7 @@ static void canon_end(struct dkim_body *body, struct canon *canon)
 		hash_add(body, canon, "\r\n", 2);
 	else
 		hash_add(body, canon, "", 0);
-	/* It is the longest; lengths that the body does not reach may stand before it. */
+	/* It is the longest; lengths that the body does not reach may come before it. */
 	if (canon->digests[canon->count - 1]->length == DKIM_WHOLE)
 		digest_fill(canon->hash, canon->digests[canon->count - 1]);
 }

@@ -1,8 +1,8 @@
 /*
  * cross.c - which engine signs, and each engine's signature before the other one's verifier.
  *
- * libopendkim must not send out what a reader would refuse: its signature is verified natively before anybody gets
- * it. And comparing, each engine signs the same message, and the other must accept it.
+ * libopendkim must not send what a verifier would refuse: its signature is verified natively before it is used.
+ * When comparing, each engine signs the same message, and the other one must accept it.
  */
 #include "second.h"
 #include <string.h>
@@ -37,7 +37,7 @@ static void made_read(struct made *made, const struct dkim_signing *signing, str
 	made->signature.digest = body_digest(body, signing->body_canon, DKIM_WHOLE);
 }
 
-/* "" when our verifier takes it; else why not. */
+/* "" when our verifier accepts it; else why not. */
 static struct slice refused_natively(struct made *made, const struct dkim_signing *signing, struct dkim_fields *fields,
 				     struct arena *arena)
 {
@@ -49,7 +49,7 @@ static struct slice refused_natively(struct made *made, const struct dkim_signin
 	if (signature->algorithm != made->key.algorithm || signature->body_canon != signing->body_canon ||
 	    signature->length != DKIM_WHOLE || !slice_equal_nocase(made->seen.domain, signing->domain) ||
 	    !slice_equal_nocase(made->seen.selector, signing->selector))
-		return SLICE("its tags are not what was asked for");
+		return SLICE("its tags are not those that were requested");
 	made->key.verifying = verifying = rsa_context(made->key.pkey, EVP_PKEY_verify_init);
 	if (!verifying)
 		die("the crypto library cannot verify with a key that it signs with");
@@ -87,13 +87,13 @@ static void say_word(struct error *err, enum second_word word, const struct dkim
 
 	if (word == SECOND_UNABLE)
 		error_set(err, "libopendkim cannot verify our signature: %s",
-			  trouble ? trouble : "header or body are not for it, as with a bare CR");
+			  trouble ? trouble : "it cannot handle this header or body, for example a bare CR");
 	else
 		error_set(err, "libopendkim refuses what native signed");
 }
 
 /* libopendkim never frees an Ed25519 key that it has signed with: some 500 bytes a message, the secret among
- * them. So it only has to accept what we made. */
+ * them. So it only verifies our signature. */
 static struct slice cross_sign_ed25519(const struct dkim_signing *signing, struct dkim_fields *fields,
 				       const struct dkim_body *body, struct arena *arena, struct error *err)
 {
@@ -137,7 +137,7 @@ struct slice dkim_signature_make(const struct dkim_signing *signing, struct dkim
 	const struct dkim_digest *digest = body_digest(body, signing->body_canon, DKIM_WHOLE);
 
 	if (!digest || !digest->reached) {
-		error_set(err, "the body was not hashed as the signature for %.*s needs it",
+		error_set(err, "the body was not hashed in the form that the signature for %.*s needs",
 			  SLICE_ARGS(signing->domain));
 		return SLICE("");
 	}
@@ -146,7 +146,7 @@ struct slice dkim_signature_make(const struct dkim_signing *signing, struct dkim
 	return sign_natively(signing, fields, digest, arena, err);
 }
 
-/* What it signs must be right for us. */
+/* Our verifier must accept what it signs. */
 static enum dkim_compared compare_theirs(const struct dkim_signing *signing, struct dkim_fields *fields,
 					 const struct dkim_body *body, struct arena *arena, struct error *err)
 {

@@ -1,9 +1,9 @@
 /*
- * crypto.c - what the crypto library makes slowly is made once: the method of SHA-256 for
- * the process, a context ready to verify or sign for each RSA key.
+ * crypto.c - what is slow to create in the crypto library is created once: the SHA-256 method for
+ * the process, and for each RSA key a context that is ready to verify or sign.
  *
- * Asking for either by name costs ten times as much as the copy of a context that is ready. Copying only
- * counts references in what is copied, so all threads may copy the same one.
+ * Fetching either by name costs ten times as much as copying a ready context. Copying only
+ * counts references in the source, so all threads may copy the same one.
  */
 #include "dkim_private.h"
 #include <openssl/rsa.h>
@@ -11,7 +11,7 @@
 
 const char *const dkim_algorithm_names[3] = {"rsa-sha256", "ed25519-sha256", NULL};
 
-static EVP_MD *sha256; /* never let go: the library ends with the process */
+static EVP_MD *sha256; /* never freed: the library ends with the process */
 
 static void fetch(void)
 {

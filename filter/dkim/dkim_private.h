@@ -12,13 +12,13 @@
 
 const EVP_MD *hash_kind(void);        /* SHA-256 */
 EVP_MD_CTX *hash_new(struct arena *); /* begun; the arena's */
-/* RSA with SHA-256 after EVP_PKEY_verify_init or EVP_PKEY_sign_init, to be copied for each use; NULL: not with this
- * key. Whoever asks frees it. */
+/* RSA with SHA-256 after EVP_PKEY_verify_init or EVP_PKEY_sign_init, to be copied for each use; NULL: not possible with
+ * this key. The caller frees it. */
 EVP_PKEY_CTX *rsa_context(EVP_PKEY *, int (*init)(EVP_PKEY_CTX *));
 
 /* ---- tag lists (RFC 6376 3.2) -------------------------------------------------- */
 
-#define TAGS_MAX 64 /* signatures have at most 14 tags that mean something, keys 7 */
+#define TAGS_MAX 64 /* signatures have at most 14 tags with a meaning, keys 7 */
 
 struct tag {
 	struct slice name, value; /* value without blanks at its ends */
@@ -33,13 +33,13 @@ struct tags {
 /* NULL, or what is wrong: a static text. */
 const char *tags_parse(struct slice text, struct tags *tags_r);
 const struct tag *tags_find(const struct tags *, const char *name); /* NULL: it is not there */
-/* What the first tag of that one letter seems to say, nothing else being looked at; "": it is not among the first
+/* What the first tag of that one letter seems to say, without a check of the rest; "": it is not among the first
  * TAGS_MAX. */
 struct slice tags_glance(struct slice text, char name);
 
 /* The next item between colons, without blanks; false at the end. */
 bool items_next(struct slice *rest, struct slice *item_r);
-/* Without regard to case: the words of a tag are strings of an ABNF (RFC 5234 2.3); OpenDKIM does so, too. */
+/* Without regard to case: the words of a tag are strings of an ABNF (RFC 5234 2.3); OpenDKIM does the same. */
 bool items_have(struct slice list, struct slice word);
 
 /* ---- header fields ----------------------------------------------------------------- */
@@ -50,10 +50,10 @@ void fields_hash(struct dkim_fields *, struct slice names, enum dkim_canon, cons
 unsigned fields_count(const struct dkim_fields *, struct slice name);
 const struct header_field *fields_list(const struct dkim_fields *, size_t *count_r); /* as they were given */
 
-/* The canonical form of one field. The last CRLF stands behind it and is not counted. */
+/* The canonical form of one field. It is followed by the last CRLF, which is not counted. */
 struct slice field_canonical(struct slice name, struct slice value, enum dkim_canon, struct arena *);
 
-/* The value of a DKIM-Signature without what lies in `b`, a part of it (RFC 6376 3.7). */
+/* The value of a DKIM-Signature without `b`, which is a part of it (RFC 6376 3.7). */
 struct slice value_without(struct slice value, struct slice b, struct arena *);
 
 /* ---- published keys (RFC 6376 3.6.1) -------------------------------------------------- */
@@ -69,17 +69,18 @@ struct key {
 };
 
 /* Reads a TXT record. False when it is not a key record: the result is DKIM_NONE then, or what is wrong with a text
- * that was meant to be one. True says nothing of whether the key can be used: its result does. */
+ * that was meant to be one. True does not mean that the key can be used; its result says that. */
 bool key_read(struct key *, struct slice text);
 void key_release(struct key *); /* what key_read made */
 
 #define KEYS_MAX                                                                                                       \
-	8 /* keys of a name that are tried: each costs a verification; honest names have one, two in a change */
-#define RECORDS_MAX 64 /* TXT records of a name that are looked at */
+	8 /* keys of a name that are tried: each costs a verification; real names have one, or two during a rollover   \
+	   */
+#define RECORDS_MAX 64 /* TXT records of a name that are read */
 
 struct keys {
-	size_t count; /* 1 at least: what is wrong is in the only one */
-	bool more;    /* than are tried */
+	size_t count; /* at least 1: an error is in the only one */
+	bool more;    /* there are more than are tried */
 	struct key list[KEYS_MAX];
 };
 
@@ -92,23 +93,23 @@ const EVP_PKEY_CTX *private_context(const struct dkim_private *); /* RSA: ready 
 
 /* ---- the body ------------------------------------------------------------------------------ */
 
-/* As dkim_body_new, but it is said whether the processor has AVX2, so that a test tries both. */
+/* As dkim_body_new; the caller says whether the processor has AVX2, so a test can try both. */
 struct dkim_body *body_new(struct arena *, bool avx2);
 
 /* ---- what a mail server would change (watch.c) ------------------------------------------------ */
 
 struct watch {
-	size_t most; /* octets of a line with its CRLF; 0: nobody watches */
-	size_t line; /* octets of the line that is not over yet */
+	size_t most; /* octets of a line with its CRLF; 0: not watched */
+	size_t line; /* octets of the current line */
 	struct dkim_noticed noticed;
 };
 void watch_add(struct watch *, struct slice chunk);
 void watch_end(struct watch *);
 
-/* ---- a digest that was wanted ------------------------------------------------------------- */
+/* ---- a requested digest ---------------------------------------------------------------- */
 
 const struct dkim_digest *body_digest(const struct dkim_body *, enum dkim_canon,
-				      uint64_t length); /* NULL: it was not */
+				      uint64_t length); /* NULL: it was not requested */
 
 /* ---- a signature ------------------------------------------------------------------------- */
 
@@ -117,7 +118,7 @@ struct signature {
 	const struct header_field *field;
 	struct slice names; /* h= */
 	struct slice identity_domain;
-	struct slice b, b_raw; /* decoded; as it lies in the field */
+	struct slice b, b_raw; /* decoded; as it is in the field */
 	struct slice bh;
 	enum dkim_algorithm algorithm;
 	bool historic; /* rsa-sha1: never passes (RFC 8301 3.1) */
@@ -127,23 +128,23 @@ struct signature {
 	const struct dkim_digest *digest; /* NULL: not to be verified */
 };
 
-/* Reads a DKIM-Signature. What is wrong with it becomes its result; DKIM_NONE: nothing is, so far. */
+/* Reads a DKIM-Signature. An error becomes its result; DKIM_NONE: no error so far. */
 void signature_read(struct signature *, const struct dkim_rules *, struct arena *);
 void signature_judge(struct signature *, enum dkim_result, const char *reason); /* the first judgement stays */
 
-/* Judges it only where header or body are not what was signed. `hash` is any context, used anew. */
+/* Sets its result only when header or body are not what was signed. `hash` is any context; it is initialised again. */
 void signature_match(struct signature *, struct dkim_fields *, const struct key *, EVP_MD_CTX *hash, struct arena *);
 
 /* Does b= match the header with this key, whatever the body is? */
 bool signature_fits(const struct signature *, struct dkim_fields *, const struct key *, EVP_MD_CTX *hash,
 		    struct arena *);
 
-/* d= and s= alone, whatever else the field is: where the key would be. False when they cannot be read. */
+/* d= and s= alone, whatever else is in the field: they say where the key is. False when they cannot be read. */
 bool signature_key_name(struct slice value, struct arena *, struct slice *name_r);
 
 /* ---- signing ------------------------------------------------------------------------------ */
 
-/* A name of h=: as often as it is there, and perhaps once more. */
+/* A name of h=: as often as the field is there, and perhaps once more. */
 struct signed_name {
 	struct slice name;
 	unsigned count;

@@ -1,15 +1,15 @@
 /*
  * fields.c - canonical header fields (RFC 6376 3.4.1, 3.4.2), and which of them a
- * signature means: for each name in h= the lowest that was not meant yet (5.4.2).
+ * signature covers: for each name in h= the lowest that is not used yet (5.4.2).
  *
  * Ten signatures may name each of thousands of fields. So each canonical form is made
- * once, and a name leads to its fields by a table, from the lowest up.
+ * once, and a table finds the fields of a name, from the lowest up.
  */
 #include "dkim_private.h"
 #include <string.h>
 
 struct field {
-	struct slice name; /* lower case, without blanks behind it */
+	struct slice name; /* lower case, without trailing blanks */
 	struct slice canonical[2];
 	int above; /* the next higher of the same name; -1: none */
 	unsigned name_number;
@@ -27,7 +27,7 @@ struct dkim_fields {
 	size_t count;
 	struct field *fields;
 	struct name *names; /* open addressing */
-	size_t room;        /* of names; a power of two, at least twice what is in use */
+	size_t room;        /* of names; a power of two, at least twice the number in use */
 	unsigned name_count;
 	int *lowest; /* of each name, by its number */
 	int *cursor; /* the same while a signature takes its fields */
@@ -35,7 +35,7 @@ struct dkim_fields {
 
 static struct name *name_place(const struct dkim_fields *fields, struct slice name)
 {
-	/* Where the arena lies nobody outside can know, nor so choose names that collide. */
+	/* Nobody outside knows the address of the arena, so nobody can choose names that collide. */
 	size_t at = hash_slice(name, (uint64_t)(uintptr_t)fields->arena) & (fields->room - 1);
 
 	while (fields->names[at].count > 0 && !slice_equal(fields->names[at].name, name))
@@ -92,7 +92,7 @@ const struct header_field *fields_list(const struct dkim_fields *fields, size_t 
 
 /* ---- canonical forms ------------------------------------------------------------------ */
 
-/* As it came, but the folding of milters (bare LF) becomes what was on the wire. */
+/* As it came, except that the folding of milters (bare LF) becomes CRLF as on the wire. */
 static struct slice simple_value(struct slice value, char *out)
 {
 	size_t n = 0;
@@ -105,7 +105,7 @@ static struct slice simple_value(struct slice value, char *out)
 	return (struct slice){out, n};
 }
 
-/* Unfolded; blanks become one space and vanish at both ends. */
+/* Unfolded; blanks become one space and are removed at both ends. */
 static struct slice relaxed_value(struct slice value, char *out)
 {
 	const char *p = value.p;
@@ -186,7 +186,7 @@ void fields_hash(struct dkim_fields *fields, struct slice names, enum dkim_canon
 		if (at >= 0 && &fields->list[at] == skip)
 			at = fields->fields[at].above;
 		if (at < 0)
-			continue; /* RFC 6376 3.5: what is not there counts as nothing, and so cannot be added */
+			continue; /* RFC 6376 3.5: an absent field counts as empty, so it cannot be added later */
 		field_hash(fields, (size_t)at, kind, hash);
 		fields->cursor[name->number] = fields->fields[at].above;
 	}

@@ -7,7 +7,7 @@
 #include <openssl/x509.h>
 #include <stdlib.h>
 
-#define RECORD_MAX (16 * 1024) /* a key of 4096 bits takes 740 bytes; the rest is notes */
+#define RECORD_MAX (16 * 1024) /* a key of 4096 bits takes 740 bytes; the rest can be notes */
 #define EXPONENT_BITS_MAX                                                                                              \
 	64              /* OpenSSL's own bound for long keys; a short key with a long one costs a thousand times more */
 #define ED25519_SIZE 32 /* RFC 8463 4.2 */
@@ -27,7 +27,7 @@ static EVP_PKEY *read_ed25519(struct slice bytes)
 	return EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, (const unsigned char *)bytes.p, bytes.n);
 }
 
-/* RFC 6376 3.6.1 says RSAPublicKey, its errata and all the world SubjectPublicKeyInfo: both are read. */
+/* RFC 6376 3.6.1 says RSAPublicKey, its errata and practice SubjectPublicKeyInfo: both are read. */
 static EVP_PKEY *read_rsa(struct slice bytes)
 {
 	const unsigned char *p = (const unsigned char *)bytes.p;
@@ -77,8 +77,8 @@ static void read_public(struct key *key, struct slice text)
 	free(bytes);
 	if (!key->pkey) {
 		bad(key, DKIM_PERMERROR,
-		    key->algorithm == DKIM_RSA ? "p= of the key record holds no RSA key"
-					       : "p= of the key record holds no Ed25519 key");
+		    key->algorithm == DKIM_RSA ? "p= of the key record is not an RSA key"
+					       : "p= of the key record is not an Ed25519 key");
 		return;
 	}
 	key->bits = key->algorithm == DKIM_RSA ? (unsigned)EVP_PKEY_bits(key->pkey) : ED25519_BITS;
@@ -119,8 +119,8 @@ static void read_tags(struct key *key, const struct tags *tags)
 
 #define VERSION "DKIM1"
 
-/* NULL: it is a key record (RFC 6376 3.6.1), whatever can be done with it; else what is wrong, and *near_r says whether
- * somebody meant to write one. All other records are none of ours: of SPF, or what a web service wants to find. */
+/* NULL: it is a key record (RFC 6376 3.6.1), usable or not; else what is wrong, and *near_r says whether it was meant
+ * to be one. All other records are not for us: SPF, or tokens of web services. */
 static const char *not_a_record(struct slice text, struct tags *tags, bool *near_r)
 {
 	const char *wrong = tags_parse(text, tags);
@@ -129,7 +129,7 @@ static const char *not_a_record(struct slice text, struct tags *tags, bool *near
 	*near_r = slice_starts_nocase(slice_trim(text), SLICE("v=" VERSION)) ||
 		  (version ? slice_equal_nocase(version->value, SLICE(VERSION)) : p != NULL);
 	if (wrong)
-		return "the key record is no tag list";
+		return "the key record is not a tag list";
 	if (version && !slice_equal(version->value, SLICE(VERSION)))
 		return "v= of the key record is not " VERSION;
 	if (version && version != &tags->list[0])

@@ -1,11 +1,11 @@
 /*
  * keys.c - the keys that are published under one name: the answer of the DNS, read once.
  *
- * Keys stay with the cached answer, decoded, since decoding costs more than verifying. Whether one suits a
- * signature is asked of each signature.
+ * Keys stay with the cached answer, decoded, since decoding costs more than verifying. Whether one fits a
+ * signature is decided for each signature.
  *
- * There should be one key record under a name (RFC 6376 3.6.2.2). Where there are several, a verifier may try one after
- * the other (RFC 6376 6.1.2), and records that are not key records do not count.
+ * There should be one key record under a name (RFC 6376 3.6.2.2). When there are several, a verifier may try them one
+ * after another (RFC 6376 6.1.2). Records that are not key records are ignored.
  */
 #include "dkim_private.h"
 
@@ -14,7 +14,7 @@
 static const struct keys unknown = {
     .count = 1, .list = {{.result = DKIM_TEMPERROR, .reason = "the DNS does not answer for the key"}}};
 
-/* Has one of the records before it the same text? */
+/* Does an earlier record have the same text? */
 static bool is_repeated(const struct dns_answer *answer, size_t record)
 {
 	for (size_t i = 0; i < record; i++)
@@ -23,7 +23,7 @@ static bool is_repeated(const struct dns_answer *answer, size_t record)
 	return false;
 }
 
-/* Nothing there is a key record: what came nearest says why. */
+/* None of the records is a key record: the closest one gives the reason. */
 static void keep_trouble(struct keys *keys, struct key *trouble)
 {
 	if (trouble->result == DKIM_NONE)

@@ -33,7 +33,7 @@ static enum dkim_result word_of(int verified)
 	return verified == 1 ? DKIM_PASS : DKIM_FAIL;
 }
 
-/* Without a context nothing is known of the signature: that is no fail, which could cost a message. */
+/* Without a context nothing is known about the signature. That is not a fail, which could cost a message. */
 static enum dkim_result verify_rsa(const EVP_PKEY_CTX *ready, struct slice b, const unsigned char *hash)
 {
 	EVP_PKEY_CTX *context = EVP_PKEY_CTX_dup(ready);

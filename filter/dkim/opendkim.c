@@ -1,11 +1,11 @@
 /*
  * opendkim.c - libopendkim as the second engine.
  *
- * Algorithms, l=, From and the key are judged by us, before and after it. It is handed only what it treats as we do:
- * fields below a bound, signatures that are to be verified, lines that end in CRLF, and keys printed anew; of any other
- * message its word does not count. A signature passes only without an error, with the flag, and with a matching body
- * hash. It takes one key for all signatures of a selector, and takes a t= that is less than its clock drift for the
- * future: such signatures are shown to it apart.
+ * We judge algorithms, l=, From and the key ourselves, before and after it. It gets only what it treats as we do:
+ * fields below a bound, signatures that are to be verified, lines that end in CRLF, and keys that we print again; for
+ * any other message its result does not count. A signature passes only without an error, with the flag, and with a
+ * matching body hash. It uses one key for all signatures of a selector, and it takes a t= below its clock drift for a
+ * time in the future: such signatures are given to it separately.
  */
 #include "second.h"
 #include <opendkim/dkim.h>
@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIELD_MOST 60000 /* bytes; it takes fields below 64 KB */
+#define FIELD_MOST 60000 /* bytes; it accepts fields below 64 KB */
 #define MESSAGE_ID "sekisho"
 
 struct dkim_library {
@@ -22,18 +22,18 @@ struct dkim_library {
 	DKIM_LIB *driftless; /* for signatures of the first minutes of 1970 */
 };
 
-/* One handle of it, and those that are given other signatures of the same message. */
+/* One handle; the next ones get other signatures of the same message. */
 struct second {
 	struct second *next; /* NULL: the last */
 	bool *shown;         /* for each signature: this handle gets it */
 	struct arena *arena;
 	DKIM *dkim;           /* NULL: it could not take the message */
-	DKIM_SIGINFO **infos; /* its list of the signatures that it was shown, in the order of their fields */
+	DKIM_SIGINFO **infos; /* its list of the signatures that it got, in the order of their fields */
 	const struct signature *signatures;
 	size_t count;
 	const struct key *const *keys;
 	char last;    /* byte of the body; '\0' before the first */
-	bool bare_cr; /* it does not hash them as we do: its word does not count */
+	bool bare_cr; /* it does not hash them as we do: its result does not count */
 };
 
 /* ---- keys ------------------------------------------------------------------------------------ */
@@ -60,7 +60,7 @@ static bool print_key(const struct key *key, struct arena *arena, char *buffer, 
 			SLICE_ARGS(p)) < (int)room;
 }
 
-/* One that it could not read has no names. */
+/* A signature that it could not read has no names. */
 static bool is_of(DKIM_SIGINFO *info, const struct dkim_signature *seen)
 {
 	const char *domain = (const char *)dkim_sig_getdomain(info);
@@ -70,7 +70,8 @@ static bool is_of(DKIM_SIGINFO *info, const struct dkim_signature *seen)
 	       slice_equal_nocase(slice_of(selector), seen->selector);
 }
 
-/* Instead of the DNS: the keys that we have chosen, one for each signature, for two of one selector can have two. */
+/* Instead of the DNS: the keys that we chose, one for each signature, because two signatures of one selector can
+ * have different keys. */
 static DKIM_CBSTAT find_key(DKIM *dkim, DKIM_SIGINFO *info, u_char *buffer, size_t room)
 {
 	struct second *second = dkim_get_user_context(dkim);
@@ -136,7 +137,7 @@ static void give_up(struct second *second)
 	second->dkim = NULL;
 }
 
-/* A control character in a name: it reads such a name as another one than we do. Honest mail has none. */
+/* A control character in a name: it reads such a name differently. Legitimate mail has none. */
 static bool is_odd(struct slice name)
 {
 	for (size_t i = 0; i < name.n; i++)
@@ -145,7 +146,7 @@ static bool is_odd(struct slice name)
 	return false;
 }
 
-/* A signature that will not be verified is not shown to it; another that signs such a field is then not its match. */
+/* A signature that will not be verified is not given to it; it then cannot judge another signature over that field. */
 static bool is_wanted(const struct second *second, const struct header_field *field)
 {
 	if (!slice_equal_nocase(slice_trim(field->name), SLICE("DKIM-Signature")))
@@ -162,7 +163,7 @@ static void add_field(struct second *second, const struct header_field *field)
 
 	if (!second->dkim || !is_wanted(second, field))
 		return;
-	/* Not even a SYNTAX for a bad signature matters: later good ones still verify. */
+	/* Even SYNTAX for a bad signature does not matter: later good ones still verify. */
 	if (is_odd(field->name) || text.n > FIELD_MOST ||
 	    dkim_header(second->dkim, (u_char *)text.p, text.n) > DKIM_STAT_SYNTAX)
 		give_up(second);
@@ -174,14 +175,14 @@ static bool is_early(const struct signature *signature)
 	return signature->made_s >= 0 && signature->made_s < DKIM_CLOCK_SKEW;
 }
 
-/* May both be shown to one handle? */
+/* May one handle get both? */
 static bool go_together(const struct signature *a, const struct signature *b)
 {
 	return is_early(a) == is_early(b) &&
 	       !(slice_equal(a->seen->domain, b->seen->domain) && slice_equal(a->seen->selector, b->seen->selector));
 }
 
-/* As many of those that no handle has yet as may be shown together. Returns one of them, or NULL: there are none. */
+/* Gives the handle as many of the remaining signatures as can go together. Returns one of them; NULL: none is left. */
 static const struct signature *choose_shown(struct second *second, const struct second *before)
 {
 	const struct signature *first = NULL;
@@ -313,7 +314,7 @@ static void end(struct second *second, enum second_word *words_r)
 	if (!second->infos)
 		return;
 	dkim_eom(second->dkim, NULL);
-	/* They come in the order of their fields. The word about one must never count for another. */
+	/* They come in the order of their fields. The result of one must never count for another. */
 	for (size_t i = 0; i < second->count; i++) {
 		DKIM_SIGINFO *info = second->shown[i] ? second->infos[next++] : NULL;
 
@@ -334,10 +335,10 @@ void second_end(struct second *all, const struct key *const *keys, enum second_w
 
 /* ---- signing ---------------------------------------------------------------------------------------- */
 
-/* For each signed name it goes through all fields. Honest mail has a hundred. */
+/* It goes through all fields for each signed name. Legitimate mail has about a hundred. */
 #define SIGNED_MOST 1000
 
-/* What differs between two signatures are options of its library; so each has one of its own. */
+/* Two signatures can differ in options of the library handle, so each has its own handle. */
 static DKIM_LIB *signing_library(const struct dkim_signing *signing, const char **more)
 {
 	uint64_t now = (uint64_t)signing->now_s, lifetime = (uint64_t)signing->lifetime_s;
@@ -348,7 +349,7 @@ static DKIM_LIB *signing_library(const struct dkim_signing *signing, const char 
 						  sizeof(lifetime)) == DKIM_STAT_OK);
 
 	if (!set)
-		die("libopendkim does not take its options");
+		die("libopendkim does not accept its options");
 	return lib;
 }
 
@@ -360,7 +361,7 @@ static bool is_signed(const struct signed_name *names, size_t count, struct slic
 	return false;
 }
 
-/* What it sees it signs. 0, or -1: it does not take them. */
+/* It signs every field it gets. 0, or -1: it does not accept them. */
 static int add_signed(struct second *second, struct dkim_fields *fields, const struct signed_name *names, size_t count,
 		      enum dkim_canon canon)
 {
@@ -394,7 +395,7 @@ static const char *sign_body(struct second *second, struct spool *spool)
 	if (second->last && second->last != '\n')
 		add(second, "\r\n", 2);
 	if (second->bare_cr || second->last == '\r')
-		return "the body has a bare CR, which it would leave out";
+		return "the body has a bare CR, which it would drop";
 	if (!second->dkim || dkim_eom(second->dkim, NULL) != DKIM_STAT_OK)
 		return "it cannot sign this message";
 	return NULL;
@@ -455,13 +456,13 @@ struct slice second_sign(const struct dkim_signing *signing, struct dkim_fields 
 	struct slice value = SLICE("");
 
 	if (!trouble && (!second.dkim || add_signed(&second, fields, names, count, signing->header_canon)))
-		trouble = "it does not take this header";
+		trouble = "it does not accept this header";
 	if (!trouble)
 		trouble = sign_body(&second, signing->spool);
 	if (!trouble)
 		value = value_of(&second);
 	if (value.n == 0)
-		error_set(err, "libopendkim: %s", trouble ? trouble : "it gives no signature");
+		error_set(err, "libopendkim: %s", trouble ? trouble : "it returned no signature");
 	release(&second);
 	dkim_close(lib);
 	return value;

@@ -14,12 +14,12 @@ void dkim_library_close(struct dkim_library *library)
 	(void)library;
 }
 
-/* Nobody has a library to come here with. */
+/* Not reachable: no library can be opened. */
 struct second *second_begin(struct dkim_library *library, const struct headers *headers,
 			    const struct signature *signatures, size_t count, struct arena *arena)
 {
 	(void)library, (void)headers, (void)signatures, (void)count, (void)arena;
-	die("there is no second engine for DKIM");
+	die("this program has no second engine for DKIM");
 }
 
 void second_body(struct second *second, struct slice chunk)

@@ -13,7 +13,7 @@
 
 #define SEED_SIZE 32 /* of Ed25519 (RFC 8032 5.1.5) */
 #define RSA_BITS_MADE                                                                                                  \
-	2048 /* RFC 8301 3.2: signers should; the record of a longer key does not fit every zone editor                \
+	2048 /* RFC 8301 3.2: recommended for signers; the record of a longer key does not fit every zone editor       \
 	      */
 #define TEXT_MAX (64 * 1024)
 
@@ -40,10 +40,10 @@ static struct dkim_private *private_new(EVP_PKEY *pkey, struct error *err)
 	int kind = EVP_PKEY_base_id(pkey);
 
 	if (kind != EVP_PKEY_RSA && kind != EVP_PKEY_ED25519) {
-		error_set(err, "the key is neither RSA nor Ed25519; no verifier would know it");
+		error_set(err, "the key is neither RSA nor Ed25519; verifiers support no other types");
 	} else if (kind == EVP_PKEY_RSA &&
 		   (EVP_PKEY_bits(pkey) < DKIM_RSA_BITS_MIN || EVP_PKEY_bits(pkey) > DKIM_RSA_BITS_MAX)) {
-		error_set(err, "an RSA key of %d bits is of no use: verifiers take %d to %d (RFC 8301)",
+		error_set(err, "an RSA key of %d bits cannot be used: verifiers accept %d to %d bits (RFC 8301)",
 			  EVP_PKEY_bits(pkey), DKIM_RSA_BITS_MIN, DKIM_RSA_BITS_MAX);
 	} else if (kind == EVP_PKEY_RSA && !(signing = rsa_context(pkey, EVP_PKEY_sign_init))) {
 		error_set(err, "the crypto library cannot sign with the RSA key");
@@ -56,7 +56,7 @@ static struct dkim_private *private_new(EVP_PKEY *pkey, struct error *err)
 	return NULL;
 }
 
-/* A key with a pass phrase cannot be used by a daemon; without this nobody would be asked but the terminal. */
+/* A daemon cannot use a key with a pass phrase; without this callback OpenSSL would ask on the terminal. */
 static int no_phrase(char *buffer, int size, int writing, void *context)
 {
 	(void)buffer, (void)size, (void)writing, (void)context;
@@ -93,7 +93,7 @@ struct dkim_private *dkim_private_read(struct slice text, struct error *err)
 		pkey = read_seed(text);
 	if (pkey)
 		return private_new(pkey, err);
-	error_set(err, "this is no private key: PEM without a pass phrase is needed (sekisho genkey makes one)");
+	error_set(err, "this is not a private key in PEM format without a pass phrase; sekisho genkey makes one");
 	return NULL;
 }
 

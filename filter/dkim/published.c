@@ -1,5 +1,5 @@
 /*
- * published.c - the key records of a name for a person: each judged, those that do not count, too.
+ * published.c - the key records of a name for display: each is judged, including those that do not count.
  */
 #include "dkim_private.h"
 
@@ -30,7 +30,7 @@ static void read_record(const struct dkim_rules *rules, const struct dkim_privat
 	key_release(&key);
 }
 
-/* What a verifier makes of them all. */
+/* What a verifier concludes from all of them. */
 static const struct dkim_record *choose(const struct dkim_published *published)
 {
 	const struct dkim_record *chosen = NULL;
@@ -62,7 +62,7 @@ void dkim_published_find(struct dns_budget *budget, struct slice selector, struc
 		read_record(rules, private, answer->records[i].text, &records[i]);
 	*published_r = (struct dkim_published){.name = name, .records = records, .count = count};
 	chosen = choose(published_r);
-	/* A name without a key record: why, as a verifier says it. */
+	/* A name without a key record: the reason, as a verifier gives it. */
 	published_r->chosen = chosen ? *chosen
 				     : (struct dkim_record){.result = keys->list[0].result,
 							    .reason = slice_of(keys->list[0].reason),

@@ -1,11 +1,11 @@
 /*
  * sign.c - making a DKIM-Signature field (RFC 6376 5).
  *
- * Which fields: those that tell a reader what the message is (5.4.1), as often as
- * they are there. Some are named once more than they are there ("over-signed"), so that nobody can add
- * another one and keep the signature right (8.15). Trace fields (Received) are never signed: they change on the way.
+ * Which fields: those that identify the message for a reader (5.4.1), as often as
+ * they occur. Some are named once more than they occur ("oversigned"), so that nobody can add
+ * another one and keep the signature valid (8.15). Trace fields (Received) are never signed: they change on the way.
  *
- * The field is written with b= empty, hashed as it stands, and b= is added: folding is part of what is
+ * The field is written with b= empty, hashed in that form, and then b= is added: folding is part of what is
  * signed under simple canonicalisation.
  */
 #include "dkim_private.h"
@@ -19,9 +19,9 @@
 /* RFC 6376 5.4.1, and the fields that make a message MIME. */
 static const struct {
 	const char *name;
-	enum { ONCE_MORE = 1, WHEN_THERE = 2 } more; /* when to name it once more than it is there; 0: never */
+	enum { ONCE_MORE = 1, WHEN_THERE = 2 } more; /* when to name it once more than it occurs; 0: never */
 } usual[] = {
-    /* Sendmail adds a missing From, Date or Message-ID behind us: then naming it would break the signature. */
+    /* Sendmail adds a missing From, Date or Message-ID after us: naming it would then break the signature. */
     {"From", ONCE_MORE},
     {"Date", WHEN_THERE},
     {"Message-ID", WHEN_THERE},
@@ -64,7 +64,7 @@ bool dkim_never_signed(struct slice name)
 	return false;
 }
 
-/* One more name; those that are never signed, and those that are in the list, are left out. */
+/* Adds a name, unless it is never signed or already in the list. */
 static void add_name(struct signed_name *names, size_t *count, const struct dkim_fields *fields, struct slice name,
 		     bool more)
 {
@@ -84,7 +84,7 @@ static bool is_oversigned(const struct dkim_signing *signing, struct slice name)
 	return slice_equal_nocase(name, SLICE("From"));
 }
 
-/* RFC 6376 5.4.1: From is no choice. */
+/* RFC 6376 5.4.1: From must be signed. */
 static void add_usual(const struct dkim_signing *signing, const struct dkim_fields *fields, struct signed_name *names,
 		      size_t *count)
 {
@@ -197,7 +197,7 @@ static void write_names(struct writer *writer, struct text *names, const struct 
 			write_name(writer, names, list[i].name);
 }
 
-/* All tags but what stands in b=; the names of h= go to `names`. */
+/* All tags with an empty b=; the names of h= go to `names`. */
 static void write_tags(struct writer *writer, struct text *names, const struct dkim_signing *signing,
 		       const struct dkim_fields *fields, const struct dkim_digest *digest)
 {

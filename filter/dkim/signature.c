@@ -1,9 +1,9 @@
 /*
  * signature.c - reading a DKIM-Signature field (RFC 6376 3.5, 6.1.1).
  *
- * What cannot be read is `neutral` (RFC 8601 2.7.1: syntax errors, or not able to be
- * processed); what can be read and breaks a rule for good is `permerror`; what
- * we could accept and do not is `policy`.
+ * A syntax error is `neutral` (RFC 8601 2.7.1: syntax errors, or not able to be
+ * processed); a permanent violation of a rule is `permerror`; what
+ * we could accept but do not is `policy`.
  */
 #include "dkim_private.h"
 #include <string.h>
@@ -57,7 +57,7 @@ static int hex_of(char c)
 	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* RFC 6376 2.11 dkim-quoted-printable; blanks are no part of it. */
+/* RFC 6376 2.11 dkim-quoted-printable; blanks are not part of it. */
 static struct slice unquoted(struct slice text, struct arena *arena)
 {
 	char *out = arena_alloc(arena, text.n);
@@ -89,9 +89,9 @@ static const char *read_identity(struct signature *signature, const struct tags 
 	signature->seen->identity = identity = unquoted(tag->value, arena);
 	at = slice_find_last(identity, '@');
 	if (at < 0 || !read_name(slice_from(identity, (size_t)at + 1), arena, &signature->identity_domain))
-		return "i= is no identity";
+		return "i= is not an identity";
 	if (!slice_equal(signature->identity_domain, domain) && !domain_is_below(signature->identity_domain, domain))
-		return "i= lies outside of d=";
+		return "i= is outside the domain of d=";
 	return NULL;
 }
 
@@ -136,7 +136,7 @@ static const char *read_length(struct signature *signature, const struct tags *t
 
 	signature->length = DKIM_WHOLE;
 	if (tag && slice_number(tag->value, DKIM_WHOLE - 1, &signature->length) < 0)
-		return "l= is no number";
+		return "l= is not a number";
 	return NULL;
 }
 
@@ -146,12 +146,12 @@ static const char *read_hashes(struct signature *signature, const struct tags *t
 
 	signature->b_raw = b->raw;
 	if (base64_decode(b->value, arena, &signature->b) < 0 || signature->b.n == 0)
-		return "b= is no base64";
+		return "b= is not base64";
 	signature->seen->b = slice_head(base64_encode(slice_head(signature->b, B_SHOWN / 4 * 3), arena), B_SHOWN);
 	if (base64_decode(value_of(tags, "bh"), arena, &signature->bh) < 0)
-		return "bh= is no base64";
+		return "bh= is not base64";
 	if (signature->bh.n != DKIM_SHA256_SIZE && !signature->historic)
-		return "bh= is no SHA-256";
+		return "bh= is not a SHA-256 hash";
 	return NULL;
 }
 
@@ -185,11 +185,11 @@ static const char *read_time(const struct tags *tags, const char *name, int64_t 
 	if (!tag)
 		return NULL;
 	if (tag->value.n == 0)
-		return "t= or x= is no number";
+		return "t= or x= is not a number";
 	for (size_t i = 0; i < tag->value.n; i++)
 		if (tag->value.p[i] < '0' || tag->value.p[i] > '9')
-			return "t= or x= is no number";
-	/* RFC 6376 3.5: values far beyond our time are to be understood. */
+			return "t= or x= is not a number";
+	/* RFC 6376 3.5: values far in the future must be accepted. */
 	*time_r = slice_number(tag->value, INT64_MAX, &number) == 0 ? (int64_t)number : INT64_MAX;
 	return NULL;
 }
@@ -212,7 +212,7 @@ static void judge_times(struct signature *signature, const struct tags *tags, in
 		signature_judge(signature, DKIM_POLICY, "it has expired");
 }
 
-/* ---- the whole --------------------------------------------------------------------------- */
+/* ---- the field --------------------------------------------------------------------------- */
 
 static const char *missing_tag(const struct tags *tags)
 {
@@ -241,9 +241,9 @@ static void judge_names_of_signer(struct signature *signature, const struct tags
 	const char *wrong;
 
 	if (!read_name(value_of(tags, "d"), arena, &seen->domain) && tags_find(tags, "d"))
-		signature_judge(signature, DKIM_PERMERROR, "d= is no domain");
+		signature_judge(signature, DKIM_PERMERROR, "d= is not a domain");
 	if (!read_name(value_of(tags, "s"), arena, &seen->selector) && tags_find(tags, "s"))
-		signature_judge(signature, DKIM_PERMERROR, "s= is no selector");
+		signature_judge(signature, DKIM_PERMERROR, "s= is not a selector");
 	wrong = read_identity(signature, tags, arena);
 	if (wrong)
 		signature_judge(signature, DKIM_PERMERROR, wrong);

@@ -2,8 +2,8 @@
  * tags.c - tag lists (RFC 6376 3.2), the form of signatures and of key records,
  * and the colon-separated lists in their values.
  *
- * Strict where an attacker could make two readers see different things: a tag that stands
- * twice, or a byte that no value may have, spoils the whole list.
+ * Strict where an attacker could make two readers see different things: a tag that appears
+ * twice, or a byte that no value may have, makes the list invalid.
  */
 #include "dkim_private.h"
 
@@ -55,12 +55,12 @@ static const char *tag_add(struct tags *tags, struct slice spec)
 	tag->raw = slice_from(spec, (size_t)equals + 1);
 	tag->value = slice_trim(tag->raw);
 	if (!is_tag_name(tag->name))
-		return "a tag has no proper name";
+		return "the name of a tag is malformed";
 	if (!is_tag_value(tag->value))
 		return "a tag has control characters";
 	for (size_t i = 0; i < tags->count; i++)
 		if (is_same(tags->list[i].name, tag->name))
-			return "a tag stands twice";
+			return "a tag appears twice";
 	tags->count++;
 	return NULL;
 }

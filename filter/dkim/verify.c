@@ -2,8 +2,8 @@
  * verify.c - are the signatures of a message right (RFC 6376 6.1)?
  *
  * First all are read, which needs no DNS and no cryptography; then those that will be
- * verified are chosen, and the body is told which digests they want. At the end
- * keys are asked for, and what is left to judge is judged: each signature by itself.
+ * verified are chosen, and their digests are requested of the body. At the end
+ * keys are fetched and the remaining checks are made, for each signature by itself.
  */
 #include "second.h"
 
@@ -119,13 +119,13 @@ static enum dkim_result suit(const struct signature *signature, const struct key
 	if (key->result == DKIM_TEMPERROR)
 		return key->result;
 	if (signature->historic) {
-		*reason_r = "rsa-sha1 is no longer a signature (RFC 8301)";
+		*reason_r = "rsa-sha1 is no longer allowed (RFC 8301)";
 		return DKIM_PERMERROR;
 	}
 	if (key->result != DKIM_PASS)
 		return key->result;
 	if (key->algorithm != signature->algorithm) {
-		*reason_r = "the key is of another algorithm than a=";
+		*reason_r = "the algorithm of the key is not the one in a=";
 		return DKIM_PERMERROR;
 	}
 	if (key->strict && !slice_equal(signature->identity_domain, signature->seen->domain)) {
@@ -139,8 +139,8 @@ static enum dkim_result suit(const struct signature *signature, const struct key
 	return DKIM_PASS;
 }
 
-/* Of several keys the one that the signature was made with; else the first that could be it. *fits_r: one of them is,
- * or there is no other. */
+/* Of several keys the one that verifies the signature; else the first that may be used. *fits_r: false
+ * when none verifies and there are more keys than are tried. */
 static const struct key *choose_key(struct dkim_verifier *verifier, const struct signature *signature,
 				    const struct keys *keys, bool *fits_r)
 {
@@ -184,7 +184,7 @@ static unsigned count_name(struct slice names, struct slice name)
 	return count;
 }
 
-/* The signature is right; does it cover what a reader sees (RFC 6376 8.2, 8.15)? */
+/* The signature is valid; does it cover what a reader sees (RFC 6376 8.2, 8.15)? */
 static void judge_coverage(struct dkim_verifier *verifier, struct signature *signature)
 {
 	unsigned from = fields_count(verifier->fields, SLICE("from"));
@@ -196,7 +196,7 @@ static void judge_coverage(struct dkim_verifier *verifier, struct signature *sig
 	if (signature->length != DKIM_WHOLE &&
 	    signature->length < dkim_body_length(verifier->body, signature->body_canon) &&
 	    !length_is_allowed(&verifier->rules, signature->seen->domain))
-		signature_judge(signature, DKIM_POLICY, "l= leaves a part of the body unsigned");
+		signature_judge(signature, DKIM_POLICY, "l= leaves part of the body unsigned");
 	signature_judge(signature, DKIM_PASS, "");
 }
 
@@ -222,7 +222,7 @@ static void compare(struct signature *signature, enum second_word word)
 								  : "fail";
 }
 
-/* The key is right; are header and body? */
+/* The key may be used; do header and body match? */
 static void judge_match(struct dkim_verifier *verifier, size_t i)
 {
 	struct signature *signature = &verifier->signatures[i];
@@ -266,7 +266,7 @@ static void find_keys(struct dkim_verifier *verifier, struct dns_budget *budget)
 	}
 }
 
-/* RFC 6376 6.1: one that passes is enough; then what may still pass later, then what came nearest. */
+/* RFC 6376 6.1: one that passes is enough; then what may still pass later, then what came closest. */
 static unsigned merit(const struct dkim_signature *signature)
 {
 	static const unsigned merits[] = {

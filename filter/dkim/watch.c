@@ -1,13 +1,13 @@
 /*
  * watch.c - does a body hold what mail servers change on the way: long lines, bytes of eight bits?
  *
- * Nearly all lines are short. So nobody looks for each line end: from the last one that is known a whole line length is
- * passed over, and the nearest line end before that place is found within a few bytes.
+ * Nearly all lines are short, so not every line end is searched: from the last known one, a whole line length is
+ * skipped, and the nearest line end before that place is found within a few bytes.
  */
 #include "dkim_private.h"
 #include <string.h>
 
-#define WORDS    8 /* that are looked at together */
+#define WORDS    8 /* compared together */
 #define LINE_END 2
 
 static bool has_eight_bits(struct slice chunk)
@@ -26,7 +26,7 @@ static bool has_eight_bits(struct slice chunk)
 	return (seen & eighth) != 0 || rest > 0x7f;
 }
 
-/* What follows the last line end of the text begins there; 0: it has none. */
+/* Where the text after its last line end begins; 0: it has no line end. */
 static size_t after_last_line(struct slice text)
 {
 	size_t n = text.n;

@@ -1,11 +1,11 @@
 /*
- * changes.c - from edits to what the MTA must do to the header.
+ * changes.c - turns edits into what the MTA must do to the header.
  *
- * The edits of all rules are played, in order, on a plan of the header: each field
- * of the message is kept, replaced or deleted, new fields wait to be inserted. Then the
- * plan is written down in the one order both MTAs understand: from the last field to the
- * first, so that no deletion moves a field that is still to be touched; insertions come
- * after that, each at the top, the Authentication-Results last: it ends up on top of all. Envelope and body follow.
+ * The edits of all rules are applied, in order, to a plan of the header: each field
+ * of the message is kept, replaced or deleted, and new fields are collected. Then the
+ * plan is written in the one order that works for both MTAs: from the last field to the
+ * first, so that no deletion moves a field that is still to be changed; insertions follow,
+ * each at the top, Authentication-Results last, so that it is topmost. Envelope and body follow.
  */
 #include "plan.h"
 
@@ -14,8 +14,8 @@ static struct slice spaced(struct arena *arena, struct slice value)
 	return arena_join(arena, SLICE(" "), value);
 }
 
-/* Sendmail adds these to a message that lacks them, after the milter, also when the milter has inserted one: then there
- * are two. Its own can be replaced, though, as if it were the first of that name. Postfix adds what is so replaced. */
+/* Sendmail adds these after the milter to a message that lacks them, even when the milter has inserted one: then there
+ * are two. But its own can be replaced, as the first of that name. Postfix adds a field that is replaced this way. */
 static bool is_supplied(struct slice name)
 {
 	static const char *const names[] = {"Date", "From", "Message-ID", NULL};
@@ -26,12 +26,12 @@ static bool is_supplied(struct slice name)
 	return false;
 }
 
-/* Is there such a field, or will there be? *deleted_r: the first that will not; NULL: none. */
+/* Will there be such a field? *deleted_r: the first one that is deleted; NULL: none. */
 static bool plan_has(struct plan *plan, struct slice name, struct plan_field **deleted_r)
 {
 	*deleted_r = NULL;
 	for (size_t i = 0; i < plan->new_count; i++)
-		if (!plan->news[i].deleted && slice_equal_nocase(plan->news[i].name, name))
+		if (!plan->added[i].deleted && slice_equal_nocase(plan->added[i].name, name))
 			return true;
 	for (size_t i = plan->headers->count; i-- > 0;) {
 		if (!header_is_named(&plan->headers->fields[i], name))
@@ -52,11 +52,11 @@ static void plan_insert(struct plan *plan, struct slice name, struct slice value
 	if (supplied && deleted)
 		*deleted = (struct plan_field){.replaced = true, .value = value};
 	else
-		plan->news[plan->new_count++] = (struct plan_new){
+		plan->added[plan->new_count++] = (struct plan_new){
 		    .supplied = supplied, .bottom = bottom && !supplied, .name = name, .value = value};
 }
 
-/* Where the expression cannot say, the field stays. */
+/* When the expression cannot decide, the field stays. */
 static bool is_meant(struct gate *gate, const struct edit *edit, struct slice value)
 {
 	struct arena *arena = gate->message.arena;
@@ -83,14 +83,14 @@ static void plan_delete(struct gate *gate, struct plan *plan, const struct edit 
 			field->deleted = is_meant(gate, edit, field->replaced ? field->value : came->value);
 	}
 	for (size_t i = 0; i < plan->new_count; i++) {
-		struct plan_new *new = &plan->news[i];
+		struct plan_new *new = &plan->added[i];
 
 		if (!new->deleted && slice_equal_nocase(new->name, edit->name))
 			new->deleted = is_meant(gate, edit, new->value);
 	}
 }
 
-/* Afterwards there is one field of that name: the first that was there, or a new one. */
+/* Afterwards there is one field of that name: the first existing one, or a new one. */
 static void plan_replace(struct plan *plan, struct slice name, struct slice value)
 {
 	bool placed = false;
@@ -108,7 +108,7 @@ static void plan_replace(struct plan *plan, struct slice name, struct slice valu
 		field->value = spaced(plan->arena, value);
 	}
 	for (size_t i = 0; i < plan->new_count; i++) {
-		struct plan_new *new = &plan->news[i];
+		struct plan_new *new = &plan->added[i];
 
 		if (new->deleted || !slice_equal_nocase(new->name, name))
 			continue;
@@ -136,7 +136,7 @@ static void plan_prefix_subject(struct plan *plan, struct slice prefix)
 		return;
 	}
 	for (size_t i = 0; i < plan->new_count; i++) {
-		struct plan_new *new = &plan->news[i];
+		struct plan_new *new = &plan->added[i];
 
 		if (new->deleted || !slice_equal_nocase(new->name, subject))
 			continue;
@@ -145,7 +145,7 @@ static void plan_prefix_subject(struct plan *plan, struct slice prefix)
 		return;
 	}
 	if (subject_prefix(prefix, SLICE(""), plan->arena, &value))
-		plan->news[plan->new_count++] = (struct plan_new){.name = subject, .value = value};
+		plan->added[plan->new_count++] = (struct plan_new){.name = subject, .value = value};
 }
 
 static void plan_missing(struct gate *gate, struct plan *plan)
@@ -180,11 +180,11 @@ static void plan_edit(struct gate *gate, struct plan *plan, const struct edit *e
 		plan_missing(gate, plan);
 		break;
 	default:
-		break; /* of the envelope and the body; a signature, when all else is done */
+		break; /* envelope and body; signatures come last */
 	}
 }
 
-/* RFC 8601 5: what claims to be ours and came from outside is not ours. */
+/* RFC 8601 5: a field with our name that came from outside is not ours. */
 static void plan_delete_forged(struct plan *plan, struct slice id)
 {
 	for (size_t i = 0; i < plan->headers->count; i++)
@@ -194,10 +194,10 @@ static void plan_delete_forged(struct plan *plan, struct slice id)
 
 static void plan_own(struct plan *plan, struct slice name, struct slice value)
 {
-	plan->own[plan->own_count++] = (struct plan_new){.name = name, .value = spaced(plan->arena, value)};
+	plan->stamps[plan->stamp_count++] = (struct plan_new){.name = name, .value = spaced(plan->arena, value)};
 }
 
-/* Ours, when there is something to say. */
+/* Our field, when it has any results. */
 static void plan_authres(struct gate *gate, struct plan *plan)
 {
 	unsigned wanted = gate->settings->authres_checks;
@@ -210,7 +210,7 @@ static void plan_authres(struct gate *gate, struct plan *plan)
 		plan_own(plan, SLICE("Authentication-Results"), authres_print(field));
 }
 
-/* Fields of the checks, those of the first above those of the second. */
+/* Fields of the checks, in the order of the checks. */
 static void plan_stamps(struct gate *gate, struct plan *plan)
 {
 	struct stamp stamp;
@@ -222,10 +222,10 @@ static void plan_stamps(struct gate *gate, struct plan *plan)
 
 /* ---- for Sendmail ------------------------------------------------------------------------ */
 
-/* Recipients that a rule wrote, in a form that Sendmail does not take apart. */
+/* Recipients that a rule wrote, in a form that Sendmail does not split. */
 static void tighten(struct gate *gate, struct slice name, struct slice *value)
 {
-	static const struct position engine; /* no rule */
+	static const struct position engine; /* not a rule */
 	struct arena *arena = gate->message.arena;
 	struct slice tight;
 	const char *why;
@@ -246,8 +246,8 @@ static void plan_tighten(struct gate *gate, struct plan *plan)
 	if (gate->decision.edit_count == 0 || !emit_is_plain(plan->headers))
 		return;
 	for (size_t i = 0; i < plan->new_count; i++)
-		if (!plan->news[i].deleted)
-			tighten(gate, plan->news[i].name, &plan->news[i].value);
+		if (!plan->added[i].deleted)
+			tighten(gate, plan->added[i].name, &plan->added[i].value);
 	for (size_t i = 0; i < plan->headers->count; i++)
 		if (plan->fields[i].replaced && !plan->fields[i].deleted)
 			tighten(gate, plan->headers->fields[i].name, &plan->fields[i].value);
@@ -266,7 +266,7 @@ static bool is_dropped(struct slice name)
 	return false;
 }
 
-/* These it removes, too, from a message that came without any of them. */
+/* It also removes these from a message that came without any of them. */
 static bool is_resent(struct slice name)
 {
 	return slice_starts_nocase(name, SLICE("Resent-"));
@@ -280,7 +280,7 @@ static bool has_resent(const struct headers *headers)
 	return false;
 }
 
-/* Which of the new fields: those above the ones that came, and those below. */
+/* Which new fields: those above the original ones, or those below. */
 static bool is_of(const struct plan_new *new, bool below)
 {
 	return !new->deleted && (new->supplied || new->bottom) == below;
@@ -289,7 +289,7 @@ static bool is_of(const struct plan_new *new, bool below)
 static void result_add(const struct plan *plan, struct outgoing *fields, size_t *count, bool below)
 {
 	for (size_t i = 0; i < plan->new_count; i++) {
-		const struct plan_new *new = &plan->news[i];
+		const struct plan_new *new = &plan->added[i];
 
 		if (is_of(new, below))
 			fields[(*count)++] = (struct outgoing){
@@ -299,7 +299,7 @@ static void result_add(const struct plan *plan, struct outgoing *fields, size_t 
 	}
 }
 
-/* The header as it will be sent, below what we add ourselves. */
+/* The header as it will be sent, below the fields that the engine adds. */
 static struct outgoing *plan_result(const struct plan *plan, size_t *count_r)
 {
 	struct outgoing *fields =
@@ -321,18 +321,18 @@ static struct outgoing *plan_result(const struct plan *plan, size_t *count_r)
 	return fields;
 }
 
-static const struct outgoing *news_take(struct plan *plan, const struct outgoing *fields, bool below)
+static const struct outgoing *added_take(struct plan *plan, const struct outgoing *fields, bool below)
 {
 	for (size_t i = 0; i < plan->new_count; i++)
-		if (is_of(&plan->news[i], below))
-			plan->news[i].value = fields++->field.value;
+		if (is_of(&plan->added[i], below))
+			plan->added[i].value = fields++->field.value;
 	return fields;
 }
 
-/* Takes what was written anew to be signed into the plan; `fields` is what plan_result gave. */
+/* Puts values that were rewritten for signing into the plan; `fields` comes from plan_result. */
 static void plan_take(struct plan *plan, const struct outgoing *fields)
 {
-	fields = news_take(plan, fields, false);
+	fields = added_take(plan, fields, false);
 	for (size_t i = 0; i < plan->headers->count; i++) {
 		if (plan->fields[i].deleted)
 			continue;
@@ -342,7 +342,7 @@ static void plan_take(struct plan *plan, const struct outgoing *fields)
 		}
 		fields++;
 	}
-	news_take(plan, fields, true);
+	added_take(plan, fields, true);
 }
 
 static void plan_sign(struct gate *gate, struct plan *plan, struct position rule)
@@ -355,10 +355,11 @@ static void plan_sign(struct gate *gate, struct plan *plan, struct position rule
 	if (count > 0)
 		plan_take(plan, fields);
 	for (size_t i = 0; i < count; i++)
-		plan->own[plan->own_count++] = (struct plan_new){.name = SLICE("DKIM-Signature"), .value = values[i]};
+		plan->stamps[plan->stamp_count++] =
+		    (struct plan_new){.name = SLICE("DKIM-Signature"), .value = values[i]};
 }
 
-/* It depends on what the header says of the body in the end. */
+/* It depends on what the final header says about the body. */
 static void plan_footer(struct gate *gate, struct plan *plan)
 {
 	size_t count;
@@ -370,7 +371,7 @@ static void plan_footer(struct gate *gate, struct plan *plan)
 	footer_make(gate, fields, count);
 }
 
-/* Once, however many rules say so. */
+/* Once, even when several rules say so. */
 static void plan_signatures(struct gate *gate, struct plan *plan)
 {
 	for (size_t i = 0; i < gate->decision.edit_count; i++) {
@@ -381,7 +382,7 @@ static void plan_signatures(struct gate *gate, struct plan *plan)
 	}
 }
 
-/* ---- writing it down ------------------------------------------------------------------ */
+/* ---- writing -------------------------------------------------------------------------- */
 
 /* Room for what the edits add; one of them adds two fields. */
 static struct plan plan_new(struct gate *gate)
@@ -390,7 +391,7 @@ static struct plan plan_new(struct gate *gate)
 	struct plan plan = {.arena = arena, .headers = &gate->message.headers};
 
 	plan.fields = arena_alloc(arena, (plan.headers->count + 1) * sizeof(*plan.fields));
-	plan.news = arena_raw(arena, (2 * gate->decision.edit_count + 1) * sizeof(*plan.news));
+	plan.added = arena_raw(arena, (2 * gate->decision.edit_count + 1) * sizeof(*plan.added));
 	return plan;
 }
 

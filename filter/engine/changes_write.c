@@ -1,5 +1,5 @@
 /*
- * changes_write.c - the plan of the header, written down in the order in which an MTA must make the changes.
+ * changes_write.c - writes the plan of the header in the order in which an MTA must make the changes.
  */
 #include "plan.h"
 
@@ -46,30 +46,31 @@ static void write_fields(struct gate *gate, const struct plan *plan)
 static void write_supplied(struct gate *gate, const struct plan *plan)
 {
 	for (size_t i = 0; i < plan->new_count; i++)
-		if (!plan->news[i].deleted && plan->news[i].supplied)
-			change_add(gate, &(struct change){CHANGE_REPLACE, plan->news[i].name, 1, plan->news[i].value});
+		if (!plan->added[i].deleted && plan->added[i].supplied)
+			change_add(gate,
+				   &(struct change){CHANGE_REPLACE, plan->added[i].name, 1, plan->added[i].value});
 }
 
 /* Written backwards, the first rule's field ends up above the second's. */
-static void write_news(struct gate *gate, const struct plan_new *news, size_t count)
+static void write_added(struct gate *gate, const struct plan_new *fields, size_t count)
 {
 	for (size_t i = count; i-- > 0;)
-		if (!news[i].deleted && !news[i].supplied && !news[i].bottom)
-			change_add(gate, &(struct change){CHANGE_INSERT, news[i].name, 0, news[i].value});
+		if (!fields[i].deleted && !fields[i].supplied && !fields[i].bottom)
+			change_add(gate, &(struct change){CHANGE_INSERT, fields[i].name, 0, fields[i].value});
 }
 
 static void write_bottom(struct gate *gate, const struct plan *plan)
 {
 	for (size_t i = 0; i < plan->new_count; i++)
-		if (!plan->news[i].deleted && plan->news[i].bottom)
-			change_add(gate, &(struct change){CHANGE_APPEND, plan->news[i].name, 0, plan->news[i].value});
+		if (!plan->added[i].deleted && plan->added[i].bottom)
+			change_add(gate, &(struct change){CHANGE_APPEND, plan->added[i].name, 0, plan->added[i].value});
 }
 
 void plan_write(struct gate *gate, const struct plan *plan)
 {
 	write_fields(gate, plan);
 	write_supplied(gate, plan);
-	write_news(gate, plan->news, plan->new_count);
-	write_news(gate, plan->own, plan->own_count);
+	write_added(gate, plan->added, plan->new_count);
+	write_added(gate, plan->stamps, plan->stamp_count);
 	write_bottom(gate, plan);
 }

@@ -1,5 +1,5 @@
 /*
- * converse.c - a whole SMTP conversation with one message, for those who drive the engine without an MTA.
+ * converse.c - a complete SMTP conversation with one message, to drive the engine without an MTA.
  */
 #include "gate_private.h"
 
@@ -51,7 +51,7 @@ enum stage gate_converse(struct gate *gate, const struct conversation *said)
 	}
 	for (size_t i = 0; i < said->recipient_count; i++)
 		gate_rcpt(gate, said->recipients[i], MADE_UNKNOWN);
-	/* When no recipient is left no MTA asks for the message. */
+	/* Without recipients, an MTA does not ask for the message. */
 	if (said->recipient_count && gate_view(gate)->message->recipient_count == 0) {
 		gate_abort(gate);
 		return STAGE_RCPT;

@@ -1,25 +1,25 @@
 /*
- * emit.c - address fields in the form that mail servers leave as it is (RFC 6376 5.3).
+ * emit.c - address fields in the form that mail servers leave unchanged (RFC 6376 5.3).
  *
- * Sendmail writes address fields anew after the milter: ", " between addresses, names in quotes when they hold one of
- * @,;:\()[].' outside of quotes (MustQuoteChars), no source routes, no blanks or comments within an address. A
- * signature over the form before that is broken. Postfix changes nothing. So a message that is signed gets the form
+ * Sendmail rewrites address fields after the milter: ", " between addresses, names in quotes when they hold one of
+ * @,;:\()[].' outside of quotes (MustQuoteChars), no source routes, no blanks or comments within an address. This
+ * breaks a signature over the original form. Postfix changes nothing. So a signed message gets the form
  * that Sendmail would write, where it means the same: names keep their text, encoded words stay outside of quotes,
- * groups stay groups. What only Sendmail can know (which domain it adds to an address without one) is left alone, and
- * the caller is told why.
+ * groups stay groups. What only Sendmail knows (which domain it adds to an address without one) is left alone, and
+ * the caller gets the reason.
  */
 #include "emit_private.h"
 #include "gate_private.h"
 #include <string.h>
 
-#define ELEMENT_MAX 255              /* of one address with its name: Sendmail cuts what is longer (MAXNAME) */
+#define ELEMENT_MAX 255              /* of one address with its name: Sendmail cuts longer ones (MAXNAME) */
 #define TOKENS_MAX  ELEMENT_MAX      /* likewise */
 #define MUST_QUOTE  "@,;:\\[].'()<>" /* in a name, outside of quotes */
 
 static const char no_domain[] = "an address without a domain, to which Sendmail adds its own";
-static const char unreadable[] = "an address that is not well-formed, which Sendmail may write otherwise";
-static const char loose[] = "a comment or an encoded name, which Sendmail takes apart";
-static const char too_long[] = "an address that is longer with its name than Sendmail takes";
+static const char unreadable[] = "an address that is not well-formed, which Sendmail may rewrite";
+static const char loose[] = "a comment or an encoded name, which Sendmail splits";
+static const char too_long[] = "an address that, with its name, is longer than Sendmail accepts";
 
 struct tokens {
 	struct token *list;
@@ -73,7 +73,7 @@ static bool must_quote(struct tokens words)
 	return false;
 }
 
-/* Words without quotes, in one pair of quotes when they need it. A backslash means the same there. */
+/* Words without quotes, in one pair of quotes when they need it. A backslash has the same meaning there. */
 static void write_words(struct emitter *emitter, struct tokens words)
 {
 	bool quotes = must_quote(words);
@@ -139,7 +139,7 @@ static bool joins(char c)
 	return c == '.' || c == '@';
 }
 
-/* Both ends of what stands between two tokens of an address; blanks and comments there are obsolete (RFC 5322 4.4). */
+/* Does a blank or a comment separate two words of an address? Beside a dot or @ it can be dropped (RFC 5322 4.4). */
 static bool is_apart(struct slice before, const struct token *token, bool comment)
 {
 	if (before.n == 0 || !(token->blank || comment))
@@ -180,7 +180,7 @@ static struct slice whole_address(struct emitter *emitter, struct slice address)
 	return slice_head(address, address.n - (slice_from(address, at).n - domain.n));
 }
 
-/* Nothing that means something else can be in an address outside of quotes; a literal is part of its word. */
+/* An address has no special characters outside of quotes; a literal is part of its word. */
 static bool is_broken(const struct token *token)
 {
 	if (token->kind != TOKEN_WORD && token->kind != TOKEN_ENCODED)
@@ -392,7 +392,7 @@ static bool has_addresses(struct slice name)
 	return false;
 }
 
-/* Relaxed canonicalisation makes one space of all blanks: folding alone is no difference. */
+/* Relaxed canonicalisation turns all blanks into one space: folding alone is not a difference. */
 static bool is_rewritten(struct slice old, struct slice new)
 {
 	size_t i = 0, k = 0;

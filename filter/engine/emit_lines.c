@@ -1,15 +1,15 @@
 /*
  * emit_lines.c - header lines that a mail server would cut after the milter (RFC 5322 2.1.1).
  *
- * Postfix cuts what is longer than 998 octets (smtp_line_length_limit), Sendmail what is longer than 989 (L=990 of its
- * SMTP mailers), both in the middle of a word. A signature over the field is then broken. Folded at a blank, it holds:
- * relaxed canonicalisation makes one space of both.
+ * Postfix cuts lines over 998 octets (smtp_line_length_limit), Sendmail those over 989 (L=990 of its
+ * SMTP mailers), both in the middle of a word. This breaks a signature over the field. Folding at a blank does not:
+ * relaxed canonicalisation turns both into one space.
  */
 #include "gate_private.h"
 
-#define LINE_MAX    989 /* the name, the colon and the blanks of a fold count */
-#define LINE_WANTED 900 /* of a field that is folded anew */
-#define BLANKS_MAX  40  /* blanks in a row that are kept: a line is never blanks alone */
+#define LINE_MAX    989 /* including the name, the colon and the blanks of a fold */
+#define LINE_WANTED 900 /* of a field that we fold */
+#define BLANKS_MAX  40  /* blanks in a row that are kept: a line never consists only of blanks */
 
 static size_t longest_line(struct slice name, struct slice value)
 {
@@ -33,7 +33,7 @@ static size_t span(struct slice text, size_t from, bool blank)
 	return from;
 }
 
-/* Blanks as they are, but for line ends. */
+/* Blanks unchanged, except line ends. */
 static void add_blanks(struct text *out, struct slice blanks)
 {
 	size_t start = out->n;

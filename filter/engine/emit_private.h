@@ -7,7 +7,7 @@
 #include "mail.h"
 
 enum token_kind {
-	TOKEN_WORD,    /* as far as a blank or a mark, whatever it holds */
+	TOKEN_WORD,    /* up to a blank or a mark, whatever it contains */
 	TOKEN_ENCODED, /* RFC 2047 */
 	TOKEN_QUOTED,  /* with its quotes */
 	TOKEN_COMMENT, /* with its parentheses */
@@ -21,13 +21,13 @@ struct token {
 	struct slice text;
 };
 
-/* Takes the next token off `*rest`: 1; 0 at the end; -1 when something that is opened is not closed. */
+/* Takes the next token off `*rest`: 1; 0 at the end; -1 when a quote, comment or bracket is not closed. */
 int token_next(struct slice *rest, struct token *token_r);
 
 /* Without line ends: the blank of a fold stays. */
 void token_write(struct text *, const struct token *);
 
-/* An encoded word in which nothing is left that a mail server would take for syntax (RFC 2047 5 (3)). */
+/* An encoded word without characters that a mail server would treat as syntax (RFC 2047 5 (3)). */
 void encoded_write(struct text *, struct slice word);
 
 #endif

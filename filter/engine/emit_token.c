@@ -2,7 +2,7 @@
  * emit_token.c - an address field, token by token, and its encoded words.
  *
  * Mail programs write encoded words with letters that may not appear in one within a name (RFC 2047 5 (3)), such as
- * `=?utf-8?Q?O'Brien,_Pat?=`. They are one token here all the same, and are written with these letters encoded.
+ * `=?utf-8?Q?O'Brien,_Pat?=`. Here they are still one token, and are written with these letters encoded.
  */
 #include "emit_private.h"
 #include <string.h>
@@ -129,7 +129,7 @@ void encoded_write(struct text *out, struct slice word)
 
 /* ---- tokens ------------------------------------------------------------------------------- */
 
-/* At a quote: behind its end; 0: it does not end. */
+/* At a quote: the position after its end; 0: it does not end. */
 static size_t quoted_end(struct slice text, size_t i)
 {
 	for (i++; i < text.n; i++) {

@@ -1,5 +1,5 @@
 /*
- * engine.c - what sessions that begin now share: one compiled policy, one
+ * engine.c - what new sessions share: one compiled policy, one
  * resolver, one report. A reload makes a new one; sessions keep theirs.
  */
 #include "gate_private.h"

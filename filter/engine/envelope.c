@@ -1,8 +1,8 @@
 /*
- * envelope.c - from edits to what the MTA must do to the envelope.
+ * envelope.c - turns edits into what the MTA must do to the envelope.
  *
- * The edits of all rules are played, in order, on the recipients; what comes out of it is written down. Nobody is added
- * who is a recipient already: Postfix would deliver two copies. Who is deleted is named as the client wrote it, since
+ * The edits of all rules are applied, in order, to the recipients; then the difference is written. An existing
+ * recipient is not added: Postfix would deliver two copies. A deleted one is named as the client wrote it, because
  * Postfix compares with that.
  */
 #include "gate_private.h"
@@ -12,7 +12,7 @@ struct envelope {
 	struct slice sender; /* in <>; "" when it stays */
 	struct address *added;
 	size_t added_count;
-	struct position deleted_by; /* the last rule that deleted somebody */
+	struct position deleted_by; /* the last rule that deleted a recipient */
 };
 
 static struct slice in_brackets(const struct address *address, struct arena *arena)
@@ -22,7 +22,7 @@ static struct slice in_brackets(const struct address *address, struct arena *are
 	return arena_join(arena, SLICE("<"), address->local, SLICE("@"), address->domain, SLICE(">"));
 }
 
-/* The address of an edit. False when facts made something of it that nobody can use. */
+/* The address of an edit. False when the facts in it make it unusable. */
 static bool edit_address(struct envelope *envelope, const struct edit *edit, bool null, struct address *address_r)
 {
 	struct gate *gate = envelope->gate;
@@ -55,7 +55,7 @@ static void delete_recipient(struct envelope *envelope, const struct address *ad
 	envelope->added_count = kept;
 }
 
-/* One who was deleted by a rule before is a recipient again as he was. */
+/* A recipient that an earlier rule deleted is restored. */
 static void add_recipient(struct envelope *envelope, const struct address *address)
 {
 	struct message *message = &envelope->gate->message;
@@ -104,7 +104,7 @@ static void play(struct envelope *envelope, const struct edit *edit)
 			redirect(envelope, &address, edit->rule);
 		break;
 	default:
-		break; /* of header and body */
+		break; /* header and body */
 	}
 }
 

@@ -56,7 +56,7 @@ static void record_value(struct record_fact *fact, struct slice name, const stru
 	}
 }
 
-/* The value of a fact that somebody asked for, or NULL; with record { facts all } it is asked for. Those of a
+/* The value of a fact that was read, or NULL; with record { facts all } it is read now. Those of a
  * recipient are in the list of recipients. */
 static const struct value *known_value(struct gate *gate, const struct fact *fact, unsigned number)
 {
@@ -172,7 +172,7 @@ static void record_noted(struct gate *gate)
 			    .name = variables[i].name, .form = RECORD_TEXT, .text = decision->noted.vars[i]};
 }
 
-/* Texts of the session are copied: a HELO may take them away while the record is still read. */
+/* Texts of the session are copied: a HELO may free them while the record is still in use. */
 static void record_session(struct gate *gate)
 {
 	struct arena *arena = gate->message.arena;
@@ -196,11 +196,11 @@ static void note_undone(struct gate *gate, const char *why)
 	if (verdict == VERDICT_NONE || verdict == VERDICT_ACCEPT)
 		verdict = gate->decision.quarantined ? VERDICT_QUARANTINE : VERDICT_ACCEPT;
 	decision_note(&gate->decision, NOTE_LOG,
-		      arena_printf(gate->message.arena, "%s; decided was %s", why, verdict_names[verdict]),
+		      arena_printf(gate->message.arena, "%s; the decision was %s", why, verdict_names[verdict]),
 		      gate->outcome.rule);
 }
 
-/* What was decided is what was told. */
+/* The decision was the answer. */
 static void record_verdict(struct gate *gate, enum verdict verdict)
 {
 	struct arena *arena = gate->message.arena;
@@ -228,16 +228,16 @@ static void record_decision(struct gate *gate, const struct told *told)
 	if (told->how == TOLD_EDITS_FAILED) {
 		record->reply = reply_print(gate_reply_unchanged(), gate->message.arena);
 		record->stage = slice_of(stage_names[STAGE_MESSAGE]);
-		note_undone(gate, gate->unusable ? "an address that a rule made cannot be used"
-						 : "the mail server did not take every change");
+		note_undone(gate, gate->unusable ? "a rule produced an address that cannot be used"
+						 : "the mail server did not accept every change");
 	} else if (told->verdict != VERDICT_NONE) {
 		record_verdict(gate, told->verdict);
 	} else if (gate->decided) {
-		note_undone(gate, "the mail server was gone before it was answered");
+		note_undone(gate, "the mail server disconnected before it got the answer");
 	}
 }
 
-/* Every check learns how it ended, whether it was asked before or not. */
+/* Every check learns how it ended, even when no fact of it was read. */
 static void tell_checks(struct gate *gate, const struct told *told)
 {
 	for (unsigned i = 0; checks[i]; i++)
@@ -245,10 +245,10 @@ static void tell_checks(struct gate *gate, const struct told *told)
 			checks[i]->finished(&gate->view, told);
 }
 
-/* Two engines that say different things of one message are worth a look. */
+/* Two engines that disagree about a message are worth a note. */
 static void count_disagreements(struct gate *gate)
 {
-	static const struct position engine; /* no rule */
+	static const struct position engine; /* not a rule */
 	struct slice note;
 
 	for (unsigned i = 0; checks[i]; i++) {
@@ -260,10 +260,10 @@ static void count_disagreements(struct gate *gate)
 	}
 }
 
-/* What was not judged at all: the administrator should know how often, and why. */
+/* What was not checked at all: the administrator should know how often, and why. */
 static void count_unchecked(struct gate *gate)
 {
-	static const struct position engine; /* no rule */
+	static const struct position engine; /* not a rule */
 	struct slice note;
 
 	for (unsigned i = 0; checks[i]; i++) {
@@ -274,7 +274,7 @@ static void count_unchecked(struct gate *gate)
 	}
 }
 
-/* Of a message that was let through; or that was not because nobody was left to receive it. */
+/* For a message that was let through, or that had no recipients left. */
 static void record_envelope(struct gate *gate, const struct told *told)
 {
 	struct arena *arena = gate->message.arena;
@@ -307,7 +307,7 @@ void message_finish(struct gate *gate, const struct told *told)
 	struct counters *counters = gate->engine->counters;
 
 	gate->open = false;
-	spool_close(gate->spool); /* the session may stay for long */
+	spool_close(gate->spool); /* the session may stay open for long */
 	*record = (struct record){
 	    .time_us = gate->began_wall_us,
 	    .queue_id = gate->message.queue_id,

@@ -1,16 +1,16 @@
 /*
- * gate.c - the life of a session: what is known of the connection, and the
+ * gate.c - the life of a session: what is known about the connection, and the
  * beginning of each message. The stages are in stages.c.
  *
- * Two arenas: the session's holds what was said of the connection and is made
- * anew at each HELO, the message's is emptied at each MAIL. So a client that
- * repeats itself cannot make us grow.
+ * Two arenas: the one of the session holds what is known about the connection and is replaced
+ * at each HELO; the one of the message is emptied at each MAIL. So a client that
+ * repeats commands cannot use more memory.
  */
 #include "gate_private.h"
 #include <stdlib.h>
 #include <string.h>
 
-/* What a short message needs in all: taken at MAIL, not before, since most sessions that are open are idle. */
+/* What a short message needs: allocated at MAIL, not before, because most open sessions are idle. */
 #define MESSAGE_BYTES (40 * 1024)
 
 static void view_init(struct gate *gate)
@@ -96,7 +96,7 @@ void gate_trace(struct gate *gate, const struct tracer *tracer)
 	gate->tracer = tracer;
 }
 
-/* Whose mail it is, and of which kind, as far as it is known. */
+/* The tenant and the kind of traffic, as far as they are known. */
 static void view_aim(struct gate *gate)
 {
 	const struct policy *policy = gate->engine->policy;
@@ -106,8 +106,8 @@ static void view_aim(struct gate *gate)
 	gate->view.kind = kind_of(gate->view.settings, &gate->session);
 }
 
-/* Every check that somebody reads may ask early. Before MAIL the kind of traffic is
- * not known; inbound is the one that asks. */
+/* Every check that the policy reads may ask the DNS early. Before MAIL the kind of traffic is
+ * not known; inbound is assumed. */
 static void hint(struct gate *gate, enum stage stage)
 {
 	gate->view.stage = stage;
@@ -154,7 +154,7 @@ static void session_renew(struct gate *gate)
 void gate_helo(struct gate *gate, struct slice helo)
 {
 	gate_abort(gate);
-	if (gate->session.helo.n || gate->used) { /* a MAIL before any HELO has asked for its name, too */
+	if (gate->session.helo.n || gate->used) { /* a MAIL before any HELO has also read the name */
 		session_renew(gate);
 		message_clear(gate);
 	}
@@ -163,11 +163,11 @@ void gate_helo(struct gate *gate, struct slice helo)
 	hint(gate, STAGE_HELO);
 }
 
-/* MTAs say the same at every MAIL; only news is copied. */
-static void remember(struct gate *gate, struct slice *known, struct slice news)
+/* MTAs send the same values at every MAIL; only new ones are copied. */
+static void remember(struct gate *gate, struct slice *known, struct slice value)
 {
-	if (!slice_equal(*known, news))
-		*known = arena_copy(gate->session.arena, news);
+	if (!slice_equal(*known, value))
+		*known = arena_copy(gate->session.arena, value);
 }
 
 void gate_tls(struct gate *gate, struct slice version, struct slice cipher)
@@ -182,7 +182,7 @@ void gate_auth(struct gate *gate, struct slice user, struct slice method)
 	remember(gate, &gate->session.auth_method, method);
 }
 
-/* No fact is read before MAIL, so a session that only waits has no room for any. */
+/* No fact is read before MAIL, so an idle session has no memory for any. */
 static void memos_make(struct gate *gate)
 {
 	struct arena *session = gate->session.arena, *message = gate->message.arena;
@@ -219,7 +219,7 @@ struct path message_begin(struct gate *gate, struct slice argument, struct slice
 	return sender;
 }
 
-/* The refusal of the first recipient says why, when nobody was left to receive the message. NULL: that is not so. */
+/* When no recipient is left, the refusal of the first one is the reason. NULL: some are left. */
 static const struct outcome *refusal_of_all(const struct gate *gate)
 {
 	for (size_t i = 0; i < gate->rcpt_count && gate->message.recipient_count == 0; i++)
@@ -244,7 +244,7 @@ void gate_abort(struct gate *gate)
 	message_finish(gate, &told);
 }
 
-/* What the client heard of a message by the answer that the engine gave. */
+/* What the client was told about a message by the answer of the engine. */
 static struct told told_of(const struct gate *gate, enum told_how how)
 {
 	enum verdict verdict = gate->outcome.verdict;

@@ -1,5 +1,5 @@
 /*
- * gate_private.h - what a gate is made of; only filter/engine/ sees it.
+ * gate_private.h - the contents of a gate; private to filter/engine/.
  */
 #ifndef SEKISHO_GATE_PRIVATE_H
 #define SEKISHO_GATE_PRIVATE_H
@@ -15,10 +15,10 @@ struct engine {
 	struct counters *counters;
 };
 
-/* What was said of one recipient, for the record. */
+/* The answer for one recipient, for the record. */
 struct rcpt_outcome {
 	struct slice address;
-	struct outcome outcome; /* verdict NONE: nothing was said */
+	struct outcome outcome; /* verdict NONE: no answer */
 };
 
 struct gate {
@@ -31,7 +31,7 @@ struct gate {
 	struct fact_memo *connection_memo; /* these two in the session's arena, NULL before the first MAIL */
 	void **connection_slots;
 
-	/* the message; all of it begins anew at MAIL */
+	/* the message; all of it starts again at MAIL */
 	struct message message;
 	struct dns_budget *budget;
 	struct view view;
@@ -42,35 +42,35 @@ struct gate {
 	bool decided;        /* gate_done is awaited */
 	bool late;           /* a refusal waits for the end of the message */
 	bool unable;         /* the door cannot make a change that was decided */
-	bool ended_early;    /* outcome is told at the end, whatever else comes */
+	bool ended_early;    /* outcome is the answer at the end, whatever follows */
 	bool open;           /* between MAIL and the record */
 	bool used;           /* a message was here since the arena was reset */
-	bool body_began;     /* the header is complete, and the sinks were asked for */
-	struct spool *spool; /* the body for the second engine of DKIM; NULL: nobody wants it */
+	bool body_began;     /* the header is complete, and the sinks are set up */
+	struct spool *spool; /* the body for the second engine of DKIM; NULL: not needed */
 	struct rcpt_outcome *rcpts;
 	size_t rcpt_count, rcpt_room;
 	struct reply *recipients_reply; /* when there were too many */
 	const struct reply *reply;
 	struct change *changes;
 	size_t change_count, change_room;
-	struct slice *pieces; /* of the new body; none: it stays */
+	struct slice *pieces; /* of the new body; none: unchanged */
 	size_t piece_count;
-	struct dkim_body *new_body; /* hashed to be signed; NULL: the one that came is */
-	struct slice footer;        /* what became of it; "": no rule wants one */
-	bool unusable;              /* a rule made an address that nobody can use: nothing is let through */
+	struct dkim_body *new_body; /* hashed for signing; NULL: the original body is */
+	struct slice footer;        /* what happened to it; "": no rule adds one */
+	bool unusable;              /* a rule produced an unusable address: nothing is let through */
 	int64_t began_wall_us, spent_us;
-	int64_t time_us; /* gate_time; 0: the clock says it */
-	bool enforced;   /* mode report does not count */
+	int64_t time_us; /* gate_time; 0: use the clock */
+	bool enforced;   /* ignore mode report */
 	struct record record;
 	bool recorded;
 };
 
-/* path.c: an argument of MAIL or RCPT, with what the MTA made of it. */
+/* path.c: an argument of MAIL or RCPT, and the address that the MTA made of it. */
 struct path {
 	struct address address; /* to be judged */
 	struct slice said;      /* what the client wrote, when another address is judged; else "" */
 	struct slice made;      /* what the MTA made of it, when it is not what is judged; else "" */
-	const char *refusal;    /* why nobody can say who that is; NULL: it is clear */
+	const char *refusal;    /* why the address is ambiguous; NULL: it is clear */
 };
 struct path path_read(struct slice argument, struct slice made, bool recipient, struct arena *);
 void path_note(struct gate *, const struct path *, const char *what); /* "sender", "recipient": for the record */
@@ -98,35 +98,35 @@ void footer_write(struct gate *);
 /* envelope.c: adds what must be done to the envelope. False: no recipient is left, by the rule *rule_r. */
 bool envelope_change(struct gate *, struct position *rule_r);
 
-/* A field of the header as it will be sent, below what we add ourselves. */
+/* A field of the header as it will be sent, below the fields that the engine adds. */
 struct outgoing {
 	struct header_field field;
 	bool dropped; /* Sendmail removes it: it is not to be signed */
-	bool changed; /* its value was written anew, to be signed as it will arrive */
+	bool changed; /* its value was rewritten, to be signed as it will arrive */
 };
 
-/* sign.c: before the body; a rule may want to sign. */
+/* sign.c: called before the body; a rule may sign. */
 void sign_prepare(struct gate *);
-void body_spool(struct gate *);                 /* the body as it comes is kept in gate->spool, from now on */
-struct dkim_body *sign_body_new(struct gate *); /* for a body that takes the place of the one that came */
-/* The values of the DKIM-Signature fields for this header; how many. What was done, why nothing, and why a signature
- * may not hold, is noted for the rule. Fields are changed only when the header is signed. */
+void body_spool(struct gate *);                 /* from now on, keeps the arriving body in gate->spool */
+struct dkim_body *sign_body_new(struct gate *); /* for a body that replaces the original one */
+/* The values of the DKIM-Signature fields for this header; returns their number. What was done, why nothing was done,
+ * and why a signature may break, is noted for the rule. Fields are changed only when the header is signed. */
 size_t sign_message(struct gate *, struct position rule, struct outgoing *, size_t count,
 		    struct slice values_r[SIGN_KEYS_MAX]);
 
-/* emit.c: would an MTA write this field otherwise than it is here? Then *value_r is a form that it leaves alone. When
- * there is none that means the same, *why_r is "an address ..."; else NULL. */
+/* emit.c: would an MTA rewrite this field? Then *value_r is a form that it leaves unchanged. When no
+ * such form means the same, *why_r is "an address ..."; else NULL. */
 bool emit_rewrites(struct slice name, struct slice value, struct arena *, struct slice *value_r, const char **why_r);
-/* Has a message as it came only plain addresses, without names, comments and commas? Then Sendmail takes blanks for
- * commas in To and Cc, also in those that a milter adds (OldStyleHeaders), and emit_tightens gives a form without
+/* Does the original message have only plain addresses, without names, comments and commas? Then Sendmail treats blanks
+ * as commas in To and Cc, including those that a milter adds (OldStyleHeaders), and emit_tightens gives a form without
  * blanks. */
 bool emit_is_plain(const struct headers *);
 bool emit_tightens(struct slice name, struct slice value, struct arena *, struct slice *value_r, const char **why_r);
-/* A line end that folds nothing: what follows it would be a field of its own. */
+/* A line end that is not a fold: what follows it would be a separate field. */
 bool emit_is_torn(struct slice value);
 
-/* emit_lines.c: has the field a line that MTAs cut? Then *value_r is the value, folded at its blanks. *cut_r: a line
- * is too long even so. */
+/* emit_lines.c: does the field have a line that MTAs would cut? Then *value_r is the value, folded at its blanks.
+ * *cut_r: a line is too long even so. */
 bool emit_folds(struct slice name, struct slice value, struct arena *, struct slice *value_r, bool *cut_r);
 
 /* finish.c: the message is over; fills the record, counts it and hands it to the report. */

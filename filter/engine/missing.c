@@ -7,7 +7,7 @@
 
 #define SECOND 1000000
 
-/* RFC 5322 3.3, in UTC: where the author is we do not know. */
+/* RFC 5322 3.3, in UTC: the time zone of the author is not known. */
 struct slice missing_date(int64_t now_us, struct arena *arena)
 {
 	static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
@@ -21,7 +21,7 @@ struct slice missing_date(int64_t now_us, struct arena *arena)
 			    tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
 }
 
-/* RFC 5322 3.6.4: the time and 64 bits by chance; on the right the host that vouches for it. */
+/* RFC 5322 3.6.4: the time and 64 random bits; on the right the host that made it. */
 struct slice missing_message_id(int64_t now_us, struct slice host, struct arena *arena)
 {
 	return arena_printf(arena, "<%lld.%016llx@%.*s>", (long long)(now_us / SECOND),

@@ -1,10 +1,10 @@
 /*
- * path.c - whom an argument of MAIL or RCPT names.
+ * path.c - which address an argument of MAIL or RCPT names.
  *
- * A plain address (user@domain) is what the client said; what an MTA makes of it is a mapping of its own. All other
- * notations are rewritten by MTAs, `good.example!boss` and `boss%good.example` to boss@good.example, and delivered as
- * that: there the address that the MTA made is judged. Postfix lower-cases it and adds its domain where there is none;
- * Sendmail tells the local part alone of its own users.
+ * A plain address (user@domain) is judged as the client wrote it; what an MTA makes of it is the mapping of that MTA.
+ * MTAs rewrite all other notations, `good.example!boss` and `boss%good.example` to boss@good.example, and deliver to
+ * that address: there, the address from the MTA is judged. Postfix lower-cases it and adds its domain if it has none;
+ * Sendmail gives only the local part for its own users.
  */
 #include "gate_private.h"
 
@@ -15,7 +15,7 @@ static struct path refused(struct address said, const char *why)
 
 static const char several[] = "The address can be read in several ways; write it as <user@domain>";
 
-/* Nobody tells what the MTA makes of it. */
+/* The address that the MTA makes of it is not known. */
 static struct path read_alone(struct address said, enum address_notation notation, bool recipient)
 {
 	if (notation == ADDRESS_UNCLEAR || (recipient && notation == ADDRESS_ROUTED))
@@ -23,7 +23,7 @@ static struct path read_alone(struct address said, enum address_notation notatio
 	return (struct path){.address = said};
 }
 
-/* A plain address stays what it is; only the record says what the MTA makes of it, when that is another mailbox. */
+/* A plain address is kept; the record also shows the address from the MTA when that is another mailbox. */
 static struct path read_plain(struct address said, const struct address *made)
 {
 	struct path path = {.address = said};
@@ -37,7 +37,7 @@ static struct path read_made(struct address said, enum address_notation notation
 {
 	bool clear = notation != ADDRESS_UNCLEAR || said.domain.n == 0;
 
-	/* Sendmail leaves bob@"example.org" as it is, and knows well who that is. */
+	/* Sendmail leaves bob@"example.org" unchanged, but delivers to that mailbox. */
 	if (clear && slice_equal_nocase(said.text, made->text))
 		return (struct path){.address = said};
 	if (made->domain.n > 0 && address_notation(made) != ADDRESS_UNCLEAR)
@@ -60,7 +60,7 @@ struct path path_read(struct slice argument, struct slice made_text, bool recipi
 
 void path_note(struct gate *gate, const struct path *path, const char *what)
 {
-	static const struct position engine; /* no rule */
+	static const struct position engine; /* not a rule */
 	struct arena *arena = gate->message.arena;
 
 	if (path->said.n > 0 && !path->refusal)

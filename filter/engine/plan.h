@@ -1,6 +1,6 @@
 /*
- * plan.h - the plan of a header: what becomes of each field, and which are new. changes.c makes it, changes_write.c
- * writes it down.
+ * plan.h - the plan of a header: what happens to each field, and which are new. changes.c makes it, changes_write.c
+ * writes it.
  */
 #ifndef SEKISHO_ENGINE_PLAN_H
 #define SEKISHO_ENGINE_PLAN_H
@@ -24,10 +24,10 @@ struct plan {
 	struct arena *arena;
 	const struct headers *headers;
 	struct plan_field *fields; /* one for each field of the message */
-	struct plan_new *news;     /* by rules, in their order */
+	struct plan_new *added;    /* by rules, in their order */
 	size_t new_count;
-	struct plan_new own[1 + CHECK_MAX + SIGN_KEYS_MAX]; /* by engine and checks, out of the rules' reach */
-	size_t own_count;
+	struct plan_new stamps[1 + CHECK_MAX + SIGN_KEYS_MAX]; /* by engine and checks; rules cannot change them */
+	size_t stamp_count;
 };
 
 void plan_write(struct gate *, const struct plan *);

@@ -1,8 +1,8 @@
 /*
  * sign.c - signing a message that leaves (RFC 6376 5), after all edits.
  *
- * The author domain says whose keys sign; with several keys there are several signatures. Relaxed canonical
- * forms, since MTAs fold anew and touch blanks. The body was hashed as it came; libopendkim, which wants
+ * The author domain selects the keys; with several keys there are several signatures. Relaxed canonical
+ * forms, because MTAs refold and change blanks. The body was hashed as it arrived; libopendkim, which needs
  * the header first, gets it from a spool.
  */
 #include "gate_private.h"
@@ -15,7 +15,7 @@ static void note(struct gate *gate, struct position rule, struct slice text)
 	decision_note(&gate->decision, NOTE_LOG, text, rule);
 }
 
-/* A field in the form in which it will arrive; why it will not, is noted for the rule. */
+/* A field in the form in which it will arrive; if it will not, the reason is noted for the rule. */
 static void settle(struct gate *gate, struct position rule, struct outgoing *outgoing)
 {
 	struct arena *arena = gate->message.arena;
@@ -39,11 +39,11 @@ static void settle(struct gate *gate, struct position rule, struct outgoing *out
 		note(gate, rule,
 		     arena_printf(arena,
 				  "the signature may break: %.*s has a word that is too long for one line, and "
-				  "mail servers divide it",
+				  "mail servers split it",
 				  SLICE_ARGS(field->name)));
 }
 
-/* From is always signed, and says who signs. */
+/* From is always signed, and selects the signer. */
 static struct slice signing_domain(const struct outgoing *fields, size_t count, struct arena *arena)
 {
 	struct headers headers;
@@ -120,7 +120,7 @@ static void compare(struct gate *gate, struct position rule, const struct dkim_s
 			  SLICE_ARGS(signing->domain), SLICE_ARGS(signing->selector), err.text));
 }
 
-/* "" when it cannot; what was done is noted. */
+/* "" when it cannot sign; the result is noted. */
 static struct slice sign_with(struct gate *gate, struct position rule, const struct dkim_signing *signing,
 			      struct dkim_fields *fields)
 {
@@ -138,7 +138,7 @@ static struct slice sign_with(struct gate *gate, struct position rule, const str
 	return value;
 }
 
-/* All but the key. */
+/* Everything except the key. */
 static struct dkim_signing signing_of(struct gate *gate, const struct sign_setting *sign)
 {
 	struct dkim_library *library;
@@ -160,7 +160,7 @@ static struct dkim_signing signing_of(struct gate *gate, const struct sign_setti
 	};
 }
 
-/* What mail servers change in a body after us. */
+/* What mail servers after us change in a body. */
 static void note_body(struct gate *gate, struct position rule)
 {
 	struct dkim_noticed noticed = dkim_body_noticed(signed_body(gate));
@@ -211,7 +211,7 @@ size_t sign_message(struct gate *gate, struct position rule, struct outgoing *fi
 
 	if (!sign) {
 		note(gate, rule,
-		     domain.n ? arena_printf(arena, "not signed: there is no key for %.*s", SLICE_ARGS(domain))
+		     domain.n ? arena_printf(arena, "not signed: no key for %.*s", SLICE_ARGS(domain))
 			      : SLICE("not signed: From does not name one author"));
 		return 0;
 	}

@@ -1,17 +1,17 @@
 /*
- * stages.c - the stages of a message: each asks the policy and turns its word into
+ * stages.c - the stages of a message: each asks the policy and turns its decision into
  * an answer for the MTA.
  *
  * A rejection or deferral at connect, helo or mail is answered at MAIL and ends the message.
- * Discard is answered at the end, so that the record knows whom the mail was for; so is a refusal at a
- * step that has no reply. No rule is tried in between.
+ * Discard is answered at the end, so that the record has the recipients; so is a refusal at a
+ * step without reply. No rule is tried in between.
  *
- * An answer ends nothing: the message is over when the door says what the MTA was told (gate_done).
+ * An answer does not end the message: it is over when the door reports what the MTA was told (gate_done).
  */
 #include "gate_private.h"
 #include <string.h>
 
-/* A callback: its time is counted, and no DNS question in it outlasts its end. */
+/* A callback: its time is counted, and no DNS question lasts longer than it. */
 static int64_t callback_begin(struct gate *gate, int64_t limit_us)
 {
 	int64_t now = clock_us();
@@ -58,7 +58,7 @@ static void run_policy(struct gate *gate, enum stage stage, struct outcome *outc
 		held_apply(gate);
 }
 
-/* Runs the rules of one stage that concern the whole message. True when it ends here. */
+/* Runs the rules of one stage for the message. True when it ends here. */
 static bool run_stage(struct gate *gate, enum stage stage)
 {
 	struct outcome outcome;
@@ -72,7 +72,7 @@ static bool run_stage(struct gate *gate, enum stage stage)
 	return !gate->accepted;
 }
 
-/* What the outcome means for the MTA, now that the message ends. */
+/* What the outcome means for the MTA at the end of the message. */
 static enum gate_answer end_answer(struct gate *gate)
 {
 	gate->decided = true;
@@ -82,14 +82,14 @@ static enum gate_answer end_answer(struct gate *gate)
 	return GATE_REFUSE;
 }
 
-/* Nobody hears us at this step: the refusal is told at the end of the message, and nothing before that counts. */
+/* This step has no reply: the refusal is the answer at the end of the message, and nothing before that counts. */
 static enum gate_answer refuse_late(struct gate *gate)
 {
 	gate->ended_early = gate->late = true;
 	return GATE_CONTINUE;
 }
 
-/* A refusal of our own. */
+/* A refusal by the engine itself. */
 static struct reply own_reply(unsigned code, struct slice enhanced, struct slice text)
 {
 	struct reply reply = {.code = code, .enhanced = enhanced, .lines = {text}, .line_count = 1};
@@ -135,7 +135,7 @@ enum gate_answer gate_mail(struct gate *gate, struct slice argument, struct slic
 
 #define RCPTS_FIRST 2 /* most messages have one recipient; the room is doubled for more */
 
-/* Said once to each recipient too many, kept once. */
+/* The answer to each recipient too many; stored once. */
 static const struct reply *too_many_recipients(struct gate *gate)
 {
 	if (!gate->recipients_reply) {
@@ -183,7 +183,7 @@ static void run_rcpt(struct gate *gate, struct recipient *recipient, struct outc
 	gate->decision.recipient_deleted = false;
 }
 
-/* The outcome of one recipient that cannot be told of it is told of the message: nothing is let through. */
+/* An outcome that cannot be the answer for its recipient becomes that of the message: nothing is let through. */
 static enum gate_answer rcpt_refuse(struct gate *gate, struct rcpt_outcome *said, const struct recipient *recipient)
 {
 	if (gate->abilities.reply_rcpt) {
@@ -210,14 +210,14 @@ static enum gate_answer rcpt_refuse_too_many(struct gate *gate)
 	return refuse_late(gate);
 }
 
-/* A recipient of a stranger without a domain: which one the MTA adds, it does not say. */
+/* A recipient without a domain from a stranger: the MTA does not tell which domain it adds. */
 static bool is_nobodys(const struct gate *gate, const struct address *recipient)
 {
 	return gate->view.kind == KIND_INBOUND && recipient->domain.n == 0 &&
 	       !slice_equal_nocase(recipient->local, SLICE("postmaster")); /* RFC 5321 4.5.1 */
 }
 
-/* The recipient, and what is said of it without asking the rules. */
+/* The recipient, and the answer to it without the rules. */
 static struct recipient rcpt_read(struct gate *gate, struct slice argument, struct slice made,
 				  struct rcpt_outcome **said_r)
 {
@@ -264,7 +264,7 @@ void gate_queue_id(struct gate *gate, struct slice queue_id)
 		gate->message.queue_id = arena_copy(gate->message.arena, slice_head(queue_id, 256));
 }
 
-/* Explaining shows every fact, so there every check is read. */
+/* `sekisho explain` shows every fact, so it reads every check. */
 static bool is_read(struct gate *gate, const struct check *check)
 {
 	return gate->tracer || policy_uses_check(gate->engine->policy, gate->view.tenant, gate->view.kind, check);
@@ -286,7 +286,7 @@ void gate_header(struct gate *gate, struct slice name, struct slice value)
 			checks[i]->field(&gate->view, &headers->fields[before]);
 }
 
-/* The header is complete: who wants the body says so now. */
+/* The header is complete: checks that need the body say so now. */
 static void body_begin(struct gate *gate)
 {
 	if (gate->body_began || gate->ended_early || gate->message.headers.too_large)
@@ -339,7 +339,7 @@ static bool is_unable(const struct gate *gate)
 	return unable;
 }
 
-/* Header, envelope and body. False when the envelope has no recipient left: then there is nothing to be let through. */
+/* Header, envelope and body. False when the envelope has no recipient left: then nothing can be let through. */
 static bool make_changes(struct gate *gate)
 {
 	struct position rule;

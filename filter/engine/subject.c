@@ -1,9 +1,9 @@
 /*
  * subject.c - a prefix of the subject.
  *
- * The prefix is encoded by itself, so that what the sender wrote stays byte for byte. A subject that shows the prefix
- * already, encoded or not, is left as it is: an answer to a message of a list comes back with "Re: [list] ...". So the
- * marks of replies and other texts in brackets that come before it are passed over.
+ * The prefix is encoded separately, so that the text of the sender stays unchanged. A subject that already has the
+ * prefix, encoded or not, is left as it is: a reply to a message of a list comes back with "Re: [list] ...". So
+ * reply marks and other texts in brackets before it are skipped.
  */
 #include "gate_private.h"
 #include "mime.h"
@@ -15,8 +15,8 @@ static bool is_blank_at(struct slice text, size_t i)
 	return i < text.n && (text.p[i] == ' ' || text.p[i] == '\t');
 }
 
-/* What the sender wrote, byte for byte, except for line ends that fold nothing: after one of them a new field would
- * begin. No MTA lets them in; whoever else speaks the protocol may. */
+/* The text of the sender, unchanged, except for line ends that are not folds: after one of them a new field would
+ * begin. MTAs do not pass them, but another program that speaks the protocol may. */
 static struct slice kept(struct slice old, struct arena *arena)
 {
 	struct text text;
@@ -49,7 +49,7 @@ static size_t counter_length(struct slice text)
 	return text.p[0] == '^' ? n : n < text.n && (text.p[n] == ']' || text.p[n] == ')') ? n + 1 : 0;
 }
 
-/* The length of a mark of a reply or of forwarding at the start of the text, colon and all; 0: there is none. */
+/* The length of a mark of a reply or of forwarding at the start of the text, including the colon; 0: none. */
 static size_t mark_length(struct slice text)
 {
 	static const char *const marks[] = {"Re", "Fw", "Fwd", "Aw", "Wg", "Sv", "Vs", "Antw", "Tr", "Rv", NULL};

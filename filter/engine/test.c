@@ -2,8 +2,8 @@
  * test.c - runs the tests that a policy file carries: each is a conversation with the real engine, whose DNS is the
  * zone text of the test.
  *
- * Nothing of it is counted or recorded, no network and not the store of the daemon is asked, and `mode report` does not
- * count: a test asks what the rules do once they may.
+ * It is not counted or recorded, it does not use the network or the store of the daemon, and it ignores `mode report`:
+ * a test checks what the rules do when they are enforced.
  */
 #include "gate_private.h"
 
@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define MESSAGE_MAX (64u * 1024 * 1024)
-#define SAID_MAX    2000 /* bytes of what is said of an expectation: a reply has 32 lines at most */
+#define SAID_MAX    2000 /* bytes of a message about an expectation: a reply has 32 lines at most */
 
 /* A test that runs. */
 struct running {
@@ -20,7 +20,7 @@ struct running {
 	struct gate *gate;
 	FILE *out;
 	struct trace trace;
-	bool failed; /* and the first line that says so is written */
+	bool failed; /* and the first line about it is written */
 };
 
 static void fail(struct running *run, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -1,5 +1,5 @@
 /*
- * trace.c - the rules that were tried for a message, kept in order, and printed for a person.
+ * trace.c - the rules that were tried for a message, in order, as text for people.
  */
 #include "engine.h"
 

@@ -1,5 +1,5 @@
 /*
- * backend.h - what can stand for a list: a kind of place, and how one reads and asks it.
+ * backend.h - a backend of lists: a kind of place, and how it is read and queried.
  *
  * A backend is one file with one initialiser, and one line in the table of list.c. Its
  * state is its own; it is asked from many threads while one thread refreshes it.
@@ -17,8 +17,8 @@ struct list_backend {
 	void *(*open)(const struct list_setting *, struct slice where, void *before);
 	enum truth (*has)(void *state, const struct list_key *);
 	enum truth (*owns)(void *state, struct slice login, const struct address *);
-	/* Looks whether there is something new. 1: it was read (faults: what is doubtful); 0: nothing new; -1: it
-	 * cannot be used (faults: why) and what was known stays. */
+	/* Checks for new content. 1: it was read (faults: what is doubtful); 0: nothing new; -1: it
+	 * cannot be used (faults: why) and the old content stays. */
 	int (*refresh)(void *state, struct list_faults *);
 	void (*close)(void *state);
 };

@@ -161,7 +161,7 @@ int entry_parse(struct slice text, struct arena *scratch, enum entry_kind *kind_
 {
 	*kind_r = ENTRY_TEXT;
 	if (text.n > LIST_ENTRY_MAX) {
-		error_set(err, "an entry of %zu bytes; %d is the most", text.n, LIST_ENTRY_MAX);
+		error_set(err, "an entry of %zu bytes; at most %d are allowed", text.n, LIST_ENTRY_MAX);
 		return -1;
 	}
 	if (!slice_is_utf8(text)) {

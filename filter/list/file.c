@@ -1,8 +1,8 @@
 /*
- * file.c - a list in a file (`file:/path`): read at the start, read anew when it changes.
+ * file.c - a list in a file (`file:/path`): read at the start and again when it changes.
  *
- * The content is immutable and counted. Whoever looks something up takes a share of it
- * and asks without a lock; a new content takes its place meanwhile.
+ * The content is immutable and counted. A lookup takes a reference to it
+ * and works without a lock; new content can replace it meanwhile.
  */
 #include "backend.h"
 #include "list_content.h"
@@ -79,17 +79,17 @@ static bool same_file(const struct stat *a, const struct stat *b)
 static int look(const char *path, struct stat *seen_r, struct error *err)
 {
 	if (stat(path, seen_r)) {
-		error_set(err, "%s: %s; create the file, or let us read it", path, strerror(errno));
+		error_set(err, "%s: %s; create the file, or let the user of sekisho read it", path, strerror(errno));
 		*seen_r = (struct stat){0};
 		return -1;
 	}
 	if (S_ISREG(seen_r->st_mode))
 		return 0;
-	error_set(err, "%s is no plain file; name a file with one entry per line", path);
+	error_set(err, "%s is not a regular file; name a file with one entry per line", path);
 	return -1;
 }
 
-/* The last byte ends a line. A file that cannot be opened will be complained of when it is read. */
+/* Is the last byte a line end? A file that cannot be opened is reported when it is read. */
 static bool ends_a_line(const char *path, off_t size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -103,8 +103,7 @@ static bool ends_a_line(const char *path, off_t size)
 	return last == '\n';
 }
 
-/* Somebody writes a new content in place of the one we have: a moment ago the file was opened and has nothing in it,
- * or breaks off in the middle of a line. */
+/* Is the file being rewritten in place? It changed a moment ago and is empty, or ends in the middle of a line. */
 static bool is_being_written(const struct file *file, const struct stat *now)
 {
 	int64_t changed = (int64_t)now->st_mtim.tv_sec * 1000000 + now->st_mtim.tv_nsec / 1000;
@@ -114,7 +113,7 @@ static bool is_being_written(const struct file *file, const struct stat *now)
 	return now->st_size == 0 || !ends_a_line(file->path, now->st_size);
 }
 
-/* Reads the file that look() has seen; what was written meanwhile is no list. */
+/* Reads the file that look() has seen; if it was written meanwhile, it is not used. */
 static struct list_content *read_content(const struct file *file, struct list_faults *faults, struct error *err)
 {
 	struct list_content *content;
@@ -148,7 +147,7 @@ static int read_anew(struct file *file, struct list_faults *faults)
 	return -1;
 }
 
-/* Has the file changed since it was tried? One that cannot be seen at all counts as changed. */
+/* Has the file changed since it was tried? One that cannot be examined counts as changed. */
 static bool is_changed(const struct file *file)
 {
 	struct error ignored;

@@ -2,8 +2,8 @@
  * list_content.c - reads list files and answers from them.
  *
  * One entry a line, `#` begins a comment at the start of a word, blank lines do not
- * count. A file with a malformed line is refused as a whole, because a part of a list is another list;
- * all such lines are named.
+ * count. A file with a malformed line is refused entirely, because part of a list is a different list;
+ * all such lines are reported.
  *
  * Of a login map a line is "login: entry entry ..." or "login entry,entry", and a login
  * may have several lines. The login as it is written wins;
@@ -16,18 +16,18 @@
 
 #define SCRATCH_MAX (64 * 1024) /* bytes after which the scratch arena begins anew */
 
-/* Keys of a login map in the same set: the marks are no first byte of any other key. */
+/* Keys of a login map in the same set: no other key begins with one of these marks. */
 #define MARK_LOGIN      3
 #define MARK_ANY_CASE   4
 #define MARK_OWNS       5
-#define LOGIN_AMBIGUOUS UINT32_MAX /* a login that owns nothing */
+#define LOGIN_AMBIGUOUS UINT32_MAX /* an ambiguous login owns nothing */
 
 struct reader {
 	struct list_content *content;
 	struct arena *scratch;
 	const char *path;
 	size_t line, entries;
-	uint32_t login; /* of the line at hand; 0: not a login map */
+	uint32_t login; /* of the current line; 0: not a login map */
 	struct list_faults *faults;
 };
 
@@ -83,7 +83,7 @@ static int add_entry(struct reader *reader, struct slice text)
 	struct error err;
 
 	if (++reader->entries > LIST_ENTRIES_MAX)
-		return refuse(reader, "more entries than a list can hold; split it into several lists");
+		return refuse(reader, "too many entries for one list; split it into several lists");
 	if (entry_parse(text, reader->scratch, &kind, &key, &net, &err))
 		return refuse(reader, err.text);
 	if (arena_used(reader->scratch) > SCRATCH_MAX)
@@ -179,7 +179,7 @@ static int read_owners(struct reader *reader, struct slice line)
 		return 0;
 	any = take_login(&rest, &login);
 	if (slice_find(login, '*') >= 0 || (login.n && login.p[0] == '"'))
-		return refuse(reader, "a login is written as users give it, without wildcards and quotes");
+		return refuse(reader, "write the login as users enter it, without wildcards or quotes");
 	if (login.n == 0 || login.n > LIST_ENTRY_MAX)
 		return refuse(reader, "no login at the start of the line; write \"login: address @domain\"");
 	reader->login = add_login(reader->content, login);
@@ -212,9 +212,9 @@ static int read_lines(struct reader *reader, struct slice text, bool owners)
 	while (reader->faults->count < LIST_FAULTS_MAX && slice_cut(&text, '\n', &line)) {
 		reader->line++;
 		if (slice_find(line, '\0') >= 0)
-			return refuse(reader, "a NUL byte; a list is plain text");
+			return refuse(reader, "a NUL byte; a list must be plain text");
 		if (slice_starts_nocase(line, SLICE(BYTE_ORDER_MARK))) {
-			refuse(reader, "a byte order mark; save the list as UTF-8 without one");
+			refuse(reader, "the file begins with a byte order mark; save it as UTF-8 without one");
 			line = slice_from(line, sizeof(BYTE_ORDER_MARK) - 1);
 		}
 		(owners ? read_owners : read_entry)(reader, line);
@@ -223,9 +223,10 @@ static int read_lines(struct reader *reader, struct slice text, bool owners)
 	}
 	if (reader->faults->count)
 		return -1;
-	/* Read all the same: many editors leave it so. */
+	/* It is read all the same: many editors write such files. */
 	if (text_ends_early)
-		refuse(reader, "the last line has no end, so the file may be cut off; end it with a newline");
+		refuse(reader,
+		       "the last line does not end with a newline, so the file may be cut off; add the newline");
 	return 0;
 }
 
@@ -269,7 +270,7 @@ static bool has_key(const struct list_content *content, uint32_t login, const st
 	return textset_find(&content->entries, key_slice(&owned), NULL);
 }
 
-/* ".org" and ".example.org" for mail.example.org: as many look-ups as there are labels, 127 at most in a domain. */
+/* ".org" and ".example.org" for mail.example.org: one look-up for each label, at most 127 in a domain. */
 static bool has_parent(const struct list_content *content, uint32_t login, struct slice domain)
 {
 	struct key key;
@@ -286,7 +287,7 @@ static bool has_parent(const struct list_content *content, uint32_t login, struc
 	return false;
 }
 
-/* What is marked in a list by "@" or "." is no text: a client that says HELO @example.org is not meant by it. */
+/* An entry that begins with "@" or "." is not a text: it does not match a client that says HELO @example.org. */
 static bool has_text(const struct list_content *content, struct slice text)
 {
 	struct key key;

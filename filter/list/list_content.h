@@ -1,5 +1,5 @@
 /*
- * list_content.h - what a list file says, ready to be asked.
+ * list_content.h - the content of a list file, ready for look-ups.
  */
 #ifndef SEKISHO_LIST_CONTENT_H
 #define SEKISHO_LIST_CONTENT_H
@@ -10,7 +10,7 @@
 struct list_content {
 	_Atomic unsigned holders;
 	struct textset entries;
-	/* Lengths of the networks there are: one look-up each. */
+	/* Prefix lengths of the networks: one look-up each. */
 	bool prefixes4[33], prefixes6[129];
 	uint32_t logins; /* owners: how many there are */
 };

@@ -3,8 +3,8 @@
  * write them: wildcards, ranges, expressions, ports. Each is an error that says how it is
  * written here.
  *
- * A list also holds texts (logins, header values, what clients say in HELO), so that more
- * than such a text would have must be odd about an entry before it is refused.
+ * A list also holds texts (logins, header values, HELO names), so an entry is refused only when it is odder
+ * than such a text can be.
  */
 #include "entry.h"
 
@@ -12,7 +12,7 @@
 
 #define FORM_MAX 128 /* bytes of what to write instead */
 
-/* What nearly all entries are: domains and addresses. (10.0.0.x is none.) */
+/* What nearly all entries are: domains and addresses. (10.0.0.x is not one.) */
 static bool is_plain(struct slice text)
 {
 	bool letter = false;
@@ -101,7 +101,7 @@ static bool is_range(struct slice text)
 	return has(text, "-") && has(text, ".") && consists_of(text, "0123456789.-");
 }
 
-/* No domain ends in a number, and no login is one with dots. */
+/* No domain ends in a number, and no login consists of numbers and dots. */
 static bool is_half_network(struct slice text)
 {
 	text = without_mark(text);
@@ -156,7 +156,7 @@ static bool has_empty_label(struct slice text)
 	return has(text, "..") && !has(text, "@") && !begins(text, '.');
 }
 
-/* ---- what is said of it ------------------------------------------------------------ */
+/* ---- the message about it --------------------------------------------------------- */
 
 /* "10.0.0.*", "10.0.", "10.0": the network 10.0.0.0/24 or 10.0.0.0/16. False when it is nothing of that kind. */
 static bool as_network(struct slice text, char form_r[FORM_MAX])
@@ -189,7 +189,7 @@ static bool as_network_or_domain(struct slice text, char form_r[FORM_MAX])
 }
 
 #define A_NETWORK "write it as 192.0.2.1 or 192.0.2.0/24"
-#define A_DOMAIN  "write .example.org for all below a domain, @example.org for its addresses"
+#define A_DOMAIN  "write .example.org for all subdomains, @example.org for the addresses of a domain"
 
 static const struct {
 	bool (*fits)(struct slice);
@@ -198,10 +198,10 @@ static const struct {
 } oddities[] = {
     {is_quoted, "is in quotes", "write it without them"},
     {is_joined, "has a comma or semicolon in it", "write one entry per line"},
-    {is_expression, "is a regular expression or a path, and a list takes neither", A_DOMAIN},
-    {is_exception, "is an exception, and a list has none",
-     "make a list of the exceptions, and ask for both in the rule"},
-    {is_wildcard, "has a wildcard, and a list takes none", A_DOMAIN, as_network_or_domain},
+    {is_expression, "is a regular expression or a path, which a list does not support", A_DOMAIN},
+    {is_exception, "is an exception, which a list does not support",
+     "put the exceptions in a list of their own, and test both in the rule"},
+    {is_wildcard, "has a wildcard, which a list does not support", A_DOMAIN, as_network_or_domain},
     {has_letters_for_numbers, "is not an IP address or network", A_NETWORK, as_network},
     {is_range, "is a range of addresses", "write networks such as 192.0.2.0/28, or one address per line"},
     {is_half_network, "is not an IP address or network", A_NETWORK, as_network},

@@ -37,7 +37,7 @@ static struct entry *entry_at(const struct textset *set, size_t slot)
 	return (struct entry *)(void *)(set->entries + (set->slots[slot] - 1));
 }
 
-/* The slot of the text, or the free one where it would stand. */
+/* The slot of the text, or the free one where it would go. */
 static size_t slot_of(const struct textset *set, struct slice text)
 {
 	size_t slot = hash_slice(text, set->seed) & (set->room - 1);

@@ -12,7 +12,7 @@ struct textset {
 	uint32_t *slots; /* offset + 1 of an entry; 0: free */
 	size_t room;     /* slots, a power of two */
 	size_t count;
-	char *entries; /* number, length and text, one behind the other */
+	char *entries; /* number, length and text, one after the other */
 	size_t used, reserved;
 };
 

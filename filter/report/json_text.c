@@ -1,7 +1,7 @@
 /*
- * json_text.c - text of unknown origin as a JSON string of jansson, for answers
- * that nobody waits for: explain, lookup, the control socket, the daemon's own
- * lines. What is no UTF-8 looks as it does in a record (json_writer.c).
+ * json_text.c - text of unknown origin as a JSON string of jansson, where speed
+ * does not matter: explain, lookup, the control socket, the lines of the
+ * daemon. Bytes that are not UTF-8 look as in a record (json_writer.c).
  */
 #include "json.h"
 #include <stdlib.h>
@@ -31,7 +31,7 @@ static json_t *json_shown(struct slice text)
 
 json_t *json_text(struct slice text)
 {
-	/* A NUL is legal JSON, and breaks most of what reads logs. */
+	/* A NUL is legal in JSON, but breaks most programs that read logs. */
 	bool plain = !text.n || !memchr(text.p, '\0', text.n);
 	json_t *json = plain ? json_stringn(text.p ? text.p : "", text.n) : NULL;
 

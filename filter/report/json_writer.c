@@ -1,16 +1,16 @@
 /*
  * json_writer.c - JSON as a stream. A string is measured before it is written, so
- * that it is written whole or not at all, and an ordinary one with one copy.
+ * that it is written completely or not at all, and an ordinary one with one copy.
  *
- * The line of a record is made for every message. Built as a tree and printed by
- * jansson it took a sixth of what a small message costs beside its signature.
+ * The line of a record is made for every message. As a tree printed by
+ * jansson it took a sixth of the time of a small message without its signature.
  */
 #include "json_writer.h"
 #include <string.h>
 
 #define LINE_FIRST 1024 /* most records take less */
 
-/* How a control character is written (RFC 8259 7): \b, \u0001; a NUL only as it is shown, \x00. */
+/* How a control character is written (RFC 8259 7): \b, \u0001; a NUL as \x00. */
 static const char letters[0x20] = "xuuuuuuubtnufruuuuuuuuuuuuuuuuuu";
 
 /* A string that is to be written. */

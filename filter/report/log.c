@@ -11,9 +11,9 @@
 
 #define QUEUE_BYTES_MAX (4 * 1024 * 1024)  /* some thousand records: seconds of a busy server */
 #define CLOSE_US        (1000 * 1000)      /* at the end, for what is in the queue */
-#define CLOSE_GRACE_US  (CLOSE_US / 4)     /* for the writing thread to see that it is over */
-#define SAID_US         (60 * 1000 * 1000) /* between two lines that say how many were lost */
-#define GATHER_US       (2 * 1000) /* after lines were written: so many wake the writing thread once, not each */
+#define CLOSE_GRACE_US  (CLOSE_US / 4)     /* for the writing thread to notice the end */
+#define SAID_US         (60 * 1000 * 1000) /* between two lines about lost lines */
+#define GATHER_US       (2 * 1000)         /* after lines were written: many lines wake the writing thread only once */
 
 struct line {
 	struct line *next;
@@ -31,7 +31,7 @@ struct log {
 	size_t bytes;
 	struct log_target next;      /* after rotation: takes the place of target; fd -1: none */
 	bool waiting;                /* the writing thread sleeps until it is woken */
-	bool finished, abandoned;    /* the writing thread has ended; is left alone with all that it uses */
+	bool finished, abandoned;    /* the writing thread has ended; was abandoned with everything it uses */
 	_Atomic bool reopened;       /* next is there */
 	_Atomic int64_t close_until; /* clock_us; 0: not closing */
 	_Atomic uint64_t lost;
@@ -74,7 +74,7 @@ static size_t line_bytes(const struct line *line)
 
 /* ---- writing ------------------------------------------------------------------------- */
 
-/* The other end takes nothing: is it of no use to wait any longer? */
+/* The other end accepts nothing: is it time to give up? */
 static bool writer_stops(void *context)
 {
 	struct log *log = context;
@@ -90,7 +90,7 @@ static bool writer_write(struct log *log, struct line *line)
 	return written;
 }
 
-/* When there is room again: once a minute, and at the end. */
+/* When there is space again: once a minute, and at the end. */
 static void writer_say_lost(struct log *log, bool at_the_end)
 {
 	uint64_t lost = log->lost;
@@ -102,11 +102,11 @@ static void writer_say_lost(struct log *log, bool at_the_end)
 	arena = arena_new();
 	line = line_new(
 	    LOG_WARNING,
-	    log_message("warning",
-			arena_printf(arena,
-				     "%llu lines of the log were lost: it could not be written, or not fast enough",
-				     (unsigned long long)(lost - log->said)),
-			arena));
+	    log_message(
+		"warning",
+		arena_printf(arena, "%llu lines of the log were lost: the log could not be written, or not fast enough",
+			     (unsigned long long)(lost - log->said)),
+		arena));
 	if (log_target_write(&log->target, line->priority, line->text, line->n, writer_stops, log)) {
 		log->said = lost;
 		log->said_at = clock_us();
@@ -126,7 +126,7 @@ static void writer_reopen(struct log *log)
 	log_target_close(&old); /* may block */
 }
 
-/* All lines there are, in order; NULL: there is none, and something else to do. Their room counts until they are
+/* All waiting lines, in order; NULL: there is none, but other work. Their space counts until they are
  * written. */
 static struct line *writer_take(struct log *log)
 {
@@ -167,7 +167,7 @@ static void log_free(struct log *log)
 	free(log);
 }
 
-/* The time at the end is over: what is left is lost. */
+/* The time for the end has passed: the remaining lines are lost. */
 static bool writer_drops(const struct log *log)
 {
 	return log->close_until && clock_us() >= log->close_until;
@@ -186,7 +186,7 @@ static void writer_end(struct log *log)
 		log_free(log);
 }
 
-/* A log that was opened anew takes the lines that are left. */
+/* A reopened log takes the remaining lines. */
 static bool writer_line(struct log *log, struct line *line)
 {
 	bool written = false;
@@ -263,7 +263,7 @@ int log_reopen(struct log *log, struct error *err)
 	if (log_target_open(REPORT_FILE, log->file, &target, err) != 0)
 		return -1;
 	pthread_mutex_lock(&log->lock);
-	if (log->reopened) /* twice before the writer saw it */
+	if (log->reopened) /* twice before the writer noticed */
 		unused = log->next;
 	log->next = target;
 	log->reopened = true;
@@ -304,7 +304,7 @@ struct log *log_open(enum report_target target, const char *file, struct error *
 	return NULL;
 }
 
-/* A thread that hangs in the system's logger, or on a disk that does not answer, is left alone, with all that it uses.
+/* A thread that hangs in the system's logger, or on a disk that does not answer, is abandoned with everything it uses.
  */
 void log_close(struct log *log)
 {

@@ -1,8 +1,8 @@
 /*
  * log_target.c - one line of the log to syslog, stderr, or a file.
  *
- * A file is opened and a pipe is written without waiting for the other end longer than `stop` allows. When a disk is
- * full, a line may be written in part: the next one begins on a line of its own.
+ * Opening a file and writing to a pipe wait for the other end only as long as `stop` allows. When a disk is
+ * full, a line may be written in part: the next one then begins on a new line.
  */
 #include "log.h"
 #include <errno.h>
@@ -13,9 +13,9 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#define WAIT_MS 100 /* until `stop` is asked again */
+#define WAIT_MS 100 /* until `stop` is called again */
 
-/* A file that another process, or we before a crash, left in the middle of a line. */
+/* Does the file end in the middle of a line, left by another process or before a crash? */
 static bool is_torn(const char *file, off_t size)
 {
 	int fd = size > 0 ? open(file, O_RDONLY | O_NONBLOCK | O_CLOEXEC) : -1;
@@ -54,8 +54,8 @@ int log_target_open(enum report_target kind, const char *file, struct log_target
 	target_r->fd = open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0640);
 	if (target_r->fd < 0) {
 		error_set(err, "cannot write the log file %s: %s; %s", file, strerror(errno),
-			  errno == ENXIO ? "it is a named pipe that nobody reads"
-					 : "create its directory or let our user write there");
+			  errno == ENXIO ? "it is a named pipe without a reader"
+					 : "create its directory, or let the user of sekisho write there");
 		return -1;
 	}
 	target_look(target_r, file);
@@ -89,8 +89,7 @@ static size_t target_put(struct log_target *target, const char *text, size_t n, 
 	size_t done = 0;
 
 	while (done < n && target_wait(target, stop, context)) {
-		size_t most =
-		    target->plain ? n - done : PIPE_BUF; /* of a pipe that is ready, so much is taken at once */
+		size_t most = target->plain ? n - done : PIPE_BUF; /* a pipe that is ready accepts this much at once */
 		ssize_t put = write(target->fd, text + done, n - done < most ? n - done : most);
 
 		if (put > 0)

@@ -2,11 +2,11 @@
  * record.c - the record of a message as one line of JSON.
  *
  * Everything in it may come from a stranger: texts are cut, bytes that are not
- * UTF-8 are written as \xNN, and a line never passes its limit. What is left out
- * first is what is worth least: facts, notes, recipients, the tails of texts.
+ * UTF-8 are written as \xNN, and a line never passes its limit. The least important parts are left out
+ * first: facts, notes, recipients, the tails of texts.
  *
- * The line is written as it goes, and left as soon as the limit is reached: what
- * a hostile message costs follows from the limit, not from the message.
+ * The line is written incrementally and abandoned as soon as the limit is reached: the cost of
+ * a hostile message is bounded by the limit, not by the message.
  */
 #include "json_writer.h"
 #include "report.h"
@@ -15,7 +15,7 @@
 #define RECIPIENTS_MAX 100 /* listed by name; all are counted */
 #define SCORES_MAX     50  /* listed; all are counted, and in the sum */
 
-/* How much of a record is shown. Its head (all before the facts) is shown alike when `recipients` and `text` are. */
+/* How much of a record is shown. Its head (everything before the facts) depends only on `recipients` and `text`. */
 struct amount {
 	bool facts, notes;
 	size_t recipients, text;
@@ -82,7 +82,7 @@ static void add_recipients(struct json_writer *writer, const struct record *reco
 		writer_number(writer, SLICE("recipient-count"), (int64_t)record->recipient_count);
 }
 
-/* `name` is left out when there are none. */
+/* `name` is omitted when there are none. */
 static void add_addresses(struct json_writer *writer, struct slice name, const struct slice *addresses, size_t count,
 			  const struct amount *amount)
 {

@@ -6,7 +6,7 @@
 #include <xxhash.h>
 
 #define HASH_TEXT 33                          /* "#" and 32 hexadecimal digits */
-#define HEAD_MAX  (STORE_KEY_MAX - HASH_TEXT) /* what stays of a key that is too long */
+#define HEAD_MAX  (STORE_KEY_MAX - HASH_TEXT) /* what is kept of a key that is too long */
 
 static bool is_plain(unsigned char c, bool last)
 {
@@ -39,7 +39,7 @@ static bool put_part(char **end, const char *limit, struct slice part, bool last
 	return true;
 }
 
-/* Of the parts as they are, with their lengths, so that no two splits of one text are the same. */
+/* The hash of the parts with their lengths, so that no two splits of one text are equal. */
 static char *put_hash(char *end, const struct slice *parts, size_t count)
 {
 	XXH3_state_t *state = XXH3_createState();
@@ -77,6 +77,6 @@ struct slice store_key_parts(struct arena *arena, const struct slice *parts, siz
 	if (!whole || end - key > STORE_KEY_MAX)
 		end = put_hash(key + HEAD_MAX, parts, count);
 	if (end == key)
-		*end++ = ':'; /* of nothing: LMDB has no empty keys */
+		*end++ = ':'; /* the key of nothing: LMDB has no empty keys */
 	return arena_copy(arena, (struct slice){key, (size_t)(end - key)});
 }

@@ -10,7 +10,7 @@ enum store_kind limit_kind(const struct store_limit *limit)
 	return limit->member.p ? STORE_DISTINCT : STORE_WINDOW;
 }
 
-/* A set that is full takes no member more; that is an excess where there is a hard limit. */
+/* A full set takes no more members; with a hard limit that is an excess. */
 static void look_at_members(const struct store_limit *limit, struct slice value, uint64_t seed, int64_t now,
 			    struct limit_view *view)
 {
@@ -41,7 +41,7 @@ void limit_look(const struct store_limit *limit, struct slice value, uint64_t se
 void limit_usage(const struct store_limit *limit, const struct limit_view *view, int64_t now,
 		 struct store_usage *usage_r)
 {
-	uint64_t amount = view->amount > 0 ? view->amount : 1; /* 1: of a set that is full */
+	uint64_t amount = view->amount > 0 ? view->amount : 1; /* 1: the set is full */
 
 	*usage_r = (struct store_usage){.count = view->window.sum, .at_us = now};
 	if (!view->fits)
@@ -60,7 +60,7 @@ static struct limit_value of_window(const struct window *window)
 	return (struct limit_value){memcpy(xrealloc(NULL, n), bytes, n), n, window_expires(window)};
 }
 
-/* The set may have become smaller by far. */
+/* The set may have become much smaller. */
 static struct limit_value of_members(char *p, size_t n, int64_t now)
 {
 	struct window window;

@@ -1,5 +1,5 @@
 /*
- * limit.h - what a limit finds in the value of its key, and what it leaves there.
+ * limit.h - how a limit reads and writes the value of its key.
  */
 #ifndef SEKISHO_STORE_LIMIT_H
 #define SEKISHO_STORE_LIMIT_H

@@ -8,14 +8,14 @@
 #include <stdlib.h>
 
 #define SCAN_SHARE    4                 /* records looked at for each that a page has room for: those that expired */
-#define SCAN_WAIT_US  (5 * 1000 * 1000) /* for what is decided to be in the file */
+#define SCAN_WAIT_US  (5 * 1000 * 1000) /* until what was decided is in the file */
 #define DIRECTORY_MAX (PATH_MAX - 32)
 
 static int lmdb_check(struct slice rest, struct error *err)
 {
 	if (rest.n > 0 && rest.p[0] == '/' && rest.n <= DIRECTORY_MAX && slice_find(rest, '\0') < 0)
 		return 0;
-	error_set(err, "lmdb: needs the path of a directory after the colon, from / on: lmdb:/var/lib/sekisho");
+	error_set(err, "lmdb: needs the absolute path of a directory after the colon, as in lmdb:/var/lib/sekisho");
 	return -1;
 }
 
@@ -39,7 +39,7 @@ static int load(struct local *local, struct entry *entry)
 	return rc == 0 || rc == MDB_NOTFOUND || rc == MDB_CORRUPTED ? 0 : -1;
 }
 
-/* A promise is that of the latest commit: while it failed, or does not end, nothing more is promised. */
+/* Nothing is promised while the latest commit has failed or hangs. */
 static bool may_write(struct local *local)
 {
 	struct lmdb *lmdb = (struct lmdb *)local;
@@ -63,8 +63,8 @@ static bool is_full(const struct lmdb *lmdb, uint64_t more)
 	return atomic_load_explicit(&lmdb->used, memory_order_relaxed) + more >= lmdb->at_most / 4 * 3;
 }
 
-/* What is not written yet is counted as if all of it were new, with the page that each may begin at worst shared by a
- * few: the thread measures again soon. */
+/* What is not written yet counts as new; at worst each entry begins a page, which a few share. The thread measures
+ * again soon. */
 static bool may_add(struct local *local)
 {
 	uint64_t dirty = atomic_load_explicit(&local->table->dirty, memory_order_relaxed);
@@ -126,7 +126,7 @@ struct scan {
 	struct store_page *page;
 };
 
-/* The table knows better than the file when it has the key. */
+/* When the table has the key, it is newer than the file. */
 static void scan_record(struct scan *scan, struct slice key, MDB_val data)
 {
 	struct store_item *item = &scan->page->items[scan->page->count];
@@ -236,7 +236,8 @@ static void lmdb_health(void *state, struct store_health *health_r)
 		health_r->why = lmdb->writer.why;
 		pthread_mutex_unlock(&lmdb->writer.lock);
 	} else if (health_r->failing) {
-		error_set(&health_r->why, "store %s: the disk does not answer; what needs it is unknown until it does",
+		error_set(&health_r->why,
+			  "store %s: the disk does not respond; facts that need the store are unknown until it does",
 			  lmdb->file.path);
 	} else if (health_r->full) {
 		error_set(&health_r->why,

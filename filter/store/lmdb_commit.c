@@ -1,5 +1,5 @@
 /*
- * lmdb_commit.c - what changed in memory goes to the file, a batch at a time.
+ * lmdb_commit.c - writes what changed in memory to the file, a batch at a time.
  */
 #include "lmdb_private.h"
 
@@ -39,7 +39,7 @@ void lmdb_gather(struct lmdb *lmdb)
 	}
 }
 
-/* From here on an entry that changes is dirty anew. */
+/* From here on an entry that changes is dirty again. */
 static void collect_entry(struct lmdb *lmdb, struct entry *entry)
 {
 	struct shard *shard = table_shard(lmdb->local.table, entry->hash);
@@ -120,7 +120,7 @@ static int write_all(struct lmdb *lmdb, MDB_txn *txn, int64_t now, size_t *swept
 	return rc;
 }
 
-/* Time is read after what is written was decided: it is not before any time in the file. */
+/* Time is read after the written entries were decided, so it is not before any time in the file. */
 static int commit_batch(struct lmdb *lmdb, size_t *swept_r)
 {
 	MDB_txn *txn;

@@ -1,8 +1,8 @@
 /*
  * lmdb_examine.c - is a file damaged?
  *
- * LMDB trusts its file: what is damaged can end the process that reads it by an assertion or a signal. So a child reads
- * it first, from both ends, for as long as a start may take; a small file is read completely. What ends the child does
+ * LMDB trusts its file: damage can end the process that reads it with an assertion or a signal. So a child reads
+ * it first, from both ends, for as long as a start may take; a small file is read completely. A crash of the child does
  * not end the daemon.
  */
 #include "lmdb_file.h"
@@ -18,7 +18,7 @@
 #define FORWARD_US  (150 * 1000) /* of each table: half a million records */
 #define BACKWARD_US (50 * 1000)
 #define HANG_S      10  /* a circle of pages, or a disk that does not answer */
-#define BATCH       256 /* records between two looks at the clock */
+#define BATCH       256 /* records between two readings of the clock */
 
 /* Touches every byte. 0: to the end, or out of time. */
 static int read_records(MDB_cursor *cursor, MDB_cursor_op first, MDB_cursor_op next, int64_t us)
@@ -46,7 +46,7 @@ static int read_table(MDB_txn *txn, MDB_dbi table)
 	return rc == 0 ? read_records(cursor, MDB_LAST, MDB_PREV, BACKWARD_US) : rc;
 }
 
-/* A table that is not there is for others to complain of. */
+/* A missing table is reported elsewhere. */
 static int read_tables(MDB_txn *txn)
 {
 	static const char *const names[] = {"meta", "records", "due"};
@@ -61,7 +61,7 @@ static int read_tables(MDB_txn *txn)
 	return rc;
 }
 
-/* 0: it can be read, or not even be opened, which whoever opens it next will say better. */
+/* 0: it can be read, or it cannot even be opened, which the next opening reports better. */
 static int read_file(const char *path)
 {
 	MDB_txn *txn;
@@ -74,7 +74,7 @@ static int read_file(const char *path)
 	return read_tables(txn) == 0 ? 0 : 1;
 }
 
-/* In the child: its end is silent, and comes in any case. */
+/* In the child: it ends silently, and in any case. */
 static _Noreturn void child(const char *path)
 {
 	struct rlimit none = {0, 0};
@@ -110,11 +110,11 @@ int lmdb_file_examine(const char *path, struct error *err)
 		ended = pid < 0 ? -1 : waitpid(pid, &end, 0);
 	while (pid > 0 && ended < 0 && errno == EINTR);
 	if (ended < 0) {
-		error_set(err, "store %s: no process to examine it: %s", path, strerror(errno));
+		error_set(err, "store %s: cannot start a process to examine it: %s", path, strerror(errno));
 		return -1;
 	}
 	if (WIFEXITED(end) && WEXITSTATUS(end) == 0)
 		return 0;
-	error_set(err, "store %s: is damaged: move it away, and a new one is begun", path);
+	error_set(err, "store %s: is damaged; move it away, and a new one is created", path);
 	return -1;
 }

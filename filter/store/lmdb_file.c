@@ -1,5 +1,5 @@
 /*
- * lmdb_file.c - opening the file of a store: one owner, our format, an older one brought up to date.
+ * lmdb_file.c - opening the file of a store: one owner, our format; an older format is upgraded.
  */
 #include "lmdb_file.h"
 #include "lmdb_record.h"
@@ -28,11 +28,11 @@ static int make_directory(const char *directory, struct error *err)
 
 	if (mkdir(directory, 0700) == 0 || errno == EEXIST)
 		return 0;
-	error_set(&why, "the directory cannot be made: %s", strerror(errno));
+	error_set(&why, "the directory cannot be created: %s", strerror(errno));
 	return fail(err, directory, why.text);
 }
 
-/* Others could make us read, or write, what they like. */
+/* Others could make us read or write what they like. */
 static int check_owner(const struct lmdb_file *file, struct error *err)
 {
 	struct stat status;
@@ -44,7 +44,7 @@ static int check_owner(const struct lmdb_file *file, struct error *err)
 	if (status.st_uid != geteuid())
 		return fail(err, file->path, "belongs to another user; change its owner to the user of the daemon");
 	if (status.st_mode & (S_IWGRP | S_IWOTH))
-		return fail(err, file->path, "can be written by others; take that right away (chmod 600)");
+		return fail(err, file->path, "can be written by others; remove that permission (chmod 600)");
 	return 0;
 }
 
@@ -96,11 +96,11 @@ static int fail_lmdb(const struct lmdb_file *file, int rc, struct error *err)
 	struct error why;
 
 	if (rc == MDB_INVALID || rc == MDB_VERSION_MISMATCH || rc == MDB_INCOMPATIBLE)
-		return fail(err, file->path, "is not a store: move it away, or name another directory");
+		return fail(err, file->path, "is not a store; move it away, or name another directory");
 	if (rc == MDB_CORRUPTED || rc == MDB_PAGE_NOTFOUND)
-		return fail(err, file->path, "is damaged: move it away, and a new one is begun");
+		return fail(err, file->path, "is damaged; move it away, and a new one is created");
 	if (rc == MDB_MAP_FULL)
-		return fail(err, file->path, "has no room to be brought up to date: raise at-most");
+		return fail(err, file->path, "has no room for the upgrade of its format; raise at-most");
 	error_set(&why, "%s", mdb_strerror(rc));
 	return fail(err, file->path, why.text);
 }
@@ -151,7 +151,7 @@ static int begin_new(struct lmdb_file *file, MDB_txn *txn)
 	return rc;
 }
 
-/* -1 and err: it is of a newer program. Else *rc_r. */
+/* -1 and err: a newer program wrote it. Else *rc_r. */
 static int check_format(struct lmdb_file *file, MDB_txn *txn, int *rc_r, struct error *err)
 {
 	uint32_t format = 0;
@@ -183,7 +183,7 @@ static int read_meta(struct lmdb_file *file, MDB_txn *txn)
 	return rc;
 }
 
-/* The tables of a file that has some; an LMDB file of somebody else has none of these names, or not with these rows. */
+/* The tables of an existing file; an LMDB file of another program has no tables with these names or rows. */
 static int use_tables(struct lmdb_file *file, MDB_txn *txn, struct error *err)
 {
 	MDB_stat status;

@@ -1,13 +1,16 @@
 /*
  * lmdb_file.h - the file of a store: three tables in one LMDB environment.
  *
- *	meta      "format": FILE_FORMAT as 4 bytes; "seed": of the hashes of members, 8; "clock": the store's time at
- *the latest commit, 8 records   key -> kind (1 byte), when the entry in `due` says it expires (8), when it expires (8),
- *value due       time (8 bytes, the most significant first) and key -> nothing
+ *	meta      "format": FILE_FORMAT as 4 bytes
+ *	          "seed": of the hashes of members, 8 bytes
+ *	          "clock": the time of the store at the latest commit, 8 bytes
+ *	records   key -> kind (1 byte), when the entry in `due` says it expires (8), when it expires (8), value
+ *	due       time (8 bytes, the most significant first) and key -> nothing
  *
- * Each record has exactly one entry in `due`. It is made with the record and not moved when the life becomes longer,
- *but put back when it comes up: a key that lives long and changes often costs one look a life. Numbers are in the byte
- *order of the machine, as in all of an LMDB file, unless said otherwise.
+ * Each record has exactly one entry in `due`. The entry is made with the record. When the life of the record becomes
+ * longer, the entry is not moved, but put back when its time comes: a key that lives long and changes often costs one
+ * look per lifetime. Numbers are in the byte order of the machine, as everywhere in an LMDB file, unless stated
+ * otherwise.
  *
  * Formats: 1 had records without the second number, and no table `due`.
  */
@@ -33,11 +36,11 @@ struct lmdb_file {
 	int64_t clock; /* when it was opened */
 };
 
-/* `directory` is absolute. 0, or -1 and err; nothing is then to be closed. */
+/* `directory` is absolute. 0, or -1 and err; then there is nothing to close. */
 int lmdb_file_open(struct lmdb_file *, const char *directory, uint64_t at_most, struct error *err);
 void lmdb_file_close(struct lmdb_file *);
 
-/* Could the whole file, or as much as a moment allows, be read? Asked in a process of its own, since LMDB ends the
+/* Can the file, or as much of it as a moment allows, be read? Checked in a separate process, because LMDB ends the
  * process that reads a damaged file. 0, or -1 and err. */
 int lmdb_file_examine(const char *path, struct error *err);
 

@@ -9,12 +9,12 @@
 #include "local.h"
 #include "store_private.h"
 
-#define MEMORY_MAX  (4 * STORE_MEMORY) /* beyond it no more keys are taken: the disk does not keep up */
+#define MEMORY_MAX  (4 * STORE_MEMORY) /* above it no more keys are accepted: the disk does not keep up */
 #define READ_US     (50 * 1000)        /* the longest wait for a transaction that reads */
 #define BATCH_MAX   1024 /* entries of a commit: 12 MB at worst of pages that LMDB keeps in memory from then on */
 #define BATCH_MIN   16
 #define BATCH_BYTES ((size_t)4 << 20) /* of their values */
-#define STALL_US    (5 * 1000 * 1000) /* a commit that takes longer: the disk hangs, no more is decided meanwhile */
+#define STALL_US    (5 * 1000 * 1000) /* a commit that takes longer: the disk hangs; nothing more is decided meanwhile */
 
 struct lmdb;
 
@@ -23,8 +23,8 @@ struct lmdb_batch {
 	size_t count, used, room;
 	char *values; /* one after the other */
 	struct lmdb_change {
-		struct entry *entry;  /* its key stays while it is being written */
-		enum store_kind kind; /* 0: the record goes */
+		struct entry *entry;  /* its key is kept while it is being written */
+		enum store_kind kind; /* 0: delete the record */
 		int64_t expires;
 		size_t at, n; /* of its value */
 	} changes[BATCH_MAX];

@@ -25,7 +25,7 @@ void lmdb_readers_free(struct lmdb_readers *readers)
 	pthread_mutex_destroy(&readers->lock);
 }
 
-/* An idle one, or NULL and the right to begin one; -1: neither in time. */
+/* An idle one, or NULL and permission to begin one; -1: neither in time. */
 static int take_idle(struct lmdb_readers *readers, int64_t deadline_us, MDB_txn **txn_r)
 {
 	struct timespec until = {deadline_us / 1000000, deadline_us % 1000000 * 1000};

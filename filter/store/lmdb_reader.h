@@ -1,5 +1,5 @@
 /*
- * lmdb_reader.h - transactions that read, kept for the next who needs one: beginning one anew costs several times as
+ * lmdb_reader.h - transactions that read, kept for reuse: beginning a new one costs several times as
  * much.
  */
 #ifndef SEKISHO_STORE_LMDB_READER_H

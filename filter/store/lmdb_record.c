@@ -81,7 +81,7 @@ static int64_t due_time(MDB_val name)
 	uint64_t big;
 
 	if (name.mv_size <= DUE_HEAD || name.mv_size > DUE_HEAD + STORE_KEY_MAX)
-		return 0; /* none of ours: due, and its key has no record */
+		return 0; /* not ours: due, and its key has no record */
 	memcpy(&big, name.mv_data, DUE_HEAD);
 	return (int64_t)be64toh(big);
 }
@@ -104,7 +104,8 @@ static int record_write(struct lmdb_file *file, MDB_txn *txn, struct slice key, 
 	return 0;
 }
 
-/* The entry stays where it is when the record lives longer than it says; one that lives shorter would be found late. */
+/* The entry stays where it is when the record lives longer than it says; a record that lives shorter would be found
+ * late. */
 int lmdb_record_put(struct lmdb_file *file, MDB_txn *txn, struct slice key, const struct record *record)
 {
 	struct record written = *record, old;
@@ -157,7 +158,7 @@ int lmdb_due_first(struct lmdb_file *file, MDB_txn *txn, int64_t *due_r)
 	return rc;
 }
 
-/* The record of an entry that was due at `time` and is gone. */
+/* The record of an entry that was due at `time` and has been removed. */
 static int sweep_record(struct lmdb_file *file, MDB_txn *txn, struct slice key, int64_t time, int64_t now)
 {
 	struct record record;
@@ -165,7 +166,7 @@ static int sweep_record(struct lmdb_file *file, MDB_txn *txn, struct slice key, 
 	int rc = lmdb_record_get(file, txn, key, &record);
 
 	if (rc == MDB_NOTFOUND || rc == MDB_BAD_VALSIZE || (rc == 0 && record.due != time))
-		return 0; /* another entry is the one of that record */
+		return 0; /* that record has another entry */
 	if (rc != 0 && rc != MDB_CORRUPTED)
 		return rc;
 	if (rc == 0 && record.expires > now) {
@@ -220,7 +221,7 @@ int lmdb_due_sweep(struct lmdb_file *file, MDB_txn *txn, int64_t now, size_t max
 
 /* ---- format 1 ------------------------------------------------------------------------------- */
 
-/* The record under the cursor in today's form, with its entry in `due`. One that is malformed goes. */
+/* The record under the cursor in the current format, with its entry in `due`. A malformed one is deleted. */
 static int upgrade_record(struct lmdb_file *file, MDB_txn *txn, MDB_cursor *cursor, MDB_val name, MDB_val data)
 {
 	char record[RECORD_HEAD + MEMBERS_BYTES], key[STORE_KEY_MAX];

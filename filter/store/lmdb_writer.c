@@ -1,6 +1,6 @@
 /*
  * lmdb_writer.c - the thread that writes: twice a second when something changed, at once when somebody waits for it or
- * memory is scarce. It also drops entries that nobody used, so that the memory stays bounded.
+ * memory is scarce. It also drops unused entries, so that memory stays bounded.
  */
 #include "lmdb_private.h"
 
@@ -8,7 +8,7 @@
 #include <sys/statvfs.h>
 #include <time.h>
 
-#define SWEEPS      32 /* commits of a round that only delete what is due: a round has an end */
+#define SWEEPS      32 /* commits of a round that only delete what is due: a round must end */
 #define SWEEP_SHARE 8  /* entries are dropped until an eighth of the memory is free */
 
 static struct timespec time_of(int64_t us)
@@ -23,7 +23,7 @@ static void drop_unused(struct lmdb *lmdb)
 	struct table *table = lmdb->local.table;
 	int64_t now = ticker_now(&lmdb->local.ticker);
 
-	/* Twice: the first time each may only lose the mark that it was used. */
+	/* Twice: the first time an entry may only lose its mark of use. */
 	for (size_t i = 0; i < (size_t)2 * TABLE_SHARDS; i++) {
 		struct shard *shard = &table->shards[i % TABLE_SHARDS];
 
@@ -43,15 +43,15 @@ static bool has_work(struct lmdb *lmdb)
 	       lmdb->writer.due <= ticker_now(&lmdb->local.ticker);
 }
 
-/* LMDB says EIO also of a write that broke off because the disk was full. */
+/* LMDB also returns EIO for a write that failed because the disk was full. */
 static void explain(const struct lmdb *lmdb, int rc, struct error *why_r)
 {
 	struct statvfs disk;
 
 	if (rc == MDB_MAP_FULL)
-		error_set(why_r, "it is full, raise at-most");
+		error_set(why_r, "it is full; raise at-most");
 	else if (rc == MDB_PANIC)
-		error_set(why_r, "an earlier error of the disk left it unusable, restart the daemon");
+		error_set(why_r, "an earlier disk error left it unusable; restart the daemon");
 	else if ((rc == EIO || rc == ENOSPC) && statvfs(lmdb->file.path, &disk) == 0)
 		error_set(why_r, "%s (its disk has %llu KB free)", mdb_strerror(rc),
 			  (unsigned long long)disk.f_bavail * disk.f_frsize / 1024);
@@ -72,7 +72,8 @@ static void tell(struct lmdb *lmdb, uint64_t number, int rc)
 	writer->done = number;
 	if (rc != 0) {
 		writer->failed = number;
-		error_set(&writer->why, "store %s: cannot be written: %s; what needs it is unknown until that works",
+		error_set(&writer->why,
+			  "store %s: cannot be written: %s; facts that need it are unknown until that works",
 			  lmdb->file.path, why.text);
 	}
 	pthread_cond_broadcast(&writer->written);
@@ -141,7 +142,7 @@ int lmdb_writer_start(struct lmdb *lmdb, struct error *err)
 	rc = pthread_create(&writer->thread, NULL, run, lmdb);
 	if (rc == 0)
 		return 0;
-	error_set(err, "store %s: no thread to write it: %s", lmdb->file.path, strerror(rc));
+	error_set(err, "store %s: cannot start the thread that writes it: %s", lmdb->file.path, strerror(rc));
 	return -1;
 }
 

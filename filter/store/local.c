@@ -1,16 +1,16 @@
 /*
  * local.c - operations over a table.
  *
- * Each holds the shards of its keys, all together, in the order of their numbers. What the table does not have is read
- * from the file with no lock held, since it may have to come from a disk; when an entry of these shards was dropped
- * meanwhile, that may be out of date, and it is read again, at last with the locks held.
+ * Each locks the shards of all its keys together, in the order of their numbers. What the table does not have is read
+ * from the file without a lock, because the disk may be slow. When an entry of these shards was dropped
+ * meanwhile, the result may be out of date, and it is read again, finally with the locks held.
  */
 #include "limit.h"
 #include "local.h"
 
 #include <stdlib.h>
 
-#define LOAD_TRIES 3 /* without the locks: entries are dropped once a second at most, and then it is read already */
+#define LOAD_TRIES 3 /* without the locks: entries are dropped at most once a second, so the next try succeeds */
 
 /* Entries of several keys, with their shards locked. */
 struct hold {
@@ -72,7 +72,7 @@ static int load_missing(struct hold *hold, struct entry **loaded)
 	return worked;
 }
 
-/* Takes what was loaded into the table, but for what somebody else brought there first. */
+/* Puts what was loaded into the table, except what another thread has put there first. */
 static void insert_loaded(struct hold *hold, struct entry **loaded)
 {
 	find_all(hold);
@@ -85,7 +85,7 @@ static void insert_loaded(struct hold *hold, struct entry **loaded)
 	}
 }
 
-/* One try for what is missing; the locks are held before and after. 1: all is there; 0: again; -1: it cannot be read.
+/* One try for what is missing; the locks are held before and after. 1: complete; 0: try again; -1: it cannot be read.
  */
 static int fetch_missing(struct hold *hold, bool unlocked)
 {
@@ -107,7 +107,7 @@ static int fetch_missing(struct hold *hold, bool unlocked)
 	return worked;
 }
 
-/* Holds the entries of the keys, which may be without a value. False: they cannot be had; nothing is held. */
+/* Holds the entries of the keys, which may be without a value. False: not available; nothing is held. */
 static bool hold_entries(struct hold *hold)
 {
 	int worked = 0;
@@ -132,8 +132,8 @@ static bool hold_entries(struct hold *hold)
 	return false;
 }
 
-/* Without a file, entries without a value are not needed; and a few buckets are looked through for what expired, so
- * that it takes no more memory than what lives. */
+/* Without a file, entries without a value are not needed; and a few buckets are searched for expired ones, so
+ * that they take no more memory than the live ones. */
 static void let_go(struct hold *hold)
 {
 	struct table *table = hold->local->table;
@@ -224,7 +224,7 @@ enum store_answer local_reserve(void *state, const struct store_limit *limits, s
 	return answer;
 }
 
-/* Also while nothing can be written: it makes room, and is written when that works again. */
+/* Allowed while nothing can be written: it makes room, and it is written when the disk works again. */
 enum store_answer local_release(void *state, const struct store_limit *limits, size_t count,
 				const struct store_usage *usage)
 {

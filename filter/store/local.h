@@ -1,6 +1,6 @@
 /*
- * local.h - the operations of a store that decides in the memory of this process: over a table, with or without a file
- * behind it.
+ * local.h - the operations of a store that decides in the memory of this process: over a table that has a file or
+ * not.
  */
 #ifndef SEKISHO_STORE_LOCAL_H
 #define SEKISHO_STORE_LOCAL_H
@@ -13,7 +13,7 @@ struct local;
 struct local_kind {
 	/* Fills an entry with what the file has. 0, also when it has nothing; -1: it cannot be read. NULL: no file. */
 	int (*load)(struct local *, struct entry *);
-	bool (*may_write)(struct local *); /* false: what is decided could not be kept */
+	bool (*may_write)(struct local *); /* false: what is decided could not be saved */
 	bool (*may_hold)(struct local *);  /* false: no memory for one more entry */
 	bool (*may_add)(struct local *);   /* false: no room for a key that is not there yet */
 };

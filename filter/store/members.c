@@ -5,7 +5,7 @@
 
 #define MEMBER_BYTES  16
 #define HOLDS_BITS    16
-#define HOLDS_MAX     ((1u << HOLDS_BITS) - 1) /* from there on a member stays until its window has passed */
+#define HOLDS_MAX     ((1u << HOLDS_BITS) - 1) /* a member with this count stays until its window has passed */
 #define SLOT_MAX      (INT64_MAX >> HOLDS_BITS)
 #define SHORTEST_SLOT (STORE_WINDOW_MIN_US / STORE_SLOTS)
 #define LONGEST_SLOT  (STORE_WINDOW_MAX_US / STORE_SLOTS)

@@ -58,7 +58,7 @@ static void memory_close(void *state)
 	free(memory);
 }
 
-/* ---- pages: of a table that is in no order, the smallest keys after one -------- */
+/* ---- pages: of a table without order: the smallest keys after a given one -------- */
 
 struct selection {
 	struct arena *arena;
@@ -132,7 +132,7 @@ static enum store_answer memory_scan(void *state, struct slice prefix, struct sl
 static enum store_answer memory_flush(void *state, int64_t deadline_us)
 {
 	(void)state, (void)deadline_us;
-	return STORE_OK; /* as far as it ever is */
+	return STORE_OK; /* as far as memory can be */
 }
 
 static void memory_counters(void *state, struct store_counters *counters_r)

@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#define REPORT_US (60 * 1000 * 1000) /* one line a minute while trouble lasts */
+#define REPORT_US (60 * 1000 * 1000) /* at most one line a minute while a problem lasts */
 
 struct store {
 	const struct store_backend *backend;
@@ -42,7 +42,7 @@ static const struct store_backend *backend_check(const struct store_settings *se
 	if (!backend || backend->check(*rest_r, err) < 0)
 		return NULL;
 	if (settings->at_most != 0 && settings->at_most < STORE_AT_MOST_MIN) {
-		error_set(err, "a store needs room: at-most must be at least %d MB", (int)(STORE_AT_MOST_MIN >> 20));
+		error_set(err, "a store needs space: at-most must be at least %d MB", (int)(STORE_AT_MOST_MIN >> 20));
 		return NULL;
 	}
 	return backend;
@@ -116,7 +116,7 @@ static bool limit_is_valid(const struct store_limit *limit)
 	       limit->length_us <= STORE_WINDOW_MAX_US;
 }
 
-/* Two limits of one key would each be looked at without the other. */
+/* Two limits with one key would be evaluated independently. */
 static bool limits_are_valid(const struct store_limit *limits, size_t count)
 {
 	if (count == 0 || count > STORE_LIMITS_MAX)
@@ -193,7 +193,7 @@ enum store_answer store_flush(struct store *store, int64_t deadline_us)
 	return answered(store, store->backend->flush(store->state, deadline_us));
 }
 
-/* ---- how it is ------------------------------------------------------------------ */
+/* ---- health ------------------------------------------------------------------- */
 
 void store_counters(struct store *store, struct store_counters *counters_r)
 {
@@ -215,10 +215,10 @@ bool store_report(struct store *store, int64_t now_us, struct error *line_r)
 	if (trouble == store->in_trouble && (!trouble || now_us - store->reported_at < REPORT_US))
 		return false;
 	if (!trouble)
-		error_set(line_r, "the store works again; questions it did not answer: %llu",
+		error_set(line_r, "the store works again; requests it did not answer: %llu",
 			  (unsigned long long)unanswered);
 	else
-		error_set(line_r, "%s; questions not answered since the last report: %llu", health.why.text,
+		error_set(line_r, "%s; requests not answered since the last report: %llu", health.why.text,
 			  (unsigned long long)(unanswered - store->reported_unanswered));
 	store->in_trouble = trouble;
 	store->reported_at = now_us;

@@ -1,12 +1,12 @@
 /*
- * store_private.h - what a backend is: one initialiser. Its calls get arguments that were checked.
+ * store_private.h - the interface of a backend: one initialiser. The arguments of its calls have been checked.
  */
 #ifndef SEKISHO_STORE_PRIVATE_H
 #define SEKISHO_STORE_PRIVATE_H
 
 #include "store.h"
 
-/* How it is; `why` is for the log. */
+/* Its health; `why` is for the log. */
 struct store_health {
 	bool failing; /* questions are not answered */
 	bool full;    /* new keys are refused */
@@ -15,7 +15,7 @@ struct store_health {
 
 struct store_backend {
 	const char *scheme; /* "memory:" */
-	bool in_directory;  /* what follows is one */
+	bool in_directory;  /* what follows is a directory */
 	/* What follows the scheme: 0, or -1 and err. */
 	int (*check)(struct slice rest, struct error *err);
 	void *(*open)(const struct store_settings *, struct slice rest, struct error *err);

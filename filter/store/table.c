@@ -113,7 +113,7 @@ void table_insert(struct table *table, struct entry *entry)
 	atomic_fetch_add_explicit(&table->bytes, entry_bytes(entry), memory_order_relaxed);
 }
 
-/* Takes the entry out of its list, which `link` points into. */
+/* Removes the entry from its list, into which `link` points. */
 static void drop(struct table *table, struct shard *shard, struct entry **link)
 {
 	struct entry *entry = *link;
@@ -160,7 +160,7 @@ void table_set(struct table *table, struct entry *entry, enum store_kind kind, c
 	table_mark_dirty(table, entry);
 }
 
-/* The second chance: what was used since the last sweep stays until the next. */
+/* The second chance: an entry that was used since the last sweep stays until the next. */
 static bool may_go(struct entry *entry, int64_t now, bool unused)
 {
 	bool used = entry->flags & ENTRY_USED;

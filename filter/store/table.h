@@ -1,9 +1,9 @@
 /*
  * table.h - entries by key, in shards with a lock each.
  *
- * With a file behind it the table is what the file will be: an entry that differs from its record is dirty until it was
+ * With a file, the table is what the file will be: an entry that differs from its record is dirty until it is
  * written, and an entry without a value says that the file has none, or will have none. Entries that are not dirty may
- * be dropped at any time; `drops` of their shard then tells who read the file without the lock that it was too early.
+ * be dropped at any time; `drops` of their shard then tells a thread that read the file without the lock to read again.
  * Without a file an entry is dropped when it expires.
  */
 #ifndef SEKISHO_STORE_TABLE_H
@@ -19,13 +19,13 @@
 enum entry_flags {
 	ENTRY_DIRTY = 1,   /* in the list of its shard, or on its way from there to the file */
 	ENTRY_WRITING = 2, /* a copy is being written */
-	ENTRY_USED = 4,    /* since a sweep passed by */
+	ENTRY_USED = 4,    /* since the last sweep */
 };
 
 struct entry {
 	struct entry *next, *next_dirty;
 	char *value;
-	int64_t expires; /* time of the store; not looked at when there is no value */
+	int64_t expires; /* time of the store; ignored when there is no value */
 	uint64_t hash;
 	uint32_t value_n;
 	uint16_t key_n;
@@ -62,10 +62,10 @@ unsigned table_shard_number(uint64_t hash);
 struct entry *table_find(struct table *, struct slice key, uint64_t hash); /* NULL: none */
 void table_insert(struct table *, struct entry *);                         /* its key is not there */
 void table_remove(struct table *, struct entry *);                         /* and frees it */
-/* Gives the entry a malloc'ed value of its own (NULL: none; kind and expires are then not looked at), and marks it. */
+/* Gives the entry a malloc'ed value of its own (NULL: none; kind and expires are then ignored), and marks it. */
 void table_set(struct table *, struct entry *, enum store_kind kind, char *value, size_t n, int64_t expires);
 void table_mark_dirty(struct table *, struct entry *);
-/* Looks at so many buckets, from where it stopped; drops what expired, and with `unused` what nobody used since the
+/* Visits that many buckets, from where it stopped; drops what expired and, with `unused`, what was not used since the
  * last time. */
 void table_sweep(struct table *, struct shard *, size_t buckets, int64_t now, bool unused);
 

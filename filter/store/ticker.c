@@ -25,7 +25,7 @@ void ticker_free(struct ticker *ticker)
 	pthread_mutex_destroy(&ticker->lock);
 }
 
-/* The clock is read under the lock: a time that was read earlier and arrives later would look like a step back. */
+/* The clock is read under the lock: a time that was read earlier but arrives later would look like a step back. */
 int64_t ticker_now(struct ticker *ticker)
 {
 	int64_t steady, now;

@@ -1,6 +1,6 @@
 /*
- * ask.c - asks the running daemon by its control socket, whose path is in the policy file. Nothing else of the file has
- * to be right: the daemon says what it finds wrong.
+ * ask.c - asks the running daemon through its control socket, whose path is in the policy file. The rest of the file
+ * may have errors: the daemon reports them.
  */
 #include "ask.h"
 #include "daemon.h"
@@ -14,7 +14,7 @@ static char *control_path(const struct ask *ask, int *code_r)
 	struct error err;
 	char *path;
 
-	/* reload says no when the file cannot be used; elsewhere that is a wrong configuration */
+	/* for reload, an unusable file is the answer "no"; for others it is a wrong configuration */
 	*code_r = strcmp(ask->verb, "reload") == 0 ? VERB_NO : VERB_CONFIG;
 	if (policy_control(ask->config, &path, &err)) {
 		fprintf(stderr, "sekisho %s: %s; name the policy file with -c, or the control socket with --socket\n",
@@ -31,7 +31,7 @@ static char *control_path(const struct ask *ask, int *code_r)
 	return NULL;
 }
 
-/* No daemon is where the file says, perhaps because the file is wrong. How many errors it has. */
+/* No daemon listens where the file says, perhaps because the file is wrong. Says how many errors it has. */
 static size_t print_errors(const char *config)
 {
 	struct diagnostics *found = diagnostics_new();

@@ -1,5 +1,5 @@
 /*
- * ask.h - verbs that ask the running daemon by its control socket.
+ * ask.h - verbs that ask the running daemon through its control socket.
  */
 #ifndef SEKISHO_ASK_H
 #define SEKISHO_ASK_H
@@ -26,11 +26,11 @@ struct ask {
 
 /* The answer to the request, which is taken; NULL and *code_r when there is none: stderr says why. */
 json_t *ask_daemon(const struct ask *, json_t *request, int *code_r);
-/* The same, and an answer that says no is none: its error is printed, and *code_r is VERB_NO. */
+/* The same, but for the answer "no" it prints the error, sets *code_r to VERB_NO and returns NULL. */
 json_t *ask_for(const struct ask *, json_t *request, int *code_r);
 
 void ask_print(FILE *, const char *text); /* with a line end; nothing for NULL and "" */
-/* A text that strangers may have written, without what a terminal could obey. */
+/* Text from strangers, without terminal control characters. */
 void ask_print_safe(const char *text);
 void ask_print_life(long long seconds); /* "1h 59m", for people */
 

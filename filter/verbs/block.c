@@ -1,5 +1,5 @@
 /*
- * block.c - sekisho block, unblock and blocks: who is kept out for a time.
+ * block.c - sekisho block, unblock and blocks: who is blocked for a time.
  */
 #include "ask.h"
 #include "option.h"
@@ -96,7 +96,7 @@ static bool is_utf8(const struct request *request)
 {
 	if (slice_is_utf8(slice_of(request->what)) && slice_is_utf8(slice_of(request->why)))
 		return true;
-	fprintf(stderr, "sekisho %s: what is not UTF-8 cannot be blocked\n", request->ask.verb);
+	fprintf(stderr, "sekisho %s: only UTF-8 text can be blocked\n", request->ask.verb);
 	return false;
 }
 
@@ -118,7 +118,7 @@ int verb_block(int argc, char **argv)
 	ask_print_safe(json_string_value(json_object_get(answer, "what")));
 	printf(" is blocked for %s\n", request.life);
 	if (!json_is_true(json_object_get(answer, "read")))
-		fputs("sekisho block: no rule asks for it, so it has no effect; add one and reload, as in\n"
+		fputs("sekisho block: no rule reads `blocked`, so it has no effect; add a rule and reload, as in\n"
 		      "    on mail { reject 550 5.7.1 \"Blocked: %{blocked.why}\" if blocked }\n",
 		      stderr);
 	json_decref(answer);
@@ -139,7 +139,7 @@ int verb_unblock(int argc, char **argv)
 	if (!answer)
 		return code;
 	code = json_is_true(json_object_get(answer, "was")) ? VERB_OK : VERB_NO;
-	printf("sekisho unblock: %s %s\n", request.what, code == VERB_OK ? "is blocked no longer" : "was not blocked");
+	printf("sekisho unblock: %s %s\n", request.what, code == VERB_OK ? "is no longer blocked" : "was not blocked");
 	json_decref(answer);
 	return code;
 }

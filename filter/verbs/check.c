@@ -1,10 +1,10 @@
 /*
  * check.c - sekisho check [FILE]: compiles a policy and prints everything that is
- * wrong with it; with --test it runs the tests that the file carries, too.
+ * wrong with it; with --test it also runs the tests in the file.
  *
- * A list that cannot be read or has malformed lines is a warning to the daemon, which can run without it.
- * Here it is a failure: before a start one wants to know. Advice (filter/policy/advice.c) is none: a policy that works
- * is not refused for its style.
+ * A list that cannot be read or has malformed lines is a warning for the daemon, which can run without it.
+ * Here it is an error: it should be found before a start. Advice (filter/policy/advice.c) is not an error: a policy
+ * that works is not refused for its style.
  */
 #include "engine.h"
 #include "option.h"
@@ -18,10 +18,10 @@
 static const char help[] =
     "usage: sekisho check [--test | --effective] [[-c] FILE]\n"
     "Compiles the policy (" DEFAULT_CONFIG " unless a file is named), prints every error, and warns of what is\n"
-    "hardly meant.\n"
+    "probably a mistake.\n"
     "\n"
     "  -c, --config FILE     the policy file\n"
-    "      --test            run the tests that the file carries; no network is asked\n"
+    "      --test            run the tests in the file, without the network\n"
     "      --effective       print every setting with its value and where it comes from\n"
     "\n"
     "Ends with 0 when the policy can be used, with 78 when it has errors or a list cannot be used, and with 1 when a\n"
@@ -45,7 +45,7 @@ struct request {
 static int name_file(struct request *request, const char *file)
 {
 	if (request->file) {
-		fprintf(stderr, "sekisho check: one file at a time, not also %s\n%s", file, help);
+		fprintf(stderr, "sekisho check: only one file at a time; %s is a second one\n%s", file, help);
 		return VERB_USAGE;
 	}
 	request->file = file;
@@ -79,7 +79,7 @@ static const char *plural(size_t count)
 	return count == 1 ? "" : "s";
 }
 
-/* What the tests say, and how many there were. */
+/* Prints the results of the tests, and how many there were. */
 static int run_tests(struct policy *policy)
 {
 	size_t count, failed = engine_test(policy, stdout, &count);

@@ -1,7 +1,7 @@
 /*
- * control.c - sekisho reload and sekisho status: ask the running daemon by
- * its control socket, whose path is in the policy file. Nothing else of the file has
- * to be right: the daemon says what it finds wrong.
+ * control.c - sekisho reload and sekisho status: ask the running daemon through
+ * its control socket, whose path is in the policy file. The rest of the file may have
+ * errors: the daemon reports them.
  */
 #include "ask.h"
 #include "base.h"
@@ -61,12 +61,12 @@ static int arguments_read(int argc, char **argv, struct request *request_r)
 	return VERB_USAGE;
 }
 
-/* What the daemon did not want: its words, and "no". */
+/* The daemon refused: prints its message and returns "no". */
 static int answer_refused(const struct request *request, const json_t *answer)
 {
 	ask_print(stderr, json_string_value(json_object_get(answer, "error")));
 	if (strcmp(request->ask.verb, "reload") == 0)
-		fputs("sekisho reload: nothing has changed, the daemon keeps the policy it has\n", stderr);
+		fputs("sekisho reload: nothing has changed; the daemon keeps its policy\n", stderr);
 	return VERB_NO;
 }
 
@@ -88,7 +88,7 @@ int verb_reload(int argc, char **argv)
 	code = VERB_OK;
 	if (json_is_true(json_object_get(answer, "ok"))) {
 		ask_print(stderr, json_string_value(json_object_get(answer, "warnings")));
-		puts("sekisho reload: done, the new policy counts for sessions that begin now");
+		puts("sekisho reload: done; new sessions use the new policy");
 	} else {
 		code = answer_refused(&request, answer);
 	}

@@ -1,5 +1,5 @@
 /*
- * daemon.c - sekisho daemon: runs behind the MTA, in the foreground.
+ * daemon.c - sekisho daemon: serves the MTA, in the foreground.
  */
 #include "daemon.h"
 #include "option.h"
@@ -12,8 +12,8 @@ static void usage(FILE *out)
 	fprintf(out, "usage: sekisho daemon [-c FILE]\n\n"
 		     "  -c, --config FILE  the policy file (" DEFAULT_CONFIG ")\n"
 		     "  -h, --help         this\n\n"
-		     "SIGTERM and SIGINT end it when the messages at hand are done, a second one at once.\n"
-		     "SIGUSR1 reads the file again; SIGHUP does so too and opens the log file anew.\n");
+		     "SIGTERM and SIGINT end it once the open messages are finished; a second one ends it at once.\n"
+		     "SIGUSR1 reads the file again; SIGHUP also reopens the log file.\n");
 }
 
 int verb_daemon(int argc, char **argv)

@@ -1,7 +1,7 @@
 /*
- * explain.c - `sekisho explain`: one message through the real engine, without
- * an MTA, and what every rule saw on the way. Reading the arguments and running
- * are here, showing is in explain_show.c.
+ * explain.c - `sekisho explain`: runs one message through the real engine, without
+ * an MTA, and shows what every rule saw. This file reads the arguments and runs the message;
+ * explain_show.c prints the result.
  */
 #include "explain.h"
 #include "option.h"
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MESSAGE_MAX (256u * 1024 * 1024) /* a larger file is not a mail anybody takes */
+#define MESSAGE_MAX (256u * 1024 * 1024) /* no server accepts larger messages */
 
 static const char help[] =
     "usage: sekisho explain [-c FILE] [--zone FILE] --client IP --sender ADDRESS [OPTIONS] [MESSAGE]\n"
@@ -26,10 +26,10 @@ static const char help[] =
     "      --client-name N   its name as the MTA verified it\n"
     "      --helo H          the name in its HELO or EHLO\n"
     "      --sender A        MAIL FROM; <> is the null sender\n"
-    "      --recipient A     RCPT TO; may stand several times\n"
+    "      --recipient A     RCPT TO; may be given several times\n"
     "      --auth-user U     the client has authenticated as U\n"
     "      --tls             the connection is encrypted\n"
-    "      --port N          the port of ours that it came to (25)\n"
+    "      --port N          the port of the MTA that it came to (25)\n"
     "      --daemon-name N   the MTA's name of that service\n"
     "      --json            one JSON object for programs\n";
 
@@ -79,7 +79,8 @@ static int set_client(struct explain *explain, const char *text)
 		explain->local_program = true;
 		return VERB_OK;
 	}
-	return ip_parse(slice_of(text), &explain->client) == 0 ? VERB_OK : wrong("--client is no IP address:", text);
+	return ip_parse(slice_of(text), &explain->client) == 0 ? VERB_OK
+							       : wrong("--client is not an IP address:", text);
 }
 
 static int set_port(struct explain *explain, const char *text)
@@ -87,7 +88,7 @@ static int set_port(struct explain *explain, const char *text)
 	uint64_t port;
 
 	if (slice_number(slice_of(text), 65535, &port) != 0)
-		return wrong("--port is no port number:", text);
+		return wrong("--port is not a port number:", text);
 	explain->port = (unsigned)port;
 	return VERB_OK;
 }
@@ -155,7 +156,7 @@ static int read_arguments(struct explain *explain, int argc, char **argv)
 	if (optind < argc)
 		explain->message = argv[optind++];
 	if (optind < argc)
-		return wrong("one message at a time, not also", argv[optind]);
+		return wrong("only one message at a time; unexpected:", argv[optind]);
 	if (!explain->client_given)
 		return wrong("--client IP is missing", NULL);
 	if (!explain->sender)

@@ -18,7 +18,7 @@ static bool is_field(const struct change *change)
 
 /* ---- every fact ---------------------------------------------------------------- */
 
-/* One that was not refused, with what is known of it; else only the address. */
+/* An accepted recipient with its facts; else only the address. */
 static struct recipient find_recipient(const struct message *message, const char *text)
 {
 	struct recipient recipient = {.address = address_parse_path(slice_of(text), message->arena)};
@@ -75,7 +75,7 @@ static void add_arguments(struct explain *explain, json_t *facts, const struct f
 	}
 }
 
-/* Every fact that can be had, also those that no rule read; of those with an argument what some rule read. */
+/* Every available fact, including those that no rule read; facts with an argument only if a rule read them. */
 static json_t *all_facts(struct explain *explain, struct gate *gate)
 {
 	struct view *view = gate_view(gate);
@@ -158,7 +158,7 @@ static json_t *changes_json(struct gate *gate)
 	return changes;
 }
 
-/* Sender and recipients; a body that is written anew is in the notes. */
+/* Sender and recipients; a replaced body is in the notes. */
 static json_t *envelope_json(struct gate *gate)
 {
 	json_t *changes = json_array();

@@ -1,6 +1,6 @@
 /*
  * genkey.c - `sekisho genkey`: makes a key pair for signing, writes the private
- * key to a file that nobody else can read, and prints the record for the DNS.
+ * key to a file that only its owner can read, and prints the record for the DNS.
  */
 #include "dkim.h"
 #include "option.h"
@@ -97,12 +97,12 @@ static int read_operands(struct genkey *genkey, int count, char **operands)
 		return usage("a domain and a selector are needed", "");
 	genkey->domain = domain_normalise(slice_of(operands[0]), genkey->arena, &valid);
 	if (!valid)
-		return usage(" is no domain", operands[0]);
+		return usage(" is not a domain", operands[0]);
 	genkey->selector = domain_normalise(slice_of(operands[1]), genkey->arena, &valid);
 	if (!valid)
-		return usage(" is no selector", operands[1]);
+		return usage(" is not a selector", operands[1]);
 	if (strcmp(genkey->type, "rsa2048") != 0 && strcmp(genkey->type, "ed25519") != 0)
-		return usage(" is no type of key: rsa2048 or ed25519", genkey->type);
+		return usage(" is not a key type: use rsa2048 or ed25519", genkey->type);
 	return VERB_OK;
 }
 

@@ -1,6 +1,6 @@
 /*
  * lookup.c - `sekisho lookup`: asks the DNS what the daemon would ask, and
- * shows how the answer comes about.
+ * shows how the result is found.
  */
 #include "lookup.h"
 #include "option.h"
@@ -37,7 +37,7 @@ static const char help[] =
     "\n"
     "  spf    may the client IP send mail from SENDER? Shows every record and every term that was tried.\n"
     "         SENDER is an address, a domain, or <> for the null sender, which means postmaster@HELO.\n"
-    "         HELO is the name the client gives; without it: the domain of SENDER.\n"
+    "         HELO is the name the client gives; the default is the domain of SENDER.\n"
     "  mx     which hosts take the mail of DOMAIN, and their addresses.\n"
     "  ptr    the names of an address, and which of them lead back to it.\n"
     "  dkim   the key that DOMAIN publishes as SELECTOR, and whether it can be used.\n"
@@ -47,8 +47,8 @@ static const char help[] =
     "pass:example.org.\n"
     "\n"
     "  --zone FILE             answer from zone text (lines NAME TYPE RDATA), not from the network\n"
-    "  --resolver ADDR[@PORT]  ask this name server (port 53); without both: the system's servers\n"
-    "  --receiver NAME         our own name, for the macro r of explanations; without it: this host's name\n"
+    "  --resolver ADDR[@PORT]  ask this name server (port 53); the default is the system's name servers\n"
+    "  --receiver NAME         our own name, for the macro r of explanations (default: the name of this host)\n"
     "  --key FILE              dkim: the private key; does the published one belong to it?\n"
     "  --psl                   dmarc: the organization by the public suffix list, not by the walk of RFC 9989\n"
     "  --engine NAME           evaluate SPF with the engine native (the default), libspf2, or both (compare)\n"
@@ -75,7 +75,7 @@ static int take_message(struct lookup *lookup, int option, const char *value)
 		break;
 	default:
 		if (lookup->dkim_count == LOOKUP_DKIM_MAX)
-			return lookup_usage("--dkim stands at most %d times", LOOKUP_DKIM_MAX);
+			return lookup_usage("--dkim can be given at most %d times", LOOKUP_DKIM_MAX);
 		lookup->dkim[lookup->dkim_count++] = value;
 	}
 	return VERB_OK;
@@ -91,7 +91,7 @@ static int read_engine(struct lookup *lookup, const char *name)
 			return VERB_OK;
 		return lookup_usage("--engine %s: this program was built without libspf2", name);
 	}
-	return lookup_usage("--engine %s: it is native, libspf2 or compare", name);
+	return lookup_usage("--engine %s: use native, libspf2 or compare", name);
 }
 
 static int parse_options(int argc, char **argv, struct lookup *lookup, bool *help_r)
@@ -144,7 +144,7 @@ static int parse_options(int argc, char **argv, struct lookup *lookup, bool *hel
 		}
 	}
 	if (lookup->zone && lookup->server)
-		return lookup_usage("--zone and --resolver exclude each other");
+		return lookup_usage("--zone and --resolver cannot be used together");
 	return VERB_OK;
 }
 
@@ -168,11 +168,11 @@ static int ask(int count, char **operands, struct lookup *lookup)
 		lookup->count = count - 1;
 		lookup->operands = operands + 1;
 		if (lookup->count < kinds[i].least || lookup->count > kinds[i].most)
-			return lookup_usage("it is: sekisho lookup %s %s", kinds[i].name, kinds[i].operands);
+			return lookup_usage("usage: sekisho lookup %s %s", kinds[i].name, kinds[i].operands);
 		return kinds[i].run(lookup);
 	}
-	return lookup_usage(*name ? "there is no question \"%s\"; ask spf, mx, ptr, dkim or dmarc"
-				  : "%sask spf, mx, ptr, dkim or dmarc",
+	return lookup_usage(*name ? "unknown question \"%s\"; use spf, mx, ptr, dkim or dmarc"
+				  : "%suse spf, mx, ptr, dkim or dmarc",
 			    name);
 }
 

@@ -1,6 +1,6 @@
 /*
  * lookup.h - what the questions of `sekisho lookup` share: their operands, a
- * budget to ask with, and how the answer is to be shown.
+ * budget to ask with, and how to show the answer.
  */
 #ifndef SEKISHO_LOOKUP_H
 #define SEKISHO_LOOKUP_H
@@ -8,13 +8,13 @@
 #include "spf.h"
 #include <jansson.h>
 
-#define LOOKUP_DKIM_MAX 32 /* --dkim that may be given; DMARC looks at no more */
+#define LOOKUP_DKIM_MAX 32 /* --dkim options; DMARC uses no more */
 
 struct lookup {
 	struct arena *arena;
 	struct resolver *resolver; /* both NULL until lookup_open */
 	struct dns_budget *budget;
-	const char *verb;          /* that is at work: for messages */
+	const char *verb;          /* the current verb, for messages */
 	const char *zone, *server; /* as --zone and --resolver say, or NULL */
 	const char *key;           /* as --key says, or NULL */
 	bool json;
@@ -24,7 +24,7 @@ struct lookup {
 	const char *from, *spf; /* dmarc: of a message, or NULL */
 	const char *dkim[LOOKUP_DKIM_MAX];
 	size_t dkim_count;
-	int count; /* of operands behind the kind of question */
+	int count; /* of operands after the kind of question */
 	char **operands;
 };
 
@@ -35,24 +35,24 @@ int lookup_ptr(struct lookup *);
 int lookup_dkim(struct lookup *);
 int lookup_dmarc(struct lookup *);
 
-/* VERB_OK, or the exit code when there is nobody to ask; that is then said. */
+/* VERB_OK, or the exit code after an error message when there is nothing to ask. */
 int lookup_open(struct lookup *);
 
-/* The exit code of an answer: a "no" for want of any answer from any name server is VERB_UNAVAILABLE, which is then
- * said. */
+/* The exit code of an answer: "no" without any answer from a name server is VERB_UNAVAILABLE, with an error
+ * message. */
 int lookup_status(struct lookup *, int status);
 
 /* One line on stderr; returns VERB_USAGE. */
 int lookup_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* What came from outside, fit for a terminal and for JSON: bytes that are not printable ASCII as \DDD. */
+/* Text from outside, made safe for a terminal and for JSON: bytes that are not printable ASCII become \DDD. */
 struct slice lookup_safe(struct lookup *, struct slice text);
 json_t *lookup_string(struct lookup *, struct slice text);
-void lookup_print_json(json_t *); /* and lets it go */
+void lookup_print_json(json_t *); /* and releases it */
 
 /* The addresses of a host, asked for both families. */
 struct lookup_host {
-	enum dns_status status; /* DNS_OK when there is one at least */
+	enum dns_status status; /* DNS_OK when there is at least one */
 	const struct dns_answer *answers[2];
 };
 struct lookup_host lookup_addresses(struct lookup *, struct slice host);

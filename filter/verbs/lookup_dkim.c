@@ -32,7 +32,7 @@ static void tell(void *context, const char *code, struct slice text)
 	adviser->any = true;
 }
 
-/* Names of tags have a case (RFC 6376 3.2): P= is not p=. */
+/* Tag names are case-sensitive (RFC 6376 3.2): P= is not p=. */
 static bool has_tag_in_capitals(struct slice text)
 {
 	struct slice tag;
@@ -131,13 +131,13 @@ static void print_record(struct lookup *lookup, const struct dkim_published *pub
 	if (record->bits > 0)
 		printf("key         %s, %u bits\n", kind_of_key(record), record->bits);
 	if (record->testing)
-		printf("testing     t=y: verifiers shall treat a failed signature as none\n");
+		printf("testing     t=y: verifiers should treat a failed signature as if it were not there\n");
 	if (record->strict)
 		printf("strict      t=s: i= must have the domain of d= itself\n");
 	print_result(record);
 	if (lookup->key && record->bits > 0)
 		printf("private     %s: %s\n", lookup->key,
-		       record->matches ? "belongs to it" : "does NOT belong to it: what it signs would fail");
+		       record->matches ? "belongs to it" : "does NOT belong to it: its signatures would fail");
 }
 
 static void print_text(struct lookup *lookup, const struct dkim_published *published)
@@ -152,7 +152,7 @@ static void print_text(struct lookup *lookup, const struct dkim_published *publi
 	print_result(&published->chosen);
 }
 
-/* NULL, and the exit code, when the file is no key; that is then said. */
+/* NULL and the exit code, after an error message, when the file is not a key. */
 static struct dkim_private *read_private(const char *path, int *status_r)
 {
 	struct dkim_private *private = NULL;
@@ -195,9 +195,9 @@ int lookup_dkim(struct lookup *lookup)
 	domain = domain_normalise(slice_of(lookup->operands[0]), lookup->arena, &domain_valid);
 	selector = domain_normalise(slice_of(lookup->operands[1]), lookup->arena, &selector_valid);
 	if (!domain_valid)
-		return lookup_usage("\"%.100s\" is no domain", lookup->operands[0]);
+		return lookup_usage("\"%.100s\" is not a domain", lookup->operands[0]);
 	if (!selector_valid)
-		return lookup_usage("\"%.100s\" is no selector", lookup->operands[1]);
+		return lookup_usage("\"%.100s\" is not a selector", lookup->operands[1]);
 	if (lookup->key)
 	private = read_private(lookup->key, &status);
 	if (lookup->key && !private)

@@ -63,7 +63,7 @@ static const char *consequence(const struct dmarc_outcome *outcome)
 	};
 
 	if (outcome->result == DMARC_TEMPERROR)
-		return "not known now: a DNS answer is missing";
+		return "cannot tell now: a DNS answer is missing";
 	return asked[outcome->policy];
 }
 
@@ -116,7 +116,7 @@ static void print_text(struct lookup *lookup, const struct dmarc_outcome *outcom
 	lookup_dmarc_advise(lookup, outcome, print_advice, &first);
 }
 
-/* What a message of this author would meet that proves nothing. */
+/* What would happen to a message of this author without a pass. */
 static int show_domain(struct lookup *lookup)
 {
 	struct authors authors = {.valid = true, .why = "", .domain_count = 1, .mailbox_count = 1};
@@ -128,7 +128,7 @@ static int show_domain(struct lookup *lookup)
 
 	domain = domain_normalise(slice_of(lookup->operands[0]), lookup->arena, &valid);
 	if (!valid)
-		return lookup_usage("\"%.100s\" is no domain", lookup->operands[0]);
+		return lookup_usage("\"%.100s\" is not a domain", lookup->operands[0]);
 	status = lookup_open(lookup);
 	if (status != VERB_OK)
 		return status;
@@ -150,6 +150,6 @@ int lookup_dmarc(struct lookup *lookup)
 	if (lookup->from || lookup->count == 0)
 		return lookup_usage("ask about one DOMAIN, or about a message with --from");
 	if (lookup->spf || lookup->dkim_count)
-		return lookup_usage("--spf and --dkim are of a message; its author is named with --from");
+		return lookup_usage("--spf and --dkim describe a message; name its author with --from");
 	return show_domain(lookup);
 }

@@ -1,6 +1,6 @@
 /*
  * lookup_dmarc.h - `sekisho lookup dmarc` in parts: a domain with its record and
- * advice about it, and a message that never was.
+ * advice about it, and a hypothetical message.
  */
 #ifndef SEKISHO_LOOKUP_DMARC_H
 #define SEKISHO_LOOKUP_DMARC_H
@@ -14,7 +14,7 @@ json_t *lookup_dmarc_walk(struct lookup *, const struct dmarc_walk *);
 void lookup_dmarc_print_walk(struct lookup *, const struct dmarc_walk *);
 json_t *lookup_string_or_null(struct lookup *, struct slice text);
 
-/* What can be done better about a domain; each advice is handed to `tell`. */
+/* What can be done better about a domain; each advice is passed to `tell`. */
 void lookup_dmarc_advise(struct lookup *, const struct dmarc_outcome *, lookup_tell *tell, void *context);
 
 #endif

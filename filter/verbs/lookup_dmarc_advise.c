@@ -1,6 +1,6 @@
 /*
- * lookup_dmarc_advise.c - what the owner of a domain could do better about DMARC: one
- * advice for each mistake, omission or habit of an older RFC, with a code for programs.
+ * lookup_dmarc_advise.c - what the owner of a domain could improve about DMARC: one
+ * advice for each mistake, omission or obsolete usage, with a code for programs.
  */
 #include "lookup_dmarc.h"
 
@@ -26,7 +26,7 @@ static void tell_near(void *context, const char *code, struct slice text)
 
 /* ---- the walk ---------------------------------------------------------------------- */
 
-#define TEXTS_MAX 20 /* other TXT records of a name that are looked at */
+#define TEXTS_MAX 20 /* other TXT records of a name that are read */
 
 /* Of the texts at _dmarc.DOMAIN those that were meant to be a record. */
 static bool about_texts(struct adviser *adviser, const struct dmarc_step *step)
@@ -118,18 +118,19 @@ static void about_policy(struct adviser *adviser, const struct dmarc_step *step)
 		tell(adviser, "no-policy",
 		     record->rua.n ? SLICE("p is missing, or p, sp or np is wrong: the record counts as p=none")
 				   : SLICE("p is missing, or p, sp or np is wrong, and there is no rua: "
-					   "the record counts for nothing"));
+					   "the record has no effect"));
 	else if (record->p == DMARC_POLICY_NONE)
 		tell(adviser, "policy-none",
-		     SLICE("p=none protects nobody: it is for the months in which reports are read; "
-			   "go on to quarantine and reject"));
+		     SLICE("p=none does not protect anyone: it is for the first months, while you read the reports; "
+			   "then use quarantine and reject"));
 	if (record->testing)
-		tell(adviser, "testing", SLICE("t=y: the policy counts one step less until it is removed"));
+		tell(adviser, "testing", SLICE("t=y: the policy is applied one level weaker until it is removed"));
 	if (own_only && (record->sp != DMARC_NO_POLICY || record->np != DMARC_NO_POLICY))
-		tell(adviser, "subdomain-policy",
-		     SLICE("sp and np count only in the record of the organization: here they do nothing"));
+		tell(
+		    adviser, "subdomain-policy",
+		    SLICE("sp and np count only in the record of the organizational domain; here they have no effect"));
 	if (record->ruf.n == 0 && record->fo.n > 0)
-		tell(adviser, "fo-without-ruf", SLICE("fo does nothing without ruf"));
+		tell(adviser, "fo-without-ruf", SLICE("fo has no effect without ruf"));
 }
 
 /* ---- where reports go --------------------------------------------------------------------- */
@@ -146,26 +147,27 @@ static void about_uri(struct adviser *adviser, const struct dmarc_step *step, co
 	case DMARC_CONSENT_MISSING:
 		tell(adviser, "no-consent",
 		     arena_printf(lookup->arena,
-				  "%s=%.*s is at another organization that has not consented: no report is sent "
+				  "%s=%.*s is at another organization that has not agreed to it: no report is sent "
 				  "there until %.*s has the TXT record \"v=DMARC1\"",
 				  tag, SLICE_ARGS(uri), SLICE_ARGS(question)));
 		return;
 	case DMARC_CONSENT_UNKNOWN:
-		tell(adviser, "consent-unknown",
-		     arena_printf(lookup->arena,
-				  "%s=%.*s: whether it is wanted there is not known now: a DNS answer is missing", tag,
-				  SLICE_ARGS(uri)));
+		tell(
+		    adviser, "consent-unknown",
+		    arena_printf(lookup->arena,
+				 "%s=%.*s: cannot tell now whether reports are accepted there: a DNS answer is missing",
+				 tag, SLICE_ARGS(uri)));
 		return;
 	case DMARC_CONSENT_NO_MAIL:
 		tell(adviser, "no-mail-address",
-		     arena_printf(lookup->arena, "%s=%.*s: is no mail address: nobody has to send reports there", tag,
+		     arena_printf(lookup->arena, "%s=%.*s is not a mail address: no reports need to be sent there", tag,
 				  SLICE_ARGS(uri)));
 	}
 }
 
-#define URIS_MAX 10 /* that are looked at: each may cost two walks */
+#define URIS_MAX 10 /* checked at most: each may cost two walks */
 
-/* Of every part, for one that is dropped in silence is a report that nobody gets. */
+/* Every part is checked, because reports for a bad one are silently not sent. */
 static void about_uris(struct adviser *adviser, const struct dmarc_step *step, const char *tag)
 {
 	struct arena *arena = adviser->lookup->arena;
@@ -193,7 +195,8 @@ static void about_reports(struct adviser *adviser, const struct dmarc_step *step
 	const struct dmarc_record *record = step->record;
 
 	if (record->rua.n == 0)
-		tell(adviser, "no-reports", SLICE("there is no rua: nobody tells the owner who sends in his name"));
+		tell(adviser, "no-reports",
+		     SLICE("there is no rua: the owner does not learn who sends in the name of the domain"));
 	if (slice_find(record->rua, '!') >= 0 || slice_find(record->ruf, '!') >= 0)
 		tell(adviser, "report-size", SLICE("a size after ! is ignored since RFC 9989: remove it"));
 	about_uris(adviser, step, "rua");

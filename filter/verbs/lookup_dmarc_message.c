@@ -42,7 +42,7 @@ static const char *read_spf(struct slice text, struct dmarc_identifier *identifi
 	if (wrong || !scope.p || slice_equal(scope, SLICE("mfrom")))
 		return wrong;
 	if (!slice_equal(scope, SLICE("helo")))
-		return "behind the domain stands mfrom or helo, or nothing";
+		return "after the domain, only mfrom or helo is allowed";
 	*identifier = (struct dmarc_identifier){SLICE(""), false};
 	return NULL;
 }

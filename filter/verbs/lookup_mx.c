@@ -99,7 +99,7 @@ int lookup_mx(struct lookup *lookup)
 	struct slice domain = domain_normalise(slice_of(lookup->operands[0]), lookup->arena, &valid);
 
 	if (!valid)
-		return lookup_usage("\"%.100s\" is no domain", lookup->operands[0]);
+		return lookup_usage("\"%.100s\" is not a domain", lookup->operands[0]);
 	status = lookup_open(lookup);
 	if (status != VERB_OK)
 		return status;

@@ -1,5 +1,5 @@
 /*
- * lookup_near.c - TXT records that were meant to be a record of DMARC or DKIM and are not.
+ * lookup_near.c - TXT records that were meant to be DMARC or DKIM records but are not.
  */
 #include "lookup_near.h"
 #include "mail.h"
@@ -118,11 +118,11 @@ bool lookup_near(struct lookup *lookup, struct slice name, struct slice text, co
 	if (front.blank)
 		tell(&teller, "leading-blank", "there is a blank before it: remove it");
 	if (front.quote)
-		tell(&teller, "quotes", "its quotes are a part of the text: remove them");
+		tell(&teller, "quotes", "the quotes are part of the text: remove them");
 	if (front.unseen)
-		tell(&teller, "leading-blank", "there is a character before it that is not seen: write it anew");
+		tell(&teller, "leading-blank", "there is an invisible character before it: type it again");
 	if (plain.n < text.n)
-		tell(&teller, "backslash", "there are backslashes in it, mostly before its semicolons: remove them");
+		tell(&teller, "backslash", "there are backslashes in it, usually before semicolons: remove them");
 	return is_near_version(&teller, begin);
 }
 
@@ -173,7 +173,7 @@ unsigned lookup_near_names(struct lookup *lookup, struct slice prefix, struct sl
 	    arena_join(arena, without_underscores(prefix, arena), dot, domain),
 	    arena_join(arena, right, dot, domain),
 	    arena_join(arena, right, dot, right),
-	    /* of "s1._domainkey" one half alone */
+	    /* only one half of "s1._domainkey" */
 	    inner < 0 ? SLICE("") : arena_join(arena, first, dot, domain),
 	    inner < 0 ? SLICE("") : arena_join(arena, last, dot, domain),
 	};

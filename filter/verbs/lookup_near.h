@@ -1,5 +1,5 @@
 /*
- * lookup_near.h - TXT records that were meant to be a record of DMARC or DKIM and are not: what is wrong
+ * lookup_near.h - TXT records that were meant to be DMARC or DKIM records but are not, and what is wrong
  * with them, for their owner.
  */
 #ifndef SEKISHO_LOOKUP_NEAR_H

@@ -1,5 +1,5 @@
 /*
- * lookup_open.c - whom `sekisho lookup` asks: zone text, a name server, or those of the
+ * lookup_open.c - what `sekisho lookup` asks: zone text, a name server, or those of the
  * system.
  */
 #include "lookup.h"
@@ -14,7 +14,7 @@
 #define ZONE_BYTES_MAX (64 * 1024 * 1024)
 #define PORT_MAX       65535
 
-/* "ADDR" or "ADDR@PORT" as the resolver wants it; "" when it is neither. */
+/* "ADDR" or "ADDR@PORT" in the form for the resolver; "" when it is neither. */
 static struct slice server_text(struct slice text, struct arena *arena)
 {
 	ptrdiff_t at = slice_find(text, '@');
@@ -72,8 +72,8 @@ static int open_servers(struct lookup *lookup)
 	return VERB_UNAVAILABLE;
 }
 
-/* Has any server given any answer? A name that every server knows something of is asked when all questions so far
- * failed: the servers of one domain can be dead, too. */
+/* Has any server given any answer? When all questions so far failed, ask for a name that every server can
+ * answer: the servers of one domain can be down. */
 static bool servers_answer(struct lookup *lookup)
 {
 	struct resolver_counters counters;

@@ -1,5 +1,5 @@
 /*
- * lookup_print.c - how the questions of `sekisho lookup` print: what came from outside is
+ * lookup_print.c - how the questions of `sekisho lookup` print: text from outside is
  * made safe for a terminal first.
  */
 #include "lookup.h"

@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-/* The names that are looked at, and what came of it. */
+/* The names that are checked, and the results. */
 struct names {
 	const struct dns_answer *ptr;
 	size_t count;
@@ -73,7 +73,7 @@ static void print_text(struct lookup *lookup, const char *address, const struct 
 		printf("  %.*s  %s\n", SLICE_ARGS(name), sentences[names->status[i]]);
 	}
 	if (names->ptr->count > names->count)
-		printf("  and %zu more, which are not looked at\n", names->ptr->count - names->count);
+		printf("  and %zu more, which are not checked\n", names->ptr->count - names->count);
 }
 
 int lookup_ptr(struct lookup *lookup)
@@ -84,7 +84,7 @@ int lookup_ptr(struct lookup *lookup)
 	int status;
 
 	if (ip_parse(slice_of(lookup->operands[0]), &ip) < 0)
-		return lookup_usage("\"%.100s\" is no IP address", lookup->operands[0]);
+		return lookup_usage("\"%.100s\" is not an IP address", lookup->operands[0]);
 	status = lookup_open(lookup);
 	if (status != VERB_OK)
 		return status;

@@ -23,13 +23,13 @@ static const char *parse_sender(struct slice text, struct spf_request *request)
 		return "it is too long";
 	if (text.n == 0) {
 		request->domain = request->helo;
-		return request->helo.n ? NULL : "the null sender needs a HELO name behind it";
+		return request->helo.n ? NULL : "the null sender needs a HELO name after it";
 	}
 	at = slice_find_last(text, '@');
 	request->local = at < 0 ? SLICE("") : slice_head(text, (size_t)at);
 	request->domain = slice_from(text, (size_t)(at + 1));
 	if (request->domain.n == 0)
-		return "there is no domain behind the @";
+		return "the domain after the @ is missing";
 	if (at < 0 && slice_find(text, '.') < 0)
 		return "it is neither an address nor a domain";
 	if (request->helo.n == 0)
@@ -56,7 +56,7 @@ static json_t *json_step(struct lookup *lookup, const struct spf_step *step)
 	return object;
 }
 
-/* The tree of all records, and what is to be said of them. */
+/* The tree of all records, and advice about them. */
 static void json_survey(struct lookup *lookup, json_t *object, const struct spf_survey *survey)
 {
 	json_t *tree = json_array(), *advice = json_array();
@@ -111,7 +111,7 @@ static void print_slice(struct lookup *lookup, struct slice text)
 	fwrite(safe.p, 1, safe.n, stdout);
 }
 
-/* One term; what it is about only where the term does not say it. */
+/* One term; its domain only where the term does not show it. */
 static void print_step(struct lookup *lookup, const struct spf_step *step)
 {
 	int indent = (int)step->depth * INDENT + INDENT / 2;
@@ -164,7 +164,7 @@ static void print_line(struct lookup *lookup, const char *name, struct slice val
 	putchar('\n');
 }
 
-/* Every record that the domain's leads to, also those that were not asked for this client. */
+/* Every record that the record of the domain leads to, including those that this client did not need. */
 static void print_survey(struct lookup *lookup, const struct spf_survey *survey)
 {
 	if (survey->record_count > 0)
@@ -224,7 +224,7 @@ int lookup_spf(struct lookup *lookup)
 	int status;
 
 	if (ip_parse(slice_of(lookup->operands[0]), &request.client) < 0)
-		return lookup_usage("\"%s\" is no IP address", lookup->operands[0]);
+		return lookup_usage("\"%s\" is not an IP address", lookup->operands[0]);
 	wrong = parse_sender(slice_of(lookup->operands[1]), &request);
 	if (wrong)
 		return lookup_usage("sender \"%.100s\": %s", lookup->operands[1], wrong);

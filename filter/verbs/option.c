@@ -1,8 +1,8 @@
 /*
- * option.c - which word of a command line getopt_long() did not like.
+ * option.c - which word of a command line getopt_long() rejected.
  *
- * It cannot be asked: at a short option it may not have gone on to the next word, so that the word before its index
- * is another one. The words are gone through again.
+ * It does not say so: at a short option it may not have moved to the next word, so the word before its index
+ * may be a different one. Therefore the words are scanned again.
  */
 #include "option.h"
 #include "verbs.h"

@@ -7,11 +7,11 @@
 #include <getopt.h>
 #include <stdbool.h>
 
-/* After getopt_long() returned '?' or ':': the word that it did not like, with shorts and known as it got them (without
+/* After getopt_long() returned '?' or ':': the word that it rejected, with shorts and known as it got them (without
  * the ":" at the start). *value_r: it lacks its value. */
 const char *option_wrong(int argc, char **argv, const char *shorts, const struct option *known, bool *value_r);
 
-/* Says so in a line on stderr; argv[0] is the verb. Returns VERB_USAGE. */
+/* Prints an error message on stderr; argv[0] is the verb. Returns VERB_USAGE. */
 int option_usage(int argc, char **argv, const char *shorts, const struct option *known);
 
 #endif

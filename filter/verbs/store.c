@@ -1,5 +1,6 @@
 /*
- * store.c - sekisho store list, get and delete: what the running daemon keeps. It is asked; its file is not opened.
+ * store.c - sekisho store list, get and delete: what the running daemon keeps. They ask the daemon and do not open its
+ * file.
  */
 #include "ask.h"
 #include "base.h"

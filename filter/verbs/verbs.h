@@ -1,5 +1,5 @@
 /*
- * verbs.h - what `sekisho VERB` can do. Each verb is one small file; it gets its
+ * verbs.h - the verbs of `sekisho VERB`. Each verb is one small file; it gets its
  * own arguments (argv[0] is the verb) and returns the exit code.
  */
 #ifndef SEKISHO_VERBS_H
@@ -13,8 +13,8 @@ enum {
 	VERB_NO = 1,           /* done, and the answer is no */
 	VERB_USAGE = 64,       /* wrong arguments */
 	VERB_NOINPUT = 66,     /* a file cannot be read */
-	VERB_UNAVAILABLE = 69, /* something it needs is not there */
-	VERB_OUTPUT = 74,      /* what it prints cannot be written */
+	VERB_UNAVAILABLE = 69, /* something it needs is not available */
+	VERB_OUTPUT = 74,      /* its output cannot be written */
 	VERB_CONFIG = 78       /* sekisho.conf is wrong */
 };
 

@@ -20,11 +20,11 @@ static const char help[] =
     "Verifies the DKIM signatures of files: a message, or a mailbox (it begins with \"From \"); - is standard input.\n"
     "\n"
     "  --zone FILE             take the keys from zone text (lines NAME TXT \"...\"), not from the network\n"
-    "  --resolver ADDR[@PORT]  ask this name server; without both: the system's servers\n"
-    "  --engine ENGINE         native; libopendkim; or compare: native, and where libopendkim disagrees\n"
+    "  --resolver ADDR[@PORT]  ask this name server; the default is the system's name servers\n"
+    "  --engine ENGINE         native; libopendkim; or compare: native, and show where libopendkim disagrees\n"
     "  --json                  one JSON object for each message, on a line of its own\n"
     "\n"
-    "Exit code: 0 when every message has a signature that passes; 1 when one has not; 64 wrong usage;\n"
+    "Exit code: 0 when every message has a signature that passes; 1 when one has none; 64 wrong usage;\n"
     "66 a file cannot be read; 69 the name servers cannot be used.\n";
 
 struct verify {
@@ -129,7 +129,7 @@ static void verify_message(struct verify *verify, struct slice text)
 	arena_reset(verify->lookup.arena);
 }
 
-/* Where the next message of a mailbox begins: behind an empty line, a line that begins with "From ". */
+/* Where the next message of a mailbox begins: at a line that begins with "From " after an empty line. */
 static size_t mailbox_next(struct slice text)
 {
 	const char *p = text.p, *end = text.p + text.n, *found;
@@ -176,7 +176,7 @@ static int choose_engine(struct verify *verify, const char *name)
 	while (dkim_engine_names[engine] && strcmp(dkim_engine_names[engine], name) != 0)
 		engine++;
 	if (!dkim_engine_names[engine])
-		return usage(" is no engine: native, libopendkim or compare", name);
+		return usage(" is not an engine: use native, libopendkim or compare", name);
 	verify->engine = (enum dkim_engine)engine;
 	if (verify->engine == DKIM_NATIVE || verify->library)
 		return VERB_OK;
@@ -215,7 +215,7 @@ static int parse_options(int argc, char **argv, struct verify *verify, bool *hel
 			return option_usage(argc, argv, "h", known);
 	}
 	if (lookup->zone && lookup->server)
-		return usage("--zone and --resolver exclude each other", "");
+		return usage("--zone and --resolver cannot be used together", "");
 	if (!*help_r && optind == argc)
 		return usage("a message is needed", "");
 	return choose_engine(verify, engine);

@@ -182,7 +182,7 @@ def test_a_block_holds_on_open_sessions_and_over_a_kill(daemon):
     assert send() == (False, "550 5.7.1 Blocked: password stolen")
     listed = verb(daemon, "blocks").split("\t")
     assert listed[0] == "many" and listed[1] in ("2h 0m", "1h 59m") and listed[2] == "password stolen\n"
-    assert verb(daemon, "unblock", "many") == "sekisho unblock: many is blocked no longer\n"
+    assert verb(daemon, "unblock", "many") == "sekisho unblock: many is no longer blocked\n"
     assert send()[0]
     assert "was not blocked" in verb(daemon, "unblock", "many", code=1)
     assert verb(daemon, "blocks", "--json") == "[]\n"
@@ -190,7 +190,7 @@ def test_a_block_holds_on_open_sessions_and_over_a_kill(daemon):
 
 def test_a_block_without_a_rule_or_a_store_is_reported(nameserver, directory):
     with sekisho.Daemon(directory, "policy inbound {\n}\n", settings="store memory:\n") as daemon:
-        assert "no rule asks for it" in verb(daemon, "block", "203.0.113.5", "--for", "2h")
+        assert "no rule reads" in verb(daemon, "block", "203.0.113.5", "--for", "2h")
         daemon.settings = ""
         daemon.configure("policy inbound {\n}\n")
         daemon.stop()

@@ -90,7 +90,7 @@ def test_address_fields_arrive_as_they_were_signed(daemon, mta, away, token, mod
     ("Cc: a@localhost", "Cc has an address without a domain"),
     ("Reply-To: Bob <<a@example.net>>", "Reply-To has an address that is not well-formed"),
     ("Cc: Alice Smith", "Cc has an address"),
-    ("Cc: " + "N" * 250 + " <a@example.net>", "Cc has an address that is longer with its name"),
+    ("Cc: " + "N" * 250 + " <a@example.net>", "Cc has an address that, with its name, is longer"),
     ("References: <" + "x" * 1100 + ">", "References has a word that is too long for one line"),
 ])
 def test_the_record_says_why_a_signature_may_break(daemon, mta, away, token, line, why):

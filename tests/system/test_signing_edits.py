@@ -104,4 +104,4 @@ def test_names_in_fields_of_rules_are_left_alone_in_other_messages(adding, mta, 
 def test_what_sendmail_takes_apart_is_noted(adding, mta, away, token, value):
     daemon = adding(f"add-header Cc \"{value}\"")
     arrived = pass_through(mta, away, token, text_of(token, *PLAIN))
-    assert "a rule wrote Cc with a comment or an encoded name, which Sendmail takes apart" in notes(daemon, arrived)[0]
+    assert "a rule wrote Cc with a comment or an encoded name, which Sendmail splits" in notes(daemon, arrived)[0]

@@ -329,7 +329,7 @@ def test_a_log_file_that_cannot_be_reopened_is_reported_and_the_old_one_stays(na
         os.rename(daemon.record_file, daemon.record_file + ".1")
         os.mkdir(daemon.record_file)
         code, said = daemon.reload()
-        assert code == 0 and "records still go to the file that was open before" in said
+        assert code == 0 and "records still go to the old file" in said
         with miltc.Milter() as m:
             m.greet()
             m.message(f"<{token}@pass.example.net>")

@@ -158,7 +158,7 @@ TEXT_CASES = [
     (["dmarc", "old.example"], 0,
      ["_dmarc.old.example: v=DMARC1; p=none;", "  pct    50                       ignored since RFC 9989",
       "wrong: adkim is r (relaxed) or s (strict)", "The organization: old.example\n",
-      "Mail from old.example that fails: nothing (none)", "  p=none protects nobody",
+      "Mail from old.example that fails: nothing (none)", "  p=none does not protect anyone",
       "  pct= is ignored since RFC 9989: remove it\n", '  "foo" is no tag',
       "old.example._report._dmarc.bank.example has the TXT record"]),
     (["dmarc", "twice.example"], 1, ["several DMARC records: none of them counts", "has 2 DMARC records: leave one"]),
@@ -188,7 +188,7 @@ RECORD_CASES = [
     ("dmarc", "nothing.example", ["no-record"], "publish a record"),
     ("dmarc", "spf.example", ["no-record"], ""),
     ("dmarc", "blank.example", ["leading-blank"], "_dmarc.blank.example"),
-    ("dmarc", "unseen.example", ["leading-blank"], "not seen"),
+    ("dmarc", "unseen.example", ["leading-blank"], "invisible"),
     ("dmarc", "slash.example", ["backslash"], "backslashes"),
     ("dmarc", "quotes.example", ["quotes"], "quotes"),
     ("dmarc", "small.example", ["version-case"], "capitals"),
@@ -213,19 +213,19 @@ RECORD_CASES = [
 
 # Arguments, exit code, and a text of the one line on standard error.
 WRONG_CASES = [
-    ([], 64, "ask spf, mx, ptr, dkim or dmarc"),
+    ([], 64, "use spf, mx, ptr, dkim or dmarc"),
     (["spv"], 64, "spv"),
     (["spf", "192.0.2.1"], 64, "sekisho lookup spf IP SENDER [HELO]"),
     (["spf", "192.0.2.1", "a@b.c", "d", "e"], 64, "sekisho lookup spf IP SENDER [HELO]"),
     (["spf", "192.0.2", "a@b.example"], 64, "192.0.2"),
     (["spf", "192.0.2.1", "<>"], 64, "HELO"),
-    (["spf", "192.0.2.1", "joe@"], 64, "no domain"),
+    (["spf", "192.0.2.1", "joe@"], 64, "domain after the @"),
     (["spf", "192.0.2.1", "joe"], 64, "neither an address nor a domain"),
     (["spf", "192.0.2.1", "a" * 5000 + "@b.example"], 64, "too long"),
-    (["mx", "a..b"], 64, "no domain"),
-    (["ptr", "example.org"], 64, "no IP address"),
+    (["mx", "a..b"], 64, "not a domain"),
+    (["ptr", "example.org"], 64, "not an IP address"),
     (["dmarc"], 64, "--from"),
-    (["dmarc", "a..b"], 64, "no domain"),
+    (["dmarc", "a..b"], 64, "not a domain"),
     (["dmarc", "a.b", "--spf", "pass:a.b"], 64, "--from"),
     (["dmarc", "--from", "a@b.example", "--spf", "ok:b.example"], 64, "a result is one of"),
     (["dmarc", "--from", "a@b.example", "--dkim", "pass"], 64, "pass:example.org"),
@@ -243,7 +243,7 @@ WRONG_CASES = [
     (["--re", "x", "mx", "a.b"], 64, "lookup: --re is not an option"),
     (["mx", "a.b", "--resolver"], 64, "--resolver needs a value"),
     (["--engine", "spf3", "spf", "192.0.2.1", "a.b"], 64, "native, libspf2 or compare"),
-    (["mx", "a.b", "--resolver", "127.0.0.1"], 64, "exclude"),
+    (["mx", "a.b", "--resolver", "127.0.0.1"], 64, "cannot be used together"),
 ]
 
 # The same, without --zone.

@@ -359,7 +359,7 @@ static void a_note_keeps_the_names_of_tags_and_no_other_equals_sign(void **state
 		const char *note, *printed;
 	} cases[] = {
 	    {"the key (t=s) does not allow i= below d=", "the key (t=s) does not allow i= below d="},
-	    {"bh= is no SHA-256", "bh= is no SHA-256"},
+	    {"bh= is not a SHA-256 hash", "bh= is not a SHA-256 hash"},
 	    {"the term dmarc=pass is unknown", "the term dmarc?pass is unknown"},
 	    {"dkim =pass", "dkim ?pass"},
 	    {"header.a=x", "header.a?x"},

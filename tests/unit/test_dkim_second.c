@@ -227,11 +227,11 @@ static void what_libopendkim_cannot_sign_rightly_is_not_signed(void **state)
 	refused(bench, SLICE(LETTER "a\r"), "a bare CR");
 	for (int i = 0; i < 1100; i++)
 		memcpy(many + 8 * i, "To: a@b\n", 8);
-	refused(bench, arena_printf(bench->arena, "%s" LETTER "x\n", many), "does not take this header");
+	refused(bench, arena_printf(bench->arena, "%s" LETTER "x\n", many), "does not accept this header");
 	free(many);
 	many = calloc(1, 60001);
 	memset(many, 'x', 60000);
-	refused(bench, arena_printf(bench->arena, "To: %s\n" LETTER "x\n", many), "does not take this header");
+	refused(bench, arena_printf(bench->arena, "To: %s\n" LETTER "x\n", many), "does not accept this header");
 	free(many);
 }
 

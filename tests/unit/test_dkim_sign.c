@@ -156,7 +156,7 @@ static void a_body_that_was_not_hashed_cannot_be_signed(void **state)
 					 dkim_fields_new(mail.headers.fields, mail.headers.count, bench->arena), body,
 					 bench->arena, &err),
 		     "");
-	assert_string_equal(err.text, "the body was not hashed as the signature for example.org needs it");
+	assert_string_equal(err.text, "the body was not hashed in the form that the signature for example.org needs");
 }
 
 /* ---- private keys ------------------------------------------------------------------------ */
@@ -197,10 +197,10 @@ static void a_key_that_cannot_sign_is_refused_with_the_reason(void **state)
 	static const struct {
 		const char *text, *why;
 	} cases[] = {
-	    {"", "this is no private key: PEM without a pass phrase is needed (sekisho genkey makes one)"},
-	    {"hello", "this is no private key: PEM without a pass phrase is needed (sekisho genkey makes one)"},
+	    {"", "this is not a private key in PEM format without a pass phrase; sekisho genkey makes one"},
+	    {"hello", "this is not a private key in PEM format without a pass phrase; sekisho genkey makes one"},
 	    {"-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VuBCIEIHgH\n-----END PRIVATE KEY-----\n",
-	     "this is no private key: PEM without a pass phrase is needed (sekisho genkey makes one)"},
+	     "this is not a private key in PEM format without a pass phrase; sekisho genkey makes one"},
 	};
 	struct error err;
 
@@ -219,9 +219,9 @@ static void keys_of_another_kind_or_too_short_are_refused(void **state)
 		const char *why;
 	} cases[] = {
 	    {EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256"),
-	     "the key is neither RSA nor Ed25519; no verifier would know it"},
+	     "the key is neither RSA nor Ed25519; verifiers support no other types"},
 	    {EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)512),
-	     "an RSA key of 512 bits is of no use: verifiers take 1024 to 4096 (RFC 8301)"},
+	     "an RSA key of 512 bits cannot be used: verifiers accept 1024 to 4096 bits (RFC 8301)"},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

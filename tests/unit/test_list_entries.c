@@ -171,7 +171,7 @@ static void a_malformed_line_refuses_the_whole_list(void **state)
 	     "f:3: \"10.0.0.0/33\" is not an IP address or network; write it as 192.0.2.1 or 192.0.2.0/24"},
 	    {"a\x01\n", "f:1: an entry with blanks or control characters in it; write one entry per line"},
 	    {"\xFF\n", "f:1: an entry that is not UTF-8; save the list as UTF-8"},
-	    {longest, "f:1: an entry of 1001 bytes; 1000 is the most"},
+	    {longest, "f:1: an entry of 1001 bytes; at most 1000 are allowed"},
 	};
 
 	(void)state;
@@ -187,18 +187,18 @@ static void a_malformed_line_refuses_the_whole_list(void **state)
 /* As other programs write them: each says what is meant. */
 static void an_entry_that_can_match_nothing_is_an_error(void **state)
 {
-	static const char wildcard[] = "has a wildcard, and a list takes none; ";
+	static const char wildcard[] = "has a wildcard, which a list does not support; ";
 	static const char network[] = "is not an IP address or network; ";
 	static const struct {
 		const char *entry, *what, *form;
 	} cases[] = {
 	    {"*.example.com", wildcard, "write .example.com"},
 	    {"*.EXAMPLE-x.com", wildcard, "write .EXAMPLE-x.com"},
-	    {"*", wildcard, "write .example.org for all below"},
-	    {"*example.com", wildcard, "write .example.org for all below"},
+	    {"*", wildcard, "write .example.org for all subdomains"},
+	    {"*example.com", wildcard, "write .example.org for all subdomains"},
 	    {"mx*.example.com", wildcard, "write .example.org"},
 	    {"mx?.example.com", wildcard, "write .example.org"},
-	    {"@*.example.com", wildcard, "write .example.org for all below a domain, @example.org"},
+	    {"@*.example.com", wildcard, "write .example.org for all subdomains, @example.org"},
 	    {"*@*.example.com", wildcard, "write .example.org"},
 	    {"alice*@example.com", wildcard, "write .example.org"},
 	    {"alice@*", wildcard, "write .example.org"},
@@ -230,13 +230,13 @@ static void an_entry_that_can_match_nothing_is_an_error(void **state)
 	    {"[10.0.0.1]:25", "is in brackets; ", "write an address or network without them"},
 	    {"[2001:db8::/32]", "is in brackets; ", "write an address"},
 	    {"[mail.example.com]", "is in brackets; ", "write an address"},
-	    {"/regex/", "is a regular expression or a path", "write .example.org for all below"},
+	    {"/regex/", "is a regular expression or a path", "write .example.org for all subdomains"},
 	    {"/etc/sekisho/more", "is a regular expression or a path", "write"},
 	    {"/@example\\.com$/i", "is a regular expression", "write"},
 	    {"^alice@", "is a regular expression", "write"},
 	    {"example\\.com$", "is a regular expression", "write"},
-	    {"!10.0.0.1", "is an exception, and a list has none; ", "make a list of the exceptions"},
-	    {"!example.com", "is an exception", "make a list"},
+	    {"!10.0.0.1", "is an exception, which a list does not support; ", "put the exceptions in a list"},
+	    {"!example.com", "is an exception", "put the exceptions in a list"},
 	    {"\"example.com\"", "is in quotes; ", "write it without them"},
 	    {"'alice@example.com'", "is in quotes; ", "write it without them"},
 	    {"\"alice@example.com\"", "is in quotes; ", "write it without them"},
@@ -317,7 +317,7 @@ static void texts_are_entries(void **state)
 /* The byte order mark that some editors write, and lines that a full disk cut off. */
 static void a_file_that_was_saved_or_cut_wrongly_is_an_error(void **state)
 {
-	static const char mark[] = "f:1: a byte order mark; save the list as UTF-8 without one";
+	static const char mark[] = "f:1: the file begins with a byte order mark; save it as UTF-8 without one";
 	struct list_faults faults = {0};
 	struct list_content *content;
 
@@ -339,8 +339,9 @@ static void a_file_that_was_saved_or_cut_wrongly_is_an_error(void **state)
 	assert_true(content && has(content, ADDRESS, "<b@exam>"));
 	assert_true(faults.malformed);
 	assert_int_equal(faults.count, 1);
-	assert_string_equal(faults.texts[0].text,
-			    "f:2: the last line has no end, so the file may be cut off; end it with a newline");
+	assert_string_equal(
+	    faults.texts[0].text,
+	    "f:2: the last line does not end with a newline, so the file may be cut off; add the newline");
 	list_content_release(content);
 }
 
@@ -416,8 +417,8 @@ static void malformed_owners_are_refused(void **state)
 		const char *text, *message;
 	} cases[] = {
 	    {"alice\n", "f:1: a login without addresses; write \"login: address @domain\""},
-	    {"*: a@example.org\n", "f:1: a login is written as users give it, without wildcards and quotes"},
-	    {"\"alice\": a@example.org\n", "f:1: a login is written as users give it, without wildcards and quotes"},
+	    {"*: a@example.org\n", "f:1: write the login as users enter it, without wildcards or quotes"},
+	    {"\"alice\": a@example.org\n", "f:1: write the login as users enter it, without wildcards or quotes"},
 	    {": a@example.org\n", "f:1: no login at the start of the line; write \"login: address @domain\""},
 	    {"alice: example.org\n",
 	     "f:1: a login owns addresses and domains; write alice@example.org or @example.org"},
@@ -440,7 +441,7 @@ static void a_list_holds_no_more_than_its_entries(void **state)
 		memcpy(text + 2 * i, "a\n", 2);
 	text[2 * n] = '\0';
 	assert_string_equal(faults_of(text, false),
-			    "f:4000001: more entries than a list can hold; split it into several lists");
+			    "f:4000001: too many entries for one list; split it into several lists");
 	free(text);
 }
 

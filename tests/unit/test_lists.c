@@ -104,10 +104,9 @@ static void a_list_that_cannot_be_read_keeps_its_content(void **state)
 	assert_int_equal(policy_refresh_lists(policy, count_report, &reports), 0);
 	assert_int_equal(is_friend(policy, "<a@example.org>"), TRUTH_TRUE);
 	assert_int_equal(reports, 1); /* one a minute */
-	next = load(
-	    policy,
-	    "t:1:1: warning: list friends: friends: No such file or directory; create the file, or let us read it; "
-	    "its old content is kept until then");
+	next = load(policy, "t:1:1: warning: list friends: friends: No such file or directory; create the file, or let "
+			    "the user of sekisho read it; "
+			    "its old content is kept until then");
 	policy_release(policy);
 	assert_int_equal(is_friend(next, "<a@example.org>"), TRUTH_TRUE);
 	write_text("friends", "b@example.org\n");
@@ -122,8 +121,9 @@ static void a_last_line_without_an_end_counts_once_it_has_settled(void **state)
 
 	(void)state;
 	write_text("friends", "a@example.org"); /* nothing to keep: taken at once */
-	policy = load(NULL, "t:1:1: warning: list friends: friends:1: the last line has no end, so the file may be cut "
-			    "off; end it with a newline");
+	policy = load(NULL, "t:1:1: warning: list friends: friends:1: the last line does not end with a newline, so "
+			    "the file may be cut "
+			    "off; add the newline");
 	assert_int_equal(is_friend(policy, "<a@example.org>"), TRUTH_TRUE);
 	write_text("friends", "b@example.org\nhalf@exa");
 	assert_int_equal(policy_refresh_lists(policy, NULL, NULL), 0);
@@ -158,10 +158,9 @@ static void a_list_that_was_never_there_is_unknown_until_it_is(void **state)
 
 	(void)state;
 	unlink("friends");
-	policy = load(
-	    NULL,
-	    "t:1:1: warning: list friends: friends: No such file or directory; create the file, or let us read it; "
-	    "until then rules that ask for it defer");
+	policy = load(NULL, "t:1:1: warning: list friends: friends: No such file or directory; create the file, or let "
+			    "the user of sekisho read it; "
+			    "until then rules that ask for it defer");
 	assert_int_equal(is_friend(policy, "<a@example.org>"), TRUTH_UNKNOWN);
 	write_text("friends", "a@example.org\n");
 	assert_int_equal(policy_refresh_lists(policy, NULL, NULL), 1);
@@ -255,7 +254,8 @@ static void only_plain_files_of_a_bounded_size_are_lists(void **state)
 
 	(void)state;
 	assert_int_equal(list_load(list, NULL, &faults), -1);
-	assert_string_equal(faults.texts[0].text, "/dev/zero is no plain file; name a file with one entry per line");
+	assert_string_equal(faults.texts[0].text,
+			    "/dev/zero is not a regular file; name a file with one entry per line");
 	list_free(list);
 
 	write_text("friends", "");

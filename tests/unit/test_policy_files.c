@@ -60,7 +60,8 @@ static void errors_name_the_file_that_they_are_in(void **state)
 	    {{{"a", "list x file:/x\n"}},
 	     "include a\nlist x file:/y\n",
 	     "t:2:6: list x is defined already in line 1 of a; give one of them another name\n"
-	     "a:1:1: warning: list x: /x: No such file or directory; create the file, or let us read it; until then "
+	     "a:1:1: warning: list x: /x: No such file or directory; create the file, or let the user of sekisho read "
+	     "it; until then "
 	     "rules that ask for it defer"},
 	    {{{"a", RULE("accept if spf is fial")}},
 	     "include a\n" RULE("accept if"),

@@ -169,7 +169,7 @@ static void wrong_settings_are_reported_with_how_to_write_them(void **state)
 	     "t:1:8: dkim has no key \"maximum-signature\"; did you mean \"maximum-signatures\"?"},
 	    {"dkim { xyzzy }\n", "t:1:8: dkim has no key \"xyzzy\"; its keys are " DKIM_KEYS},
 	    {"dkim { allow-length }\n", "t:1:8: allow-length has no value; write the domains (d=) whose l= may leave "
-					"out a part of the body"},
+					"part of the body unsigned"},
 	    {"litsen inet:1\n", "t:1:1: unknown setting \"litsen\"; did you mean \"listen\"?"},
 	};
 

@@ -19,8 +19,8 @@ static void a_url_says_what_is_wrong(void **state)
 	} cases[] = {
 	    {"redisx://host", 0, "\"redisx://host\" is not a store"},
 	    {"", 0, "\"\" is not a store"},
-	    {"lmdb:", 0, "needs the path of a directory"},
-	    {"lmdb:var/lib", 0, "needs the path of a directory"},
+	    {"lmdb:", 0, "needs the absolute path of a directory"},
+	    {"lmdb:var/lib", 0, "needs the absolute path of a directory"},
 	    {"memory:/tmp", 0, "takes nothing after the colon"},
 	    {"memory:", 1000, "at least 8 MB"},
 	};

@@ -271,7 +271,7 @@ static void a_directory_is_made_or_the_reason_is_reported(void **state)
 	rmdir(inner);
 	snprintf(scene->url, sizeof(scene->url), "lmdb:%s/no/such", scene->directory);
 	assert_null(scene_open(scene, 0, &err));
-	assert_non_null(strstr(err.text, "the directory cannot be made: No such file or directory"));
+	assert_non_null(strstr(err.text, "the directory cannot be created: No such file or directory"));
 }
 
 int main(void)

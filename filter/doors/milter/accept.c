@@ -1,9 +1,9 @@
 /*
- * accept.c - libmilter takes connections that the daemon admits, and no others.
+ * accept.c - libmilter accepts only connections that the daemon admits.
  *
- * libmilter has no say in who connects, and its first callback comes when it has already read from the connection. It
- * calls accept(2) in one place; the program's own definition comes before that of the C library. Nobody else of this
- * program calls accept().
+ * libmilter cannot choose who connects, and its first callback comes after it has read from the connection. It
+ * calls accept(2) in one place; the definition in the program takes precedence over that in the C library. Nothing else
+ * in this program calls accept().
  */
 #include "milter_private.h"
 #include <errno.h>
@@ -17,6 +17,6 @@ int accept(int listener, struct sockaddr *address, socklen_t *length)
 	if (fd < 0 || !milter || milter->host->admits(milter->host, fd))
 		return fd;
 	close(fd);
-	errno = EAGAIN; /* to libmilter: nobody is there */
+	errno = EAGAIN; /* tells libmilter that nobody has connected */
 	return -1;
 }

@@ -1,13 +1,13 @@
 /*
  * callbacks.c - what libmilter calls, step by step, over a gate of the engine.
  *
- * Each callback takes what is true at its step, hands it to the gate, and leaves
- * by conn_answer(), the one place that turns a verdict into what libmilter
- * returns. At a step that was negotiated without reply the engine gives none: returned
- * there, both MTAs would swallow it and let the message through.
+ * Each callback passes what is known at its step to the gate, and returns
+ * through conn_answer(), the one place that turns a verdict into a return value of
+ * libmilter. At a step that was negotiated without reply the engine gives none: both MTAs
+ * would ignore it and let the message through.
  *
- * A session is never accepted before the end of a message, as libmilter would
- * then be told nothing more of it.
+ * A session is never accepted before the end of a message, because libmilter would
+ * then get nothing more of it.
  */
 #include "config.h"
 #include "milter_private.h"
@@ -15,10 +15,10 @@
 #include <string.h>
 #include <strings.h>
 
-#define PATIENCE_US (100 * 1000) /* no MTA gives up sooner */
+#define PATIENCE_US (100 * 1000) /* no MTA gives up earlier */
 
-/* The one static of this door, and its state. libmilter hands its callbacks nothing of ours before smfi_setpriv(), and
- * has one listener for a process. */
+/* The only static variable of this door: its state. libmilter gives callbacks none of our data before smfi_setpriv(),
+ * and has one listener per process. */
 static struct milter *this_door;
 
 struct milter *milter_of_process(void)
@@ -38,8 +38,8 @@ static void door_leave(void)
 	pthread_rwlock_unlock(&this_door->gateway);
 }
 
-/* NULL when the daemon has ended, or when the MTA left out the negotiation: the
- * command is then answered with a temporary failure. */
+/* NULL when the daemon has ended, or when the MTA skipped the negotiation: the
+ * command then gets a temporary failure. */
 static struct conn *conn_enter(SMFICTX *ctx)
 {
 	struct conn *conn;
@@ -58,20 +58,20 @@ static sfsistat conn_leave(sfsistat status)
 	return status;
 }
 
-/* The message is over: the MTA is told this now. */
+/* The message is over: the MTA gets this answer now. */
 static void conn_done(struct conn *conn, enum told_how how)
 {
 	gate_done(conn->gate, &(struct told){.how = how});
 	conn_close(conn);
 }
 
-/* What libmilter has to return for a verdict. */
+/* The return value for a verdict. */
 static sfsistat conn_refuse(struct conn *conn, enum gate_answer answer)
 {
 	return answer == GATE_DISCARD ? SMFIS_DISCARD : reply_send(conn->ctx, gate_reply(conn->gate));
 }
 
-/* What the MTA is told at a step before the end. `no_reply` is the SMFIP_NR_ bit of the step. */
+/* The answer to the MTA at a step before the end. `no_reply` is the SMFIP_NR_ bit of the step. */
 static sfsistat conn_answer(struct conn *conn, unsigned long no_reply, enum gate_answer answer)
 {
 	sfsistat status;
@@ -79,12 +79,12 @@ static sfsistat conn_answer(struct conn *conn, unsigned long no_reply, enum gate
 	if (answer == GATE_CONTINUE)
 		return conn_leave((conn->terms.steps & no_reply) != 0 ? SMFIS_NOREPLY : SMFIS_CONTINUE);
 	status = conn_refuse(conn, answer);
-	if (no_reply != SMFIP_NR_RCPT) /* a refused recipient is not the end */
+	if (no_reply != SMFIP_NR_RCPT) /* a refused recipient does not end the message */
 		conn_done(conn, TOLD_AS_DECIDED);
 	return conn_leave(status);
 }
 
-/* ---- what is true at several steps ------------------------------------------------------ */
+/* ---- what is known at several steps ------------------------------------------------------ */
 
 static void conn_connect(struct conn *conn)
 {
@@ -100,7 +100,7 @@ static void conn_connect(struct conn *conn)
 				 });
 }
 
-/* An MTA that could not be asked may name the service only now. */
+/* An MTA that cannot be asked for macros may name the service only now. */
 static void conn_service(struct conn *conn)
 {
 	struct connect_macros macros = macros_of_connect(conn->ctx);
@@ -114,7 +114,7 @@ static void conn_tls(struct conn *conn)
 	gate_tls(conn->gate, macro_read(conn->ctx, "{tls_version}"), macro_read(conn->ctx, "{cipher}"));
 }
 
-/* Sendmail has a queue id at MAIL, Postfix at the second RCPT or behind the last. */
+/* Sendmail has a queue id at MAIL, Postfix at the second RCPT or after the last. */
 static void conn_queue_id(struct conn *conn)
 {
 	struct slice id;
@@ -140,7 +140,7 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long 
 	if (!door_enter())
 		return SMFIS_REJECT;
 	conn = smfi_getpriv(ctx);
-	if (conn) { /* twice on one connection: begin anew */
+	if (conn) { /* twice on one connection: begin again */
 		smfi_setpriv(ctx, NULL);
 		conn_free(conn);
 	}
@@ -258,7 +258,7 @@ static sfsistat on_abort(SMFICTX *ctx)
 
 /* ---- the message ----------------------------------------------------------------------------- */
 
-/* Without leading spaces the MTA has taken one off and puts it back itself; the engine sees one form only. */
+/* Without SMFIP_HDR_LEADSPC the MTA removes one space and restores it itself; the engine sees only one form. */
 static void conn_header(struct conn *conn, struct slice name, struct slice value)
 {
 	struct arena *arena;
@@ -295,9 +295,9 @@ static sfsistat on_eoh(SMFICTX *ctx)
 }
 
 /* The protocol lets an MTA send the last piece together with the end of the message. libmilter 8.17 then calls us for
- * the piece first, and takes "no reply" or "skip" for the answer to the end: the MTA would wait for ever, or let the
- * message through. It tells nobody at which step it is, but a change can be asked for at the end and nowhere else: so
- * we delete a field that is not there. */
+ * the piece first, and uses "no reply" or "skip" as the answer to the end: the MTA would wait forever, or let the
+ * message through. It does not tell at which step it is, but only at the end can a change be requested: so
+ * we delete a field that does not exist. */
 static bool is_end(struct conn *conn)
 {
 	static char name[] = "X-Sekisho-No-Field";
@@ -333,7 +333,7 @@ static int field_apply(struct conn *conn, const struct change *change, struct ar
 	text = arena_cstring(arena, value);
 	if (change->kind == CHANGE_INSERT) /* 0: above the Received field that the MTA puts on top */
 		return smfi_insheader(conn->ctx, 0, name, text);
-	if (change->kind == CHANGE_APPEND) /* a place beyond the last field is the end, for both MTAs */
+	if (change->kind == CHANGE_APPEND) /* an index beyond the last field means the end, for both MTAs */
 		return smfi_insheader(conn->ctx, INT_MAX, name, text);
 	return smfi_chgheader(conn->ctx, name, (int)change->index, change->kind == CHANGE_DELETE ? NULL : text);
 }
@@ -370,9 +370,9 @@ static int changes_apply(struct conn *conn, struct arena *arena)
 	return smfi_quarantine(conn->ctx, text[0] ? text : "policy") == MI_SUCCESS ? 0 : -1;
 }
 
-/* Is the MTA gone? libmilter does not say so; a write tells. The first one after the other end has closed a TCP
- * connection is still taken, the second is not. Who left did so while it waited: an answer that came at once costs no
- * writes of its own. */
+/* Has the MTA disconnected? libmilter does not say so, but a write fails. The first write after the other end has
+ * closed a TCP connection still succeeds, the second does not. An MTA disconnects while it waits, so an answer that
+ * came at once needs no such writes. */
 static bool conn_is_gone(struct conn *conn, int64_t began_us, bool written)
 {
 	if (clock_us() - began_us < PATIENCE_US)
@@ -386,7 +386,8 @@ static bool conn_is_gone(struct conn *conn, int64_t began_us, bool written)
 static sfsistat conn_unchanged(struct conn *conn)
 {
 	report_line(conn->milter->host->report, "error",
-		    "the MTA did not take all changes of a message (it offered actions 0x%lx); it was deferred",
+		    "the mail server did not accept all changes of a message (it offered actions 0x%lx); the message "
+		    "was deferred",
 		    conn->terms.actions);
 	conn_done(conn, TOLD_EDITS_FAILED);
 	return reply_send(conn->ctx, gate_reply_unchanged());
@@ -447,7 +448,7 @@ int callbacks_register(struct milter *milter)
 	    .xxfi_name = name,
 	    .xxfi_version = SMFI_VERSION,
 	    .xxfi_flags = SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_QUARANTINE | SMFIF_SETSYMLIST | SMFIF_CHGFROM |
-			  SMFIF_ADDRCPT | SMFIF_DELRCPT | SMFIF_CHGBODY, /* what is asked for: negotiate.c */
+			  SMFIF_ADDRCPT | SMFIF_DELRCPT | SMFIF_CHGBODY, /* what is requested: negotiate.c */
 	    .xxfi_connect = on_connect,
 	    .xxfi_helo = on_helo,
 	    .xxfi_envfrom = on_mail,

@@ -1,16 +1,16 @@
 /*
  * conn.c - the connections of MTAs that are open.
  *
- * A connection has a gate and what only the milter protocol knows of it. The
- * door keeps all of them in a list: to tell an MTA that waits at the end of a message
- * that we are still there, to wait for open messages when it ends, and to give
- * what is open then its record.
+ * A connection has a gate and the state of the milter protocol. The
+ * door keeps all of them in a list: to report progress to an MTA that waits at the end of
+ * a message, to wait for open messages at shutdown, and to write the record
+ * of those that are still open then.
  */
 #include "milter_private.h"
 #include <stdlib.h>
 
 #define PROGRESS_US                                                                                                    \
-	(5 * 1000 * 1000) /* Postfix waits 300 s by default, Sendmail 5 min; an administrator may say less */
+	(5 * 1000 * 1000) /* Postfix waits 300 s by default, Sendmail 5 min; an administrator may set less */
 
 static struct wishes wishes_of(const struct policy *policy)
 {
@@ -81,8 +81,8 @@ void conn_close(struct conn *conn)
 	conn->open = false;
 }
 
-/* The end of it waits until a report of progress that is under way is written: two writes would mix, and libmilter
- * frees the session afterwards. That may be long when the MTA does not read, which is this session's own trouble. */
+/* Its end waits until a progress report in flight is written: two writes would mix, and libmilter
+ * frees the session afterwards. This may take long when the MTA does not read, but it delays only this session. */
 void conn_busy(struct conn *conn, bool busy)
 {
 	struct milter *milter = conn->milter;
@@ -103,14 +103,14 @@ static void *conn_progress(void *context)
 
 	smfi_progress(conn->ctx);
 	pthread_mutex_lock(&milter->lock);
-	conn->progressing = false; /* from now on the connection may be gone */
+	conn->progressing = false; /* from now on the connection may be freed */
 	pthread_cond_broadcast(&milter->progressed);
 	pthread_mutex_unlock(&milter->lock);
 	return NULL;
 }
 
-/* smfi_progress() blocks while the MTA does not read: each has a thread of its own, so that it holds up nobody else.
- * There are few: messages that have waited for seconds. */
+/* smfi_progress() blocks while the MTA does not read: each has its own thread, so that it delays no other session.
+ * There are few: only messages that have waited for seconds. */
 static bool conn_start_progress(struct conn *conn)
 {
 	pthread_t thread;

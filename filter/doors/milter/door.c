@@ -1,10 +1,10 @@
 /*
  * door.c - the milter door: libmilter over a socket that the daemon has opened.
  *
- * What libmilter does by itself at SIGTERM resets every connection, open message or
- * not; therefore it gets no signals (sigwait.c). smfi_stop() is not called: it waits up to
- * five seconds for libmilter's own poll, in which nobody would be served, and does
- * nothing that the end of the process does not.
+ * At SIGTERM libmilter would reset every connection, even with an open
+ * message; therefore it gets no signals (sigwait.c). smfi_stop() is not called: it waits up to
+ * five seconds for the poll of libmilter, during which nobody is served, and does
+ * nothing that the end of the process does not do.
  */
 #include "milter_private.h"
 #include <stdio.h>
@@ -12,9 +12,9 @@
 #include <string.h>
 #include <time.h>
 
-#define SILENCE_SECONDS 7210 /* an MTA may be silent that long in a session; libmilter's own default */
+#define SILENCE_SECONDS 7210 /* how long an MTA may be silent in a session; the default of libmilter */
 
-/* Never freed once libmilter has it: its threads look at it until the process ends. */
+/* Never freed once libmilter has it: its threads use it until the process ends. */
 static void *milter_open(struct door_host *host, int fd, struct error *err)
 {
 	struct milter *milter = xmalloc(sizeof(*milter));
@@ -29,7 +29,7 @@ static void *milter_open(struct door_host *host, int fd, struct error *err)
 	    smfi_setbacklog(DOOR_BACKLOG) == MI_SUCCESS && /* it calls listen(2) again */
 	    callbacks_register(milter) == 0)
 		return milter;
-	error_set(err, "libmilter does not take the socket");
+	error_set(err, "libmilter does not accept the socket");
 	return NULL;
 }
 
@@ -38,7 +38,7 @@ static void *libmilter_run(void *context)
 	struct milter *milter = context;
 
 	smfi_main(); /* returns only when libmilter cannot go on */
-	milter->host->failed(milter->host, "libmilter ended by itself; see the system log");
+	milter->host->failed(milter->host, "libmilter stopped unexpectedly; see the system log");
 	return NULL;
 }
 
@@ -58,7 +58,7 @@ static void milter_progress(void *state)
 	conns_progress(state);
 }
 
-/* The gateway stays closed for good: libmilter's threads live until the process ends. */
+/* The gateway stays closed: libmilter's threads live until the process ends. */
 static bool milter_stop(void *state, int64_t until_us)
 {
 	struct milter *milter = state;

@@ -1,9 +1,9 @@
 /*
- * macros.c - what the MTA tells beside the command, and who the client is.
+ * macros.c - what the MTA sends beside the command, and who the client is.
  *
- * A macro is read at the step where it is true: at connect the client and the
- * service, TLS at HELO and again at MAIL, AUTH at MAIL. Behind DATA, Postfix's
- * cleanup says other things under the same names. We ask for them by name (with
+ * A macro is read at the step where it is valid: at connect the client and the
+ * service, TLS at HELO and again at MAIL, AUTH at MAIL. After DATA, Postfix's
+ * cleanup sends other values under the same names. We ask for them by name (with
  * braces: without, Sendmail sends the macro of the first letter); an MTA that
  * cannot be asked sends its default, where the service may come later than the client.
  */
@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MACRO_MAX 1024 /* a login, a queue id, a cipher: no honest one is longer */
+#define MACRO_MAX 1024 /* a login, a queue id, a cipher: no legitimate one is longer */
 
 static const struct {
 	int step;
@@ -84,10 +84,10 @@ static bool client_is_loopback(struct ip ip)
 	return (ip.family == 4 && ip.bytes[0] == 127) || ip_equal(ip, six);
 }
 
-/* Mail that a program of this host handed over: Postfix's sendmail command comes
+/* Mail that a program of this host submitted: Postfix's sendmail command comes
  * from 127.0.0.1 with client and daemon port 0, Sendmail -bs from "localhost"
- * without an address. An SMTP client that Postfix lost sight of has no
- * address either, but is "unknown". */
+ * without an address. A disconnected SMTP client of Postfix has no
+ * address either, but its name is "unknown". */
 static bool client_is_program(const char *host, const struct sockaddr *address, const struct client *client,
 			      const struct connect_macros *macros)
 {

@@ -1,30 +1,30 @@
 /*
- * negotiate.c - what is asked of the MTA at the start of a session, from what
- * the compiled policy wants and what the MTA offers.
+ * negotiate.c - what is requested of the MTA at the start of a session, from what
+ * the compiled policy needs and what the MTA offers.
  *
- * A step that nobody may answer is asked for without reply: the MTA does not wait
- * for us there. Both MTAs swallow a verdict that is returned at such a step, so a step
- * whose rules may refuse keeps its reply. (libmilter makes up for an MTA that does
- * not know no-reply steps.) Connect and HELO never answer: their rules run at MAIL.
+ * A step that no rule can answer is requested without reply: the MTA does not wait
+ * for us there. Both MTAs ignore a verdict at such a step, so a step
+ * whose rules may refuse keeps its reply. (libmilter compensates for an MTA that does
+ * not support steps without reply.) Connect and HELO never answer: their rules run at MAIL.
  *
- * Asking for something that was not offered ends the session, therefore
- * everything is cut down to the offer.
+ * Requesting something that was not offered ends the session, so
+ * the request is limited to the offer.
  */
 #include "milter_private.h"
 
-/* Always: the header may be changed and a message held by any policy. */
+/* Always: any policy may change the header or hold a message. */
 #define ACTIONS_WANTED (SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_QUARANTINE | SMFIF_SETSYMLIST)
 
 /* Connect, HELO, DATA, header and its end have no verdicts. */
 #define STEPS_MUTE (SMFIP_NR_CONN | SMFIP_NR_HELO | SMFIP_NR_DATA | SMFIP_NR_HDR | SMFIP_NR_EOH)
 
-/* At DATA nothing is new but the queue id, and an MTA that leaves out DATA still tells that one before the header. The
- * end of the header stays although nothing else happens there: without it libmilter 8.17 sees no way from DATA to the
+/* At DATA only the queue id is new, and an MTA that skips DATA sends it before the header. The
+ * end of the header stays although nothing happens there: without it libmilter 8.17 sees no way from DATA to the
  * end of a message that has no header fields, and never answers. */
 #define STEPS_UNWANTED (SMFIP_NODATA | SMFIP_NOUNKNOWN)
 
-/* The body: not at all, or up to its first chunk, or whole. Whole, it has no reply: a reply for each 64 KB would make
- * the MTA wait for us, and us for the MTA. (callbacks.c needs the change of fields for both, to see the end.) */
+/* The body: not at all, only the first chunk, or all of it. All of it has no reply: a reply for each 64 KB would make
+ * the MTA and us wait for each other. (callbacks.c needs the change of fields for both, to see the end.) */
 static unsigned long steps_of_body(struct wishes wishes, const struct terms *terms, unsigned long offered, bool *skip_r)
 {
 	*skip_r = false;

@@ -1,5 +1,5 @@
 /*
- * reply.c - a reply of the policy as libmilter and both MTAs want it.
+ * reply.c - a reply of the policy in the form for libmilter and both MTAs.
  *
  * The MTAs read the text as a format: a bare `%` costs Sendmail the whole text
  * and Postfix the character, so it is doubled. What is not printable ASCII never
@@ -35,7 +35,7 @@ void reply_write(const struct reply *reply, struct arena *arena, struct reply_te
 
 	memset(text_r, 0, sizeof(*text_r));
 	if (code < 400 || code > 599)
-		code = 451; /* the policy knows no other; nothing may let the message through */
+		code = 451; /* no other code is possible; the message must not be let through */
 	snprintf(text_r->code, sizeof(text_r->code), "%u", code);
 	if (reply->enhanced.n < sizeof(text_r->enhanced))
 		snprintf(text_r->enhanced, sizeof(text_r->enhanced), "%.*s", SLICE_ARGS(reply->enhanced));
@@ -45,7 +45,7 @@ void reply_write(const struct reply *reply, struct arena *arena, struct reply_te
 		text_r->lines[text_r->count++] = arena_cstring(arena, SLICE("Refused"));
 }
 
-/* smfi_setmlreply() has as many arguments as lines; what is behind the last one is NULL and ends the list. */
+/* smfi_setmlreply() takes one argument per line; the one after the last is NULL and ends the list. */
 static int reply_set_lines(SMFICTX *ctx, struct reply_text *text, const char *enhanced)
 {
 	char **l = text->lines;
@@ -65,7 +65,7 @@ sfsistat reply_send(SMFICTX *ctx, const struct reply *reply)
 	reply_write(reply, arena, &text);
 	enhanced = text.enhanced[0] ? text.enhanced : NULL;
 	status = text.code[0] == '5' ? SMFIS_REJECT : SMFIS_TEMPFAIL;
-	/* When libmilter does not like the text, its own for the status is said: the verdict stands. */
+	/* When libmilter refuses the text, its default text is sent: the verdict stays the same. */
 	if (text.count == 1)
 		smfi_setreply(ctx, text.code, enhanced, text.lines[0]);
 	else

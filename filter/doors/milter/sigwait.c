@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 /* libmilter starts a thread that waits here for SIGTERM, SIGINT and SIGHUP, to reset every connection when
- * one comes; it has no setting against that. Nobody else calls this function, and it hands out no signal: the
- * program's own definition comes before that of the C library. (Otherwise the kernel gives a signal to that
- * thread whenever main has one at hand already, or is not waiting yet.) */
+ * one comes; no setting prevents that. Nothing else calls this function, and it returns no signal: the
+ * definition in the program takes precedence over that in the C library. (Otherwise the kernel gives a signal to that
+ * thread whenever main is handling one, or is not waiting yet.) */
 int sigwait(const sigset_t *set, int *number_r)
 {
 	(void)set, (void)number_r;
