@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import subprocess
+import time
 
 from mta import wait_for
 
@@ -168,7 +169,7 @@ class Daemon:
     # ---- records
 
     def records(self):
-        """All records of messages so far. A record is written after the answer: those on their way are waited for."""
+        """All records of messages so far. A record is written after the answer; this waits until the file stops growing."""
         size = -1
         for _ in range(30):
             now = os.path.getsize(self.record_file) if os.path.exists(self.record_file) else 0
