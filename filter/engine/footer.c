@@ -1,8 +1,8 @@
 /*
- * footer.c - a footer below the texts of a message: the body is written anew, before it is signed.
+ * footer.c - a footer below the text parts of a message: the body is rewritten before it is signed.
  *
- * The body is kept in a spool while it comes, only where a rule may want a footer. The new one is made of pieces of the
- * old one and of what is added. What became of it is in the record, also why nothing was added.
+ * When a rule may add a footer, the arriving body is kept in a spool. The new body consists of pieces of the old one
+ * and of the added texts. The record says where the footer was added, or why it was not.
  */
 #include "gate_private.h"
 #include "mime.h"
@@ -13,7 +13,7 @@ void footer_prepare(struct gate *gate)
 		body_spool(gate);
 }
 
-/* All footers in the order of their rules are one. False: no rule wants one. */
+/* Joins all footers in the order of their rules. False: no rule adds one. */
 static bool footer_join(struct gate *gate, struct footer *footer_r)
 {
 	struct arena *arena = gate->message.arena;
@@ -54,7 +54,7 @@ static void make_pieces(struct gate *gate, struct slice body, const struct foote
 	add_piece(gate, slice_from(body, at));
 }
 
-/* What is signed is the new body, also by the second engine of DKIM. */
+/* The new body is signed, also by the second engine of DKIM. */
 static void hash_pieces(struct gate *gate)
 {
 	struct dkim_body *body = sign_body_new(gate);

@@ -89,7 +89,7 @@ bool subject_prefix(struct slice prefix, struct slice old, struct arena *, struc
 struct slice missing_date(int64_t now_us, struct arena *);
 struct slice missing_message_id(int64_t now_us, struct slice host, struct arena *);
 
-/* footer.c: before the body, where a rule may want a footer; the new body, before it is signed; and its changes. */
+/* footer.c: before the body, when a rule may add a footer; the new body, before it is signed; and its changes. */
 struct outgoing;
 void footer_prepare(struct gate *);
 void footer_make(struct gate *, const struct outgoing *fields, size_t count);

@@ -25,7 +25,7 @@ static void callback_end(struct gate *gate, int64_t began)
 	gate->spent_us += clock_us() - began;
 }
 
-/* on-conflict split: who is refused is taken away. */
+/* on-conflict split: a refused recipient is removed. */
 static void held_apply(struct gate *gate)
 {
 	struct arena *arena = gate->message.arena;
@@ -38,7 +38,7 @@ static void held_apply(struct gate *gate)
 			continue;
 		recipient->deleted = true;
 		decision_note(&gate->decision, NOTE_LOG,
-			      arena_printf(arena, "%.*s was taken away: %s %.*s", SLICE_ARGS(recipient->address.text),
+			      arena_printf(arena, "%.*s was removed: %s %.*s", SLICE_ARGS(recipient->address.text),
 					   verdict_names[held->verdict],
 					   SLICE_ARGS(reply_print(&held->outcome.reply, arena))),
 			      held->outcome.rule);

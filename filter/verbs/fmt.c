@@ -1,8 +1,8 @@
 /*
- * fmt.c - sekisho fmt FILE: writes a policy file in the one layout; what it means and its comments are kept.
+ * fmt.c - sekisho fmt FILE: writes a policy file in the standard layout; its meaning and comments are kept.
  *
- * With -i a new file takes the place of the old one at once: whoever reads it meanwhile, a reload too, sees one of them
- * whole.
+ * With -i a new file replaces the old one atomically: a reader, for example a reload, sees either the old or the new
+ * file.
  */
 #include "option.h"
 #include "policy.h"
@@ -19,9 +19,9 @@
 static const char help[] =
     "usage: sekisho fmt [-i | --check] FILE ...\n"
     "\n"
-    "Prints a policy file in the one layout: a setting or rule a line, blocks indented, conditions "
+    "Prints a policy file in the standard layout: one setting or rule per line, blocks indented, conditions "
     "aligned.\n"
-    "Comments and what the file means are kept. A file with errors in its syntax is left alone.\n"
+    "Comments and the meaning of the file are kept. A file with syntax errors is not changed.\n"
     "\n"
     "  -i, --in-place  rewrite the files\n"
     "      --check     change and print nothing; name the files that are not in the layout\n"
@@ -69,7 +69,7 @@ static int replace(struct arena *arena, const char *path, struct slice text)
 	int result;
 
 	if (fd < 0)
-		return failed("create a file beside", path);
+		return failed("create a temporary file for", path);
 	result = fill(fd, path, text);
 	if (result)
 		result = failed("write", name);
@@ -150,7 +150,7 @@ int verb_fmt(int argc, char **argv)
 		if (c != 'i' && c != 'c')
 			return option_usage(argc, argv, "ih", known);
 		if (mode != FMT_PRINT && mode != (c == 'i' ? FMT_REWRITE : FMT_CHECK))
-			return usage("-i and --check exclude each other");
+			return usage("-i and --check cannot be used together");
 		mode = c == 'i' ? FMT_REWRITE : FMT_CHECK;
 	}
 	if (optind == argc)
