@@ -73,8 +73,9 @@ struct setting_key {
 	int64_t least, most;
 	size_t most_items; /* MANY, EACH: 0 for no limit of its own */
 	const char *const *words;
-	const char *preset; /* read as if it had been said; several words with a blank between them */
-	const char *usage;  /* what is to be written, where the type does not say it: "a path as in /run/x.sock" */
+	const char *preset;  /* read as if it had been said; several words with a blank between them */
+	const char *usage;   /* what is to be written, where the type does not say it: "a path as in /run/x.sock" */
+	const char *example; /* a statement that says it, for the manual; NULL: presets, words and limits make one */
 	bool required;
 	const char *group; /* of several keys of one group only one may be said */
 

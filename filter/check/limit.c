@@ -411,23 +411,38 @@ static int finish(void *block, struct setting_told *told, struct error *err)
 
 #define LIMIT(member) .offset = offsetof(struct limit, member)
 
+#define EXAMPLE(bounds) .example = "limit logins { key auth.user count messages " bounds " per 1h }"
+
 static const struct setting_key name = {.name = "limit",
 					.type = SETTING_NAME,
 					LIMIT(name),
-					.usage = "limit NAME { key auth.user count messages hard 100 per 1h }"};
+					.usage = "limit NAME { key auth.user count messages hard 100 per 1h }",
+					EXAMPLE("hard 100")};
 
 static const struct setting_key keys[] = {
-    {.name = "key", .type = SETTING_FACT, .count = SETTING_MANY, LIMIT(keys), .most_items = KEYS_MAX, .required = true},
-    {.name = "count", .type = SETTING_WORD, LIMIT(counted), .words = counted_words, .required = true},
-    {.name = "soft", .type = SETTING_SIZE, LIMIT(soft), .least = 1, .most = COUNT_MOST},
-    {.name = "hard", .type = SETTING_SIZE, LIMIT(hard), .least = 1, .most = COUNT_MOST},
+    {.name = "key",
+     .type = SETTING_FACT,
+     .count = SETTING_MANY,
+     LIMIT(keys),
+     .most_items = KEYS_MAX,
+     .required = true,
+     EXAMPLE("hard 100")},
+    {.name = "count",
+     .type = SETTING_WORD,
+     LIMIT(counted),
+     .words = counted_words,
+     .required = true,
+     EXAMPLE("hard 100")},
+    {.name = "soft", .type = SETTING_SIZE, LIMIT(soft), .least = 1, .most = COUNT_MOST, EXAMPLE("soft 50 hard 100")},
+    {.name = "hard", .type = SETTING_SIZE, LIMIT(hard), .least = 1, .most = COUNT_MOST, EXAMPLE("hard 100")},
     {.name = "per",
      .type = SETTING_DURATION,
      LIMIT(per_us),
      .least = STORE_WINDOW_MIN_US,
      .most = 365 * STORE_DAY_US,
-     .required = true},
-    {.name = "exempt", .type = SETTING_LIST, LIMIT(exempt)},
+     .required = true,
+     EXAMPLE("hard 100")},
+    {.name = "exempt", .type = SETTING_LIST, LIMIT(exempt), EXAMPLE("hard 100 exempt friends")},
 };
 
 static const struct setting_block block = {.name = "limit",

@@ -6,6 +6,9 @@
 
 #include "compile.h"
 
+/* The rows of the table, for the manual; NULL after the last. */
+const struct action *action_at(size_t number);
+
 /* ---- action_say.c -------------------------------------------------------------- */
 
 /* Both report, and return -1: "what" at a place; "what; write USAGE" at the word, or at the action when it is NULL. */

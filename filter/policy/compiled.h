@@ -105,6 +105,7 @@ struct action {
 	bool always;     /* also under `try` and in `mode report` */
 	bool ends_stage; /* a list that fails then defers, as for a verdict: what follows was not meant to be tried */
 	const char *usage;
+	const char *example; /* for the manual; NULL: the usage is one */
 	/* Reads what follows the name. 0, or -1 when an error was reported. */
 	int (*compile)(struct compiler *, const struct rule_syntax *, struct rule *);
 	/* Does it. True when it ended the message (or the recipient). */

@@ -32,14 +32,18 @@ static int read_list(struct setting_told *told, void *item, struct error *err)
 	return -1;
 }
 
-static const struct setting_key name_and_place = {
-    .type = SETTING_OWN, .takes = 2, .read = read_list, .usage = "list NAME file:/path [on-failure defer|skip]"};
+static const struct setting_key name_and_place = {.type = SETTING_OWN,
+						  .takes = 2,
+						  .read = read_list,
+						  .usage = "list NAME file:/path [on-failure defer|skip]",
+						  .example = "list relays file:/etc/sekisho/relays"};
 
 static const struct setting_key keys[] = {
     {.name = "on-failure",
      .type = SETTING_WORD,
      .offset = offsetof(struct list_said, on_failure),
-     .words = (const char *const[]){"defer", "skip", NULL}},
+     .words = (const char *const[]){"defer", "skip", NULL},
+     .example = "list relays file:/etc/sekisho/relays on-failure skip"},
 };
 
 const struct setting_block list_block = {.name = "list",

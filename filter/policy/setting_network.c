@@ -75,12 +75,26 @@ static const struct setting_key address = {
     .read = read_address,
     .preset = "inet:8891@127.0.0.1", /* the shipped file says a unix socket; older files that say nothing stay where
 					they are */
-    .usage = "unix:/path [mode 0660] [group NAME], inet:PORT@HOST or inet6:PORT@[ADDRESS] [user NAME ...], or fd:N"};
+    .usage = "unix:/path [mode 0660] [group NAME], inet:PORT@HOST or inet6:PORT@[ADDRESS] [user NAME ...], or fd:N",
+    .example = "listen unix:/run/sekisho/milter.sock mode 0660 group postfix"};
 
 static const struct setting_key keys[] = {
-    {.name = "mode", .type = SETTING_OWN, LISTEN(mode), .read = read_mode, .usage = "a mode in octal as in 0660"},
-    {.name = "group", .type = SETTING_NAME, LISTEN(group)},
-    {.name = "user", .type = SETTING_NAME, .count = SETTING_MANY, LISTEN(users), .most_items = LISTEN_USERS_MAX},
+    {.name = "mode",
+     .type = SETTING_OWN,
+     LISTEN(mode),
+     .read = read_mode,
+     .usage = "a mode in octal as in 0660",
+     .example = "listen unix:/run/sekisho/milter.sock mode 0660"},
+    {.name = "group",
+     .type = SETTING_NAME,
+     LISTEN(group),
+     .example = "listen unix:/run/sekisho/milter.sock group postfix"},
+    {.name = "user",
+     .type = SETTING_NAME,
+     .count = SETTING_MANY,
+     LISTEN(users),
+     .most_items = LISTEN_USERS_MAX,
+     .example = "listen inet:8891@127.0.0.1 user postfix"},
 };
 
 const struct setting_block listen_block = {.name = "listen",

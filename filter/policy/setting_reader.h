@@ -31,6 +31,9 @@ struct setting_row {
 	bool declares; /* read before the others, which may name what it declares */
 };
 
+/* The rows of settings.c and then those of the blocks of checks, in order. False after the last. */
+bool setting_row_at(size_t number, struct setting_row *row_r);
+
 /* ---- values and blocks (setting_block.c). Each returns 0, or -1 when an error was reported ---- */
 
 /* The value of a row. */

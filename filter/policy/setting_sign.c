@@ -63,7 +63,9 @@ static int read_oversigned(struct setting_told *told, void *item, struct error *
 
 #define SIGN(member) .offset = offsetof(struct sign_setting, member)
 
-static const struct setting_key signed_domain = {.type = SETTING_DOMAIN, SIGN(domain)};
+#define EXAMPLE(more) .example = "sign example.org { selector s1 key /etc/sekisho/s1.pem" more " }"
+
+static const struct setting_key signed_domain = {.type = SETTING_DOMAIN, SIGN(domain), EXAMPLE("")};
 
 static const struct setting_key keys[] = {
     {.name = "selector",
@@ -72,17 +74,23 @@ static const struct setting_key keys[] = {
      .read = read_selector,
      .takes = 3,
      .required = true,
-     .usage = "selector NAME key FILE"},
-    {.name = "subdomains", .type = SETTING_BOOL, SIGN(subdomains)},
-    {.name = "expire", .type = SETTING_DURATION, SIGN(lifetime_us), .least = EXPIRE_LEAST_US},
-    {.name = "headers", .type = SETTING_HEADER, .count = SETTING_MANY, SIGN(names)},
+     .usage = "selector NAME key FILE",
+     EXAMPLE("")},
+    {.name = "subdomains", .type = SETTING_BOOL, SIGN(subdomains), EXAMPLE(" subdomains yes")},
+    {.name = "expire", .type = SETTING_DURATION, SIGN(lifetime_us), .least = EXPIRE_LEAST_US, EXAMPLE(" expire 7d")},
+    {.name = "headers",
+     .type = SETTING_HEADER,
+     .count = SETTING_MANY,
+     SIGN(names),
+     EXAMPLE(" headers From To Subject Date")},
     {.name = "oversign",
      .type = SETTING_OWN,
      .count = SETTING_MANY,
      SIGN(oversigned),
      .read = read_oversigned,
      .size = sizeof(struct slice),
-     .usage = "names of header fields as in From To Subject"},
+     .usage = "names of header fields as in From To Subject",
+     EXAMPLE(" oversign From Subject")},
 };
 
 const struct setting_block sign_block = {
@@ -187,8 +195,11 @@ static int read_place(struct setting_told *told, void *item, struct error *err)
 	return path.n > 0 ? 0 : -1;
 }
 
-static const struct setting_key table_place = {
-    .type = SETTING_OWN, .offset = offsetof(struct sign_table, path), .read = read_place, .usage = "file:/path"};
+static const struct setting_key table_place = {.type = SETTING_OWN,
+					       .offset = offsetof(struct sign_table, path),
+					       .read = read_place,
+					       .usage = "file:/path",
+					       .example = "sign-table file:/etc/sekisho/domains"};
 
 const struct setting_block sign_table_block = {
     .name = "sign-table", .size = sizeof(struct sign_table), .value = &table_place, .line = true};

@@ -27,16 +27,25 @@ static int finish(void *block, struct setting_told *told, struct error *err)
 	return store_check(&(struct store_settings){.url = store->url, .at_most = (uint64_t)store->at_most}, err);
 }
 
-static const struct setting_key url = {
-    .name = "store", .type = SETTING_OWN, .read = read_url, .usage = STORE_DEFAULT " or memory:"};
+static const struct setting_key url = {.name = "store",
+				       .type = SETTING_OWN,
+				       .read = read_url,
+				       .usage = STORE_DEFAULT " or memory:",
+				       .example = "store memory:"};
 
 static const struct setting_key keys[] = {
-    {.name = "at-most", .type = SETTING_SIZE, STORE(at_most), .least = STORE_AT_MOST_MIN, .most = STORE_AT_MOST_MOST},
+    {.name = "at-most",
+     .type = SETTING_SIZE,
+     STORE(at_most),
+     .least = STORE_AT_MOST_MIN,
+     .most = STORE_AT_MOST_MOST,
+     .example = "store memory: at-most 64M"},
     {.name = "on-failure",
      .type = SETTING_BOOL,
      STORE(defers),
      .words = (const char *const[]){"skip", "defer", NULL},
-     .preset = "skip"},
+     .preset = "skip",
+     .example = "store memory: on-failure defer"},
 };
 
 const struct setting_block store_block = {.name = "store",

@@ -12,7 +12,9 @@
 
 #define TENANT(member) .offset = offsetof(struct tenant, member)
 
-static const struct setting_key name = {.type = SETTING_NAME, TENANT(name)};
+#define EXAMPLE(more) .example = "tenant customer-1 { daemon-name \"customer-1\"" more " }"
+
+static const struct setting_key name = {.type = SETTING_NAME, TENANT(name), EXAMPLE("")};
 
 static const struct setting_key keys[] = {
     {.name = "daemon-name",
@@ -21,12 +23,14 @@ static const struct setting_key keys[] = {
      TENANT(daemon_names),
      .most_items = DAEMON_NAMES_MAX,
      .required = true,
-     .usage = "the name that the MTA gives to the service, as in daemon-name \"customer-1\""},
+     .usage = "the name that the MTA gives to the service, as in daemon-name \"customer-1\"",
+     EXAMPLE("")},
     {.name = "authserv-id",
      .type = SETTING_OWN,
      TENANT(authserv_id),
      .read = setting_read_authserv_id,
-     .usage = "a name as in mx.example.org"},
+     .usage = "a name as in mx.example.org",
+     EXAMPLE(" authserv-id mx.customer-1.example")},
 };
 
 const struct setting_block tenant_block = {

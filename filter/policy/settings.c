@@ -140,7 +140,8 @@ static const struct setting_key submission_keys[] = {
      .type = SETTING_TEXT,
      .count = SETTING_MANY,
      .offset = offsetof(struct check_settings, submission_names),
-     .usage = "the name that the MTA gives to the service, as in \"ORIGINATING\""},
+     .usage = "the name that the MTA gives to the service, as in \"ORIGINATING\"",
+     .example = "submission { daemon-name \"ORIGINATING\" }"},
 };
 
 /* Bytes that separate an extension in a local part, as recipient_delimiter of Postfix. */
@@ -162,7 +163,8 @@ static const struct setting_key ownership_keys[] = {
      .type = SETTING_OWN,
      .offset = offsetof(struct ownership_setting, delimiters),
      .read = read_delimiters,
-     .usage = "the bytes that begin an extension, as in recipient-delimiter +"},
+     .usage = "the bytes that begin an extension, as in recipient-delimiter +",
+     .example = "ownership { recipient-delimiter + }"},
 };
 
 static const struct setting_block ownership_block = {
@@ -183,15 +185,24 @@ static const struct setting_row rows[] = {
 	     .type = SETTING_OWN,
 	     AT(check.authserv_id),
 	     .read = setting_read_authserv_id,
-	     .usage = "a name as in mx.example.org"}},
+	     .usage = "a name as in mx.example.org",
+	     .example = "authserv-id mx.example.org"}},
     {.key = {.name = "trusted",
 	     .type = SETTING_NETWORK,
 	     .count = SETTING_MANY,
 	     AT(check.trusted),
 	     .preset = "127.0.0.0/8 ::1/128"}},
     {.key = {.name = "submission", AT(check)}, .block = &submission_block},
-    {.key = {.name = "user", .type = SETTING_NAME, AT(user), .usage = "a name as in user sekisho"}},
-    {.key = {.name = "group", .type = SETTING_NAME, AT(group), .usage = "a name as in group sekisho"}},
+    {.key = {.name = "user",
+	     .type = SETTING_NAME,
+	     AT(user),
+	     .usage = "a name as in user sekisho",
+	     .example = "user sekisho"}},
+    {.key = {.name = "group",
+	     .type = SETTING_NAME,
+	     AT(group),
+	     .usage = "a name as in group sekisho",
+	     .example = "group sekisho"}},
     {.key = {.name = "key-access",
 	     .type = SETTING_WORD,
 	     AT(key_access),
@@ -202,7 +213,8 @@ static const struct setting_row rows[] = {
 	     AT(control),
 	     .read = read_control,
 	     .preset = CONTROL_DEFAULT,
-	     .usage = "a path as in /run/sekisho/control.sock, or off"}},
+	     .usage = "a path as in /run/sekisho/control.sock, or off",
+	     .example = "control /run/sekisho/control.sock"}},
     {.key = {.name = "log",
 	     .type = SETTING_OWN,
 	     .read = read_log,
@@ -220,13 +232,15 @@ static const struct setting_row rows[] = {
 	     AT(authres_checks),
 	     .read = read_authres,
 	     .preset = "all",
-	     .usage = "authentication-results { spf auth }, or all, or off"}},
+	     .usage = "authentication-results { spf auth }, or all, or off",
+	     .example = "authentication-results { spf dkim dmarc }"}},
     {.key = {.name = "received-spf", .type = SETTING_BOOL, .preset = "no", AT(check.received_spf)}},
     {.key = {.name = "on-conflict",
 	     .type = SETTING_OWN,
 	     AT(on_conflict),
 	     .read = read_conflict,
-	     .usage = "strictest, most-lenient or split"}},
+	     .usage = "strictest, most-lenient or split",
+	     .example = "on-conflict strictest"}},
     {.key =
 	 {.name = "drain", .type = SETTING_DURATION, .preset = "30s", .least = 0, .most = 600 * SECOND, AT(drain_us)}},
     {.key = {.name = "resolver", AT(resolver)}, .block = &resolver_block},
@@ -251,18 +265,28 @@ struct table {
 	size_t count;
 };
 
+bool setting_row_at(size_t number, struct setting_row *row_r)
+{
+	size_t next = ROW_COUNT;
+
+	if (number < ROW_COUNT)
+		*row_r = rows[number];
+	for (size_t i = 0; number >= next && checks[i]; i++) {
+		if (!checks[i]->settings || next++ < number)
+			continue;
+		*row_r = (struct setting_row){
+		    .key.name = checks[i]->settings->name, .block = checks[i]->settings, .check = checks[i]};
+	}
+	return number < next;
+}
+
 static struct table make_table(struct arena *arena)
 {
 	struct table table = {.rows = arena_alloc(arena, (ROW_COUNT + CHECK_MAX) * sizeof(*table.rows)),
-			      .first = arena_alloc(arena, (ROW_COUNT + CHECK_MAX) * sizeof(const void *)),
-			      .count = ROW_COUNT};
+			      .first = arena_alloc(arena, (ROW_COUNT + CHECK_MAX) * sizeof(const void *))};
 
-	memcpy(table.rows, rows, sizeof(rows));
-	for (size_t i = 0; checks[i]; i++) {
-		if (checks[i]->settings)
-			table.rows[table.count++] = (struct setting_row){
-			    .key.name = checks[i]->settings->name, .block = checks[i]->settings, .check = checks[i]};
-	}
+	while (setting_row_at(table.count, &table.rows[table.count]))
+		table.count++;
 	return table;
 }
 

@@ -1,7 +1,7 @@
 /*
- * fact_table.c - prints all facts as a list in mdoc, from the table that the program itself has: the section ALL FACTS
- * of sekisho.conf(5). tests/lint/fact_table.py puts it there, and finds a page that is older than the table.
+ * fact_table.c - the section ALL FACTS: what each is, its type, from which stage on it can be asked, and a condition.
  */
+#include "tables.h"
 #include "check.h"
 
 #include <stdio.h>
@@ -30,25 +30,33 @@ static const char *argument_of(const struct fact *fact)
 	return fact->argument == ARGUMENT_HEADER ? "(\"Subject\")" : "(\"NAME\")";
 }
 
-/* A text as a line of mdoc: no request begins it, and its backslashes are shown. */
-static void print_text(const char *text)
+/* The rule is at the last stage that can ask it. */
+static void check_condition(const struct fact *fact, const char *condition)
 {
-	if (*text == '.' || *text == '\'')
-		fputs("\\&", stdout);
-	for (; *text; text++)
-		fputs(*text == '\\' ? "\\e" : (const char[]){*text, '\0'}, stdout);
-	putchar('\n');
+	char statement[EXAMPLE_MAX];
+	const char *stage = stage_names[fact->scope == SCOPE_RECIPIENT ? STAGE_RCPT : STAGE_MESSAGE];
+
+	snprintf(statement, sizeof(statement), "policy inbound {\non %s {\nlog \"a\" %s\n}\n}", stage, condition);
+	statement_check(statement);
 }
 
 static void print_fact(const struct fact *fact)
 {
 	enum type type = fact->list ? fact->of : fact->type;
+	char condition[EXAMPLE_MAX / 2];
 
-	printf(".It Li %s%s\n", fact->name, argument_of(fact));
+	snprintf(condition, sizeof(condition), "if %s%s%s%s%s", fact->list ? "any " : "", fact->name, argument_of(fact),
+		 examples[type], type == TYPE_RESULT ? fact->words[0] : "");
+	check_condition(fact, condition);
+	printf(".It Li ");
+	print_code(fact->name);
+	print_code(argument_of(fact));
+	putchar('\n');
 	print_text(fact->about);
-	printf(".br\n%s, from\n.Ic on %s\non, as in\n.Li if %s%s%s%s%s\n", fact->list ? "words" : type_names[type],
-	       stage_names[fact->stage], fact->list ? "any " : "", fact->name, argument_of(fact), examples[type],
-	       type == TYPE_RESULT ? fact->words[0] : "");
+	printf(".br\n%s, from\n.Ic on %s\non, as in\n.Li ", fact->list ? "words" : type_names[type],
+	       stage_names[fact->stage]);
+	print_code(condition);
+	putchar('\n');
 	if (type != TYPE_RESULT)
 		return;
 	printf(".br\nOne of:\n.Li");
@@ -57,11 +65,8 @@ static void print_fact(const struct fact *fact)
 	putchar('\n');
 }
 
-int main(void)
+void facts_print(void)
 {
-	puts(".Bl -tag -width Ds");
 	for (unsigned i = 0; fact_at(i); i++)
 		print_fact(fact_at(i));
-	puts(".El");
-	return 0;
 }

@@ -3,7 +3,7 @@
 without looking at how it reads.
 
 A message is a text of filter/policy/ that goes to diagnostics_*, error_set or one of the short functions around them, or
-the usage of a row of the settings and actions.
+the usage of a row of the settings and actions, or advice that a function of the grammar returns.
 Of a text with gaps (%s) the longest part counts. A test quotes it when that part is in a file of tests/unit.
 """
 import ast
@@ -15,6 +15,7 @@ import sys
 # What takes a message, and where a text that is kept for one begins.
 TAKES = re.compile(r"\b(?:diagnostics_(?:error|warning|advice)|error_set|wrong|action_wrong|action_misused|outside)\)?\(")
 USAGE = re.compile(r"\.usage =\s*(%s(?:\s*%s)*)" % (2 * (r'"(?:[^"\\\n]|\\.)*"',)))
+RETURN = re.compile(r"\breturn (%s(?:\s*%s)*);" % (2 * (r'"(?:[^"\\\n]|\\.)*"',)))
 LITERAL = r'"(?:[^"\\\n]|\\.)*"'
 TEXTS = re.compile(r"%s(?:\s*%s)*" % (LITERAL, LITERAL))
 GAP = re.compile(r"%%|%[-.*0-9]*(?:z|l|ll)?[a-z]")
@@ -54,6 +55,8 @@ def call(text, start):
 def messages(path):
     text = re.sub(r"/\*.*?\*/", "", read(path), flags=re.S)
     literals = USAGE.findall(text)
+    if path.endswith("grammar.y"):
+        literals += RETURN.findall(text)
     for found in TAKES.finditer(text):
         literals += TEXTS.findall(call(text, found.end()))
     for literal in literals:

@@ -1,0 +1,68 @@
+#!/usr/bin/python3
+"""tables.py [SOURCE BUILD [--write]] - the sections ALL SETTINGS, ALL ACTIONS and ALL FACTS of sekisho.conf(5) are what the
+tables of the program say (tests/lint/tables.c), and each of their examples can be compiled.
+
+With --write the sections are written anew. Without arguments it is a test that runs in BUILD, where automake says in
+`srcdir` where SOURCE is.
+"""
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+PAGE = "filter/policy/sekisho.conf.5"
+KEY = "tests/conformance/dkim/rsa2048.pem"
+SECTIONS = ("settings", "actions", "facts")
+BEGIN, END = '.\\" All %s: written by make manual-tables\n', '.\\" All %s: the end\n'
+
+# What examples name in /etc/sekisho.
+FILES = {
+    "friends": "192.0.2.1\n",
+    "relays": "192.0.2.2\n",
+    "domains": "example.org s1 s1.pem\n",
+    "zone": "example.org. 300 IN TXT \"v=spf1 -all\"\n",
+    "message.eml": "From: a@example.net\n\nHello.\n",
+}
+
+
+def write_files(source, folder):
+    for name, text in FILES.items():
+        with open(os.path.join(folder, name), "w") as f:
+            f.write(text)
+    key = os.path.join(folder, "s1.pem")
+    shutil.copyfile(os.path.join(source, KEY), key)
+    os.chmod(key, 0o600)
+
+
+def renew(page, name, section):
+    """The page with the section as it is now."""
+    before, rest = page.split(BEGIN % name)
+    return before + BEGIN % name + section + END % name + rest.split(END % name)[1]
+
+
+def main():
+    source, build = sys.argv[1:3] or (os.environ.get("srcdir", "."), ".")
+    path, wrong, count = os.path.join(source, PAGE), 0, 0
+    with open(path, encoding="utf-8") as f:
+        old = page = f.read()
+    with tempfile.TemporaryDirectory() as folder:
+        write_files(source, folder)
+        for name in SECTIONS:
+            done = subprocess.run([os.path.join(build, "tests/lint/tables"), folder, name], capture_output=True, text=True)
+            print(done.stderr, end="")
+            wrong |= done.returncode
+            count += done.stdout.count("\n.It ")
+            before, page = page, renew(page, name, done.stdout)
+            if page != before and "--write" not in sys.argv:
+                print("%s: ALL %s is older than the tables of the program; run make manual-tables" % (PAGE, name.upper()))
+                wrong |= 1
+    if "--write" in sys.argv and page != old and not wrong:
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(page)
+    print("%d settings, actions and facts" % count)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
