@@ -36,7 +36,19 @@ static void check_messages(const struct diagnostics *diagnostics, const char *na
 	free(text);
 }
 
-static void check_layout(const char *name, bool compiles)
+/* It means what the file meant. */
+static void check_meaning(const char *name, const struct policy *policy)
+{
+	struct diagnostics *diagnostics = diagnostics_new();
+	struct policy *again = policy_load(name, NULL, diagnostics);
+
+	must(again && policy_rules(again) == policy_rules(policy) && policy_lists(again) == policy_lists(policy));
+	must(policy_needs(again) == policy_needs(policy));
+	policy_release(again);
+	diagnostics_free(diagnostics);
+}
+
+static void check_layout(const char *name, const struct policy *policy)
 {
 	struct diagnostics *diagnostics = diagnostics_new();
 	struct arena *arena = arena_new();
@@ -45,11 +57,13 @@ static void check_layout(const char *name, bool compiles)
 	int fd;
 
 	if (policy_format(name, arena, diagnostics, &before, &once)) {
-		must(diagnostics_errors(diagnostics) > 0 && (!compiles || once.n > before.n));
+		must(diagnostics_errors(diagnostics) > 0 && (!policy || once.n > before.n));
 	} else {
 		fd = file_of((const uint8_t *)once.p, once.n, again);
 		must(policy_format(again, arena, diagnostics, &before, &twice) == 0);
 		must(slice_equal(once, twice));
+		if (policy)
+			check_meaning(again, policy);
 		close(fd);
 	}
 	arena_free(arena);
@@ -67,7 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	must((policy != NULL) == (diagnostics_errors(diagnostics) == 0));
 	must(diagnostics_errors(diagnostics) <= ERRORS_MOST);
 	check_messages(diagnostics, name);
-	check_layout(name, policy != NULL);
+	check_layout(name, policy);
 	policy_release(policy);
 	diagnostics_free(diagnostics);
 	close(fd);
