@@ -1,19 +1,19 @@
 /*
- * arena.c - the memory of one session or one message, freed as a whole.
+ * arena.c - the memory of one session or one message, freed in one step.
  *
  * An arena is a list of blocks. Pieces are cut off the newest ordinary block;
  * when it is used up, the next is twice as big, from ARENA_FIRST (an idle
  * session must cost little) up to ARENA_BLOCK, or as big as arena_expect said.
  * A piece too big for that gets a block of its own, and the ordinary block stays
- * in use. The first block comes with the first piece: an arena that nobody uses
- * costs next to nothing. Reset keeps the first block alone, so that one huge
- * message is not paid for ever after.
+ * in use. The first block is allocated with the first piece: an unused arena
+ * costs almost nothing. A reset keeps only the first block, so one huge message does
+ * not hold its memory forever.
  *
- * Under AddressSanitizer what is not handed out is poisoned and pieces stand
- * apart, so that an overrun inside a block is seen as one of malloc'ed memory is.
+ * Under AddressSanitizer, unused memory is poisoned and there are gaps between
+ * pieces, so an overrun inside a block is detected like an overrun of malloc'ed memory.
  *
- * What a C library allocated for a message can be entrusted to its arena; it is
- * let go when the arena is emptied.
+ * An arena can own what a C library allocated for a message; it is released when
+ * the arena is reset or freed.
  */
 #include "base.h"
 
@@ -38,9 +38,9 @@
 #define ARENA_GAP 0
 #endif
 
-#define ARENA_FIRST 992               /* with its head 1 KB: up to there malloc keeps pieces at hand for each thread */
-#define ARENA_BLOCK (64 * 1024)       /* malloc's share of the cost is then too small to measure */
-#define ARENA_OWN   (ARENA_BLOCK / 4) /* a piece from this size on would waste too much of a block */
+#define ARENA_FIRST 992               /* with its head 1 KB: malloc caches pieces up to this size per thread */
+#define ARENA_BLOCK (64 * 1024)       /* with this size, the cost of malloc is too small to measure */
+#define ARENA_LARGE (ARENA_BLOCK / 4) /* a piece of at least this size would waste too much of a block */
 #define ALIGNMENT   _Alignof(max_align_t)
 
 struct block {
@@ -49,7 +49,7 @@ struct block {
 	_Alignas(max_align_t) char bytes[];
 };
 
-/* Somebody else's memory that goes when the arena does; lies in the arena itself. */
+/* Foreign memory that is released with the arena; this struct is in the arena itself. */
 struct ward {
 	struct ward *next;
 	void *what;
@@ -58,7 +58,7 @@ struct ward {
 
 struct arena {
 	struct block *blocks; /* ordinary ones, the newest first; NULL before the first piece */
-	struct block *own;    /* those of one big piece each */
+	struct block *large;  /* blocks of one large piece each */
 	struct ward *wards;   /* the newest first */
 	size_t next;          /* size of the next ordinary block */
 	size_t used;
@@ -69,7 +69,7 @@ static struct block *block_new(size_t size, struct block *next)
 	struct block *block = size <= SIZE_MAX - sizeof(*block) ? malloc(sizeof(*block) + size) : NULL;
 
 	if (!block)
-		die("out of memory: %zu bytes wanted", size);
+		die("out of memory: %zu bytes requested", size);
 	block->next = next;
 	block->size = size;
 	block->used = 0;
@@ -88,12 +88,12 @@ struct arena *arena_new(void)
 	struct arena *arena = malloc(sizeof(*arena));
 
 	if (!arena)
-		die("out of memory: %zu bytes wanted", sizeof(*arena));
+		die("out of memory: %zu bytes requested", sizeof(*arena));
 	*arena = (struct arena){.next = ARENA_FIRST};
 	return arena;
 }
 
-/* How much a piece of n bytes takes of a block. */
+/* The bytes of a block that a piece of n bytes takes. */
 static size_t room_for(size_t n)
 {
 	return (n + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT + ARENA_GAP;
@@ -128,7 +128,7 @@ void arena_reset(struct arena *arena)
 		block_free(first);
 		first = older;
 	}
-	blocks_free(arena->own);
+	blocks_free(arena->large);
 	if (first) {
 		first->used = 0;
 		ASAN_POISON_MEMORY_REGION(first->bytes, first->size);
@@ -155,12 +155,12 @@ static size_t room_left(const struct arena *arena)
 	return arena->blocks ? arena->blocks->size - arena->blocks->used : 0;
 }
 
-/* A new block for a piece that the newest has no room for. */
+/* A new block for a piece that does not fit the newest one. */
 static struct block *block_add(struct arena *arena, size_t room)
 {
-	if (room >= ARENA_OWN) {
-		arena->own = block_new(room, arena->own);
-		return arena->own;
+	if (room >= ARENA_LARGE) {
+		arena->large = block_new(room, arena->large);
+		return arena->large;
 	}
 	while (arena->next < room)
 		arena->next *= 2;
@@ -176,7 +176,7 @@ void *arena_raw(struct arena *arena, size_t n)
 	char *piece;
 
 	if (n > SIZE_MAX / 2)
-		die("out of memory: %zu bytes wanted", n);
+		die("out of memory: %zu bytes requested", n);
 	room = room_for(n);
 	if (!block || block->size - block->used < room)
 		block = block_add(arena, room);
@@ -243,7 +243,7 @@ struct slice arena_lower(struct arena *arena, struct slice text)
 	return (struct slice){copy, text.n};
 }
 
-/* Most texts fit what is left of the block: they are printed there at once, and again only when they do not. */
+/* Most texts fit the rest of the block and are printed there at once; the others are printed a second time. */
 struct slice arena_printf(struct arena *arena, const char *format, ...)
 {
 	size_t left = room_left(arena) > ARENA_GAP ? room_left(arena) - ARENA_GAP : 0;
@@ -259,7 +259,7 @@ struct slice arena_printf(struct arena *arena, const char *format, ...)
 	if (n < 0)
 		die("a text cannot be formatted, or is over 2 GB");
 	text = arena_raw(arena, (size_t)n + 1);
-	if ((size_t)n < left) /* it is the piece that was printed to */
+	if ((size_t)n < left) /* the text fits: take the piece it was printed to */
 		return (struct slice){text, (size_t)n};
 	va_start(arguments, format);
 	vsnprintf(text, (size_t)n + 1, format, arguments);
@@ -272,7 +272,7 @@ void *xmalloc(size_t n)
 	void *p = calloc(1, n > 0 ? n : 1);
 
 	if (!p)
-		die("out of memory: %zu bytes wanted", n);
+		die("out of memory: %zu bytes requested", n);
 	return p;
 }
 
@@ -281,7 +281,7 @@ void *xrealloc(void *old, size_t n)
 	void *p = realloc(old, n > 0 ? n : 1);
 
 	if (!p)
-		die("out of memory: %zu bytes wanted", n);
+		die("out of memory: %zu bytes requested", n);
 	return p;
 }
 
@@ -292,7 +292,7 @@ char *xstrdup(const char *text)
 	return memcpy(xmalloc(n), text, n);
 }
 
-/* _exit, because other threads may be anywhere: what atexit would tidy up is still in use by them. */
+/* _exit, because other threads still run and use what atexit handlers would free. */
 void die(const char *format, ...)
 {
 	char line[600];

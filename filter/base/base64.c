@@ -1,6 +1,6 @@
 /*
- * base64.c - base64 (RFC 4648 4) as signatures, keys and MIME have it: blanks may be
- * anywhere (RFC 6376 2.10), everything else is strict.
+ * base64.c - base64 (RFC 4648 4) as used in signatures, keys and MIME: blanks are
+ * allowed anywhere (RFC 6376 2.10), everything else is strict.
  */
 #include "base.h"
 
@@ -12,7 +12,7 @@ static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 #define D(n)            (DIGIT | (n))
 #define EIGHT_DIGITS(n) D(n), D((n) + 1), D((n) + 2), D((n) + 3), D((n) + 4), D((n) + 5), D((n) + 6), D((n) + 7)
 
-/* What each byte is; 0: nothing that may be there. */
+/* The class of each byte; 0: not allowed. */
 static const unsigned char kinds[256] = {
     ['\t'] = BLANK,
     BLANK,
@@ -36,7 +36,7 @@ static const unsigned char kinds[256] = {
     D(51),
 };
 
-/* Four digits, as nearly all are; false: something else is among them. */
+/* Four digits, the usual case; false: one of them is not a digit. */
 static bool decode_four(const unsigned char *in, unsigned char *out)
 {
 	uint32_t a = kinds[in[0]], b = kinds[in[1]], c = kinds[in[2]], d = kinds[in[3]], bits;

@@ -1,6 +1,6 @@
 /*
- * clock.c - time, and chance: the two things that come from the system and that
- * no test can foretell. Whoever needs them takes them as an argument.
+ * clock.c - time and random numbers: both come from the system, and tests cannot
+ * predict them. Code that needs them takes them as an argument.
  */
 #include "base.h"
 
@@ -31,10 +31,10 @@ int64_t clock_wall_us(void)
 	return read_clock(CLOCK_REALTIME);
 }
 
-/* Every record has one: written number by number, which costs a tenth of a printf with six of them. */
+/* Every record has one. Printing number by number costs a tenth of a printf with six numbers. */
 struct slice clock_print(int64_t wall_us, struct arena *arena)
 {
-	int64_t part = (wall_us % MICRO + MICRO) % MICRO; /* also before 1970 */
+	int64_t part = (wall_us % MICRO + MICRO) % MICRO; /* works before 1970, too */
 	time_t seconds = (time_t)(wall_us / MICRO - (wall_us % MICRO < 0));
 	struct text text;
 	struct tm tm;
@@ -73,6 +73,6 @@ uint64_t random_seed(void)
 		n = getrandom(&seed, sizeof(seed), 0);
 	while (n < 0 && errno == EINTR);
 	if (n != (ssize_t)sizeof(seed))
-		die("the system gives no random bytes: %s", strerror(errno));
+		die("cannot get random bytes from the system: %s", strerror(errno));
 	return seed;
 }

@@ -1,7 +1,7 @@
 /*
  * file.c - reading a whole file into memory, up to a limit.
  *
- * Also reads what has no size to ask for: a pipe, standard input.
+ * Also reads files without a known size: a pipe, standard input.
  */
 #include "base.h"
 
@@ -14,7 +14,7 @@
 
 #define FILE_FIRST 4096
 
-/* Reads until the end, or one byte more than `limit`; -1 and errno. */
+/* Reads to the end, but at most one byte more than `limit`; -1 and errno. */
 static int read_all(int fd, size_t limit, char **p_r, size_t *n_r)
 {
 	size_t room = 0, n = 0;
@@ -55,7 +55,7 @@ static int read_open(int fd, const char *name, size_t limit, struct slice *text_
 		return -1;
 	}
 	if (n > limit) {
-		error_set(err, "%s is larger than %zu bytes, the most that is read of it", name, limit);
+		error_set(err, "%s is larger than the limit of %zu bytes", name, limit);
 		free(p);
 		return -1;
 	}
@@ -89,7 +89,7 @@ int file_read(const char *path, size_t limit, struct slice *text_r, struct error
 	return -1;
 }
 
-/* Opened without waiting: a named pipe would wait for a writer. */
+/* Opens without blocking: a named pipe would block until there is a writer. */
 static int open_plain(const char *path, struct error *err)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);

@@ -1,8 +1,8 @@
 /*
  * ip.c - IP addresses and networks: read, printed, compared.
  *
- * Every IPv4-mapped IPv6 address becomes the IPv4 address it stands for when it
- * is made here, so that no comparison has to think of it.
+ * Every IPv4-mapped IPv6 address is converted to IPv4 here, so comparisons need no
+ * special case.
  */
 #include "base.h"
 
@@ -98,7 +98,7 @@ static size_t longest_zeros(const unsigned *groups, size_t *length_r)
 	return best;
 }
 
-/* Digits without leading zeros; where they end. */
+/* Writes digits without leading zeros; returns the end. */
 static char *put_number(char *p, unsigned number, unsigned base)
 {
 	if (number >= base)
@@ -117,7 +117,7 @@ static char *print_4(const uint8_t *bytes, char *p)
 	return p;
 }
 
-/* The C libraries do not agree with RFC 5952 nor with each other (::1.2.3.4), hence our own. */
+/* C libraries differ from RFC 5952 and from each other (::1.2.3.4), so we have our own function. */
 static char *print_6(const uint8_t *bytes, char *p)
 {
 	unsigned groups[GROUPS];
@@ -174,7 +174,7 @@ int ip_net_parse(struct slice text, struct ip_net *net_r)
 	if (slash >= 0) {
 		if (slice_number(slice_from(text, (size_t)slash + 1), mapped ? 128 : bits, &prefix) < 0)
 			return -1;
-		if (mapped && prefix < 96) /* reaches out of the mapped addresses: means no IPv4 network */
+		if (mapped && prefix < 96) /* wider than the mapped addresses: not an IPv4 network */
 			return -1;
 		prefix -= mapped ? 96 : 0;
 	}

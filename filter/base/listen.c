@@ -1,5 +1,5 @@
 /*
- * listen.c - where to listen, in the words of the setting `listen`.
+ * listen.c - parses the address of the setting `listen`.
  *
  *     unix:/PATH            inet:PORT@HOST    inet:PORT
  *     fd:NUMBER             inet6:PORT@HOST   inet6:PORT    (HOST may be in [ ])
@@ -7,7 +7,7 @@
 #include "base.h"
 
 #define PORT_MAX 65535
-#define FD_MAX   65535 /* the kernel's usual limit of descriptors is far below */
+#define FD_MAX   65535 /* the kernel's usual limit of descriptors is far lower */
 
 static int bad(const char *why, struct error *err)
 {
@@ -18,11 +18,11 @@ static int bad(const char *why, struct error *err)
 static int read_unix(struct slice path, struct listen_address *address_r, struct error *err)
 {
 	if (path.n < 2 || path.p[0] != '/')
-		return bad("a socket path begins with /", err);
+		return bad("a socket path must begin with /", err);
 	if (path.n >= sizeof(address_r->path))
-		return bad("the system allows no socket path over 107 bytes", err);
+		return bad("a socket path can have at most 107 bytes", err);
 	if (slice_find(path, '\0') >= 0)
-		return bad("the path has a NUL byte", err);
+		return bad("the path contains a NUL byte", err);
 	memcpy(address_r->path, path.p, path.n);
 	return 0;
 }
@@ -38,7 +38,7 @@ static bool is_host_name(struct slice host)
 	return host.n > 0;
 }
 
-/* An address of the family, or a name; in brackets or not. */
+/* An address of the family, or a name; brackets are optional. */
 static int read_host(struct slice host, struct listen_address *address_r, struct error *err)
 {
 	struct ip ip;
@@ -48,7 +48,7 @@ static int read_host(struct slice host, struct listen_address *address_r, struct
 	if (host.n == 0)
 		return bad("no address follows @", err);
 	if (host.n >= sizeof(address_r->host))
-		return bad("the name of the host is too long", err);
+		return bad("the host name is too long", err);
 	if (ip_parse(host, &ip) == 0) {
 		if ((ip.family == 4) != (address_r->family == LISTEN_INET))
 			return bad("inet takes an IPv4 address, inet6 an IPv6 address", err);
@@ -65,7 +65,7 @@ static int read_inet(struct slice rest, struct listen_address *address_r, struct
 	uint64_t port;
 
 	if (!slice_cut(&rest, '@', &text) || slice_number(text, PORT_MAX, &port) != 0 || port == 0)
-		return bad("the port is a number from 1 to 65535", err);
+		return bad("the port must be a number from 1 to 65535", err);
 	address_r->port = (unsigned)port;
 	return rest.p ? read_host(rest, address_r, err) : 0;
 }
@@ -75,7 +75,7 @@ static int read_fd(struct slice text, struct listen_address *address_r, struct e
 	uint64_t number;
 
 	if (slice_number(text, FD_MAX, &number) != 0)
-		return bad("the descriptor is a number up to 65535", err);
+		return bad("the descriptor must be a number up to 65535", err);
 	address_r->fd = (int)number;
 	return 0;
 }
@@ -100,5 +100,5 @@ int listen_parse(struct slice text, struct listen_address *address_r, struct err
 		address_r->family = families[i].family;
 		return families[i].read(slice_from(text, families[i].prefix.n), address_r, err);
 	}
-	return bad("it begins with inet:, inet6:, unix: or fd:", err);
+	return bad("it must begin with inet:, inet6:, unix: or fd:", err);
 }

@@ -1,8 +1,8 @@
 /*
- * peer.c - who is at the other end of a TCP connection, when it is a program of this host.
+ * peer.c - the user at the other end of a TCP connection, when it is a program on this host.
  *
- * The kernel is asked for the other end's socket (sock_diag(7)), as an ident server does, and tells whose it is. Of a
- * socket of another host, or of another network namespace, it tells nothing.
+ * Like an ident server, it asks the kernel for the owner of the other end's socket (sock_diag(7)). The kernel does not
+ * know sockets of another host or another network namespace.
  */
 #include "base.h"
 #include <linux/inet_diag.h>
@@ -23,7 +23,7 @@ struct question {
 	struct inet_diag_req_v2 request;
 };
 
-/* IPv4 that came over an IPv6 socket is IPv4 at its other end. */
+/* IPv4 over an IPv6 socket is IPv4 at the other end. */
 static void end_unmap(union end *end)
 {
 	struct sockaddr_in four = {.sin_family = AF_INET};
@@ -46,7 +46,7 @@ static void end_write(const union end *end, __be32 address[4], __be16 *port)
 	}
 }
 
-/* The other end's socket, seen from there: its source is our destination. */
+/* The socket as the other end sees it: its source is our destination. */
 static struct question question_make(const union end *theirs, const union end *ours)
 {
 	struct question question = {
@@ -76,11 +76,11 @@ static int question_ask(const struct question *question, unsigned *uid_r)
 	if (fd < 0)
 		return -1;
 	if (send(fd, question, sizeof(*question), 0) == (ssize_t)sizeof(*question))
-		got = recv(fd, &answer, sizeof(answer), MSG_DONTWAIT); /* the kernel answers before send(2) is over */
+		got = recv(fd, &answer, sizeof(answer), MSG_DONTWAIT); /* the kernel answers before send(2) returns */
 	close(fd);
 	if (got < (ssize_t)NLMSG_LENGTH(sizeof(*found)) || answer.head.nlmsg_type != SOCK_DIAG_BY_FAMILY)
 		return -1;
-	*uid_r = found->idiag_inode == 0 ? PEER_NOBODY : found->idiag_uid; /* nobody holds it open any more */
+	*uid_r = found->idiag_inode == 0 ? PEER_NOBODY : found->idiag_uid; /* no process has it open any more */
 	return 0;
 }
 

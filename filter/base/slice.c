@@ -1,9 +1,9 @@
 /*
  * slice.c - text as a pointer and a length: comparing, cutting, reading and printing numbers.
  *
- * No function here allocates, and none reads a byte behind the length. An empty
- * slice may have a NULL pointer, which the functions of the C library must not
- * be given: hence the tests for n == 0 before them.
+ * No function here allocates, and none reads a byte after the end of the slice. An
+ * empty slice may have a NULL pointer, which must not be passed to functions of the
+ * C library: hence the tests for n == 0 before such calls.
  */
 #include "base.h"
 
@@ -112,7 +112,7 @@ int slice_number(struct slice text, uint64_t max, uint64_t *number_r)
 
 struct slice number_print(int64_t number, char buffer[NUMBER_TEXT])
 {
-	uint64_t rest = number < 0 ? -(uint64_t)number : (uint64_t)number; /* INT64_MIN has no positive twin */
+	uint64_t rest = number < 0 ? -(uint64_t)number : (uint64_t)number; /* INT64_MIN has no positive counterpart */
 	size_t start = NUMBER_TEXT;
 
 	do
@@ -125,7 +125,7 @@ struct slice number_print(int64_t number, char buffer[NUMBER_TEXT])
 
 size_t slice_utf8(struct slice text)
 {
-	/* Per kind of first byte: how long the character is, and what the second byte may be (RFC 3629 4). */
+	/* By first byte: the length of the character, and the range of the second byte (RFC 3629 4). */
 	static const struct {
 		uint8_t first, last, length, low, high;
 	} forms[] = {

@@ -1,14 +1,14 @@
 /*
- * spool.c - bytes that are kept for later outside of memory: a file without a name, which is gone
- * with its last descriptor, however the process ends. Bounded; the first trouble stays, and what
- * comes behind it is dropped.
+ * spool.c - stores bytes for later outside of memory, in an unnamed file that vanishes with its last
+ * descriptor, however the process ends. Bounded; the first error is kept, and all data after it is
+ * dropped.
  */
 #include "base.h"
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define DIRECTORY "/var/tmp" /* on disk everywhere (FHS 5.15); /tmp often is memory */
+#define DIRECTORY "/var/tmp" /* always on disk (FHS 5.15); /tmp is often in memory */
 #define CHUNK     (64 * 1024)
 
 struct spool {
@@ -24,7 +24,7 @@ void spool_close(struct spool *spool)
 		return;
 	close(spool->fd);
 	spool->fd = -1;
-	spool->trouble = "the body is no longer kept";
+	spool->trouble = "the stored body was already removed";
 }
 
 static void release(void *spool)
@@ -41,7 +41,7 @@ struct spool *spool_new(struct arena *arena)
 	if (spool->fd < 0)
 		spool->fd = memfd_create("sekisho", MFD_CLOEXEC);
 	if (spool->fd < 0)
-		spool->trouble = "no file can be made to keep the body in";
+		spool->trouble = "cannot create a file to store the body in";
 	arena_own(arena, spool, release);
 	return spool;
 }
@@ -49,12 +49,12 @@ struct spool *spool_new(struct arena *arena)
 void spool_add(struct spool *spool, struct slice chunk)
 {
 	if (!spool->trouble && chunk.n > SPOOL_MAX - spool->n)
-		spool->trouble = "the body is larger than is kept (32 MB)";
+		spool->trouble = "the body is larger than the limit of 32 MB";
 	while (!spool->trouble && chunk.n > 0) {
 		ssize_t written = pwrite(spool->fd, chunk.p, chunk.n, (off_t)spool->n);
 
 		if (written <= 0) {
-			spool->trouble = "the body cannot be kept: writing to " DIRECTORY " fails";
+			spool->trouble = "the body cannot be stored: writing to " DIRECTORY " failed";
 			return;
 		}
 		spool->n += (size_t)written;
@@ -75,7 +75,7 @@ int spool_read(struct spool *spool, void (*take)(void *context, struct slice chu
 		ssize_t n = pread(spool->fd, buffer, CHUNK, (off_t)at);
 
 		if (n <= 0) {
-			spool->trouble = "the body that was kept cannot be read";
+			spool->trouble = "the stored body cannot be read";
 			break;
 		}
 		take(context, (struct slice){buffer, (size_t)n});

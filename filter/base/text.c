@@ -1,9 +1,9 @@
 /*
  * text.c - text that grows in an arena up to a limit, and the text of errors.
  *
- * When the room is used up a piece twice as big is taken from the arena; the old
- * one stays there until the arena goes, so that a text costs at most about
- * three times its length.
+ * When the buffer is full, a piece twice as big is taken from the arena. The old one
+ * stays there until the arena is freed, so a text costs at most about three times
+ * its length.
  */
 #include "base.h"
 
@@ -18,7 +18,7 @@ void text_init(struct text *text, struct arena *arena, size_t limit)
 	*text = (struct text){.arena = arena, .limit = limit};
 }
 
-/* The byte behind is for a NUL (vsnprintf ends with one). */
+/* The extra byte is for a NUL (vsnprintf writes one). */
 void text_reserve(struct text *text, size_t more)
 {
 	size_t wanted = text->n + more + 1, room = text->room > 0 ? text->room : TEXT_FIRST;
@@ -72,7 +72,7 @@ void text_add_number(struct text *text, uint64_t number, unsigned digits)
 	text_add(text, (struct slice){buffer + start, DIGITS_MAX - start});
 }
 
-/* Printed at once into the room there is; again only when it does not suffice. */
+/* Prints into the free space at once; prints a second time only when it does not fit. */
 void text_printf(struct text *text, const char *format, ...)
 {
 	va_list arguments;

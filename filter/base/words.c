@@ -1,21 +1,21 @@
 /*
- * words.c - the word that somebody meant: "did you mean".
+ * words.c - finds the intended word for a typing error: "did you mean".
  *
- * Near is the distance of Damerau and Levenshtein (a letter too many, missing,
- * wrong, or two neighbours exchanged count one each).
+ * The distance is that of Damerau and Levenshtein: an extra, missing or wrong letter,
+ * and two swapped neighbours, count one each.
  */
 #include "base.h"
 
 #include <string.h>
 
-#define WORD_MAX 64 /* longer words are no typing mistakes of ours, and the table stays small */
+#define WORD_MAX 64 /* none of our words is longer, and the table stays small */
 
 static unsigned smaller(unsigned a, unsigned b)
 {
 	return a < b ? a : b;
 }
 
-/* Three rows of the table are enough: an exchange of neighbours looks two rows back. */
+/* Three rows of the table are enough: a swap of neighbours needs the row before the last. */
 static unsigned distance(struct slice a, struct slice b)
 {
 	unsigned rows[3][WORD_MAX + 1];
@@ -37,7 +37,7 @@ static unsigned distance(struct slice a, struct slice b)
 	return rows[a.n % 3][b.n];
 }
 
-/* A word that was not written to its end: the only one that begins so. */
+/* An incomplete word: the only word that begins with it. */
 static const char *only_longer(struct slice wrong, const char *const *words)
 {
 	const char *found = NULL;
@@ -55,7 +55,7 @@ static const char *only_longer(struct slice wrong, const char *const *words)
 const char *nearest_word(struct slice wrong, const char *const *words)
 {
 	const char *const *all = words;
-	/* One mistake in a short word, two in others, and never so many that little of it is left. */
+	/* One error in a short word, two in others, and never so many that little of the word is left. */
 	unsigned allowed = smaller(wrong.n <= 4 ? 1 : 2, (unsigned)(wrong.n < WORD_MAX ? wrong.n + 1 : WORD_MAX) / 3);
 	const char *nearest = NULL;
 

@@ -1,10 +1,10 @@
 /*
- * check.c - DMARC of a message (RFC 9989 5.3): discovery, alignment, result, and what
- * the domain asks for.
+ * check.c - DMARC of a message (RFC 9989 5.3): discovery, alignment, result, and the
+ * policy of the domain.
  *
- * Each author domain is judged by itself; the message has the strictest outcome, so
- * that no second author can help the first. Whatever needed an answer that did not come
- * is a temperror, but only where the answer could have changed the result.
+ * Each author domain is evaluated separately; the message gets the strictest outcome,
+ * so a second author cannot help the first. A missing DNS answer causes a temperror,
+ * but only where the answer could have changed the result.
  */
 #include "dmarc.h"
 
@@ -27,7 +27,7 @@ static bool is_at_or_below(struct slice domain, struct slice parent)
 	return slice_equal(domain, parent) || domain_is_below(domain, parent);
 }
 
-/* They end in the same label, so that some name could be the organization of both. */
+/* They end in the same label, so they could belong to the same organization. */
 static bool could_share(struct slice a, struct slice b)
 {
 	struct slice top = slice_from(a, (size_t)(slice_find_last(a, '.') + 1));
@@ -56,7 +56,7 @@ static enum alignment align(const struct judgement *judgement, struct slice doma
 {
 	bool valid;
 
-	if (slice_equal(domain, judgement->outcome->author)) /* mostly, and then it needs no normalising */
+	if (slice_equal(domain, judgement->outcome->author)) /* the usual case; it needs no normalising */
 		return ALIGNED;
 	domain = domain_normalise(domain, judgement->arena, &valid);
 	if (!valid)
@@ -68,7 +68,7 @@ static enum alignment align(const struct judgement *judgement, struct slice doma
 
 /* ---- the result ------------------------------------------------------------------------------ */
 
-/* The alignment of the domains that were authenticated. True: one of them could align, had there been an answer. */
+/* The alignment of the authenticated domains. True: a DNS answer is missing, and with it one of them could align. */
 static bool align_authenticated(const struct judgement *judgement)
 {
 	const struct dmarc_request *request = judgement->request;
@@ -98,7 +98,7 @@ static bool align_authenticated(const struct judgement *judgement)
 	return unknown;
 }
 
-/* SPF or DKIM could not say, and would have aligned (RFC 9989 5.3.6). */
+/* SPF or DKIM has a temperror, and a pass would have aligned (RFC 9989 5.3.6). */
 static bool could_still_align(const struct judgement *judgement)
 {
 	const struct dmarc_request *request = judgement->request;
@@ -126,16 +126,16 @@ static void find_result(const struct judgement *judgement)
 		outcome->reason = SLICE("the DNS did not say which organization the authenticated domain belongs to");
 	} else if (could_still_align(judgement)) {
 		outcome->result = DMARC_TEMPERROR;
-		outcome->reason = SLICE("SPF or DKIM could not be checked for want of an answer");
+		outcome->reason = SLICE("SPF or DKIM could not be checked because a DNS answer is missing");
 	} else {
 		outcome->result = DMARC_FAIL;
-		outcome->reason = SLICE("neither SPF nor DKIM passes for a domain that aligns");
+		outcome->reason = SLICE("neither SPF nor DKIM passes for an aligned domain");
 	}
 }
 
 /* ---- the policy ---------------------------------------------------------------------------------- */
 
-/* RFC 9989 4.7: p where the record is the author's own, else np, sp, p. False: an answer is missing. */
+/* RFC 9989 4.7: p of the author's own record, else np, sp or p of a record above. False: a DNS answer is missing. */
 static bool find_policy(const struct judgement *judgement)
 {
 	struct dmarc_outcome *outcome = judgement->outcome;
@@ -145,7 +145,7 @@ static bool find_policy(const struct judgement *judgement)
 	if (!slice_equal(outcome->domain, outcome->author)) {
 		policy = record->sp != DMARC_NO_POLICY ? record->sp : record->p;
 		if (record->np != DMARC_NO_POLICY && record->np != policy) {
-			/* 3.2.13: a name does not exist when a question for it, of any type, says so. */
+			/* 3.2.13: a name does not exist when the answer to a query of any type is NXDOMAIN. */
 			enum dns_status status = dns_ask(judgement->budget, outcome->author, DNS_A)->status;
 
 			if (status == DNS_TEMPFAIL)
@@ -160,20 +160,20 @@ static bool find_policy(const struct judgement *judgement)
 	return true;
 }
 
-/* RFC 9989 4.10.1: a record whose policy is wrong asks for nothing, and counts only when it asks for reports. */
+/* RFC 9989 4.10.1: a record with an invalid policy is used as p=none, and only when it requests reports. */
 static const struct dmarc_record *usable(const struct dmarc_record *record, struct arena *arena)
 {
-	struct dmarc_record *mended;
+	struct dmarc_record *fixed;
 
 	if (!record->policy_wrong)
 		return record;
 	if (record->rua.n == 0)
 		return NULL;
-	mended = arena_alloc(arena, sizeof(*mended));
-	*mended = *record;
-	mended->p = DMARC_POLICY_NONE;
-	mended->sp = mended->np = DMARC_NO_POLICY;
-	return mended;
+	fixed = arena_alloc(arena, sizeof(*fixed));
+	*fixed = *record;
+	fixed->p = DMARC_POLICY_NONE;
+	fixed->sp = fixed->np = DMARC_NO_POLICY;
+	return fixed;
 }
 
 /* ---- an author ------------------------------------------------------------------------------------ */
@@ -234,7 +234,7 @@ static void judge_author(const struct judgement *judgement, struct slice author)
 	}
 }
 
-/* The stricter, the greater. */
+/* Greater is stricter. */
 static unsigned strictness(const struct dmarc_outcome *outcome)
 {
 	switch (outcome->result) {
@@ -274,7 +274,7 @@ void dmarc_check(const struct dmarc_request *request, struct dns_budget *budget,
 		if (i == 0 || strictness(&outcome) > strictness(outcome_r))
 			*outcome_r = outcome;
 	}
-	nobody(&outcome, DMARC_PERMERROR, "there are more author domains than are judged");
+	nobody(&outcome, DMARC_PERMERROR, "there are too many author domains");
 	if (authors->domain_count > DMARC_AUTHORS_MAX && strictness(&outcome) > strictness(outcome_r))
 		*outcome_r = outcome;
 }

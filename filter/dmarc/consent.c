@@ -1,18 +1,18 @@
 /*
  * consent.c - may aggregate reports about a domain go to an address elsewhere? Only
- * when the domain of the address has published that it wants them (RFC 9990 4); else
- * anybody could have reports sent to anybody.
+ * when the domain of the address has published its consent (RFC 9990 4); otherwise
+ * anyone could send reports to any address.
  */
 #include "dmarc.h"
 
-/* The domain of a mailto URI (RFC 6068): behind the last @, before the header fields. */
+/* The domain of a mailto URI (RFC 6068): after the last @, before the header fields. */
 static struct slice mail_domain(struct slice uri, struct arena *arena)
 {
 	struct slice rest = slice_from(uri, sizeof("mailto:") - 1), address, domain;
 	bool valid = false;
 	ptrdiff_t at;
 
-	/* RFC 6068 2: an address follows at once, and not "//". */
+	/* RFC 6068 2: the address follows directly, without "//". */
 	if (!slice_starts_nocase(uri, SLICE("mailto:")) || slice_starts_nocase(rest, SLICE("//")))
 		return SLICE("");
 	slice_cut(&rest, '?', &address);

@@ -1,8 +1,8 @@
 /*
- * psl.c - the Organizational Domain by the public suffix list, as RFC 7489 3.2 had
- * it. The only file that knows libpsl; psl_absent.c stands for it in a build without.
+ * psl.c - the Organizational Domain by the public suffix list (RFC 7489 3.2). The only
+ * file that uses libpsl; a build without it uses psl_absent.c instead.
  *
- * The list is the one that is built into libpsl: immutable, and read by any thread.
+ * It uses the list built into libpsl: immutable, safe for any thread.
  */
 #include "dmarc.h"
 

@@ -1,8 +1,8 @@
 /*
- * record.c - DMARC records (RFC 9989 4.7, 4.8): a list of tags, each of which
- * counts or is passed over; a mistake in one does not spoil the others.
+ * record.c - DMARC records (RFC 9989 4.7, 4.8): a list of tags. A tag with an error is
+ * ignored; the others still count.
  *
- * One pass over the text, whatever it is: 64 KB of it cost what 64 KB cost.
+ * One pass over the text: the time is linear in its length.
  */
 #include "dmarc.h"
 
@@ -43,7 +43,7 @@ static bool is_hex(char c)
 	return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
-/* The comma separates URIs and the "!" a size, so neither stands in one. */
+/* A comma separates URIs and "!" begins a size, so a URI contains neither. */
 static bool is_uri_char(char c)
 {
 	return is_letter(c) || is_digit(c) || (c != '\0' && slice_find(SLICE("-._~:/?#[]@$&'()*+;="), c) >= 0);
@@ -68,7 +68,7 @@ static bool is_uri(struct slice text)
 	return true;
 }
 
-/* Digits and perhaps a unit. */
+/* Digits and an optional unit. */
 static bool is_size(struct slice text)
 {
 	if (text.n > 0 && slice_find(SLICE("kmgtKMGT"), text.p[text.n - 1]) >= 0)
@@ -113,16 +113,16 @@ bool dmarc_uri_part(struct slice *rest, struct slice *part_r, const char **wrong
 	*wrong_r = NULL;
 	address = slice_starts_nocase(*part_r, mailto) ? slice_from(*part_r, mailto.n) : SLICE("");
 	if (slice_starts_nocase(address, SLICE("//")))
-		*wrong_r = "has // after mailto:, where the address begins";
+		*wrong_r = "has // after mailto:; the address must follow directly";
 	else if (is_uri(*part_r) && address.n > 0 && slice_find(address, '@') < 0)
 		*wrong_r = "has no @";
 	else if (!is_uri(*part_r))
 		*wrong_r = slice_find(*part_r, ':') < 0 ? "has no scheme: mailto: is missing before the address"
-							: "is no URI, as mailto:dmarc@example.org is";
+							: "is not a URI such as mailto:dmarc@example.org";
 	return true;
 }
 
-/* ---- values: each says NULL, or what is wrong ------------------------------------------- */
+/* ---- values: each returns NULL, or the error -------------------------------------------- */
 
 static bool is_word(struct slice value, const char *word)
 {
@@ -140,7 +140,7 @@ static enum dmarc_policy policy_of(struct slice value)
 static const char *read_policy(struct slice value, void *member)
 {
 	*(enum dmarc_policy *)member = policy_of(value);
-	return policy_of(value) == DMARC_NO_POLICY ? "is none, quarantine or reject" : NULL;
+	return policy_of(value) == DMARC_NO_POLICY ? "must be none, quarantine or reject" : NULL;
 }
 
 /* One of two letters. */
@@ -154,12 +154,12 @@ static const char *read_letter(struct slice value, bool *member, const char *no,
 
 static const char *read_alignment(struct slice value, void *member)
 {
-	return read_letter(value, member, "r", "s", "is r (relaxed) or s (strict)");
+	return read_letter(value, member, "r", "s", "must be r (relaxed) or s (strict)");
 }
 
 static const char *read_testing(struct slice value, void *member)
 {
-	return read_letter(value, member, "n", "y", "is y or n");
+	return read_letter(value, member, "n", "y", "must be y or n");
 }
 
 static const char *read_psd(struct slice value, void *member)
@@ -167,7 +167,7 @@ static const char *read_psd(struct slice value, void *member)
 	enum dmarc_psd psd = is_word(value, "y") ? DMARC_PSD_Y : is_word(value, "n") ? DMARC_PSD_N : DMARC_PSD_U;
 
 	*(enum dmarc_psd *)member = psd;
-	return psd == DMARC_PSD_U && !is_word(value, "u") ? "is y, n or u" : NULL;
+	return psd == DMARC_PSD_U && !is_word(value, "u") ? "must be y, n or u" : NULL;
 }
 
 static const char *read_uris(struct slice value, void *member)
@@ -178,7 +178,7 @@ static const char *read_uris(struct slice value, void *member)
 	return ((struct slice *)member)->n ? NULL : "holds no URI, as in mailto:dmarc@example.org";
 }
 
-/* RFC 9989 4.7: 0 and 1 exclude each other, each letter stands once. */
+/* RFC 9989 4.7: 0 and 1 exclude each other, each letter appears once. */
 static const char *read_options(struct slice value, void *member)
 {
 	struct slice rest = value, option;
@@ -191,9 +191,9 @@ static const char *read_options(struct slice value, void *member)
 
 		option = trim(option);
 		at = option.n == 1 ? slice_find(known, option.p[0]) : -1;
-		at = at > 3 ? at - 2 : at; /* capitals */
+		at = at > 3 ? at - 2 : at; /* upper case */
 		if (at < 0 || (seen & (1u << at)))
-			return "is a list of 0 or 1, d, s with colons between";
+			return "must be a list of 0 or 1, d and s, separated by colons";
 		seen |= 1u << at;
 	}
 	if ((seen & 3u) == 3u)
@@ -206,7 +206,7 @@ static const char *read_version(struct slice value, void *member)
 {
 	(void)member;
 	(void)value;
-	return NULL; /* dmarc_is_record() has seen it */
+	return NULL; /* checked by dmarc_is_record() */
 }
 
 /* ---- tags -------------------------------------------------------------------------------- */
@@ -215,25 +215,25 @@ static const struct known_tag {
 	const char *name;
 	const char *(*read)(struct slice value, void *member); /* NULL: ignored by RFC 9989 */
 	size_t offset;
-	bool policy; /* a mistake in it concerns the whole record (RFC 9989 4.10.1) */
+	bool policy; /* an error in it affects the whole record (RFC 9989 4.10.1) */
 	const char *about;
 } known_tags[] = {
     {"v", read_version, 0, false, "the version of the record"},
-    {"p", read_policy, offsetof(struct dmarc_record, p), true, "what to do with mail of this domain that fails"},
+    {"p", read_policy, offsetof(struct dmarc_record, p), true, "what to do with mail of this domain that fails DMARC"},
     {"sp", read_policy, offsetof(struct dmarc_record, sp), true, "the same for its subdomains without a record"},
     {"np", read_policy, offsetof(struct dmarc_record, np), true, "the same for subdomains that do not exist"},
     {"adkim", read_alignment, offsetof(struct dmarc_record, strict_dkim), false,
-     "how near a DKIM domain must be: r the same organization, s the very domain"},
+     "how closely the DKIM domain must match: r the same organization, s exactly this domain"},
     {"aspf", read_alignment, offsetof(struct dmarc_record, strict_spf), false,
-     "how near the SPF domain must be: r the same organization, s the very domain"},
+     "how closely the SPF domain must match: r the same organization, s exactly this domain"},
     {"psd", read_psd, offsetof(struct dmarc_record, psd), false,
-     "y a public suffix, n the top of an organization, u to be found by the walk"},
+     "y a public suffix, n the top of an organization, u unknown (the tree walk decides)"},
     {"t", read_testing, offsetof(struct dmarc_record, testing), false,
-     "y: a test, the policy counts one step less (reject as quarantine, quarantine as none)"},
+     "y: test mode, the policy is applied one step weaker (reject as quarantine, quarantine as none)"},
     {"fo", read_options, offsetof(struct dmarc_record, fo), false, "when failure reports are wanted"},
     {"rua", read_uris, offsetof(struct dmarc_record, rua), false, "where aggregate reports go"},
     {"ruf", read_uris, offsetof(struct dmarc_record, ruf), false, "where failure reports go"},
-    {"pct", NULL, 0, false, "was the share of mail that the policy is for"},
+    {"pct", NULL, 0, false, "was the percentage of mail that the policy applied to"},
     {"rf", NULL, 0, false, "was the format of failure reports"},
     {"ri", NULL, 0, false, "was the time between aggregate reports"},
 };
@@ -248,7 +248,7 @@ static const struct known_tag *find_tag(struct slice name)
 	return NULL;
 }
 
-/* One letter too many, too few or wrong, or two that changed places. */
+/* One extra, missing or wrong letter, or two swapped letters. */
 static bool is_slip(struct slice written, struct slice name)
 {
 	size_t same = 0, tail = 0;
@@ -265,7 +265,7 @@ static bool is_slip(struct slice written, struct slice name)
 	return same + tail + 1 >= (written.n > name.n ? written.n : name.n);
 }
 
-/* Names of one letter are like any other, so that nothing can be told of them. */
+/* A name of one letter is within one error of every other, so it gives no hint. */
 static const char *meant_by(struct slice name)
 {
 	for (size_t i = 0; i < KNOWN_COUNT; i++)
@@ -275,7 +275,7 @@ static const char *meant_by(struct slice name)
 	return NULL;
 }
 
-/* RFC 9989 4.8: letters, "=", and printable ASCII. False for what is no tag. */
+/* RFC 9989 4.8: letters, "=", and printable ASCII. False when it is not a tag. */
 static bool split_tag(struct slice text, struct slice *name_r, struct slice *value_r)
 {
 	ptrdiff_t equals = slice_find(text, '=');
@@ -295,7 +295,7 @@ static bool split_tag(struct slice text, struct slice *name_r, struct slice *val
 	return name_r->n > 0;
 }
 
-/* Reads a value into the record that it is a part of. */
+/* Reads a value into its record. */
 static const char *read_value(const struct known_tag *known, struct slice value, struct dmarc_record *record)
 {
 	return known->read ? known->read(value, (char *)record + known->offset) : NULL;
@@ -316,7 +316,7 @@ bool dmarc_tag_next(struct slice *rest, struct dmarc_tag *tag_r)
 	if (!split_tag(text, &tag_r->name, &tag_r->value)) {
 		tag_r->name = SLICE("");
 		tag_r->value = text;
-		tag_r->wrong = "is no tag: a name, =, and a value of printable ASCII are needed";
+		tag_r->wrong = "is not a tag: a tag is a name, =, and a value of printable ASCII";
 		return true;
 	}
 	known = find_tag(tag_r->name);
@@ -330,16 +330,16 @@ bool dmarc_tag_next(struct slice *rest, struct dmarc_tag *tag_r)
 	return true;
 }
 
-#define UNKNOWN_MAX 32 /* unknown tags that are compared: nobody has so many, and it is done for each record */
+#define UNKNOWN_MAX 32 /* unknown tags that are compared for each record; real records have far fewer */
 
-/* Names that came so far. */
+/* Names seen so far. */
 struct seen {
-	unsigned known; /* a bit for each */
+	unsigned known; /* one bit for each */
 	struct slice unknown[UNKNOWN_MAX];
 	size_t unknown_count;
 };
 
-/* Did it come before? */
+/* Was it seen before? */
 static bool see(struct seen *seen, const struct known_tag *known, struct slice name)
 {
 	unsigned bit = known ? 1u << (known - known_tags) : 0;
@@ -374,7 +374,7 @@ void dmarc_record_parse(struct slice text, struct dmarc_record *record_r)
 			record_r->repeated = name;
 		if (!known || !known->read)
 			continue;
-		/* A value that could not be in a record is as wrong as any other. */
+		/* A value that is not allowed in a record is treated like any other error. */
 		wrong &= ~bit;
 		if (read_value(known, whole ? value : SLICE(""), record_r) && known->policy)
 			wrong |= bit;

@@ -1,10 +1,10 @@
 /*
- * walk.c - from a domain upwards (RFC 9989 4.10): which records lie on the way, what
- * the Organizational Domain is, and whose record speaks for the domain.
+ * walk.c - the tree walk from a domain upwards (RFC 9989 4.10): finds the records on the
+ * way, the Organizational Domain, and the record that applies to the domain.
  *
- * A walk never asks more than DMARC_QUERIES_MAX questions: a name of eight labels or
- * more is cut to seven at once. Where an answer does not come, nobody can know what
- * lies above, and the walk ends.
+ * A walk sends at most DMARC_QUERIES_MAX queries: a name with eight labels or more is
+ * cut to seven in the first step. When an answer is missing, the walk ends, because
+ * the result above it is unknown.
  */
 #include "dmarc.h"
 
@@ -16,10 +16,10 @@
 
 /* ---- records of a name ----------------------------------------------------------------- */
 
-/* The form that is kept with an answer. */
+/* The parsed form that is kept with an answer. */
 struct parsed {
-	size_t count;               /* of DMARC records */
-	struct dmarc_record record; /* when there is one */
+	size_t count;               /* number of DMARC records */
+	struct dmarc_record record; /* when there is exactly one */
 };
 
 static void *parse(const struct dns_answer *answer)
@@ -40,7 +40,7 @@ static void *parse(const struct dns_answer *answer)
 
 static const struct dns_parser parser = {parse, free};
 
-/* The name to ask; "" when it would be too long to exist. */
+/* The name to query; "" when it would be longer than a name can be. */
 static struct slice question(struct slice name, char buffer[MAIL_DOMAIN_MAX])
 {
 	const size_t n = strlen(PREFIX);
@@ -91,7 +91,7 @@ static size_t count_labels(struct slice domain)
 	return labels;
 }
 
-/* What is asked after `name`, which has so many labels; "" at the top. */
+/* The next name after `name`, which has `labels` labels; "" at the top. */
 static struct slice next_name(struct slice name, size_t *labels)
 {
 	do {
@@ -112,7 +112,7 @@ static struct slice one_below(struct slice domain, struct slice above)
 
 /* ---- the tree walk -------------------------------------------------------------------------- */
 
-/* RFC 9989 4.10.2. A psd tag ended the walk, so that only the last step can have one. */
+/* RFC 9989 4.10.2. A psd tag ends the walk, so only the last step can have one. */
 static struct slice organization(const struct dmarc_walk *walk)
 {
 	const struct dmarc_step *last = &walk->steps[walk->count - 1];
@@ -126,7 +126,7 @@ static struct slice organization(const struct dmarc_walk *walk)
 	return org;
 }
 
-/* RFC 9989 4.10.1: of the author domain, else of its Organizational Domain, else of the public suffix above. */
+/* RFC 9989 4.10.1: the record of the author domain, else of its Organizational Domain, else of the public suffix. */
 const struct dmarc_step *dmarc_walk_policy(const struct dmarc_walk *walk)
 {
 	const struct dmarc_step *last = &walk->steps[walk->count - 1];

@@ -4,10 +4,10 @@
  * at all (the null sender).
  *
  * The text is read from left to right by a cursor that never goes back, so the
- * work is linear. Local parts are read as widely as MTAs do (a..b, "a".b, more
- * than 64 bytes): the MTA has taken the address already, and what matters is
- * that everybody means the same domain. What could be read in two ways (an @ or
- * a blank outside of quotes, a comment, a control byte) is not valid.
+ * work is linear. The parser accepts the local parts that MTAs accept (a..b, "a".b,
+ * more than 64 bytes): the MTA has already accepted the address, and what matters
+ * is that every program sees the same domain. An address that can be read in two
+ * ways (an @ or a blank outside of quotes, a comment, a control byte) is not valid.
  */
 #include "mail.h"
 
@@ -21,7 +21,7 @@ static bool is_atext(char c)
 	return c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c);
 }
 
-/* Length of the quoted string at the start of the text with its quotes; 0: there is none that ends. */
+/* Length of the quoted string at the start of the text with its quotes; 0: there is none, or it is not closed. */
 static size_t quoted_length(struct slice text)
 {
 	size_t i = 1;
@@ -30,7 +30,7 @@ static size_t quoted_length(struct slice text)
 		size_t length;
 
 		if (text.p[i] == '\\')
-			i++; /* a pair: the next byte means itself */
+			i++; /* a quoted pair: the next byte is literal */
 		length = slice_utf8(slice_from(text, i));
 		if (length == 0 || is_control(text.p[i]))
 			return 0;
@@ -64,7 +64,7 @@ static size_t local_length(struct slice text)
 	return i;
 }
 
-/* RFC 5321 4.1.3: [192.0.2.1], [IPv6:2001:db8::1]. One way to write each, so that they compare. */
+/* RFC 5321 4.1.3: [192.0.2.1], [IPv6:2001:db8::1]. Each address has one spelling, so comparison works. */
 static struct slice literal_normalise(struct slice domain, struct arena *arena, bool *valid_r)
 {
 	struct slice inside = slice_head(slice_from(domain, 1), domain.n - 2);
@@ -89,7 +89,7 @@ static struct slice host_normalise(struct slice domain, struct arena *arena, boo
 	return domain_normalise(domain, arena, valid_r);
 }
 
-/* Takes a source route off (RFC 5321 4.1.1.3: accepted and ignored); false when it is malformed. */
+/* Removes a source route (RFC 5321 4.1.1.3: accepted and ignored); false when it is malformed. */
 static bool route_skip(struct slice *path, struct arena *arena)
 {
 	ptrdiff_t colon = slice_find(*path, ':');
@@ -112,7 +112,7 @@ static bool route_skip(struct slice *path, struct arena *arena)
 	return true;
 }
 
-/* What can be told of a malformed address: where its last @ is. */
+/* For a malformed address: splits it at its last @. */
 static void split_roughly(struct address *address, struct arena *arena)
 {
 	ptrdiff_t at = slice_find_last(address->text, '@');
@@ -123,7 +123,7 @@ static void split_roughly(struct address *address, struct arena *arena)
 	address->domain = at < 0 ? SLICE("") : host_normalise(slice_from(address->text, (size_t)at + 1), arena, &valid);
 }
 
-/* Takes <> and blanks off; false when only one of the brackets is there. */
+/* Removes <> and surrounding blanks; false when only one of the brackets is there. */
 static bool brackets_skip(struct slice *path)
 {
 	*path = slice_trim(*path);
@@ -152,14 +152,14 @@ struct address address_parse_path(struct slice argument, struct arena *arena)
 	address.local = address.domain = SLICE("");
 	if (address.valid && path.n == 0) /* the null sender */
 		return address;
-	/* A route that leads to nobody is malformed. */
+	/* A source route without an address after it is malformed. */
 	if (!address.valid || !route_skip(&path, arena) || path.n == 0) {
 		split_roughly(&address, arena);
 		return address;
 	}
 	address.text = path;
 	length = local_length(path);
-	/* Behind a second @ outside of quotes stands what both MTAs take for the domain. */
+	/* Both MTAs use the text after a second @ (outside of quotes) as the domain. */
 	if (length == 0 || slice_find_last(path, '@') > (ptrdiff_t)length) {
 		split_roughly(&address, arena);
 		return address;
@@ -170,7 +170,7 @@ struct address address_parse_path(struct slice argument, struct arena *arena)
 	return address;
 }
 
-/* The next letter that a local part means, in lower case; -1 at the end. A quote without a backslash is a mark. */
+/* The next character of a local part without quoting, in lower case; -1 at the end. A bare quote is skipped. */
 static int next_meant(struct slice *local)
 {
 	unsigned char c;
@@ -203,11 +203,11 @@ bool address_equal(const struct address *a, const struct address *b)
 {
 	if (!a->valid || !b->valid || !slice_equal(a->domain, b->domain) || !address_same_local(a, b))
 		return false;
-	/* The null sender is nobody's mailbox but its own; "" is a local part that is empty. */
+	/* The null sender equals only itself; "" is an empty local part. */
 	return (a->text.n == 0) == (b->text.n == 0);
 }
 
-/* What a domain may be made of, and address literals; also of names that are not host names (a_b.example). */
+/* Characters of domains and address literals, also of names that are not host names (a_b.example). */
 static bool is_domain_text(struct slice text)
 {
 	for (size_t i = 0; i < text.n; i++) {
@@ -244,7 +244,7 @@ enum address_notation address_notation(const struct address *address)
 #define LOCAL_MAX 64  /* RFC 5321 4.5.3.1.1 */
 #define BOTH_MAX  254 /* RFC 5321 4.5.3.1.3, without <> */
 
-/* A local part that begins with one of these is a program, a file or an option to some delivery agents. */
+/* Some delivery agents take a local part that begins with one of these for a program, a file or an option. */
 static bool is_dangerous(struct slice local)
 {
 	while (local.n > 0 && (local.p[0] == '"' || local.p[0] == '\\'))

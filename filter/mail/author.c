@@ -2,11 +2,11 @@
  * author.c - who wrote a message: the From field (RFC 5322 3.6.2) with the groups
  * of RFC 6854 and the UTF-8 of RFC 6532.
  *
- * What a mail reader shows must be what is judged. Therefore a field is read by
- * its grammar, obsolete forms too, or it is not valid as a whole: one mailbox
- * that cannot be understood hides who the author is. Nothing is decoded before it
- * is read: an encoded word is a word, whatever it spells, and only names and comments
- * may have one.
+ * The author that is checked must be the author that a mail reader shows. Therefore
+ * the field is parsed strictly by its grammar, including the obsolete forms. One
+ * mailbox that cannot be parsed makes the whole field invalid. Nothing is decoded
+ * before it is parsed: an encoded word is a word, whatever text it encodes, and only
+ * names and comments may contain one.
  *
  * The value is read from left to right by a cursor that never goes back.
  */
@@ -14,7 +14,7 @@
 
 #include <string.h>
 
-#define FROM_BYTES_MAX 65536 /* of a From field that is read: a hundred mailboxes take less than 64 KB */
+#define FROM_BYTES_MAX 65536 /* longest From field that is parsed: a hundred mailboxes take less than 64 KB */
 
 struct reader {
 	struct slice rest;
@@ -40,8 +40,8 @@ static void skip(struct reader *reader, size_t n)
 	reader->rest = slice_from(reader->rest, n);
 }
 
-/* A letter of an atom (RFC 5322 3.2.3, RFC 6532 3.2). Bytes over 0x7F are let in: a name in an old charset is only
- * shown, and address_parse_path wants UTF-8 where it matters. */
+/* A letter of an atom (RFC 5322 3.2.3, RFC 6532 3.2). Bytes over 0x7F are accepted: a name in a legacy charset is
+ * only shown, and address_parse_path requires UTF-8 where it matters. */
 static bool is_atom(char c)
 {
 	if (is_letter(c))
@@ -49,7 +49,7 @@ static bool is_atom(char c)
 	return (unsigned char)c > ' ' && c != 0x7f && !strchr("()<>[]:;@\\,.\"", c);
 }
 
-/* Line ends may stand only where the field is folded (RFC 5322 2.2.3), other control bytes nowhere. */
+/* Line ends are allowed only where the field is folded (RFC 5322 2.2.3), other control bytes nowhere. */
 static bool is_clean(struct slice value)
 {
 	for (size_t i = 0; i < value.n; i++) {
@@ -68,7 +68,7 @@ static bool is_clean(struct slice value)
 
 /* ---- blanks and comments ------------------------------------------------------------- */
 
-/* At "(": passes the comment, which may hold others (RFC 5322 3.2.2). */
+/* At "(": skips the comment, which may contain nested ones (RFC 5322 3.2.2). */
 static bool skip_comment(struct reader *reader)
 {
 	struct slice text = reader->rest;
@@ -84,7 +84,7 @@ static bool skip_comment(struct reader *reader)
 			return true;
 		}
 	}
-	return wrong(reader, "a comment does not end");
+	return wrong(reader, "a comment is not closed");
 }
 
 static bool skip_blanks(struct reader *reader)
@@ -102,14 +102,14 @@ static bool skip_blanks(struct reader *reader)
 
 /* ---- words ------------------------------------------------------------------------------- */
 
-/* What stands in front of < @ or : - a name, or a local part without the blanks around its dots. */
+/* The words before "<", "@" or ":": a name, or a local part without the blanks around its dots. */
 struct words {
 	struct text text;
 	size_t count;
-	bool apart; /* two of them with no dot in between: a name, and no local part */
+	bool apart; /* two words without a dot between them: a name, not a local part */
 };
 
-/* At a quote: takes the string with its quotes, line ends left out. */
+/* At a quote: takes the quoted string, including its quotes, without line ends. */
 static bool read_quoted(struct reader *reader, struct text *text)
 {
 	struct slice rest = reader->rest;
@@ -118,7 +118,7 @@ static bool read_quoted(struct reader *reader, struct text *text)
 	while (i < rest.n && rest.p[i] != '"')
 		i += rest.p[i] == '\\' ? 2 : 1;
 	if (i >= rest.n)
-		return wrong(reader, "a quoted string does not end");
+		return wrong(reader, "a quoted string is not closed");
 	for (size_t k = 0; k <= i; k++)
 		if (rest.p[k] != '\r' && rest.p[k] != '\n')
 			text_add_char(text, rest.p[k]);
@@ -166,9 +166,8 @@ static bool read_words(struct reader *reader, struct words *words)
 
 /* ---- domains ------------------------------------------------------------------------------- */
 
-/* Characters that a reader does not see or takes for a blank. The mapping of UTS 46 would drop them, and two texts
- * that look the same, or not the same, would be one domain. The joiners 200C and 200D are part of the script of some
- * names. */
+/* Characters that are invisible or look like a blank. The mapping of UTS 46 would drop them, and then different texts
+ * would become one domain. The joiners 200C and 200D are allowed: some scripts need them. */
 static bool is_unseen(uint32_t c)
 {
 	static const struct {
@@ -187,7 +186,7 @@ static bool is_unseen(uint32_t c)
 	return false;
 }
 
-/* Of a sequence that slice_utf8 found well formed. */
+/* Decodes a sequence that slice_utf8 found well formed. */
 static uint32_t code_point(const char *p, size_t length)
 {
 	static const unsigned char first[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
@@ -216,13 +215,13 @@ static bool read_literal(struct reader *reader, struct text *text)
 	ptrdiff_t end = slice_find(reader->rest, ']');
 
 	if (end < 0)
-		return wrong(reader, "a domain begins with [ and does not end");
+		return wrong(reader, "an address literal is not closed with ]");
 	text_add(text, slice_head(reader->rest, (size_t)end + 1));
 	skip(reader, (size_t)end + 1);
 	return skip_blanks(reader);
 }
 
-/* Behind the @; blanks and comments around its dots are obsolete and read (RFC 5322 4.4). */
+/* After the @. Blanks and comments around the dots are obsolete syntax and accepted (RFC 5322 4.4). */
 static bool read_domain(struct reader *reader, struct text *text)
 {
 	size_t start = text->n;
@@ -233,7 +232,7 @@ static bool read_domain(struct reader *reader, struct text *text)
 		return read_literal(reader, text);
 	for (;;) {
 		if (!is_atom(peek(reader)))
-			return wrong(reader, "a domain is missing or not written to its end");
+			return wrong(reader, "a domain is missing or incomplete");
 		read_atom(reader, text);
 		if (!skip_blanks(reader))
 			return false;
@@ -245,7 +244,7 @@ static bool read_domain(struct reader *reader, struct text *text)
 			return false;
 	}
 	if (!is_seen(slice_from(text_slice(text), start)))
-		return wrong(reader, "a domain holds characters that nobody sees");
+		return wrong(reader, "a domain contains invisible characters");
 	return true;
 }
 
@@ -268,9 +267,9 @@ static bool keep_mailbox(struct reader *reader, struct slice text)
 	struct address address = address_parse_path(text, reader->arena);
 
 	if (author_has_encoded_word(text, reader->arena))
-		return wrong(reader, "an address has an encoded word (RFC 2047) in it");
+		return wrong(reader, "an address contains an encoded word (RFC 2047)");
 	if (!address.valid || address.domain.n == 0)
-		return wrong(reader, "an address is none that mail could come from");
+		return wrong(reader, "an address is not a usable sender address");
 	if (authors->mailbox_count == AUTHORS_MAX)
 		return wrong(reader, "it names too many authors");
 	if (authors->mailbox_count++ == 0)
@@ -281,7 +280,7 @@ static bool keep_mailbox(struct reader *reader, struct slice text)
 	return true;
 }
 
-/* At the @ behind a local part. */
+/* At the @ after a local part. */
 static bool read_rest_of_address(struct reader *reader, struct words *local)
 {
 	if (local->count == 0 || local->apart)
@@ -291,7 +290,7 @@ static bool read_rest_of_address(struct reader *reader, struct words *local)
 	return read_domain(reader, &local->text);
 }
 
-/* "@a.example,@b.example:" - obsolete, and to be passed over (RFC 5322 4.4). */
+/* "@a.example,@b.example:" - obsolete, must be skipped (RFC 5322 4.4). */
 static bool skip_route(struct reader *reader)
 {
 	struct text hop;
@@ -305,9 +304,9 @@ static bool skip_route(struct reader *reader)
 			return false;
 	}
 	if (peek(reader) != ':')
-		return wrong(reader, "a source route leads to nobody");
+		return wrong(reader, "a source route has no address after it");
 	if (author_has_encoded_word(text_slice(&hop), reader->arena))
-		return wrong(reader, "a source route has an encoded word (RFC 2047) in it");
+		return wrong(reader, "a source route contains an encoded word (RFC 2047)");
 	skip(reader, 1);
 	return true;
 }
@@ -329,13 +328,12 @@ static bool read_angle(struct reader *reader)
 	if (!read_rest_of_address(reader, &local))
 		return false;
 	if (peek(reader) != '>')
-		return wrong(reader, "an address has no > behind it");
+		return wrong(reader, "the > after an address is missing");
 	skip(reader, 1);
 	return keep_mailbox(reader, text_slice(&local.text)) && skip_blanks(reader);
 }
 
-/* The mailboxes up to the end, or of a group up to its ";" (RFC 6854). Elements that are empty are obsolete and read.
- */
+/* The mailboxes up to the end, or up to the ";" of a group (RFC 6854). Empty elements are obsolete and accepted. */
 static bool read_list(struct reader *reader, bool group)
 {
 	while (skip_blanks(reader)) {
@@ -364,13 +362,13 @@ static bool read_list(struct reader *reader, bool group)
 			if (!read_list(reader, true))
 				return false;
 			if (peek(reader) != ';')
-				return wrong(reader, "a group does not end");
+				return wrong(reader, "a group is not closed with ;");
 			skip(reader, 1);
 			reader->authors->group = true;
 			if (!skip_blanks(reader))
 				return false;
 		} else {
-			return wrong(reader, "it holds something that is no address");
+			return wrong(reader, "it contains text that is not an address");
 		}
 		if (reader->rest.n > 0 && peek(reader) != ',' && !(group && peek(reader) == ';'))
 			return wrong(reader, "something other than a comma follows an address");
@@ -388,11 +386,11 @@ void author_read(struct slice value, struct arena *arena, struct authors *author
 	if (value.n > FROM_BYTES_MAX)
 		wrong(&reader, "it is too long");
 	else if (!is_clean(value))
-		wrong(&reader, "it holds control characters");
+		wrong(&reader, "it contains control characters");
 	else if (read_list(&reader, false) && authors_r->mailbox_count == 0 && !authors_r->group)
-		wrong(&reader, "it names nobody");
+		wrong(&reader, "it contains no address");
 	if (authors_r->literal && authors_r->domain_count > 0)
-		wrong(&reader, "an author has an address literal, and others have domains");
+		wrong(&reader, "it mixes address literals and domains");
 	authors_r->valid = !reader.why;
 	authors_r->why = reader.why ? reader.why : "";
 	if (!reader.why)
@@ -404,7 +402,7 @@ void author_read(struct slice value, struct arena *arena, struct authors *author
 	authors_r->name = SLICE("");
 }
 
-/* Blanks before the colon are obsolete, and many readers take such a field for the author (RFC 5322 4.5.2). */
+/* Blanks before the colon are obsolete, but many readers accept such a From field (RFC 5322 4.5.2). */
 bool author_is_field(struct slice name)
 {
 	return slice_equal_nocase(slice_trim(name), SLICE("From"));

@@ -1,16 +1,16 @@
 /*
- * author_name.c - the name before an address (RFC 5322 3.4, display-name), as a reader shows it. What is decoded here
- * is shown, and never read as an address.
+ * author_name.c - the name before an address (RFC 5322 3.4, display-name), as a mail reader shows it. The decoded
+ * text is only shown, never parsed as an address.
  */
 #include "author_private.h"
 #include "mime.h"
 
-#define NAME_BYTES_MAX 1000 /* of a name that is shown: what is longer is nobody's name */
+#define NAME_BYTES_MAX 1000 /* longest name that is shown; real names are far shorter */
 
 struct reader {
 	struct slice rest;
 	struct text name;
-	bool blank; /* comes before the next character */
+	bool blank; /* a blank is due before the next character */
 };
 
 static char take(struct reader *reader)

@@ -1,9 +1,9 @@
 /*
- * author_shown.c - the author that mail readers show of a From field that is not valid.
+ * author_shown.c - the author that mail readers show for an invalid From field.
  *
  * Honest senders forget the quotes around a name: "[Shop] Alice <a@x.example>", "a@x.example <a@x.example>",
- * "Foo, Bar <a@x.example>". Every reader shows the same author then, for there is one address in angle brackets, and no
- * other domain that a reader could take for the author's. Whatever is beyond that has no such author.
+ * "Foo, Bar <a@x.example>". Every reader shows the same author for these: there is one address in angle brackets, and
+ * no other domain that a reader could take for the author's. Any other invalid field has no such author.
  */
 #include "author_private.h"
 
@@ -11,7 +11,7 @@
 
 /* ---- encoded words (RFC 2047 2) ------------------------------------------------------- */
 
-/* Quotes and the backslash of a quoted pair: some readers take them off before they decode. */
+/* Quotes and the backslash of a quoted pair: some readers remove them before they decode. */
 static struct slice without_quotes(struct slice text, struct arena *arena)
 {
 	struct text out;
@@ -23,7 +23,7 @@ static struct slice without_quotes(struct slice text, struct arena *arena)
 	return text_slice(&out);
 }
 
-/* After "=?": a charset, then ?q? or ?b?. Whether it ends with "?=" does not count, as not for every reader. */
+/* After "=?": a charset, then ?q? or ?b?. A missing "?=" at the end is ignored, as some readers do. */
 static bool is_encoded_word(struct slice text)
 {
 	ptrdiff_t mark = slice_find(text, '?');
@@ -46,7 +46,7 @@ bool author_has_encoded_word(struct slice address, struct arena *arena)
 
 /* ---- the only address ------------------------------------------------------------------- */
 
-/* What is before "<", between the brackets, and after ">"; false unless each bracket is there once. */
+/* The text before "<", between the brackets, and after ">"; false unless each bracket occurs once. */
 static bool split(struct slice value, struct slice *before_r, struct slice *inside_r, struct slice *after_r)
 {
 	ptrdiff_t open = slice_find(value, '<'), close = slice_find(value, '>');
@@ -59,7 +59,7 @@ static bool split(struct slice value, struct slice *before_r, struct slice *insi
 	return true;
 }
 
-/* Other signs that look like an @: U+FE6B and U+FF20. */
+/* Other characters that look like an @: U+FE6B and U+FF20. */
 static bool has_other_at(struct slice text)
 {
 	return memmem(text.p, text.n, "\xef\xb9\xab", 3) || memmem(text.p, text.n, "\xef\xbc\xa0", 3);
@@ -96,7 +96,7 @@ static bool is_domain(struct slice word, struct slice domain, struct arena *aren
 	return valid && slice_equal(word, domain);
 }
 
-/* The text names no domain but this: not after an @, nor alone. */
+/* The text contains no other domain, neither after an @ nor on its own. */
 static bool names_only(struct slice text, struct slice domain, struct arena *arena)
 {
 	if (text.n == 0)

@@ -1,20 +1,20 @@
 /*
  * authres.c - writing an Authentication-Results field (RFC 8601 2.2).
  *
- * What is said is kept as clauses until it is printed, so that the parts of a
- * clause come in the order of the grammar whatever order they were added in:
- * result, comments, reason, properties.
+ * Results are kept as clauses until they are printed. The parts of a clause are
+ * printed in the order of the grammar, whatever order they were added in: result,
+ * comments, reason, properties.
  *
- * Values come from strangers. A value that is no token and no plain mailbox is
- * printed as a quoted string, control bytes and bytes that are no UTF-8 as
- * question marks. Comments are only for people: what could end or open anything
- * there is replaced, so that not even a reader who knows no quoted pairs errs.
+ * Values are untrusted. A value that is neither a token nor a plain mailbox is
+ * printed as a quoted string; control bytes and invalid UTF-8 become question marks.
+ * Comments are only for people: parentheses, quotes and backslashes are replaced,
+ * so that even a parser without quoted pairs reads them correctly.
  *
- * Many readers do not parse the field: they look for the text "dmarc=pass". Therefore a stranger's text never brings a
- * "=" with it (see value_fit and note_fit). The only results in the field are those that authres_method() wrote.
+ * Many readers do not parse the field: they search for the text "dmarc=pass". Therefore untrusted text never contains
+ * a "=" (see value_fit and note_fit). The only results in the field are those that authres_method() wrote.
  *
- * Nearly every value is a domain or a word and is printed as it stands: one look
- * at its bytes in a table says so, and only others are gone through in earnest.
+ * Nearly every value is a domain or a word and is printed unchanged. One pass over
+ * its bytes with a table finds these; only the others need further work.
  */
 #include "mail.h"
 
@@ -23,9 +23,9 @@
 #define LINE_WANTED 78 /* RFC 5322 2.1.1 */
 #define TAB_WIDTH   8
 
-/* A word of a line cannot be folded, and lines end at 998 bytes (RFC 5322 2.1.1); escapes can double a value. */
+/* A word cannot be folded, and a line has at most 998 bytes (RFC 5322 2.1.1); escapes can double a value. */
 #define VALUE_MAX 400
-/* Enough for what a check has to tell. */
+/* More than any check reports. */
 #define NOTE_MAX 400
 
 struct item {
@@ -49,11 +49,11 @@ struct authres {
 	struct clause *first, *last;
 };
 
-/* What a byte may be part of. */
+/* The classes of a byte. */
 enum {
 	SHOWN = 1,   /* printable ASCII and space */
 	TOKEN = 2,   /* RFC 2045 5.1 token */
-	ATOM = 4,    /* RFC 5322 3.2.3 dot-atom-text, without looking where the dots are */
+	ATOM = 4,    /* RFC 5322 3.2.3 dot-atom-text, wherever the dots are */
 	KEYWORD = 8, /* names of methods, results and properties: RFC 5321 Keyword, with _ and / */
 };
 
@@ -87,7 +87,7 @@ static const unsigned char bytes[256] = {
     ['{' ... '~'] = IN_TOKEN,
 };
 
-/* What all bytes of the text may be part of. */
+/* The classes that all bytes of the text share. */
 static unsigned all_bytes(struct slice text)
 {
 	unsigned all = IN_WORD;
@@ -116,8 +116,8 @@ static bool is_plain_mailbox(struct slice text)
 	return at >= 0 && is_dot_atom(slice_head(text, (size_t)at)) && is_token(domain);
 }
 
-/* "=?" could begin an RFC 2047 word. There are readers who decode these first, wherever they stand, and what comes out
- * could end a quoted string and go on as a clause of ours. A value that begins with "?" stands behind a "=". */
+/* "=?" could begin an RFC 2047 word. Some readers decode these first, in any position, and the decoded text
+ * could end a quoted string and continue as a clause of ours. A value that begins with "?" follows a "=". */
 static bool begins_encoded_word(struct slice text, size_t i)
 {
 	return text.p[i] == '?' && (i == 0 || text.p[i - 1] == '=');
@@ -139,8 +139,8 @@ static bool is_control_character(struct slice character)
 	return c < 0x20 || c == 0x7f || (character.n == 2 && c == 0xc2 && (unsigned char)character.p[1] < 0xa0);
 }
 
-/* Without control bytes, in UTF-8, at most `max` bytes; what was cut ends with dots. The text itself when it is so
- * already. */
+/* Without control bytes, in UTF-8, at most `max` bytes; a cut text ends with dots. Returns the text itself when it
+ * needs no change. */
 static struct slice clean(struct arena *arena, struct slice text, size_t max)
 {
 	static const struct slice dots = SLICE("...");
@@ -182,7 +182,7 @@ static struct slice quoted(struct arena *arena, struct slice text)
 
 /* ---- what may be shown -------------------------------------------------------------------------- */
 
-/* The algorithms that were ever registered for DKIM: a= is a text of the signer. */
+/* All algorithms ever registered for DKIM: the signer controls the text of a=. */
 static bool is_algorithm(struct slice value, struct arena *arena)
 {
 	static const char *const known[] = {"rsa-sha1", "rsa-sha256", "ed25519-sha256"};
@@ -194,7 +194,7 @@ static bool is_algorithm(struct slice value, struct arena *arena)
 	return false;
 }
 
-/* A host name, an address literal, or an address: HELO is any text that the client likes. */
+/* A host name, an address literal, or an address: the client can send any text as HELO. */
 static bool is_host(struct slice value, struct arena *arena)
 {
 	struct ip ip;
@@ -215,7 +215,7 @@ static bool has_equals(struct slice text)
 	return slice_find(text, '=') >= 0;
 }
 
-/* Properties that have a form of their own. */
+/* Properties with a fixed form. */
 static const struct {
 	const char *type, *property;
 	bool (*fits)(struct slice value, struct arena *);
@@ -224,7 +224,7 @@ static const struct {
     {"smtp", "helo", is_host},
 };
 
-/* What of a value is shown: all of it, of a mailbox the domain alone ("@example.org"), or nothing (false). */
+/* The part of a value that is shown: all of it, only the domain of a mailbox ("@example.org"), or nothing (false). */
 static bool value_fit(const struct authres *authres, struct slice type, struct slice property, struct slice *value)
 {
 	ptrdiff_t at = slice_find_last(*value, '@');
@@ -237,8 +237,8 @@ static bool value_fit(const struct authres *authres, struct slice type, struct s
 	return !has_equals(*value);
 }
 
-/* Only the tags of DKIM and SPF records keep their "=" in a note: "t=s", "bh= is no SHA-256". No method of RFC 8601 has
- * a name of one or two letters. */
+/* In a note, only the tags of DKIM and SPF records keep their "=": "t=s". No method of RFC 8601 has a name of one or
+ * two letters. */
 static bool ends_tag_name(const char *p, size_t equals)
 {
 	size_t letters = 0;
@@ -249,7 +249,7 @@ static bool ends_tag_name(const char *p, size_t equals)
 	       (letters == equals || p[equals - letters - 1] == ' ' || p[equals - letters - 1] == '(');
 }
 
-/* A reason or a comment, in which texts of strangers can be quoted. */
+/* A reason or a comment, which can quote untrusted text. */
 static struct slice note_fit(struct arena *arena, struct slice note)
 {
 	char *p;
@@ -265,7 +265,7 @@ static struct slice note_fit(struct arena *arena, struct slice note)
 	return (struct slice){p, note.n};
 }
 
-/* Of a mailbox that is too long the domain is kept: a head of it could read as another domain. */
+/* A mailbox that is too long keeps its domain: its first bytes could read as another domain. */
 static struct slice value_print(struct arena *arena, struct slice value)
 {
 	ptrdiff_t at = slice_find_last(value, '@');
@@ -278,14 +278,14 @@ static struct slice value_print(struct arena *arena, struct slice value)
 	return quoted(arena, value);
 }
 
-/* RFC 8601 2.2 authserv-id: unlike the value of a property it is no mailbox. */
+/* RFC 8601 2.2 authserv-id: unlike the value of a property, it is not a mailbox. */
 static struct slice id_print(struct arena *arena, struct slice id)
 {
 	id = clean(arena, id, VALUE_MAX);
 	return is_token(id) ? id : quoted(arena, id);
 }
 
-/* Names of methods, results and properties are ours; this makes sure of it. */
+/* Names of methods, results and properties come from our code; this enforces it. */
 static struct slice keyword(struct arena *arena, struct slice word)
 {
 	char *p;
@@ -341,11 +341,11 @@ void authres_reason(struct authres *authres, struct slice reason)
 {
 	struct slice text = quoted(authres->arena, note_fit(authres->arena, reason));
 
-	if (authres->last && !authres->last->reasons.first) /* RFC 8601 2.2: one of a clause */
+	if (authres->last && !authres->last->reasons.first) /* RFC 8601 2.2: one reason in a clause */
 		items_add(authres, &authres->last->reasons, arena_join(authres->arena, SLICE("reason="), text));
 }
 
-/* Each word is an item, so that a long comment can be folded. */
+/* Each word is a separate item, so a long comment can be folded. */
 void authres_comment(struct authres *authres, struct slice comment)
 {
 	static const char dangerous[] = "()\\\";", harmless[] = "[]/',";
@@ -384,7 +384,7 @@ void authres_property(struct authres *authres, struct slice type, struct slice p
 		authres_comment(authres, arena_join(authres->arena, class, SLICE("."), name, SLICE(" left out")));
 }
 
-/* Returns the column behind the last item. */
+/* Returns the column after the last item. */
 static size_t print_items(struct text *out, const struct items *items, size_t column)
 {
 	for (const struct item *item = items->first; item; item = item->next) {

@@ -1,17 +1,17 @@
 /*
  * authres_parse.c - reading an Authentication-Results field (RFC 8601 2.2).
  *
- * The grammar stands here once: the id alone is read for whoever looks for
- * forgeries, whatever follows it; authres_parse() takes a field as a whole or
- * not at all. Blanks and comments are skipped wherever CFWS may stand. UTF-8 may
- * stand in values, ids and comments (RFC 8616 4, RFC 6532 3).
+ * The search for forged fields reads only the id, whatever follows it;
+ * authres_parse() reads the complete field or rejects it. Blanks and comments are
+ * skipped wherever CFWS is allowed. Values, ids and comments may contain UTF-8
+ * (RFC 8616 4, RFC 6532 3).
  *
- * In three things it takes more than the grammar has, since honest servers write
- * it and nobody can misread it: a semicolon at the end, an underscore in a
- * keyword, and bare values with "/", "=", "?", ":", "[", "]" in them (IPv6
+ * The parser accepts three things beyond the grammar, because honest servers write
+ * them and they are unambiguous: a semicolon at the end, an underscore in a
+ * keyword, and unquoted values that contain "/", "=", "?", ":", "[", "]" (IPv6
  * addresses, address literals, base64).
  *
- * All this is linear in the length of the value, time and memory.
+ * Time and memory are linear in the length of the value.
  */
 #include "authres_private.h"
 
@@ -24,7 +24,7 @@ static bool is_line_end(char c)
 
 /* ---- words ------------------------------------------------------------------------- */
 
-/* RFC 5322 3.2.2: behind blanks and nested comments; false when a comment does not end. */
+/* RFC 5322 3.2.2: skips blanks and nested comments; false when a comment is not closed. */
 static bool skip_cfws(struct slice *rest)
 {
 	size_t depth = 0, i = 0;
@@ -45,7 +45,7 @@ static bool skip_cfws(struct slice *rest)
 	return depth == 0;
 }
 
-/* Takes `c` and the CFWS behind it. False when something else stands there, or a comment does not end. */
+/* Takes `c` and the CFWS after it. False when the next byte is not `c`, or a comment is not closed. */
 static bool take_sign(struct slice *rest, char c)
 {
 	if (rest->n == 0 || rest->p[0] != c)
@@ -54,13 +54,13 @@ static bool take_sign(struct slice *rest, char c)
 	return skip_cfws(rest);
 }
 
-/* RFC 2045 5.1 token; RFC 8616 lets it hold UTF-8. */
+/* RFC 2045 5.1 token; RFC 8616 allows UTF-8 in it. */
 static bool is_token(char c)
 {
 	return (unsigned char)c >= 0x80 || (c > ' ' && c != 0x7f && !strchr("()<>@,;:\\\"/[]?=", c));
 }
 
-/* What is no token and still can stand without quotes: see above. */
+/* Characters that are not part of a token but are accepted without quotes: see above. */
 static bool is_bare(char c)
 {
 	return is_token(c) || (c != '\0' && strchr("/=?:[]", c));
@@ -85,14 +85,14 @@ static struct slice take_while(struct slice *rest, bool (*is_part)(char))
 	return word;
 }
 
-/* A keyword in lower case, and the CFWS behind it. */
+/* A keyword in lower case, and the CFWS after it. */
 static bool take_keyword(struct slice *rest, struct arena *arena, struct slice *keyword_r)
 {
 	*keyword_r = arena_lower(arena, take_while(rest, is_keyword));
 	return keyword_r->n > 0 && skip_cfws(rest);
 }
 
-/* The length of the quoted string that the text begins with, quotes and all; 0 when it does not end. */
+/* The length of the quoted string at the start of the text, with its quotes; 0 when it is not closed. */
 static size_t quoted_length(struct slice text)
 {
 	for (size_t i = 1; i < text.n; i++) {
@@ -104,7 +104,7 @@ static size_t quoted_length(struct slice text)
 	return 0;
 }
 
-/* RFC 5322 3.2.4: what is meant by a quoted string, line ends left out; false when it does not end. */
+/* RFC 5322 3.2.4: the content of a quoted string without line ends; false when it is not closed. */
 static bool take_quoted(struct slice *rest, struct arena *arena, struct slice *meant_r)
 {
 	size_t length = quoted_length(*rest), n = 0;
@@ -125,7 +125,7 @@ static bool take_quoted(struct slice *rest, struct arena *arena, struct slice *m
 	return true;
 }
 
-/* 1*DIGIT and the CFWS behind it */
+/* 1*DIGIT and the CFWS after it */
 static bool take_version(struct slice *rest, uint64_t *version_r)
 {
 	return slice_number(take_while(rest, is_token), UINT64_MAX, version_r) == 0 && skip_cfws(rest);
@@ -168,7 +168,7 @@ bool authres_id(struct slice value, struct arena *arena, struct slice *id_r)
 
 /* ---- clauses ----------------------------------------------------------------------------- */
 
-/* A quoted pair can hide a line end from those who unfold. */
+/* A quoted pair can hide a line end from a reader that unfolds. */
 static bool is_one_line(struct slice text)
 {
 	return slice_find(text, '\r') < 0 && slice_find(text, '\n') < 0;
@@ -185,8 +185,8 @@ static struct slice without_line_ends(struct slice text, struct arena *arena)
 	return (struct slice){kept, n};
 }
 
-/* pvalue, and the CFWS behind it: a quoted string, a bare word, or [local-part] "@" domain, whose local part keeps the
- * quotes it has. */
+/* pvalue, and the CFWS after it: a quoted string, a bare word, or [local-part] "@" domain, whose local part keeps its
+ * quotes. */
 static bool take_value(struct slice *rest, struct arena *arena, struct slice *value_r)
 {
 	struct slice written = *rest, value, domain;
@@ -269,7 +269,7 @@ static bool take_clauses(struct slice *rest, struct arena *arena, struct authres
 	struct authres_clause clauses[AUTHRES_CLAUSES_MAX];
 	size_t count = 0, bytes;
 
-	/* Each clause, and the id before the first, ends before a semicolon or at the end. */
+	/* Each clause, and the id before the first clause, ends at a semicolon or at the end. */
 	while (rest->n > 0) {
 		if (!take_sign(rest, ';'))
 			return false;
@@ -297,7 +297,7 @@ static bool is_none(struct slice rest)
 	return rest.n == 0 || (take_sign(&rest, ';') && rest.n == 0);
 }
 
-/* UTF-8 without control bytes but tabs, and without line ends but those of folding (and a last one). */
+/* UTF-8 without control bytes except tabs, and without line ends except for folding (and a last one). */
 static bool is_text(struct slice value)
 {
 	for (size_t i = 0, length; i < value.n; i += length) {

@@ -1,8 +1,8 @@
 /*
  * charset.c - texts in the charsets of mail, by iconv(3).
  *
- * A name that a sender chose never reaches iconv: only names of this table do. All of them leave ASCII as it is, so
- * that a line of ASCII may be added to a text in any of them.
+ * Only names from this table reach iconv, never a name that a sender chose. All these charsets contain ASCII unchanged,
+ * so a line of ASCII can be added to a text in any of them.
  */
 #include "mime.h"
 
@@ -11,7 +11,7 @@
 
 #define UTF8       "UTF-8"
 #define ASCII      "US-ASCII"
-#define GROWTH_MAX 4 /* bytes that become of one, at most: what is longest in UTF-8 */
+#define GROWTH_MAX 4 /* one input byte becomes at most this many: the longest UTF-8 character */
 
 static const char *const charsets[] = {
     ASCII,          UTF8,           "ISO-8859-1",   "ISO-8859-2",   "ISO-8859-3",   "ISO-8859-4",   "ISO-8859-5",
@@ -39,13 +39,13 @@ bool charset_known(struct slice name)
 	return charset_find(name) != NULL;
 }
 
-/* All of it, or -1. A state that is open at the end is closed; none of the charsets has one. */
+/* Converts all of it, or returns -1. Also ends an open shift state, although none of these charsets has one. */
 static int convert(iconv_t converter, struct slice text, struct arena *arena, struct slice *text_r)
 {
 	size_t room = text.n * GROWTH_MAX + 1, left = room, in_left = text.n;
 	char *out = arena_raw(arena, room), *at = out, *in = (char *)(uintptr_t)text.p;
 
-	/* A number above 0 tells of characters that were not converted one to one. */
+	/* A number above 0: some characters were not converted exactly. */
 	if (iconv(converter, &in, &in_left, &at, &left) != 0 || in_left > 0)
 		return -1;
 	*text_r = (struct slice){out, room - left};

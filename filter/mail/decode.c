@@ -1,8 +1,7 @@
 /*
- * decode.c - encoded words (RFC 2047), as a reader sees them.
+ * decode.c - encoded words (RFC 2047), as a mail reader shows them.
  *
- * Only what stands between blanks is an encoded word (RFC 2047 5), and blanks between two of them are not shown
- * (6.2).
+ * An encoded word must have blanks on both sides (RFC 2047 5); blanks between two encoded words are not shown (6.2).
  */
 #include "mime.h"
 

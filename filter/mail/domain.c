@@ -2,10 +2,9 @@
  * domain.c - domains in the one form in which they can be compared: lower case,
  * A-labels, no trailing dot.
  *
- * U-labels are read by libidn2 as UTS 46 says, non-transitional (RFC 5891,
- * RFC 5895), since that is what the registries and the browsers do now. What
- * comes out must still be a host name: the mapping turns some characters into
- * dots and other ASCII.
+ * libidn2 converts U-labels by UTS 46, non-transitional (RFC 5891, RFC 5895), as
+ * registries and browsers do. The result must still be checked as a host name: the
+ * mapping turns some characters into dots and other ASCII.
  */
 #include "mail.h"
 
@@ -18,7 +17,7 @@
  * each letter takes at least one byte there and at most four here. */
 #define DOMAIN_UTF8_MAX (4 * MAIL_DOMAIN_MAX)
 
-/* RFC 5321 4.1.2 sub-domain; the underscore is no letter there, but names with it are in use. */
+/* RFC 5321 4.1.2 sub-domain; the underscore is not allowed there, but such names are in use. */
 static bool is_of_label(char c, bool at_an_end)
 {
 	return is_letter(c) || is_digit(c) || c == '_' || (c == '-' && !at_an_end);
@@ -39,7 +38,7 @@ static bool has_labels(struct slice domain)
 	return length > 0;
 }
 
-/* RFC 1123 2.1: an IPv4 address looks like a host name and is none. It ends with a digit, as few names do. */
+/* RFC 1123 2.1: an IPv4 address looks like a host name but is not one. It ends with a digit; few names do. */
 static bool is_host_name(struct slice domain)
 {
 	struct ip ip;
@@ -54,7 +53,7 @@ static struct slice without_last_dot(struct slice domain)
 	return domain.n > 0 && domain.p[domain.n - 1] == '.' ? slice_head(domain, domain.n - 1) : domain;
 }
 
-/* The A-labels of a domain with U-labels; the empty slice when it is none. */
+/* Converts a domain with U-labels to A-labels; the empty slice when it is not a domain. */
 static struct slice to_a_labels(struct slice domain, struct arena *arena)
 {
 	uint8_t *found = NULL;

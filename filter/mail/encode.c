@@ -1,27 +1,26 @@
 /*
- * encode.c - the text of a header field: from many lines to one, and from any
- * bytes to lines that may stand in a message.
+ * encode.c - the text of a header field: unfolds a value to one line, and turns any
+ * bytes into valid header lines.
  *
- * To write a value, it is made clean first (no control bytes, valid UTF-8), then
- * cut into chunks: words of ASCII as they are, and runs of words that are not,
- * each of which becomes RFC 2047 encoded words. Between chunks lines are folded.
- * Blanks between two encoded words vanish when they are shown (RFC 2047 6.2),
- * so a run holds the blanks between its words, and those to encoded words that
- * were there before.
+ * To write a value, it is cleaned first (no control bytes, valid UTF-8), then cut
+ * into chunks. ASCII words are chunks of their own and stay unchanged. A run of
+ * other words is one chunk, written as RFC 2047 encoded words. Lines are folded
+ * between chunks. Readers drop the blanks between two encoded words (RFC 2047 6.2),
+ * so a run includes the blanks between its words and those next to existing
+ * encoded words.
  */
 #include "mail.h"
 
 #include <string.h>
 
-#define LINE_WANTED  78 /* RFC 5322 2.1.1 */
-#define ENCODED_LINE 76 /* RFC 2047 2: a line with encoded words */
-#define WORD_FRAME   12 /* of "=?UTF-8?Q??=" */
-#define WORD_MAX     75 /* RFC 2047 2, frame and all */
-#define WORD_LEAST   30 /* where less room is left on a line, a new one is begun */
-#define PLAIN_MAX                                                                                                      \
-	900 /* a longer word could not keep to lines of 998 (RFC 5322 2.1.1): it is encoded, which can be cut */
-#define BLANKS_MAX   40 /* blanks in a row that are kept: more could make a line of nothing but blanks */
-#define BASE64_BYTES 3  /* that become 4 letters */
+#define LINE_WANTED  78  /* RFC 5322 2.1.1 */
+#define ENCODED_LINE 76  /* RFC 2047 2: a line with encoded words */
+#define WORD_FRAME   12  /* of "=?UTF-8?Q??=" */
+#define WORD_MAX     75  /* RFC 2047 2, with its frame */
+#define WORD_LEAST   30  /* with less room than this on a line, a new line begins */
+#define PLAIN_MAX    900 /* a longer word does not fit a line of 998 (RFC 5322 2.1.1): encoded, it can be split */
+#define BLANKS_MAX   40  /* blanks in a row that are kept: more could make a line of nothing but blanks */
+#define BASE64_BYTES 3   /* are encoded as 4 letters */
 
 struct slice header_unfold(struct slice value, struct arena *arena)
 {
@@ -37,8 +36,8 @@ struct slice header_unfold(struct slice value, struct arena *arena)
 			line[n++] = c;
 			continue;
 		}
-		/* slice_trim: something that is no line end follows. The blank of the fold becomes a space,
-		 * since a tab there only sets lines in; where there is none, a space stands for the line end. */
+		/* After slice_trim, text follows every line end. The blank of the fold becomes a space, since
+		 * a tab there is only indentation; without a blank, a space replaces the line end. */
 		while (value.p[i + 1] == '\r' || value.p[i + 1] == '\n')
 			i++;
 		if (value.p[i + 1] == ' ' || value.p[i + 1] == '\t')
@@ -48,7 +47,7 @@ struct slice header_unfold(struct slice value, struct arena *arena)
 	return (struct slice){line, n};
 }
 
-/* Without blanks at the ends; control bytes become spaces, and what is no UTF-8 question marks. */
+/* Without blanks at the ends; control bytes become spaces, and invalid UTF-8 becomes question marks. */
 static struct slice clean(struct slice value, struct arena *arena)
 {
 	char *text = arena_raw(arena, value.n);
@@ -78,7 +77,7 @@ struct writer {
 	size_t column;
 };
 
-/* RFC 2047 5 (3): what is safe in every place. */
+/* RFC 2047 5 (3): characters that are safe in every position. */
 static bool is_safe_in_q(char c)
 {
 	return is_letter(c) || is_digit(c) || c == '!' || c == '*' || c == '+' || c == '-' || c == '/';
@@ -146,7 +145,7 @@ static struct slice what_fits(struct slice text, size_t (*length)(struct slice),
 	return slice_head(text, n);
 }
 
-/* `blanks` stand before the first word; they are folding white space, not part of the text. */
+/* `blanks` come before the first word; they are folding white space, not part of the text. */
 static void write_encoded(struct writer *w, struct slice blanks, struct slice text)
 {
 	bool b = b_length(text) < q_length(text);
@@ -198,7 +197,7 @@ static bool must_encode(struct slice word)
 	return word.n > PLAIN_MAX;
 }
 
-/* Takes the blanks before the next word and the word off the text. */
+/* Takes the next word and the blanks before it off the text. */
 static struct slice next_word(struct slice *text, struct slice *blanks_r)
 {
 	size_t blanks = 0, end;
@@ -215,8 +214,9 @@ static struct slice next_word(struct slice *text, struct slice *blanks_r)
 	return word;
 }
 
-/* Takes the words that follow and must be encoded too off `*rest`, which stands behind one that must. Gives the end of
- * what to encode: behind the last of them, or behind the blanks too when an encoded word of others comes next. */
+/* `*rest` follows a word that must be encoded. Takes the next words off it as long as they must be encoded, too.
+ * Returns the end of the run: after the last of them, or after the blanks that follow it when an existing encoded word
+ * comes next. */
 static const char *run_end(struct slice *rest)
 {
 	struct slice blanks, word;

@@ -1,34 +1,34 @@
 /*
- * forged.c - who claims to have written an Authentication-Results field
- * (RFC 8601 2.2), and whether somebody could think it was us.
+ * forged.c - which server an Authentication-Results field claims to be from
+ * (RFC 8601 2.2), and whether a reader could take it for ours.
  *
- * Those who read the field later are mail programs, filters and scripts, and
- * few of them read it as the RFC does. A field that any of them could take for
- * ours must go (RFC 8601 5). So there are two readers here.
+ * Mail programs, filters and scripts read the field later, and few of them follow
+ * the RFC exactly. A field that any of them could take for ours must be removed
+ * (RFC 8601 5). Therefore there are two parsers here.
  *
- * The strict one (authres_parse.c) gives the authserv-id. When the field is
- * plain (it begins with the id, a simple word; what follows is as the RFC wants
- * it; no control bytes anywhere) all readers agree with it, and nothing else is
- * looked at: our name in a comment or a property of another host's field is no
+ * The strict one (authres_parse.c) returns the authserv-id. When the field is
+ * plain (it begins with the id, a simple word; the rest follows the RFC; no control
+ * bytes anywhere), all readers agree with the strict parser, and nothing else is
+ * checked: our name in a comment or a property of another host's field is not a
  * forgery.
  *
- * Of all other fields nobody can say how they are read: a comment may be seen
- * to end at its first or at its last parenthesis, quotes may hide it or not,
- * control bytes may be dropped, the eighth bit too. There the id counts as
- * claimed wherever it stands as a word, whatever is strewn into it. That other
- * fields go too then is wanted: a malformed field proves nothing to nobody.
+ * All other fields are ambiguous: for one reader a comment ends at the first
+ * parenthesis, for another at the last; quotes may hide it or not; control bytes or
+ * the eighth bit may be dropped. In such a field the id counts as claimed wherever
+ * it occurs as a word, whatever bytes are inserted into it. This also removes some
+ * fields of others, on purpose: a malformed field proves nothing.
  *
- * All this is linear in the length of the value.
+ * Time is linear in the length of the value.
  */
 #include "authres_private.h"
 
 #include <string.h>
 
-/* Words with bytes over 127 in one malformed field that are read as domains, which costs time. No honest field comes
- * near; one that has more counts as forged. */
+/* At most this many words with bytes over 127 in one malformed field are converted as domains, which costs time. Honest
+ * fields have far fewer; a field with more counts as forged. */
 #define ODD_WORDS_MAX 8
 
-/* A word longer than a domain in UTF-8 can be is none. */
+/* A word that is longer than any domain in UTF-8 is not a domain. */
 #define ODD_WORD_MAX 1024
 
 static bool is_fws(char c)
@@ -41,7 +41,7 @@ static bool is_eight_bit(char c)
 	return (unsigned char)c >= 0x80;
 }
 
-/* What every reader takes for a part of a host name. RFC 2045 has more in a token; not all readers have. */
+/* The characters that every reader accepts in a host name. A token of RFC 2045 allows more; not all readers do. */
 static bool is_word(char c)
 {
 	return is_letter(c) || is_digit(c) || c == '-' || c == '_' || c == '.';
@@ -49,14 +49,14 @@ static bool is_word(char c)
 
 /* ---- the strict reader ------------------------------------------------------------ */
 
-/* True when no reader can err about the id: see above. */
+/* True when no reader can misread the id: see above. */
 static bool is_plain(struct slice value, struct slice id)
 {
 	size_t start = 0;
 
 	while (start < value.n && is_fws(value.p[start]))
 		start++;
-	if (value.p + start != id.p) /* a comment or a quote stands before it */
+	if (value.p + start != id.p) /* a comment or a quote comes before it */
 		return false;
 	for (size_t i = 0; i < id.n; i++)
 		if (!is_word(id.p[i]))
@@ -75,7 +75,7 @@ static bool is_plain(struct slice value, struct slice id)
 
 /* ---- all other readers -------------------------------------------------------------- */
 
-/* How bytes over 127 are taken: as nothing, or without their highest bit. */
+/* How a reader treats bytes over 127: it drops them, or clears their highest bit. */
 enum eight_bit { DROPPED, MASKED };
 
 static char seen(char c, enum eight_bit eight_bit)
@@ -85,15 +85,15 @@ static char seen(char c, enum eight_bit eight_bit)
 	return to_lower(c);
 }
 
-/* What some reader may drop without a trace. */
+/* Bytes that some readers drop silently. */
 static bool is_dropped(char c, enum eight_bit eight_bit)
 {
 	return (eight_bit == DROPPED && is_eight_bit(c)) || is_control(seen(c, eight_bit)) || c == ' ' || c == '"' ||
 	       c == '\\';
 }
 
-/* True when `text` begins with the id, whatever is strewn into it, and the word ends there (dots at its end do not
- * count). */
+/* True when `text` begins with the id, whatever droppable bytes are in it, and the word ends there (trailing dots are
+ * ignored). */
 static bool begins_with(struct slice text, struct slice id, enum eight_bit eight_bit)
 {
 	size_t i = 0, matched = 0;
@@ -109,8 +109,8 @@ static bool begins_with(struct slice text, struct slice id, enum eight_bit eight
 	return matched == id.n && (i == text.n || !is_word(text.p[i]));
 }
 
-/* True when a word can begin at `i`. Values of properties and hosts of addresses begin no word, quoted or not;
- * but where nothing was before, anything is garbage that a reader may skip. */
+/* True when a word can begin at `i`. Values of properties and hosts of addresses do not begin a word, quoted or not;
+ * but at the start of the field, a reader may skip anything as garbage. */
 static bool word_begins(struct slice text, size_t i, bool nothing_before)
 {
 	char before;
@@ -166,7 +166,7 @@ static struct slice without_comments(struct slice text, bool naive, struct arena
 	return (struct slice){kept, n};
 }
 
-/* The next word with bytes over 127 in it, without what is strewn into it; false at the end. */
+/* The next word that contains bytes over 127, without droppable bytes; false at the end. */
 static bool next_odd_word(struct slice *rest, char buffer[ODD_WORD_MAX], struct slice *word_r)
 {
 	size_t i = 0, n = 0;
@@ -193,7 +193,7 @@ static bool next_odd_word(struct slice *rest, char buffer[ODD_WORD_MAX], struct 
 	return odd;
 }
 
-/* Ids in the form in which they compare: as domains, whatever they are, without dots at the end. */
+/* Normalises an id for comparison: as a domain, whatever it is, without trailing dots. */
 static struct slice id_normalise(struct slice id, struct arena *arena)
 {
 	bool valid;
@@ -204,7 +204,7 @@ static struct slice id_normalise(struct slice id, struct arena *arena)
 	return domain_normalise(id, arena, &valid);
 }
 
-/* Our id in U-labels, or in any other characters that IDNA takes for the same. */
+/* Our id in U-labels, or in other characters that IDNA maps to it. */
 static bool contains_odd(struct slice value, struct slice id, struct arena *arena)
 {
 	char buffer[ODD_WORD_MAX];
@@ -216,7 +216,7 @@ static bool contains_odd(struct slice value, struct slice id, struct arena *aren
 	return false;
 }
 
-/* RFC 2047 words have no place in the field (RFC 2047 5), but there are readers who decode them first. */
+/* RFC 2047 words are not allowed in the field (RFC 2047 5), but some readers decode them first. */
 static bool contains_encoded_word(struct slice value)
 {
 	return value.p && memmem(value.p, value.n, "=?", 2) && memmem(value.p, value.n, "?=", 2);
@@ -232,7 +232,7 @@ static bool could_be_taken_for(struct slice value, struct slice id, struct arena
 	return contains_odd(value, id, arena) || contains_encoded_word(value);
 }
 
-/* Blanks at the ends of the name do not count, nor what a reader may drop anywhere in it. */
+/* Ignores blanks at the ends of the name, and droppable bytes anywhere in it. */
 static bool is_authentication_results(struct slice name)
 {
 	static const struct slice wanted = SLICE("authentication-results");

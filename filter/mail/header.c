@@ -1,25 +1,25 @@
 /*
- * header.c - the header fields of a message as they came, bounded in number and
+ * header.c - the header fields of a message as received, bounded in number and
  * in bytes, and found by name and index as milters count.
  *
- * Beside the fields stands a table of their names with how often each came, so
- * that storing the next field costs the same whatever came before it.
+ * A hash table counts the fields of each name, so storing the next field takes
+ * constant time.
  */
 #include "mail.h"
 
 #include <string.h>
 
 #define FIELDS_FIRST 32
-#define NAME_MAX     76 /* of a field that we write: the name and the colon must fit a line of 78 (RFC 5322 2.1.1) */
+#define NAME_MAX     76 /* of a field that we write: name and colon must fit a line of 78 (RFC 5322 2.1.1) */
 
-/* Open addressing; the room is a power of two and at least twice what is in use. */
+/* Open addressing; the size is a power of two and at least twice the number of entries. */
 struct header_name {
 	struct slice name;
 	uint64_t hash;
-	unsigned count; /* 0: this place is free */
+	unsigned count; /* 0: this slot is free */
 };
 
-/* Case does not count. The hash of each piece is the seed of the next. */
+/* Ignores case. The hash of each piece is the seed of the next. */
 static uint64_t name_hash(struct slice name, uint64_t seed)
 {
 	char lower[64];
@@ -35,13 +35,13 @@ static uint64_t name_hash(struct slice name, uint64_t seed)
 	return seed;
 }
 
-/* Nobody outside can know where the arena lies, and so cannot choose names that collide. */
+/* An attacker does not know the address of the arena, so cannot choose names that collide. */
 static uint64_t seed_of(const struct headers *headers)
 {
 	return (uint64_t)(uintptr_t)headers->arena;
 }
 
-/* The place of a name in the table: its own, or the free one where it belongs. */
+/* The slot of a name in the table: the one it uses, or the free one where it would go. */
 static struct header_name *name_place(const struct headers *headers, struct slice name, uint64_t hash)
 {
 	size_t at = hash & (headers->name_room - 1);
@@ -77,7 +77,7 @@ static void fields_grow(struct headers *headers)
 		memcpy(headers->fields, old, headers->count * sizeof(*old));
 }
 
-/* One piece of memory for both. */
+/* One allocation for both. */
 static void field_copy(struct headers *headers, struct header_field *field, struct slice name, struct slice value)
 {
 	char *copy = arena_raw(headers->arena, name.n + value.n);
@@ -141,7 +141,7 @@ const struct header_field *headers_find(const struct headers *headers, struct sl
 	return NULL;
 }
 
-/* Asked for every field: most differ at once, and only of one that does not are the blanks looked at. */
+/* Called for every field. Most names differ early; the blanks are checked only when they do not. */
 bool header_is_named(const struct header_field *field, struct slice name)
 {
 	struct slice text = field->name;

@@ -1,6 +1,6 @@
 /*
- * reader.c - a message as it lies in a file: its header fields one by one, then
- * its body. Line ends may be LF or CRLF; an mbox "From " line in front is passed over.
+ * reader.c - reads a message from the text of a file: its header fields one by one,
+ * then its body. Line ends may be LF or CRLF; an mbox "From " line at the start is skipped.
  */
 #include "mail.h"
 #include <string.h>
@@ -13,7 +13,7 @@ static struct slice line_of(struct slice text)
 	return slice_head(text, end < 0 ? text.n : (size_t)end + 1);
 }
 
-/* A field with the lines it is folded over. */
+/* A field with its continuation lines. */
 static struct slice folded_lines(struct slice text)
 {
 	size_t n = line_of(text).n;
@@ -37,12 +37,12 @@ static struct slice without_cr(struct slice lines, struct arena *arena)
 	return (struct slice){out, n};
 }
 
-/* "From alice@example.org Sat Nov 21 ..." - but "From : " is a field of the old kind (RFC 5322 4.5). */
+/* "From alice@example.org Sat Nov 21 ..." - but "From : " is an obsolete form of the field (RFC 5322 4.5). */
 static bool is_mbox_line(struct slice text)
 {
-	struct slice behind = slice_from(line_of(text), strlen("From"));
+	struct slice rest = slice_from(line_of(text), strlen("From"));
 
-	return slice_starts_nocase(text, SLICE("From ")) && !slice_starts_nocase(slice_trim(behind), SLICE(":"));
+	return slice_starts_nocase(text, SLICE("From ")) && !slice_starts_nocase(slice_trim(rest), SLICE(":"));
 }
 
 bool message_next_field(struct slice *rest, struct arena *arena, struct slice *name_r, struct slice *value_r)
@@ -55,7 +55,7 @@ bool message_next_field(struct slice *rest, struct arena *arena, struct slice *n
 	lines = folded_lines(*rest);
 	colon = slice_find(lines, ':');
 	if (slice_trim(line_of(*rest)).n == 0 || colon < 1 || is_blank(lines.p[0])) {
-		/* The blank line belongs to nobody; any other line without a colon begins the body. */
+		/* The blank line is part of neither; any other line without a colon begins the body. */
 		if (slice_trim(line_of(*rest)).n == 0)
 			*rest = slice_from(*rest, line_of(*rest).n);
 		return false;

@@ -1,19 +1,19 @@
 /*
  * received.c - reads the Received field (RFC 5321 4.4) that another server wrote:
- * whom it took the mail from, and what it calls itself.
+ * which client it got the mail from, and its own name.
  *
- * The field holds much that the client chose: HELO, the names of its certificate and login, the envelope. None of that
- * may decide which address is read, nor whether one is. So the address is looked for where only the server writes: in
- * the comment "(NAME [IP])" or "(IP)" with no words between it and "by", only other comments. What comes before it is
- * the client's word, whatever it looks like. The first such place counts: after it come texts of the client again
- * (sender, recipient). This holds for all relays that let no HELO with blanks and parentheses in; the ones below never
- * do.
+ * The client controls much of the field: HELO, the names of its certificate and login, the envelope. None of this may
+ * decide which address is read, or whether one is. So the address is taken only from a place that the server writes:
+ * the comment "(NAME [IP])" or "(IP)" that is followed by "by", with nothing but other comments between them. Text
+ * before it comes from the client, whatever it looks like. The first such place counts: after it, text of the client
+ * follows again (sender, recipient). This holds for all relays that reject a HELO with blanks and parentheses; the ones
+ * below do.
  *
  *     from HELO (NAME [IP]) by HOST                Postfix, Sendmail, amavis; NAME may be missing, or come after LOGIN@
- *     (from NAME [IP]) by HOST                     Sendmail, of a client that said no HELO
+ *     (from NAME [IP]) by HOST                     Sendmail, for a client that sent no HELO
  *     from HELO (IP) by HOST (IP)                  Exchange
  *     from NAME ([IP]:PORT helo=HELO) by HOST      Exim
- *     from [IP] (helo=HELO) by HOST                Exim, of a client without a name
+ *     from [IP] (helo=HELO) by HOST                Exim, for a client without a name
  *     from NAME (HELO HELO) (IP) by HOST           qmail
  */
 #include "mail.h"
@@ -21,7 +21,7 @@
 #include <string.h>
 
 #define RECEIVED_MAX 8192 /* bytes of a field; honest ones have some 500, HELO adds 2048 at most */
-#define CUT_LINE_MIN 500  /* a line of a field that is longer was folded because of its length alone */
+#define CUT_LINE_MIN 500  /* a longer line of a field was folded only because of its length */
 
 static bool is_host_char(char c)
 {
@@ -55,7 +55,7 @@ static struct slice take_word(struct slice *rest)
 	return word;
 }
 
-/* "( ... )" with comments inside of it; false when the text does not begin with one that is closed. */
+/* "( ... )" with nested comments; false when the text does not begin with a closed comment. */
 static bool take_comment(struct slice *rest, struct slice *inside_r)
 {
 	unsigned depth = 0;
@@ -78,7 +78,7 @@ static bool take_comment(struct slice *rest, struct slice *inside_r)
 	return false;
 }
 
-/* Nothing but what a name, a login and an address are made of. */
+/* Only characters of names, logins and addresses. */
 static bool is_word_char(char c)
 {
 	return c > ' ' && c != '(' && c != ')' && c != '[' && c != ']' && c != '"';
@@ -97,7 +97,7 @@ static bool take_literal(struct slice *rest, struct ip *ip_r)
 	return true;
 }
 
-/* "HELO" of qmail and "helo=x@" of Exim: what follows is the client's word, and not an address of it. */
+/* "HELO" of qmail and "helo=x@" of Exim: text of the client follows, not its address. */
 static bool is_helo_mark(struct slice before)
 {
 	return slice_equal_nocase(before, SLICE("helo")) || slice_equal_nocase(before, SLICE("ehlo")) ||
@@ -154,7 +154,7 @@ static bool read_by(struct slice rest, struct received *received)
 	return true;
 }
 
-/* At a "(": can it be a comment that names a client? A cheap look, for a field can have thousands of them. */
+/* At a "(": can this comment name a client? A cheap test, because a field can have thousands of comments. */
 static bool may_name_client(struct slice text)
 {
 	size_t i = 1;
@@ -168,8 +168,8 @@ static bool may_name_client(struct slice text)
 	return i < text.n && (text.p[i] == '[' || text.p[i] == ')');
 }
 
-/* At a "(": the comments from here on, up to "by". The last of them that names a client is the server's: all that a
- * client says of itself comes before it, or has another form. */
+/* At a "(": the comments from here on, up to "by". The last one that names a client is from the server: text of the
+ * client comes before it, or has another form. */
 static bool read_comments(struct slice rest, struct received *received, const char **at_r)
 {
 	const char *at = rest.p;
@@ -190,7 +190,7 @@ static bool read_comments(struct slice rest, struct received *received, const ch
 	return found && read_by(rest, received);
 }
 
-/* The next place from there on where a server wrote of its client: *at_r is where its comment begins. */
+/* The next place where a server describes its client: *at_r is the start of the comment. */
 static bool find_place(struct slice text, size_t from, struct received *received, size_t *at_r)
 {
 	const char *at;
@@ -206,7 +206,7 @@ static bool find_place(struct slice text, size_t from, struct received *received
 	return false;
 }
 
-/* "NAME (HELO x)": what qmail knows, and what the client said. */
+/* "NAME (HELO x)": the name that qmail found, and the HELO of the client. */
 static void split_qmail_helo(struct received *received)
 {
 	struct slice rest = received->helo, name = take_word(&rest), comment;
@@ -236,7 +236,7 @@ static bool read_with_comment(struct slice rest, struct received *received)
 	if (!find_place(rest, 0, received, &at))
 		return false;
 	helo = slice_trim(slice_head(rest, at));
-	/* One inside of a quote, and another one: which of them the server wrote cannot be told. */
+	/* One is inside a quote, and there is another: it is not clear which one the server wrote. */
 	if (has_open_quote(helo) && find_place(rest, at + 1, &other, &again))
 		return false;
 	if (received->helo.n == 0)
@@ -289,8 +289,8 @@ static bool read_field(struct slice rest, struct received *received)
 	return read_without_name(rest, received);
 }
 
-/* A server cuts a line that is longer than SMTP allows wherever that is, in an address, too; a client whose HELO is
- * long enough chooses where. Without the line ends (and the blank after each) of such lines. */
+/* A server splits a line that is longer than SMTP allows at any byte, even inside an address; a client with a long HELO
+ * chooses where. Removes the line ends of such lines, and the blank after each. */
 static struct slice without_cuts(struct slice value, struct arena *arena)
 {
 	struct text out;

@@ -1,14 +1,14 @@
 /*
- * canonical.c - a record as libspf2 may see it: short, free of macros, and without
- * a byte that a sender wrote.
+ * canonical.c - the form of a record that libspf2 is given: short, without macros, and
+ * without any byte that a sender wrote.
  *
- * Every term that asks the DNS stands for itself by an alias, "t4.f0.s": term 4 of frame 0. libspf2's
- * questions for aliases come back to us (libspf2.c), so that it never sees a name. Networks are compared here: what
- * cannot match is left out, and behind what must match nothing follows. In front of such a term, and of
- * ptr, whose question names no alias, stands a mark, "x4.f0.s", a question that is always answered no: it tells us
- * that the record was read so far.
+ * The name of every term that queries the DNS is replaced by an alias, "t4.f0.s": term 4 of frame 0. libspf2's
+ * queries for aliases come back to us (libspf2.c), so it never sees a real name. Networks are compared here: a
+ * network that cannot match is left out, and the record ends after one that matches. A mark, "x4.f0.s", comes before
+ * such a term, and before ptr, whose query contains no alias. The mark is a query whose answer is always negative; it
+ * tells us that libspf2 has read the record up to there.
  *
- * libspf2 cuts records that compile to more than 511 bytes; with these rules none comes near.
+ * libspf2 cuts records that compile to more than 511 bytes; with these rules no record reaches that size.
  */
 #include "spf_private.h"
 
@@ -21,7 +21,7 @@ static bool asks(const struct spf_term *term)
 	return term->mechanism != SPF_ALL && term->mechanism != SPF_IP4 && term->mechanism != SPF_IP6;
 }
 
-/* A term that asks nobody and matches: nothing behind it counts. */
+/* A term that matches without a DNS query: terms after it do not count. */
 static void add_certain(struct text *out, const struct spf_run *run, const struct spf_term *term, unsigned frame,
 			unsigned number)
 {
@@ -35,7 +35,7 @@ static void add_certain(struct text *out, const struct spf_run *run, const struc
 			    SLICE_ARGS(ip_print(run->request->client, buffer)));
 }
 
-/* A length of 0 is refused by libspf2; our answers stand in for it. */
+/* libspf2 refuses a length of 0; our answers emulate it. */
 static void add_question(struct text *out, const struct spf_run *run, const struct spf_term *term, unsigned frame,
 			 unsigned number)
 {

@@ -1,16 +1,16 @@
 /*
  * check.c - check_host() of RFC 7208 4: from a client and an identity to a result.
  *
- * A record is evaluated in a frame; an include opens a frame inside, a redirect
- * takes the frame's place. Every include and redirect counts as a lookup, and there are at
- * most SPF_LOOKUPS_MAX, so neither depth nor length needs a bound of its own.
+ * A record is evaluated in a frame; an include opens a nested frame, a redirect
+ * replaces the frame. Every include and redirect counts as a lookup, and there are at
+ * most SPF_LOOKUPS_MAX, so depth and length need no separate limit.
  */
 #include "spf_private.h"
 
 const char *const spf_result_names[] = {"none", "neutral", "pass", "fail", "softfail", "temperror", "permerror", NULL};
 const char *const spf_engine_names[] = {"native", "libspf2", "compare", NULL};
 
-/* The terms in order. True when one of them decided. */
+/* Evaluates the terms in order. True when one of them decided. */
 static bool terms_evaluate(struct spf_run *run, struct spf_frame *frame, struct spf_match *match,
 			   enum spf_result *result_r)
 {
@@ -38,7 +38,7 @@ static bool terms_evaluate(struct spf_run *run, struct spf_frame *frame, struct 
 	return false;
 }
 
-/* RFC 7208 6.1. True: the frame stands for the target now. False: it cannot be followed, a permerror. */
+/* RFC 7208 6.1. True: the frame is now the one of the target. False: the redirect cannot be followed, a permerror. */
 static bool redirect_follow(struct spf_run *run, struct spf_frame *frame)
 {
 	struct slice word = frame->record->redirect_text;
@@ -82,7 +82,7 @@ static enum spf_result check_domain(struct spf_run *run, struct slice domain, un
 	return SPF_NEUTRAL;
 }
 
-/* What needs no question. True when the result is known. */
+/* Cases that need no DNS query. True when the result is known. */
 static bool decided_at_once(struct spf_run *run)
 {
 	const struct spf_request *request = run->request;
@@ -92,12 +92,12 @@ static bool decided_at_once(struct spf_run *run)
 	else if (request->domain.n > 0 && request->domain.p[0] == '[')
 		run->reason = SLICE("the domain is an address literal");
 	else if (!spf_name_is_full(run->identity))
-		run->reason =
-		    request->domain.n ? SLICE("the identity is no full domain name") : SLICE("there is no domain");
+		run->reason = request->domain.n ? SLICE("the identity is not a fully qualified domain name")
+						: SLICE("there is no domain");
 	return run->reason.n > 0;
 }
 
-/* One engine; an identity that needs no question gets its result without either. */
+/* Runs one engine; an identity that needs no DNS query gets its result without any engine. */
 static void check_by(enum spf_engine engine, const struct spf_request *request, struct dns_budget *budget,
 		     struct arena *arena, struct spf_outcome *outcome_r)
 {

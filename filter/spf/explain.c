@@ -1,13 +1,13 @@
 /*
- * explain.c - why, in the words of the domain that said fail (RFC 7208 6.2).
+ * explain.c - the explanation of a fail, published by the domain (RFC 7208 6.2).
  *
- * The words are a stranger's and go into SMTP replies and logs: printable ASCII
- * on one line, SPF_EXPLANATION_MAX bytes at most. Whatever is wrong with them, there is then
- * no explanation; the result stands.
+ * The text is untrusted and goes into SMTP replies and logs: printable ASCII on one
+ * line, at most SPF_EXPLANATION_MAX bytes. If anything is wrong with it, there is no
+ * explanation; the result does not change.
  */
 #include "spf_private.h"
 
-/* One text of one TXT record, and nothing but ASCII (RFC 7208 6.2). */
+/* The text of exactly one TXT record, ASCII only (RFC 7208 6.2). */
 static bool explanation_text(const struct dns_answer *answer, struct slice *text_r)
 {
 	if (answer->status != DNS_OK || answer->count != 1)
@@ -16,7 +16,7 @@ static bool explanation_text(const struct dns_answer *answer, struct slice *text
 	return true;
 }
 
-/* A macro may bring any byte along: a local part, a HELO name. */
+/* A macro can insert any byte: from a local part or a HELO name. */
 static struct slice one_line(struct slice text, struct arena *arena)
 {
 	char *copy = arena_alloc(arena, text.n);
@@ -39,7 +39,7 @@ struct slice spf_explain(struct spf_run *run, const struct spf_match *match)
 
 	if (!match->explanation)
 		return SLICE("");
-	run->names_counted = true; /* RFC 7208 4.6.4: the limits are for what comes before the result */
+	run->names_counted = true; /* RFC 7208 4.6.4: the limits apply only before the result is known */
 	if (spf_target(run, &frame, match->explanation, &domain, &why) != SPF_MATCH)
 		return SLICE("");
 	if (!explanation_text(dns_ask(run->budget, domain, DNS_TXT), &text))

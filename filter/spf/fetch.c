@@ -1,5 +1,5 @@
 /*
- * fetch.c - the questions of a check, its limits, and the record of a domain.
+ * fetch.c - the DNS queries of a check, its limits, and the record of a domain.
  */
 #include "spf_private.h"
 
@@ -49,7 +49,7 @@ bool spf_count_void(struct spf_run *run, struct slice name, enum dns_type type, 
 	return false;
 }
 
-/* A name without a record that can be used; `word` of it is wrong. */
+/* The name has no usable record; `word` is the part that is wrong. */
 static enum spf_result record_unusable(struct spf_run *run, struct spf_frame *frame, enum spf_result result,
 				       struct slice word, struct slice why)
 {
@@ -61,7 +61,7 @@ static enum spf_result record_unusable(struct spf_run *run, struct spf_frame *fr
 	return result;
 }
 
-/* RFC 7208 4.6.4: an include or redirect that finds nothing is void, and then a permerror anyway. */
+/* RFC 7208 4.6.4: an include or redirect that finds nothing is a void lookup, and also a permerror. */
 static enum spf_result record_missing(struct spf_run *run, struct spf_frame *frame, struct slice why)
 {
 	run->void_lookups += frame->depth > 0 ? 1 : 0;
@@ -74,12 +74,13 @@ enum spf_result spf_record_fetch(struct spf_run *run, struct spf_frame *frame)
 	const struct spf_record *record;
 
 	if (!spf_name_is_full(frame->domain))
-		return record_unusable(run, frame, SPF_NONE, SLICE(""), SLICE("that is no full domain name"));
+		return record_unusable(run, frame, SPF_NONE, SLICE(""),
+				       SLICE("that is not a fully qualified domain name"));
 	answer = spf_ask(run, frame->domain, DNS_TXT);
 	if (answer->status == DNS_TEMPFAIL)
 		return record_unusable(run, frame, SPF_TEMPERROR, SLICE(""), spf_note_answer(answer, run->arena));
 	if (answer->status == DNS_NXDOMAIN)
-		return record_missing(run, frame, SLICE("there is no such name"));
+		return record_missing(run, frame, SLICE("the name does not exist"));
 	if (answer->status == DNS_NODATA)
 		return record_missing(run, frame, SLICE("it has no TXT record"));
 	record = dns_parsed(run->budget, answer, &spf_record_parser);

@@ -1,35 +1,35 @@
 /*
- * libspf2.c - SPF by libspf2, for those who come from software that uses it, and to
- * hold our own evaluator against another one.
+ * libspf2.c - SPF evaluation by libspf2, for users of software that is based on it, and
+ * to compare our own evaluator with another one.
  *
- * The library walks through records, follows includes and compares addresses; all else is ours. It is not safe with
- * text that a sender wrote, and its limits are not those of RFC 7208. So it is never given such text: each record is
- * parsed by us and printed anew with aliases (canonical.c), and its questions for aliases come back to the hooks below,
- * where names are expanded, lookups counted and answers taken from the budget.
+ * The library walks through records, follows includes and compares addresses; our code does the rest. The library is
+ * not safe with text that a sender wrote, and its limits differ from RFC 7208. So it is never given such text: we parse
+ * each record and print it again with aliases (canonical.c). Its queries for aliases come back to the hooks below,
+ * which expand names, count lookups and take answers from the budget.
  *
- * Everything is made for one check and freed with it; the library keeps no state between checks.
+ * Everything is allocated for one check and freed with it; the library keeps no state between checks.
  */
 #include "spf_private.h"
 
 #include <netinet/in.h>
 #include <arpa/nameser.h>
 #include <netdb.h>
-#include <time.h> /* spf2/spf.h takes this and the first two for granted */
+#include <time.h> /* spf2/spf.h needs this and the first two */
 #include <spf2/spf.h>
 #include <stdio.h>
 #include <string.h>
 
 #define FRAMES_MAX   (SPF_LOOKUPS_MAX + 1) /* every frame but the first costs a lookup */
-#define LIBRARY_MAX  1000                  /* its own limits: ours come first */
+#define LIBRARY_MAX  1000                  /* its own limits: ours apply first */
 #define HOST_NAME    "h%zu.t%u.f%u.s"
 #define HOST_ROOM    48
 #define ANSWERED     0                 /* NETDB_SUCCESS, which not every C library has */
-#define SENDER       "postmaster@f0.s" /* what it may know of the identity */
+#define SENDER       "postmaster@f0.s" /* all it is told of the identity */
 #define NOTHING_MORE "v=spf1"
 
 struct walked {
 	struct spf_frame frame;
-	unsigned redirected_to; /* the frame that took its place; 0: none */
+	unsigned redirected_to; /* the frame that replaced it; 0: none */
 	bool reached_any;
 	unsigned reached; /* the term that was asked for last */
 	size_t step;      /* of that term, from 1; 0: not in the trace */
@@ -39,9 +39,9 @@ struct walk {
 	struct spf_run *run;
 	struct walked frames[FRAMES_MAX];
 	unsigned frame_count;
-	unsigned current;               /* the frame of the last alias: PTR questions do not say whose they are */
-	const struct dns_answer *hosts; /* whose names the library was given as h1..., of an MX or PTR answer */
-	bool ended;                     /* a limit of ours ended the check: */
+	unsigned current;               /* the frame of the last alias: PTR queries do not name a frame */
+	const struct dns_answer *hosts; /* an MX or PTR answer; the library knows its names as h1... */
+	bool ended;                     /* one of our limits ended the check: */
 	enum spf_result result;
 };
 
@@ -49,7 +49,7 @@ const bool spf_libspf2_built = true;
 
 /* ---- what the hooks do ---------------------------------------------------------- */
 
-/* A limit or a target of ours ends the check as an error, whatever the library makes of it. */
+/* One of our limits or targets ends the check with an error, whatever the library returns. */
 static void end_check(struct walk *walk, const struct walked *walked, struct slice term, struct slice why)
 {
 	if (walk->ended)
@@ -59,7 +59,7 @@ static void end_check(struct walk *walk, const struct walked *walked, struct sli
 	spf_reason(walk->run, &walked->frame, term, why);
 }
 
-/* The library did what it never does. No sender can make it, and should one, this one check is without a result. */
+/* The library did something unexpected. A sender should not be able to cause it; if one does, only this check fails. */
 static void give_up(struct walk *walk, const char *why)
 {
 	if (walk->ended)
@@ -69,7 +69,7 @@ static void give_up(struct walk *walk, const char *why)
 	spf_reason(walk->run, &walk->frames[0].frame, SLICE(""), slice_of(why));
 }
 
-/* The alias of a term that was printed? */
+/* Is it the alias of a term that was printed? */
 static bool is_known(const struct walk *walk, const struct spf_alias *alias)
 {
 	const struct spf_record *record =
@@ -95,7 +95,7 @@ static struct spf_step *step_of(struct walk *walk, const struct walked *walked)
 	return walked->step ? &walk->run->steps[walked->step - 1] : &walk->run->spare;
 }
 
-/* Counts a term and finds its target; SPF_MATCH: it can be asked for. */
+/* Counts a term and finds its target; SPF_MATCH: the target can be queried. */
 static enum spf_matched term_open(struct walk *walk, struct walked *walked, unsigned number, struct slice *target_r)
 {
 	const struct spf_record *record = walked->frame.record;
@@ -117,7 +117,7 @@ static enum spf_matched term_open(struct walk *walk, struct walked *walked, unsi
 	step->target = *target_r;
 	step->lookup = walk->run->lookups;
 	step->note = why;
-	/* RFC 7208 4.3, 5.2, 6.1: an include or redirect to what is no name cannot be followed. */
+	/* RFC 7208 4.3, 5.2, 6.1: an include or redirect to an invalid name cannot be followed. */
 	if (found == SPF_PERMANENT ||
 	    (found == SPF_NO_NAME && !redirect && record->terms[number].mechanism == SPF_INCLUDE) ||
 	    (found != SPF_MATCH && redirect)) {
@@ -127,7 +127,7 @@ static enum spf_matched term_open(struct walk *walk, struct walked *walked, unsi
 	return found;
 }
 
-/* RFC 7208 4.6.4. The answer for a term, or NULL when nothing was found and the check may go on or not. */
+/* RFC 7208 4.6.4. The answer for a term; NULL when nothing was found, whether or not the check can continue. */
 static const struct dns_answer *term_ask(struct walk *walk, struct walked *walked, struct slice name,
 					 enum dns_type type, int *trouble_r)
 {
@@ -156,14 +156,14 @@ static SPF_dns_rr_t *reply_new(SPF_dns_server_t *server, const char *name, ns_ty
 	SPF_dns_rr_t *reply = SPF_dns_rr_new_init(server, name, type, 0, trouble);
 
 	if (!reply)
-		die("no memory left for libspf2");
+		die("out of memory in libspf2");
 	return reply;
 }
 
 static SPF_dns_rr_data_t *reply_room(SPF_dns_rr_t *reply, size_t size)
 {
 	if (SPF_dns_rr_buf_realloc(reply, reply->num_rr, size) != SPF_E_SUCCESS)
-		die("no memory left for libspf2");
+		die("out of memory in libspf2");
 	reply->herrno = ANSWERED;
 	return reply->rr[reply->num_rr++];
 }
@@ -175,7 +175,7 @@ static void add_address(SPF_dns_rr_t *reply, struct ip ip)
 	memcpy(data, ip.bytes, ip.family == 4 ? 4 : 16);
 }
 
-/* The addresses that an answer has of the client's family; of a length of 0 the client itself stands for all. */
+/* The addresses of the client's family in an answer; for a prefix length of 0, the client's address instead. */
 static void add_addresses(SPF_dns_rr_t *reply, const struct walk *walk, const struct dns_answer *answer,
 			  const struct spf_term *term)
 {
@@ -230,11 +230,11 @@ static void answer_mx(struct walk *walk, struct walked *walked, unsigned frame, 
 	}
 	walk->hosts = answer;
 	for (size_t i = 0; i < answer->count; i++)
-		if (answer->records[i].name.n) /* RFC 7505: the root is no host */
+		if (answer->records[i].name.n) /* RFC 7505: the root is not a host */
 			add_host(reply, i, walked, frame);
 }
 
-/* The question of a term, by its alias. */
+/* The query of a term, by its alias. */
 static void answer_term(struct walk *walk, const struct spf_alias *alias, SPF_dns_rr_t *reply)
 {
 	struct walked *walked = &walk->frames[alias->frame];
@@ -242,7 +242,7 @@ static void answer_term(struct walk *walk, const struct spf_alias *alias, SPF_dn
 
 	walk->current = alias->frame;
 	if (alias->reached && walked->frame.record->terms[alias->term].mechanism == SPF_PTR) {
-		walked->reached = alias->term; /* its question comes next, and counts it */
+		walked->reached = alias->term; /* its query comes next, and counts the term */
 		return;
 	}
 	if (alias->reached) {
@@ -261,8 +261,8 @@ static void answer_term(struct walk *walk, const struct spf_alias *alias, SPF_dn
 		answer_addresses(walk, walked, target, reply);
 }
 
-/* The addresses of a host that an earlier answer named. RFC 7208 5.5: trouble with the names of a client is no
- * match, but for our own limit. */
+/* The addresses of a host from an earlier answer. RFC 7208 5.5: a DNS error for a name of the client is not a match,
+ * unless our own limit caused it. */
 static void answer_host(struct walk *walk, const struct spf_alias *alias, SPF_dns_rr_t *reply)
 {
 	struct walked *walked = &walk->frames[alias->frame];
@@ -284,8 +284,8 @@ static void answer_host(struct walk *walk, const struct spf_alias *alias, SPF_dn
 	add_addresses(reply, walk, answer, term);
 }
 
-/* The term is the one whose mark was asked for. Only names in the target can match, and only they are shown, as names
- * below the alias. */
+/* The term whose mark was queried last. Only names in the target can match, and only these are given to the library, as
+ * names below the alias. */
 static void answer_ptr(struct walk *walk, SPF_dns_rr_t *reply)
 {
 	struct walked *walked = &walk->frames[walk->current];
@@ -294,7 +294,7 @@ static void answer_ptr(struct walk *walk, SPF_dns_rr_t *reply)
 	int trouble = HOST_NOT_FOUND;
 
 	if (walked->reached >= walked->frame.record->term_count) {
-		give_up(walk, "libspf2 asks for names that no term wants");
+		give_up(walk, "libspf2 asked for names that no term needs");
 		return;
 	}
 	if (term_open(walk, walked, walked->reached, &target) != SPF_MATCH) {
@@ -325,7 +325,7 @@ static SPF_dns_rr_t *lookup(SPF_dns_server_t *server, const char *name, ns_type 
 	else if (type == ns_t_ptr)
 		answer_ptr(walk, reply);
 	else if (!spf_alias_parse(name, &alias) || alias.term == SPF_ALIAS_REDIRECT || !is_known(walk, &alias))
-		give_up(walk, "libspf2 asks for a name that it was not given");
+		give_up(walk, "libspf2 asked for a name that it was not given");
 	else if (alias.host)
 		answer_host(walk, &alias, reply);
 	else
@@ -342,11 +342,11 @@ static SPF_errcode_t compile(struct walk *walk, SPF_server_t *server, SPF_respon
 	SPF_errcode_t error = SPF_record_compile(server, response, record_r, arena_cstring(walk->run->arena, text));
 
 	if (error != SPF_E_SUCCESS)
-		give_up(walk, "libspf2 does not take the record that was made for it");
+		give_up(walk, "libspf2 rejected the record that was made for it");
 	return error;
 }
 
-/* Opens the next frame with its record. SPF_PASS: it has one that can be evaluated. */
+/* Opens the next frame with its record. SPF_PASS: there is a record that can be evaluated. */
 static enum spf_result frame_open(struct walk *walk, struct slice domain, unsigned depth, unsigned *number_r)
 {
 	struct walked *walked = &walk->frames[walk->frame_count];
@@ -356,7 +356,7 @@ static enum spf_result frame_open(struct walk *walk, struct slice domain, unsign
 	return spf_record_fetch(walk->run, &walked->frame);
 }
 
-/* Include and redirect ask for the record of an alias. */
+/* Include and redirect query the record of an alias. */
 static SPF_errcode_t get_record(SPF_server_t *server, SPF_request_t *request, SPF_response_t *response,
 				SPF_record_t **record_r)
 {
@@ -369,14 +369,14 @@ static SPF_errcode_t get_record(SPF_server_t *server, SPF_request_t *request, SP
 
 	*record_r = NULL;
 	if (!spf_alias_parse(request->cur_dom, &alias) || !is_known(walk, &alias)) {
-		give_up(walk, "libspf2 asks for a record that it was not given");
+		give_up(walk, "libspf2 asked for a record that it was not given");
 		return SPF_E_INTERNAL_ERROR;
 	}
 	walked = &walk->frames[alias.frame];
 	found = term_open(walk, walked, alias.term, &target);
 	if (walk->ended)
 		return SPF_E_BIG_DNS;
-	if (found != SPF_MATCH) /* a local part that stands in no name: no match */
+	if (found != SPF_MATCH) /* a local part that cannot be part of a name: no match */
 		return compile(walk, server, response, record_r, SLICE(NOTHING_MORE));
 	step_of(walk, walked)->result = SPF_STEP_ENTER;
 	switch (frame_open(walk, target, walked->frame.depth + 1, &number)) {
@@ -402,7 +402,7 @@ static SPF_request_t *request_new(const struct walk *walk, SPF_server_t *server)
 	struct in_addr ip4;
 
 	if (!request)
-		die("no memory left for libspf2");
+		die("out of memory in libspf2");
 	memcpy(&ip4, client.bytes, sizeof(ip4));
 	memcpy(&ip6, client.bytes, sizeof(ip6));
 	if (client.family == 4)
@@ -414,7 +414,7 @@ static SPF_request_t *request_new(const struct walk *walk, SPF_server_t *server)
 	return request;
 }
 
-/* The record whose term decided: where redirects led to. */
+/* The record whose term decided, after redirects. */
 static struct walked *decider(struct walk *walk)
 {
 	struct walked *walked = &walk->frames[0];
@@ -454,7 +454,7 @@ static enum spf_result interpret(struct walk *walk, SPF_server_t *server, struct
 	enum spf_result result;
 
 	if (!response)
-		die("no memory left for libspf2");
+		die("out of memory in libspf2");
 	SPF_server_set_max_dns_mech(server, LIBRARY_MAX);
 	SPF_server_set_max_dns_mx(server, LIBRARY_MAX);
 	SPF_server_set_max_dns_ptr(server, LIBRARY_MAX);
@@ -485,7 +485,7 @@ enum spf_result spf_libspf2_check(struct spf_run *run, struct spf_match *match_r
 		return result;
 	server = SPF_server_new_dns(&hooks, 0);
 	if (!server)
-		die("no memory left for libspf2");
+		die("out of memory in libspf2");
 	result = interpret(&walk, server, match_r);
 	SPF_server_free(server);
 	return result;

@@ -1,6 +1,6 @@
 /*
- * libspf2_absent.c - stands in for libspf2.c where configure was told to do without
- * the library. Nobody asks for an engine that spf_engine_built() denies.
+ * libspf2_absent.c - replaces libspf2.c in a build without the library. Callers ask
+ * spf_engine_built() first, so this function is never called.
  */
 #include "spf_private.h"
 
@@ -10,5 +10,5 @@ enum spf_result spf_libspf2_check(struct spf_run *run, struct spf_match *match_r
 {
 	(void)run;
 	(void)match_r;
-	die("SPF was to be evaluated by libspf2, which this program was built without");
+	die("SPF evaluation by libspf2 was requested, but this program was built without libspf2");
 }

@@ -1,19 +1,19 @@
 /*
- * macro.c - macro strings of RFC 7208 7: parsed once, with the record they stand
- * in, and expanded for each check.
+ * macro.c - macro strings of RFC 7208 7: parsed once, together with their record,
+ * and expanded for each check.
  *
- * A domain is expanded from its right end into a buffer of a name's length: what
- * would be cut off on the left (7.3) is never made, so that a record of nothing
- * but macros costs no more than an honest one.
+ * A domain is expanded from its right end into a buffer of the length of a name. The
+ * part that would be cut off on the left (7.3) is never produced, so a record full
+ * of macros costs no more than an honest one.
  */
 #include "spf_private.h"
 
 #include <string.h>
 
-#define DOMAIN_ROOM 256  /* SPF_NAME_MAX, a last dot, and two more that show that the name is too long */
+#define DOMAIN_ROOM 256  /* SPF_NAME_MAX, a final dot, and two more bytes to detect a name that is too long */
 #define VALUE_ROOM  1024 /* of one transformed value in an explanation: twice what an explanation holds */
 
-static const char macro_delimiters[] = ".-+,/_="; /* spf_part.delimiters has a bit for each */
+static const char macro_delimiters[] = ".-+,/_="; /* spf_part.delimiters has one bit for each */
 
 /* ---- parsing ----------------------------------------------------------------- */
 
@@ -45,7 +45,7 @@ static const char *keep_parse(struct slice text, size_t *at, uint16_t *keep_r)
 	return NULL;
 }
 
-/* "%{" is at *at; on return *at is behind "}". */
+/* "%{" is at *at; on return *at is after "}". */
 static const char *macro_parse(struct slice text, size_t *at, enum spf_string_kind kind, struct spf_part *part)
 {
 	static const char letters[] = "slodiphcrtv";
@@ -57,9 +57,9 @@ static const char *macro_parse(struct slice text, size_t *at, enum spf_string_ki
 	part->escape = c >= 'A' && c <= 'Z';
 	part->letter = part->escape ? (char)(c | 0x20) : c;
 	if (c == '\0' || !strchr(letters, part->letter))
-		return "there is no such macro letter";
+		return "unknown macro letter";
 	if (kind == SPF_STRING_DOMAIN && strchr("crt", part->letter))
-		return "the macros c, r and t are for explanations only";
+		return "the macros c, r and t are allowed in explanations only";
 	(*at)++;
 	why = keep_parse(text, at, &part->keep);
 	if (why)
@@ -72,7 +72,7 @@ static const char *macro_parse(struct slice text, size_t *at, enum spf_string_ki
 		const char *delimiter = text.p[*at] ? strchr(macro_delimiters, text.p[*at]) : NULL;
 
 		if (!delimiter)
-			return "a macro has a wrong transformer or delimiter";
+			return "a macro has an invalid transformer or delimiter";
 		part->delimiters |= (uint8_t)(1u << (delimiter - macro_delimiters));
 	}
 	if (*at == text.n)
@@ -97,7 +97,7 @@ static const char *percent_parse(struct slice text, size_t *at, enum spf_string_
 		part->literal = SLICE("%20");
 		break;
 	default:
-		return "% stands alone; it is written %%";
+		return "a literal % must be written as %%";
 	}
 	*at += 2;
 	return NULL;
@@ -121,7 +121,7 @@ static const char *toplabel_check(struct slice label)
 		only_digits = only_digits && is_digit(label.p[i]);
 	}
 	if (only_digits)
-		return "the domain name ends in a number; an address is written ip4:";
+		return "the domain name ends in a number; write an address as ip4:ADDRESS";
 	if (label.p[0] == '-' || label.p[label.n - 1] == '-')
 		return "the top-level domain begins or ends with a hyphen";
 	return NULL;
@@ -136,7 +136,7 @@ static const char *domain_end_check(struct slice text)
 		text.n--;
 	dot = slice_find_last(text, '.');
 	if (dot < 0)
-		return text.n == 0 ? "it needs a domain name" : "the domain name is a single word";
+		return text.n == 0 ? "it needs a domain name" : "the domain name has only one label";
 	return toplabel_check(slice_from(text, (size_t)dot + 1));
 }
 
@@ -165,7 +165,7 @@ const char *spf_string_parse(struct slice text, enum spf_string_kind kind, struc
 		while (at < text.n && is_literal(text.p[at], kind))
 			at++;
 		if (at < text.n && text.p[at] != '%')
-			return "it has a byte that is not printable ASCII";
+			return "it contains a byte that is not printable ASCII";
 		part->literal = (struct slice){text.p + start, at - start};
 	}
 	*string_r = (struct spf_string){parts->parts + first, parts->count - first, letters};
@@ -194,7 +194,7 @@ static bool put(struct backward *out, char c)
 	return true;
 }
 
-/* RFC 7208 7.3: what is not unreserved in a URI (RFC 3986 2.3) is escaped, for a letter in upper case. */
+/* RFC 7208 7.3: for a macro letter in upper case, all but the unreserved URI characters (RFC 3986 2.3) is escaped. */
 static bool put_value(struct backward *out, char c, bool escape)
 {
 	static const char hex[] = "0123456789ABCDEF";
@@ -238,7 +238,7 @@ static bool put_straight(struct backward *out, const struct spf_part *part, stru
 	return true;
 }
 
-/* The first label comes last. Its first labels are therefore the right-hand ones that are kept. */
+/* Reversed: the first label comes last. The right-hand labels to keep are therefore the first labels of the value. */
 static bool put_reversed(struct backward *out, const struct spf_part *part, struct slice value)
 {
 	unsigned labels = 0;
@@ -268,7 +268,7 @@ static bool put_part(struct backward *out, const struct spf_part *part, const st
 	return part->reverse ? put_reversed(out, part, value) : put_straight(out, part, value);
 }
 
-/* RFC 7208 7.3: labels are taken off the left until the name fits. */
+/* RFC 7208 7.3: labels are removed from the left until the name fits. */
 static struct slice cut_left(struct slice name)
 {
 	ptrdiff_t dot;

@@ -2,8 +2,8 @@
  * mechanism.c - does a term match this client? One function for each mechanism
  * (RFC 7208 5), in a table.
  *
- * Each returns a match, no match, or the kind of error that ends the check, and
- * leaves a note of what it saw.
+ * Each returns match, no match, or the kind of error that ends the check, and adds a
+ * note of what it found.
  */
 #include "spf_private.h"
 
@@ -12,7 +12,7 @@ struct attempt {
 	struct spf_frame *frame;
 	const struct spf_term *term;
 	struct slice target, note;
-	struct slice why; /* the reason of an error, where the note tells more */
+	struct slice why; /* the reason of an error, when the note has more detail */
 	unsigned lookup;
 };
 
@@ -22,7 +22,7 @@ static enum spf_matched give_up(struct attempt *at, enum spf_matched result, str
 	return result;
 }
 
-/* Counts the term and finds its domain; other than SPF_MATCH: there is nothing to ask. */
+/* Counts the term and finds its domain. Any result but SPF_MATCH: no query is needed. */
 static enum spf_matched target_open(struct attempt *at)
 {
 	enum spf_matched result;
@@ -37,7 +37,7 @@ static enum spf_matched target_open(struct attempt *at)
 	return at->term->mechanism == SPF_INCLUDE ? SPF_PERMANENT : SPF_NO_MATCH;
 }
 
-/* Asks what the term is about. SPF_MATCH: there are records. RFC 7208 4.6.4: a term counts once as void. */
+/* Queries the target of the term. SPF_MATCH: there are records. RFC 7208 4.6.4: a term counts as void at most once. */
 static enum spf_matched ask(struct attempt *at, struct slice name, enum dns_type type,
 			    const struct dns_answer **answer_r)
 {
@@ -59,7 +59,7 @@ static enum dns_type address_type(const struct attempt *at)
 	return at->run->request->client.family == 4 ? DNS_A : DNS_AAAA;
 }
 
-/* The addresses that were found are for the trace alone. */
+/* The addresses that were found are needed only for the trace. */
 static struct slice note_found(const struct attempt *at, const struct dns_answer *answer)
 {
 	return at->run->request->trace ? spf_note_answer(answer, at->run->arena) : SLICE("");
@@ -123,12 +123,12 @@ static void note_host(struct text *note, struct slice host, const struct dns_ans
 	text_add(note, spf_note_answer(answer, arena));
 }
 
-/* One MX host. RFC 7208 5.4: no address is no match; only trouble ends the check. */
+/* One MX host. RFC 7208 5.4: a host without an address does not match; only a DNS error ends the check. */
 static enum spf_matched match_host(struct attempt *at, struct slice host, struct text *note)
 {
 	const struct dns_answer *answer;
 
-	if (host.n == 0) /* RFC 7505: the root is no host */
+	if (host.n == 0) /* RFC 7505: the root is not a host */
 		return SPF_NO_MATCH;
 	answer = spf_ask(at->run, host, address_type(at));
 	if (at->run->request->trace)
@@ -163,15 +163,15 @@ static enum spf_matched match_mx(struct attempt *at)
 	return result;
 }
 
-/* RFC 7208 5.5: trouble with the names of a client is no error of the domain, but no match. Our own limit is no
- * trouble of theirs: it must not end in a fail (4.6.4). */
+/* RFC 7208 5.5: a DNS error for a name of the client means no match, not an error. Our own limits are different: they
+ * must not lead to a fail (4.6.4). */
 static enum spf_matched names_trouble(struct attempt *at, const struct dns_answer *answer)
 {
 	at->note = spf_note_answer(answer, at->run->arena);
 	return spf_limit_is_ours(answer) ? SPF_TEMPORARY : SPF_NO_MATCH;
 }
 
-/* Does a name lead back to the client? */
+/* Does the name resolve to the client's address? */
 static enum spf_matched match_name(struct attempt *at, struct slice name)
 {
 	const struct dns_answer *answer = spf_ask(at->run, name, address_type(at));
@@ -184,7 +184,7 @@ static enum spf_matched match_name(struct attempt *at, struct slice name)
 	return SPF_NO_MATCH;
 }
 
-/* Only names in the target can match, so only they are asked for. */
+/* Only names in the target can match, so only these are queried. */
 static enum spf_matched match_ptr(struct attempt *at)
 {
 	struct spf_run *run = at->run;
@@ -199,7 +199,7 @@ static enum spf_matched match_ptr(struct attempt *at)
 		at->note = SLICE("the client's address has no name");
 	if (result != SPF_MATCH)
 		return result;
-	at->note = SLICE("no name of the client is in it and leads back to the client");
+	at->note = SLICE("no validated name of the client is in this domain");
 	result = SPF_NO_MATCH;
 	for (size_t i = 0; i < answer->count && i < DNS_PTR_NAMES_MAX && result == SPF_NO_MATCH; i++)
 		if (spf_name_is_in(answer->records[i].name, at->target))

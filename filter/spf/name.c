@@ -1,5 +1,5 @@
 /*
- * name.c - domain names of a check: which can be asked for, and in which form.
+ * name.c - domain names of a check: which names can be queried, and in which form.
  */
 #include "mail.h"
 #include "spf_private.h"
@@ -15,7 +15,7 @@ struct slice spf_identity_domain(struct slice domain, struct arena *arena)
 			return SLICE("");
 		ascii = ascii && c < 0x80;
 	}
-	if (domain.n > 4 * SPF_NAME_MAX) /* a name in U-labels takes no more bytes in UTF-8 */
+	if (domain.n > 4 * SPF_NAME_MAX) /* a name in U-labels has at most this many bytes in UTF-8 */
 		return SLICE("");
 	if (!ascii) {
 		domain = domain_normalise(domain, arena, &valid);
@@ -46,7 +46,7 @@ bool spf_name_is_full(struct slice domain)
 	return spf_name_valid(domain) && slice_find(domain, '.') >= 0;
 }
 
-/* Is the dot at `at` between two labels? One that is escaped belongs to a label. */
+/* Is the dot at `at` between two labels? An escaped dot is part of a label. */
 static bool is_border(struct slice name, size_t at)
 {
 	size_t backslashes = 0;

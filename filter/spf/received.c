@@ -1,22 +1,21 @@
 /*
  * received.c - the value of a Received-SPF field (RFC 7208 9.1).
  *
- * Local part, HELO name and domain are a stranger's: quotes are escaped, lengths are bounded, and what is not
- * printable ASCII becomes "?", but for the letters of an internationalized address (RFC 6531), which are written as
- * RFC 6533 3 writes them in ASCII: \x{F6}. In the comment even parentheses
- * are replaced, so that nothing can end it early.
+ * Local part, HELO name and domain are untrusted: quotes are escaped, lengths are bounded, and bytes that are not
+ * printable ASCII become "?". Letters of an internationalized address (RFC 6531) are written in the ASCII form of
+ * RFC 6533 3: \x{F6}. In the comment parentheses are replaced, too, so that nothing can end it early.
  */
 #include "spf_private.h"
 
 #define VALUE_MAX 320  /* of one value: a path of RFC 5321 4.5.3.1.3 fits */
-#define FIELD_MAX 8000 /* of all: seven values, every byte escaped, fit well */
+#define FIELD_MAX 8000 /* of the field: enough for seven values with every byte escaped */
 
 static char printable(char c)
 {
 	return c >= ' ' && c <= '~' ? c : '?';
 }
 
-/* "=?" could begin an RFC 2047 word, which some readers decode wherever it stands. */
+/* "=?" could begin an RFC 2047 word, which some readers decode in any position. */
 static bool ends_with_equals(const struct text *out)
 {
 	struct slice text = text_slice(out);
@@ -36,7 +35,7 @@ static void add_comment_text(struct text *out, struct slice text)
 	}
 }
 
-/* Of a sequence that slice_utf8 found well formed. */
+/* Decodes a sequence that slice_utf8 found well formed. */
 static uint32_t code_point(struct slice letter)
 {
 	static const unsigned char first[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
@@ -47,7 +46,7 @@ static uint32_t code_point(struct slice letter)
 	return c;
 }
 
-/* Inside of the quotes, where a backslash is written twice. */
+/* Inside quotes, where a backslash is doubled. */
 static size_t add_letter(struct text *out, struct slice rest)
 {
 	struct slice letter = slice_head(rest, slice_utf8(rest));
@@ -63,7 +62,7 @@ static size_t add_letter(struct text *out, struct slice rest)
 	return 1;
 }
 
-/* key="value": always quoted, so that no value has to be looked at. */
+/* key="value": always quoted, so no value needs a check. */
 static void add_pair(struct text *out, const char *key, struct slice value)
 {
 	if (value.n == 0)
@@ -76,7 +75,7 @@ static void add_pair(struct text *out, const char *key, struct slice value)
 
 static const char *const sentences[] = {
     [SPF_NONE] = "domain of %s has no SPF record",
-    [SPF_NEUTRAL] = "domain of %s says nothing of %s",
+    [SPF_NEUTRAL] = "domain of %s says nothing about %s",
     [SPF_PASS] = "domain of %s designates %s as permitted sender",
     [SPF_FAIL] = "domain of %s does not designate %s as permitted sender",
     [SPF_SOFTFAIL] = "domain of %s discourages use of %s as sender",
@@ -84,7 +83,7 @@ static const char *const sentences[] = {
     [SPF_PERMERROR] = "permanent error in processing domain of %s",
 };
 
-/* RFC 7208 9.1: a comment in words of one's own. */
+/* RFC 7208 9.1: a comment for people. */
 static void add_comment(struct text *out, const struct spf_request *request, const struct spf_outcome *outcome,
 			struct slice client)
 {
@@ -114,7 +113,7 @@ static bool is_ascii(struct slice text)
 	return true;
 }
 
-/* A domain with U-labels as it was asked: in A-labels (RFC 5891). */
+/* A domain with U-labels in the form that was queried: A-labels (RFC 5891). */
 static struct slice sender_shown(const struct spf_request *request, struct slice sender, struct arena *arena)
 {
 	ptrdiff_t at = slice_find_last(sender, '@');

@@ -1,15 +1,15 @@
 /*
- * record.c - the SPF record among the TXT records of a name, parsed as a whole
- * before any of it is used (RFC 7208 4.5, 4.6).
+ * record.c - selects the SPF record among the TXT records of a name and parses all of
+ * it before any part is used (RFC 7208 4.5, 4.6).
  *
- * The parsed form is one piece of memory, made once for a DNS answer and kept
- * with it; its slices point into the answer. Its size is bounded by SPF_TERMS_MAX and SPF_PARTS_MAX.
+ * The parsed form is one allocation, made once for a DNS answer and kept with it;
+ * its slices point into the answer. Its size is bounded by SPF_TERMS_MAX and SPF_PARTS_MAX.
  */
 #include "spf_private.h"
 
 #include <stdlib.h>
 
-/* What one record needs: counted before anything is allocated. */
+/* The memory that one record needs, counted before the allocation. */
 struct needs {
 	size_t terms, parts;
 };
@@ -91,7 +91,7 @@ struct spf_record *spf_record_parse(struct slice text)
 	return record;
 }
 
-/* RFC 7208 4.5: records that do not begin with the version are not ours; more than one of ours is an error. */
+/* RFC 7208 4.5: records that do not begin with the version are ignored; more than one SPF record is an error. */
 static void *answer_parse(const struct dns_answer *answer)
 {
 	const struct dns_record *found = NULL;

@@ -1,14 +1,14 @@
 /*
- * spf_private.h - what the files of this room share: the parsed record, macro
- * strings, and the check while it runs.
+ * spf_private.h - shared by the files of this folder: the parsed record, macro
+ * strings, and the state of a running check.
  */
 #ifndef SEKISHO_SPF_PRIVATE_H
 #define SEKISHO_SPF_PRIVATE_H
 
 #include "spf.h"
 
-/* A record beyond these bounds is a permerror. The longest that honest domains publish has some 4 KB and 250 terms; the
- * bounds keep what one answer costs in the cache under 100 KB. */
+/* A record over these limits is a permerror. The longest records of honest domains have about 4 KB and 250 terms; the
+ * limits keep the cost of one answer in the cache under 100 KB. */
 #define SPF_RECORD_MAX 16384 /* bytes */
 #define SPF_TERMS_MAX  1024
 #define SPF_PARTS_MAX  512 /* pieces of macro strings: literals and macros */
@@ -18,7 +18,7 @@
 #define SPF_MX_MAX          10   /* RFC 7208 4.6.4: more MX hosts are a permerror */
 #define SPF_EXPLANATION_MAX 450  /* bytes: with code and domain it fits a reply line of 512 (RFC 5321 4.5.3.1.5) */
 #define SPF_STEPS_MAX       1000 /* of a trace: 11 hostile records could have 10 times as many */
-#define SPF_VOID_SHOWN      64   /* bytes of a name that is not there, in a reason */
+#define SPF_VOID_SHOWN      64   /* bytes of a nonexistent name in a reason */
 #define SPF_NOTE_MAX        300  /* bytes of a note or reason */
 
 /* ---- macro strings (macro.c) ---------------------------------------------- */
@@ -26,7 +26,7 @@
 struct spf_part {
 	struct slice literal; /* when letter is 0 */
 	char letter;          /* lower case */
-	bool escape;          /* it was written in upper case: URL-escape the value */
+	bool escape;          /* written in upper case: URL-escape the value */
 	bool reverse;
 	uint16_t keep;      /* right-hand labels that are kept; 0: all */
 	uint8_t delimiters; /* bit i: macro_delimiters[i]; 0: none was written */
@@ -40,11 +40,11 @@ struct spf_string {
 
 enum spf_string_kind {
 	SPF_STRING_DOMAIN,  /* domain-spec: of a mechanism, redirect, exp */
-	SPF_STRING_VALUE,   /* macro-string: of a modifier that we do not know */
+	SPF_STRING_VALUE,   /* macro-string: of an unknown modifier */
 	SPF_STRING_EXPLAIN, /* explain-string: with spaces and the letters c, r, t */
 };
 
-/* Where parsed pieces go; shared by all strings of a record. */
+/* Storage for parsed pieces; shared by all strings of a record. */
 struct spf_parts {
 	struct spf_part *parts;
 	size_t count, room;
@@ -60,7 +60,7 @@ const char *spf_string_parse(struct slice text, enum spf_string_kind, struct spf
 
 bool spf_string_uses(const struct spf_string *, char letter);
 
-/* The domain name, without last dot, cut from the left to SPF_NAME_MAX at a border of labels; it lives in the arena. */
+/* The domain name without its final dot, cut from the left between labels to SPF_NAME_MAX; it lives in the arena. */
 struct slice spf_string_domain(const struct spf_string *, const struct spf_values *, struct arena *);
 
 /* Adds the text to `text`, up to its limit. */
@@ -73,7 +73,7 @@ enum spf_mechanism { SPF_ALL, SPF_INCLUDE, SPF_A, SPF_MX, SPF_PTR, SPF_IP4, SPF_
 struct spf_term {
 	struct slice text; /* as written */
 	enum spf_mechanism mechanism;
-	enum spf_result result;   /* of a match: what the qualifier says */
+	enum spf_result result;   /* of a match: the qualifier */
 	struct spf_string target; /* count 0: the current domain */
 	struct ip_net net; /* ip4, ip6; an IPv4-mapped network stays IPv6 here and so matches nobody (RFC 7208 5) */
 	uint8_t prefix4, prefix6; /* a, mx */
@@ -81,7 +81,7 @@ struct spf_term {
 
 enum spf_record_state { SPF_RECORD_NONE, SPF_RECORD_VALID, SPF_RECORD_WRONG };
 
-/* What the TXT records of a name say. Lives and goes with the answer that its slices point into. */
+/* The SPF content of the TXT records of a name. It lives as long as the answer that its slices point into. */
 struct spf_record {
 	enum spf_record_state state;
 	struct slice text;
@@ -105,105 +105,105 @@ const char *spf_term_parse(struct slice word, struct spf_record *, struct spf_pa
 
 /* ---- the check while it runs -------------------------------------------------- */
 
-/* What decided: RFC 7208 6.2 asks for the exp of the record whose term matched. */
+/* The deciding term: RFC 7208 6.2 uses the exp of the record whose term matched. */
 struct spf_match {
 	struct slice term;                    /* as written, in the answer; "" when none matched */
-	struct slice domain;                  /* whose record it stands in */
+	struct slice domain;                  /* owner of the record that contains it */
 	const struct spf_string *explanation; /* or NULL */
 };
 
 struct spf_run {
 	const struct spf_request *request;
-	struct slice identity; /* its domain as it is asked for: A-labels, no last dot */
+	struct slice identity; /* its domain in the form that is queried: A-labels, no final dot */
 	struct dns_budget *budget;
 	struct arena *arena;
-	/* RFC 7208 4: the result for a domain. An include comes back to it. */
+	/* RFC 7208 4: the result for a domain. An include calls it recursively. */
 	enum spf_result (*check_domain)(struct spf_run *, struct slice domain, unsigned depth,
 					struct spf_match *match_r);
 	struct spf_values values;
-	bool values_ready;  /* those that stay the same for the whole check */
+	bool values_ready;  /* the values that are constant during a check */
 	bool local_ascii;   /* known when values_ready */
-	bool names_counted; /* %{p} asks the DNS once for a check */
+	bool names_counted; /* %{p} queries the DNS once per check */
 	unsigned lookups, void_lookups;
-	struct slice voids; /* for a person: what the void ones asked for */
-	bool insecure;      /* an answer that counted was not proved by DNSSEC */
+	struct slice voids; /* for a person: the names of the void lookups */
+	bool insecure;      /* an answer that was used is not validated by DNSSEC */
 	struct slice reason;
 	struct spf_step *steps;
 	size_t step_count, step_room;
-	struct spf_step spare; /* where steps go that nobody asked for, and those beyond SPF_STEPS_MAX */
+	struct spf_step spare; /* for steps that are not traced, and those beyond SPF_STEPS_MAX */
 };
 
-/* One record at work. */
+/* A record that is being evaluated. */
 struct spf_frame {
 	const struct spf_record *record;
-	struct slice domain; /* whose record it is: %{d} */
+	struct slice domain; /* owner of the record: %{d} */
 	unsigned depth;
-	bool shown; /* a step has its text */
+	bool shown; /* its text is in a step already */
 };
 
-/* SPF_NO_NAME: the target is no domain name; only spf_target says it. */
+/* SPF_NO_NAME: the target is not a domain name; only spf_target returns it. */
 enum spf_matched { SPF_NO_MATCH, SPF_MATCH, SPF_TEMPORARY, SPF_PERMANENT, SPF_NO_NAME };
 
-/* A domain as it is asked for; U-labels as A-labels (RFC 8616 4). "" when it is none. */
+/* A domain in the form that is queried: U-labels as A-labels (RFC 8616 4). "" when it is not a domain. */
 struct slice spf_identity_domain(struct slice domain, struct arena *);
 
 /* RFC 7208 4.4, 4.5: the record of frame->domain. SPF_PASS: it can be evaluated; else the result for that domain. */
 enum spf_result spf_record_fetch(struct spf_run *, struct spf_frame *);
 
-/* RFC 7208 4.6.4: one more term that asks the DNS, or whose answer is void; false when it is one too many. */
+/* RFC 7208 4.6.4: counts a term that queries the DNS, or a void answer; false when the limit is exceeded. */
 bool spf_count_lookup(struct spf_run *);
 bool spf_count_void(struct spf_run *, struct slice name, enum dns_type, const struct dns_answer *,
-		    struct slice *why_r); /* false: why_r says what each of them was */
+		    struct slice *why_r); /* false: why_r lists all of them */
 
-/* Every question of a check goes this way. */
+/* Every DNS query of a check uses this function. */
 const struct dns_answer *spf_ask(struct spf_run *, struct slice name, enum dns_type);
 
-/* A limit of our own is no trouble of the servers: it must not end in a fail (RFC 7208 4.6.4). Nor must a stranger who
- * takes all places be able to make a fail of a pass. */
+/* Our own limit is not a failure of the servers: it must not lead to a fail (RFC 7208 4.6.4). And a stranger who uses
+ * up all places must not be able to turn a pass into a fail. */
 static inline bool spf_limit_is_ours(const struct dns_answer *answer)
 {
 	return answer->reason == DNS_BUDGET || answer->reason == DNS_CROWDED;
 }
 
-/* libspf2.c, or libspf2_absent.c: the identity's domain by the other engine. */
+/* libspf2.c, or libspf2_absent.c: checks the identity's domain with the other engine. */
 extern const bool spf_libspf2_built;
 enum spf_result spf_libspf2_check(struct spf_run *, struct spf_match *match_r);
 
-/* canonical.c: what libspf2 is given in place of a record. */
-#define SPF_CANONICAL_MAX   600 /* bytes; they compile to 480 at most, which libspf2 has room for (511) */
-#define SPF_CANONICAL_TERMS (SPF_LOOKUPS_MAX + 1) /* that ask the DNS: the last of them is one too many in any case */
+/* canonical.c: the text that libspf2 is given instead of a record. */
+#define SPF_CANONICAL_MAX   600 /* bytes; they compile to at most 480, less than libspf2's limit (511) */
+#define SPF_CANONICAL_TERMS (SPF_LOOKUPS_MAX + 1) /* terms that query the DNS: the last exceeds the limit */
 
 struct slice spf_canonical(const struct spf_run *, const struct spf_frame *, unsigned frame_number);
 
-/* The aliases in it. The term or host that a name stands for; false: it is no alias. */
+/* The aliases in it. Finds the term or host of an alias; false: the name is not an alias. */
 #define SPF_ALIAS_REDIRECT 9999 /* in place of the number of a term */
 struct spf_alias {
 	unsigned frame, term, host; /* host: from 1; 0: the name is the term's own */
-	bool reached;               /* the mark in front of a term that asks by no name of its own */
+	bool reached;               /* the mark before a term whose query contains no alias */
 };
 bool spf_alias_parse(const char *name, struct spf_alias *alias_r);
 
 /* mechanism.c: does the term match? Adds its step. */
 enum spf_matched spf_mechanism_match(struct spf_run *, struct spf_frame *, const struct spf_term *);
 
-/* target.c: the domain a term is about, in the arena. SPF_MATCH: it can be asked for; else why_r says why not. */
+/* target.c: the target domain of a term, in the arena. SPF_MATCH: it can be queried; else why_r says why not. */
 enum spf_matched spf_target(struct spf_run *, const struct spf_frame *, const struct spf_string *,
 			    struct slice *domain_r, struct slice *why_r);
 
-/* Fills the values that the string uses. As spf_target. */
+/* Fills in the values that the string uses. Returns the same as spf_target. */
 enum spf_matched spf_values_fill(struct spf_run *, struct slice domain, const struct spf_string *, struct slice *why_r);
 
-bool spf_name_is_full(struct slice name); /* RFC 7208 4.3: a domain that is no name, or a single word, has no record */
-bool spf_name_valid(struct slice name);   /* RFC 1035 2.3.4: no empty label, none too long, nor the whole */
+bool spf_name_is_full(struct slice name); /* RFC 7208 4.3: an invalid or single-label domain has no record */
+bool spf_name_valid(struct slice name);   /* RFC 1035 2.3.4: no empty or overlong label, total length */
 bool spf_name_is_in(struct slice name, struct slice domain); /* the same or below */
 
-/* explain.c (RFC 7208 6.2): "" when the domain has nothing fit to say. */
+/* explain.c (RFC 7208 6.2): "" when the domain has no usable explanation. */
 struct slice spf_explain(struct spf_run *, const struct spf_match *);
 
-/* trace.c: a new step, never NULL, valid until the next; what is put into it lives in the arena or in an answer. */
+/* trace.c: a new step, never NULL, valid until the next one; its texts must live in the arena or in an answer. */
 struct spf_step *spf_step_add(struct spf_run *, struct spf_frame *, struct slice term);
 
-/* Keeps why the check ends so; the first call counts, for it is the innermost. */
+/* Keeps the reason of the result; the first call counts, because it is the innermost. */
 void spf_reason(struct spf_run *, const struct spf_frame *, struct slice term, struct slice why);
 
 struct slice spf_printable(struct slice text, struct arena *); /* bytes that are not printable ASCII as \DDD */

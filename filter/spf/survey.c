@@ -1,24 +1,23 @@
 /*
- * survey.c - all records that a domain's SPF leads to, whoever the client is, and
- * what their owner should know of them. For people: no result depends on it.
+ * survey.c - all records that a domain's SPF record leads to, for any client, and
+ * advice for their owner. For people: no result depends on it.
  *
- * A check stops at the term that matches; a survey follows every include and redirect, counts what a
- * check would ask for at worst, and notes what is wrong, risky or useless. Bounded by SURVEY_RECORDS_MAX and by the
- * budget.
+ * A check stops at the term that matches. A survey follows every include and redirect, counts the DNS queries of the
+ * worst case, and reports what is wrong, risky or useless. Bounded by SURVEY_RECORDS_MAX and by the budget.
  */
 #include "spf_private.h"
 
 #include <stdio.h>
 
-#define SURVEY_RECORDS_MAX 100 /* 11 are what RFC 7208 allows; a tree of 9 times 9 includes is shown whole */
+#define SURVEY_RECORDS_MAX 100 /* RFC 7208 allows 11; a tree of 9 times 9 includes is shown completely */
 #define ADVICE_MAX         100
 #define ADVICE_TEXT_MAX    600
 #define LONG_RECORD        450 /* RFC 7208 3.4: then the answer fits a packet of 512 bytes */
 #define STRING_BYTES       255 /* of one string of a TXT record */
-#define ASKED_MAX          50  /* terms whose names are asked for: a record of 1000 would take minutes */
+#define ASKED_MAX          50  /* terms whose names are queried: a record with 1000 would take minutes */
 #define DEPTH_MAX          20
 
-/* libspf2 compiles each term behind those before it, as long as there is room for the head of one more. */
+/* libspf2 compiles one term after the other, as long as there is room for the head of the next. */
 #define LIBSPF2_ROOM 511
 #define LIBSPF2_HEAD 4 /* of a term, and of each piece of its name */
 
@@ -50,13 +49,13 @@ __attribute__((format(printf, 3, 4))) static void advise(struct surveyor *survey
 	    (struct spf_advice){code, arena_copy(surveyor->run.arena, slice_of(text))};
 }
 
-/* Names and terms are a stranger's. */
+/* Names and terms are untrusted. */
 static struct slice shown(struct surveyor *surveyor, struct slice text)
 {
 	return spf_printable(slice_head(text, ADVICE_TEXT_MAX / 8), surveyor->run.arena);
 }
 
-/* ---- what is to be said of one record ---------------------------------------------------- */
+/* ---- advice about one record ------------------------------------------------------------- */
 
 static size_t aligned(size_t n)
 {
@@ -84,7 +83,7 @@ static size_t libspf2_size(const struct spf_term *term)
 	return LIBSPF2_HEAD + (lengths ? 4 : 0) + libspf2_name_size(&term->target);
 }
 
-/* What a receiver that uses libspf2 makes of a long record: the end is lost in silence. */
+/* A receiver that uses libspf2 silently ignores the end of a long record. */
 static void advise_libspf2(struct surveyor *surveyor, const struct place *place, const struct spf_record *record)
 {
 	const struct spf_term *last = &record->terms[record->term_count - 1];
@@ -96,12 +95,12 @@ static void advise_libspf2(struct surveyor *surveyor, const struct place *place,
 	if (kept == record->term_count)
 		return;
 	advise(surveyor, "libspf2-cut",
-	       "%.*s: receivers that use libspf2 read only the first %zu of %zu terms; they lose what stands behind "
+	       "%.*s: receivers that use libspf2 read only the first %zu of %zu terms; they ignore everything after "
 	       "%.*s%s",
 	       SLICE_ARGS(where), kept, record->term_count, SLICE_ARGS(shown(surveyor, record->terms[kept - 1].text)),
 	       last->mechanism == SPF_ALL && last->result != SPF_PASS
-		   ? ", the \"all\" at the end too, and so take strangers as neutral; split the record by includes"
-		   : "; split the record by includes");
+		   ? ", including the final \"all\", so unknown senders are neutral; split the record with includes"
+		   : "; split the record with includes");
 }
 
 static void advise_size(struct surveyor *surveyor, const struct place *place, const struct dns_record *txt)
@@ -113,9 +112,10 @@ static void advise_size(struct surveyor *surveyor, const struct place *place, co
 		       "%.*s: the record has %zu bytes; over %d the answer may not fit into a packet (RFC 7208 3.4)",
 		       SLICE_ARGS(where), txt->text.n, LONG_RECORD);
 	if (txt->strings > 1 + (txt->text.n + STRING_BYTES - 1) / STRING_BYTES)
-		advise(surveyor, "many-strings",
-		       "%.*s: the record is cut into %u strings; they are joined without blanks, and a few are enough",
-		       SLICE_ARGS(where), txt->strings);
+		advise(
+		    surveyor, "many-strings",
+		    "%.*s: the record is split into %u strings; they are joined without spaces, and a few are enough",
+		    SLICE_ARGS(where), txt->strings);
 }
 
 static void advise_term(struct surveyor *surveyor, const struct place *place, const struct spf_term *term)
@@ -123,10 +123,10 @@ static void advise_term(struct surveyor *surveyor, const struct place *place, co
 	struct slice where = shown(surveyor, place->domain);
 
 	if (term->mechanism == SPF_ALL && term->result == SPF_PASS)
-		advise(surveyor, "pass-all", "%.*s: \"%.*s\" lets everybody send mail for the domain",
-		       SLICE_ARGS(where), SLICE_ARGS(shown(surveyor, term->text)));
+		advise(surveyor, "pass-all", "%.*s: \"%.*s\" lets anyone send mail for the domain", SLICE_ARGS(where),
+		       SLICE_ARGS(shown(surveyor, term->text)));
 	if (term->mechanism == SPF_PTR)
-		advise(surveyor, "ptr", "%.*s: \"%.*s\" is slow and unsure and should not be used (RFC 7208 5.5)",
+		advise(surveyor, "ptr", "%.*s: \"%.*s\" is slow and unreliable and should not be used (RFC 7208 5.5)",
 		       SLICE_ARGS(where), SLICE_ARGS(shown(surveyor, term->text)));
 }
 
@@ -136,7 +136,7 @@ static void advise_unreachable(struct surveyor *surveyor, const struct place *pl
 	struct slice where = shown(surveyor, place->domain);
 
 	if (all + 1 < record->term_count)
-		advise(surveyor, "unreachable-terms", "%.*s: nothing behind \"%.*s\" is ever read: \"%.*s\"",
+		advise(surveyor, "unreachable-terms", "%.*s: terms after \"%.*s\" are never read: \"%.*s\"",
 		       SLICE_ARGS(where), SLICE_ARGS(shown(surveyor, record->terms[all].text)),
 		       SLICE_ARGS(shown(surveyor, record->terms[all + 1].text)));
 	if (record->redirect.count)
@@ -158,7 +158,7 @@ static void enter(struct surveyor *surveyor, const struct place *place, struct s
 		if (!slice_equal_nocase(above->domain, target))
 			continue;
 		advise(surveyor, "loop",
-		       "%.*s: \"%.*s\" leads back to a record above; every check that comes so far is a "
+		       "%.*s: \"%.*s\" leads back to an earlier record; every check that gets this far is a "
 		       "permerror",
 		       SLICE_ARGS(shown(surveyor, place->domain)), SLICE_ARGS(shown(surveyor, term)));
 		return;
@@ -167,7 +167,7 @@ static void enter(struct surveyor *surveyor, const struct place *place, struct s
 		visit(surveyor, &below);
 }
 
-/* How many records there are. */
+/* Returns the number of records. */
 static size_t ask_void(struct surveyor *surveyor, struct slice name, enum dns_type type)
 {
 	const struct dns_answer *answer;
@@ -237,7 +237,7 @@ static void visit_record(struct surveyor *surveyor, const struct place *place, c
 		enter(surveyor, place, record->redirect_text, target);
 }
 
-/* The SPF record of an answer that has one, or says which trouble there is. */
+/* The SPF record of an answer; without a usable one, NULL, and entry->trouble or advice says why. */
 static const struct dns_record *find_record(struct surveyor *surveyor, const struct place *place,
 					    const struct dns_answer *answer, struct spf_surveyed *entry)
 {
@@ -251,18 +251,17 @@ static const struct dns_record *find_record(struct surveyor *surveyor, const str
 		count++;
 	}
 	if (count == 0)
-		entry->trouble = answer->status == DNS_TEMPFAIL ? SLICE("it cannot be asked for now")
+		entry->trouble = answer->status == DNS_TEMPFAIL ? SLICE("it cannot be looked up now")
 								: SLICE("it has no SPF record");
 	if (count == 0 && place->above && answer->status != DNS_TEMPFAIL) {
 		surveyor->survey->void_lookups += answer->status == DNS_OK ? 0 : 1;
 		advise(surveyor, "include-without-record",
-		       "%.*s: it includes %.*s, which has no SPF record; every check that comes so far is a permerror",
+		       "%.*s: it includes %.*s, which has no SPF record; every check that gets this far is a permerror",
 		       SLICE_ARGS(shown(surveyor, place->above->domain)), SLICE_ARGS(shown(surveyor, place->domain)));
 	}
 	if (count > 1)
 		advise(surveyor, "several-records",
-		       "%.*s: there are %u SPF records; only one may be there, so every check is "
-		       "a permerror",
+		       "%.*s: there are %u SPF records; only one is allowed, so every check is a permerror",
 		       SLICE_ARGS(shown(surveyor, place->domain)), count);
 	return found;
 }
@@ -317,13 +316,13 @@ void spf_survey(const struct spf_request *request, struct dns_budget *budget, st
 	visit(&surveyor, &top);
 	if (survey_r->lookups > SPF_LOOKUPS_MAX)
 		advise(&surveyor, "too-many-lookups",
-		       "the record and those it includes ask the DNS %u times; beyond %d every check that comes so far "
-		       "is a "
+		       "the record and those it includes query the DNS %u times; beyond %d every check that gets this "
+		       "far is a "
 		       "permerror (RFC 7208 4.6.4)",
 		       survey_r->lookups, SPF_LOOKUPS_MAX);
 	if (survey_r->void_lookups > SPF_VOID_LOOKUPS_MAX)
 		advise(&surveyor, "too-many-void-lookups",
-		       "%u terms find nothing; beyond %d every check that comes so far is a permerror (RFC 7208 "
+		       "%u terms find nothing; beyond %d every check that gets this far is a permerror (RFC 7208 "
 		       "4.6.4)",
 		       survey_r->void_lookups, SPF_VOID_LOOKUPS_MAX);
 }

@@ -1,5 +1,5 @@
 /*
- * target.c - the domain a term is about, and the values of the macros in it
+ * target.c - the target domain of a term, and the values of the macros in it
  * (RFC 7208 7.2, 7.3).
  */
 #include "spf_private.h"
@@ -11,7 +11,7 @@ static void value_set(struct spf_run *run, char letter, struct slice value)
 	run->values.of[letter - 'a'] = value;
 }
 
-/* RFC 7208 7.3: an IPv6 address as 32 nibbles with dots between. */
+/* RFC 7208 7.3: an IPv6 address as 32 nibbles separated by dots. */
 static struct slice nibbles(struct ip ip, struct arena *arena)
 {
 	static const char hex[] = "0123456789ABCDEF";
@@ -27,11 +27,11 @@ static struct slice nibbles(struct ip ip, struct arena *arena)
 	return arena_copy(arena, (struct slice){text, sizeof(text)});
 }
 
-/* Those that cost little, once for a check. */
+/* The cheap values, computed once per check. */
 static void values_prepare(struct spf_run *run)
 {
 	const struct spf_request *request = run->request;
-	/* RFC 7208 4.3: no local part is "postmaster". */
+	/* RFC 7208 4.3: an empty local part becomes "postmaster". */
 	struct slice local = request->local.n ? request->local : SLICE("postmaster");
 	struct text sender;
 
@@ -51,7 +51,7 @@ static void values_prepare(struct spf_run *run)
 	value_set(run, 'r', request->receiver.n ? request->receiver : SLICE("unknown"));
 }
 
-/* The string needs a value that is not there yet. */
+/* The string needs a value that was not computed yet. */
 static bool wants(const struct spf_run *run, const struct spf_string *string, char letter)
 {
 	return spf_string_uses(string, letter) && run->values.of[letter - 'a'].n == 0;
@@ -80,7 +80,7 @@ static int closeness(struct slice name, struct slice domain)
 	return name.n == domain.n ? 2 : 1;
 }
 
-/* RFC 7208 7.3 %{p}: of the names that lead back to the client, the one nearest to the domain; else "unknown". */
+/* RFC 7208 7.3 %{p}: the validated name of the client that is nearest to the domain; else "unknown". */
 static struct slice client_name(struct spf_run *run, struct slice domain)
 {
 	struct ip client = run->request->client;
@@ -107,7 +107,7 @@ enum spf_matched spf_values_fill(struct spf_run *run, struct slice domain, const
 	value_set(run, 'd', domain);
 	if (!spf_string_uses(string, 'p'))
 		return SPF_MATCH;
-	/* RFC 7208 4.6.4: the PTR question of %{p} is one of the ten. */
+	/* RFC 7208 4.6.4: the PTR query of %{p} is one of the ten lookups. */
 	if (!run->names_counted && !spf_count_lookup(run)) {
 		*why_r = SLICE("more than 10 terms ask the DNS");
 		return SPF_PERMANENT;
@@ -117,7 +117,7 @@ enum spf_matched spf_values_fill(struct spf_run *run, struct slice domain, const
 	return SPF_MATCH;
 }
 
-/* In questions and answers a backslash begins an escape; in a record it is a byte like any other. */
+/* In queries and answers a backslash begins an escape; in a record it is an ordinary byte. */
 static struct slice question_name(struct slice name, struct arena *arena)
 {
 	struct text escaped;
@@ -146,13 +146,13 @@ enum spf_matched spf_target(struct spf_run *run, const struct spf_frame *frame, 
 		*domain_r = spf_string_domain(string, &run->values, run->arena);
 	}
 	if (run->values_ready && !run->local_ascii && (spf_string_uses(string, 'l') || spf_string_uses(string, 's'))) {
-		*why_r = SLICE("the local part is not ASCII and so in no name"); /* RFC 8616 4 */
+		*why_r = SLICE("the local part is not ASCII, so it cannot be part of a domain name"); /* RFC 8616 4 */
 		return SPF_NO_MATCH;
 	}
 	if (spf_name_valid(*domain_r)) {
 		*domain_r = question_name(*domain_r, run->arena);
 		return SPF_MATCH;
 	}
-	*why_r = SLICE("that is no domain name"); /* it is never asked for */
+	*why_r = SLICE("that is not a domain name"); /* it is never queried */
 	return SPF_NO_NAME;
 }

@@ -1,6 +1,6 @@
 /*
- * term.c - one word of an SPF record: a directive or a modifier (RFC 7208 4.6.1,
- * grammar in section 12), strictly. What is wrong comes back as words for a person.
+ * term.c - parses one word of an SPF record, a directive or a modifier, strictly
+ * (RFC 7208 4.6.1, grammar in section 12). Returns errors as text for a person.
  */
 #include "spf_private.h"
 
@@ -11,7 +11,7 @@
 
 /* ---- mechanisms ---------------------------------------------------------------- */
 
-/* Takes "/DIGITS" or "//DIGITS", as `slashes` says, off the end of *rest, when it is there. */
+/* Takes "/DIGITS" or "//DIGITS", depending on `slashes`, off the end of *rest, if present. */
 static const char *prefix_cut(struct slice *rest, struct slice slashes, unsigned max, uint8_t *prefix_r)
 {
 	size_t digits = 0;
@@ -28,7 +28,8 @@ static const char *prefix_cut(struct slice *rest, struct slice slashes, unsigned
 	if (slashes.n == 1 && slice_ends_nocase(before, SLICE("//")))
 		return NULL;
 	if (digits > LAST_DIGITS || (digits > 1 && number.p[0] == '0') || slice_number(number, max, &value) < 0)
-		return max == 32 ? "the prefix length is not 0 to 32" : "the prefix length is not 0 to 128";
+		return max == 32 ? "the prefix length is not between 0 and 32"
+				 : "the prefix length is not between 0 and 128";
 	*prefix_r = (uint8_t)value;
 	*rest = slice_head(before, before.n - slashes.n);
 	return NULL;
@@ -77,11 +78,11 @@ static const char *network_parse(struct slice rest, struct spf_term *term, int f
 	if (why)
 		return why;
 	if (rest.n == 0 || rest.n >= sizeof(text) || slice_find(rest, '\0') >= 0)
-		return bits == 32 ? "that is no IPv4 address" : "that is no IPv6 address";
+		return bits == 32 ? "that is not an IPv4 address" : "that is not an IPv6 address";
 	memcpy(text, rest.p, rest.n);
 	text[rest.n] = '\0';
 	if (inet_pton(family, text, term->net.ip.bytes) != 1)
-		return bits == 32 ? "that is no IPv4 address" : "that is no IPv6 address";
+		return bits == 32 ? "that is not an IPv4 address" : "that is not an IPv6 address";
 	term->net.ip.family = bits == 32 ? 4 : 6;
 	return NULL;
 }
@@ -138,7 +139,7 @@ static const char *directive_parse(struct slice word, struct spf_record *record,
 		record->term_count += why ? 0 : 1;
 		return why;
 	}
-	return "there is no such mechanism";
+	return "unknown mechanism";
 }
 
 /* ---- modifiers ----------------------------------------------------------------- */
@@ -156,7 +157,7 @@ static bool is_modifier_name(struct slice name)
 	return name.n > 0;
 }
 
-/* RFC 7208 6: redirect and exp stand at most once; what is not known is ignored if its syntax is right. */
+/* RFC 7208 6: redirect and exp appear at most once; an unknown modifier is ignored if its syntax is valid. */
 static const char *modifier_parse(struct slice name, struct slice word, struct spf_record *record,
 				  struct spf_parts *parts)
 {
@@ -166,16 +167,16 @@ static const char *modifier_parse(struct slice name, struct slice word, struct s
 	const char *why;
 
 	if (!is_modifier_name(name))
-		return "the part before = is no name of a modifier";
+		return "the part before = is not a valid modifier name";
 	if (slice_equal_nocase(name, SLICE("redirect"))) {
 		if (record->redirect.count)
-			return "redirect stands twice";
+			return "redirect appears twice";
 		record->redirect_text = word;
 		return spf_string_parse(value, SPF_STRING_DOMAIN, parts, &record->redirect);
 	}
 	if (slice_equal_nocase(name, SLICE("exp"))) {
 		if (record->explanation.count)
-			return "exp stands twice";
+			return "exp appears twice";
 		return spf_string_parse(value, SPF_STRING_DOMAIN, parts, &record->explanation);
 	}
 	why = spf_string_parse(value, SPF_STRING_VALUE, parts, &ignored);

@@ -1,6 +1,6 @@
 /*
- * trace.c - what a person is told of a check: its steps, their notes, the reason
- * of the result. All of it is bounded, and nothing here decides anything.
+ * trace.c - the trace of a check, for a person: its steps, their notes, the reason
+ * of the result. All of it is bounded, and no result depends on it.
  */
 #include "spf_private.h"
 
@@ -90,9 +90,9 @@ struct slice spf_note_answer(const struct dns_answer *answer, struct arena *aren
 	struct text note;
 
 	if (answer->status == DNS_NXDOMAIN)
-		return SLICE("there is no such name");
+		return SLICE("the name does not exist");
 	if (answer->status == DNS_NODATA)
-		return SLICE("the name has no such record");
+		return SLICE("the name has no record of this type");
 	text_init(&note, arena, SPF_NOTE_MAX);
 	if (answer->status == DNS_TEMPFAIL)
 		text_printf(&note, "temporary DNS failure (%s)", dns_reason_texts[answer->reason]);

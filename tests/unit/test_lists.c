@@ -262,7 +262,7 @@ static void only_plain_files_of_a_bounded_size_are_lists(void **state)
 	assert_int_equal(truncate("friends", LIST_BYTES_MAX + 1), 0);
 	list = new_list("file:friends");
 	assert_int_equal(list_load(list, NULL, &faults), -1);
-	assert_non_null(strstr(faults.texts[0].text, "larger than 67108864 bytes"));
+	assert_non_null(strstr(faults.texts[0].text, "larger than the limit of 67108864 bytes"));
 	list_free(list);
 }
 

@@ -112,7 +112,7 @@ static void a_file_that_is_not_text_is_refused_at_once(void **state)
 	diagnostics = diagnostics_new();
 	write_text("t", large);
 	assert_null(policy_load("t", NULL, diagnostics));
-	assert_non_null(strstr(diagnostics_line(diagnostics, 0), "larger than 1048576 bytes"));
+	assert_non_null(strstr(diagnostics_line(diagnostics, 0), "larger than the limit of 1048576 bytes"));
 	diagnostics_free(diagnostics);
 	free(large);
 

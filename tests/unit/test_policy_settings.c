@@ -69,7 +69,7 @@ static void wrong_settings_are_reported_with_how_to_write_them(void **state)
 	    {"listen unix:/x mode\n", "t:1:16: mode has no value; write a mode in octal as in 0660"},
 	    {"listen unix:/x mood 0660\n", "t:1:16: listen has no key \"mood\"; its keys are mode, group and user"},
 	    {"listen mode 0660\n",
-	     "t:1:8: \"mode\" is not an address to listen on (it begins with inet:, inet6:, unix: or fd:); write "
+	     "t:1:8: \"mode\" is not an address to listen on (it must begin with inet:, inet6:, unix: or fd:); write "
 	     "unix:/path [mode 0660] [group NAME], inet:PORT@HOST or inet6:PORT@[ADDRESS] [user NAME ...], or fd:N"},
 	    {"listen unix:/x user a\n", "t:1:21: a unix: socket has mode and group instead; remove it"},
 	    {"listen inet:1 user a b c d e f g h i\n", "t:1:36: user has more than 8 values; remove some"},

@@ -91,14 +91,15 @@ static const struct {
     {"192.0.2.1", "a@broken.example", "temperror", "", 0, 0, "", "broken.example: temporary DNS failure (servfail)"},
     {"192.0.2.1", "a@inc-broken.example", "temperror", "", 1, 0, "",
      "broken.example: temporary DNS failure (servfail)"},
-    {"192.0.2.1", "a@inc-none.example", "permerror", "", 1, 1, "", "nothing.example: there is no such name"},
-    {"192.0.2.1", "a@red-none.example", "permerror", "", 1, 1, "", "nothing.example: there is no such name"},
-    {"192.0.2.1", "a@red-single.example", "permerror", "", 1, 0, "", "example: that is no full domain name"},
-    {"192.0.2.1", "a@nothing.example", "none", "", 0, 0, "", "nothing.example: there is no such name"},
+    {"192.0.2.1", "a@inc-none.example", "permerror", "", 1, 1, "", "nothing.example: the name does not exist"},
+    {"192.0.2.1", "a@red-none.example", "permerror", "", 1, 1, "", "nothing.example: the name does not exist"},
+    {"192.0.2.1", "a@red-single.example", "permerror", "", 1, 0, "",
+     "example: that is not a fully qualified domain name"},
+    {"192.0.2.1", "a@nothing.example", "none", "", 0, 0, "", "nothing.example: the name does not exist"},
     {"192.0.2.1", "a@host.example", "none", "", 0, 0, "", "host.example: it has no TXT record"},
     {"192.0.2.1", "a@why.example.org", "none", "", 0, 0, "", "why.example.org: it has no SPF record"},
     {"192.0.2.1", "a@twice.example", "permerror", "", 0, 0, "", "twice.example: there is more than one SPF record"},
-    {"192.0.2.1", "a@wrong.example", "permerror", "", 0, 0, "", "wrong.example: mox: there is no such mechanism"},
+    {"192.0.2.1", "a@wrong.example", "permerror", "", 0, 0, "", "wrong.example: mox: unknown mechanism"},
     {"192.0.2.1", "a@empty.example", "neutral", "", 0, 0, "", ""},
     {"192.0.2.1", "a@mapped.example", "pass", "ip4:192.0.2.1", 0, 0, "", ""},
     {"192.0.2.77", "a@mx.example", "pass", "mx", 1, 0, "", ""},
@@ -119,7 +120,8 @@ static const struct {
     /* RFC 8616 4: a name cannot contain such a local part. */
     {"192.0.2.1", "j\xc3\xb6rg@utf8.example", "fail", "-exists:%{o}.wild.example", 2, 0, "", ""},
     {"192.0.2.1", "j\xc3\xb6rg@utf8-red.example", "permerror", "", 1, 0, "",
-     "utf8-red.example: redirect=%{s}.wild.example: the local part is not ASCII and so in no name"},
+     "utf8-red.example: redirect=%{s}.wild.example: the local part is not ASCII, so it cannot be part of a domain "
+     "name"},
     {"192.0.2.1",
      "a@b\xc3\xbc"
      "cher.example",
@@ -148,15 +150,15 @@ static const struct {
     /* A target that is not a name: it does not match, and is not a void look-up; an include of nothing is an error. */
     {"192.0.2.1", ".@bad-a.example", "softfail", "~all", 2, 0, "", ""},
     {"192.0.2.1", "a@bad-inc.example", "permerror", "", 1, 0, "",
-     "bad-inc.example: ?include:x..example: that is no domain name"},
+     "bad-inc.example: ?include:x..example: that is not a domain name"},
     {"192.0.2.1", "a.@bad-red.example", "permerror", "", 1, 0, "",
-     "bad-red.example: redirect=%{l}.example: that is no domain name"},
+     "bad-red.example: redirect=%{l}.example: that is not a domain name"},
     /* No identity. */
     {"192.0.2.1", "a@", "none", "", 0, 0, "", "there is no domain"},
-    {"192.0.2.1", "a@localhost", "none", "", 0, 0, "", "the identity is no full domain name"},
+    {"192.0.2.1", "a@localhost", "none", "", 0, 0, "", "the identity is not a fully qualified domain name"},
     {"192.0.2.1", "a@[192.0.2.1]", "none", "", 0, 0, "", "the domain is an address literal"},
-    {"192.0.2.1", "a@ex ample.org", "none", "", 0, 0, "", "the identity is no full domain name"},
-    {"192.0.2.1", "a@\xff\xfe.example", "none", "", 0, 0, "", "the identity is no full domain name"},
+    {"192.0.2.1", "a@ex ample.org", "none", "", 0, 0, "", "the identity is not a fully qualified domain name"},
+    {"192.0.2.1", "a@\xff\xfe.example", "none", "", 0, 0, "", "the identity is not a fully qualified domain name"},
     {"", "a@plain.example", "none", "", 0, 0, "", "the client has no address"},
 };
 
@@ -327,7 +329,7 @@ static void what_is_said_of_a_hostile_record_is_printable(void **state)
 	bench_open(&bench, slice_of(text), DNS_BUDGET_QUESTIONS);
 	check(&bench, "192.0.2.1", "a@x.example", "h");
 	assert_string_equal(text_of(&bench, bench.outcome.reason),
-			    "x.example: a:\\027[31m\\000\\255: it has a byte that is not printable ASCII");
+			    "x.example: a:\\027[31m\\000\\255: it contains a byte that is not printable ASCII");
 	bench_close(&bench);
 }
 

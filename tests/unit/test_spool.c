@@ -115,7 +115,7 @@ static void a_full_disk_is_reported_and_nothing_comes_back_in_part(void **state)
 
 	(void)state;
 	SKIP_UNLESS(said, NO_NAMESPACE);
-	assert_string_equal(said, "the body cannot be kept: writing to /var/tmp fails");
+	assert_string_equal(said, "the body cannot be stored: writing to /var/tmp failed");
 }
 
 static void where_no_disk_takes_it_memory_does(void **state)
@@ -139,7 +139,7 @@ static void a_closed_spool_takes_and_gives_nothing(void **state)
 	spool_add(spool, SLICE("more"));
 	assert_int_equal(spool_read(spool, compare, &reading), -1);
 	assert_int_equal(reading.n, 0);
-	assert_string_equal(spool_trouble(spool), "the body is no longer kept");
+	assert_string_equal(spool_trouble(spool), "the stored body was already removed");
 	spool_close(spool);
 	spool_close(NULL);
 	arena_free(arena);
