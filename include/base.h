@@ -1,14 +1,14 @@
 /*
- * base.h - text, memory, addresses of the network, time and errors: what every
- * other room stands on, and nothing about mail.
+ * base.h - text, memory, network addresses, time and errors: the base of every
+ * other folder, with nothing about mail.
  *
- * Text is a slice: a pointer and a length, never a terminating NUL. Whoever
- * makes a slice says what keeps it alive; nearly always that is an arena.
+ * Text is a slice: a pointer and a length, without a terminating NUL. The function
+ * that makes a slice documents what keeps it alive; usually that is an arena.
  *
- * An arena is the memory of one session or one message. Nothing in it is freed
- * singly; it goes as a whole. When the system has no memory left the process
- * ends with a message, so no caller checks for NULL: whoever takes a size from
- * outside bounds it first.
+ * An arena is the memory of one session or one message. Its pieces are not freed
+ * one by one, only all together. When the system is out of memory, the process ends
+ * with a message, so no caller checks for NULL. Code that takes a size from outside
+ * must bound it first.
  */
 #ifndef SEKISHO_BASE_H
 #define SEKISHO_BASE_H
@@ -34,7 +34,7 @@ static inline struct slice slice_of(const char *text) /* of a C string; NULL giv
 	return (struct slice){text, text ? strlen(text) : 0};
 }
 
-/* Here in full, since readers ask them for every byte, and a call would cost more than the work. */
+/* Inline, since parsers call them for every byte, and a call would cost more than the work. */
 static inline struct slice slice_from(struct slice text, size_t start) /* the rest from start; empty when beyond */
 {
 	if (start > text.n)
@@ -52,7 +52,7 @@ static inline bool slice_equal(struct slice a, struct slice b)
 	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
 
-/* ASCII, whatever the locale: each once, and here, since readers ask them for every byte. */
+/* ASCII, independent of the locale; inline, since parsers call them for every byte. */
 static inline bool is_blank(char c) /* WSP of RFC 5234 */
 {
 	return c == ' ' || c == '\t';
@@ -104,22 +104,22 @@ int slice_number(struct slice text, uint64_t max, uint64_t *number_r);
 #define NUMBER_TEXT 20                                               /* room for the longest printed number */
 struct slice number_print(int64_t number, char buffer[NUMBER_TEXT]); /* decimal; the slice lives in buffer */
 
-#define BYTE_ORDER_MARK "\xEF\xBB\xBF" /* that some editors write before UTF-8 text */
+#define BYTE_ORDER_MARK "\xEF\xBB\xBF" /* some editors write it before UTF-8 text */
 
-/* Length in bytes of the UTF-8 character (RFC 3629) that the text begins with; 0: it begins with none. */
+/* Length in bytes of the UTF-8 character (RFC 3629) at the start of the text; 0: there is none. */
 size_t slice_utf8(struct slice text);
 bool slice_is_utf8(struct slice text); /* all of it */
 
 struct arena;
 
 /* Base64 (RFC 4648 4), with blanks in between (RFC 6376 2.10). */
-int base64_decode(struct slice text, struct arena *, struct slice *bytes_r); /* -1: it is none */
-size_t base64_decode_into(struct slice text, unsigned char *out); /* out has room for text.n; SIZE_MAX: it is none */
+int base64_decode(struct slice text, struct arena *, struct slice *bytes_r); /* -1: it is not base64 */
+size_t base64_decode_into(struct slice text, unsigned char *out); /* out has room for text.n; SIZE_MAX: not base64 */
 struct slice base64_encode(struct slice bytes, struct arena *);
 
 /* ---- truth --------------------------------------------------------------- */
 
-/* Of what can fail to be found out: unknown is neither, and is never taken for one of them. */
+/* For conditions that cannot always be evaluated: unknown is neither true nor false, and never treated as either. */
 enum truth { TRUTH_FALSE, TRUTH_TRUE, TRUTH_UNKNOWN };
 
 /* ---- memory -------------------------------------------------------------- */
@@ -130,25 +130,25 @@ struct arena *arena_new(void);
 void arena_free(struct arena *);         /* NULL is allowed */
 void arena_reset(struct arena *);        /* empty again; keeps one block for the next message */
 size_t arena_used(const struct arena *); /* bytes handed out since the last reset */
-/* About n bytes will be wanted until the next reset: they come in one block instead of ever bigger ones. */
+/* About n bytes will be needed until the next reset: allocates one block for them instead of several growing ones. */
 void arena_expect(struct arena *, size_t n);
 
 void *arena_alloc(struct arena *, size_t n); /* aligned for any type, zeroed; never NULL */
-void *arena_raw(struct arena *, size_t n);   /* the same, not zeroed: for what is written over at once */
-/* release(what) is called when the arena is reset or freed, the latest first: for what a C library allocated. */
+void *arena_raw(struct arena *, size_t n);   /* the same, not zeroed: for memory that is overwritten at once */
+/* release(what) is called when the arena is reset or freed, in reverse order: for memory that a C library allocated. */
 void arena_own(struct arena *, void *what, void (*release)(void *));
 struct slice arena_copy(struct arena *, struct slice);
 char *arena_cstring(struct arena *, struct slice);      /* NUL-terminated; a NUL inside ends it early for C */
 struct slice arena_lower(struct arena *, struct slice); /* ASCII letters in lower case */
-/* Slices, one behind the other: arena_join(arena, SLICE("d="), domain). On the path of every message, where printf
- * costs more than all else that a text needs. */
+/* Concatenates slices: arena_join(arena, SLICE("d="), domain). For code that runs for every message, where printf would
+ * dominate the cost. */
 #define arena_join(arena, ...)                                                                                         \
 	arena_join_parts((arena), (const struct slice[]){__VA_ARGS__},                                                 \
 			 sizeof((const struct slice[]){__VA_ARGS__}) / sizeof(struct slice))
 struct slice arena_join_parts(struct arena *, const struct slice *parts, size_t count);
 struct slice arena_printf(struct arena *, const char *format, ...) __attribute__((format(printf, 2, 3), nonnull));
 
-void *xmalloc(size_t n);             /* zeroed; ends the process when there is no memory */
+void *xmalloc(size_t n);             /* zeroed; ends the process when out of memory */
 void *xrealloc(void *old, size_t n); /* the added part is not zeroed */
 char *xstrdup(const char *);
 
@@ -168,24 +168,24 @@ void text_add_number(struct text *, uint64_t number, unsigned digits); /* decima
 void text_printf(struct text *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 struct slice text_slice(const struct text *); /* valid until the next addition */
 char *text_cstring(struct text *);            /* NUL-terminated; likewise. The NUL is beyond the limit */
-void text_reserve(struct text *, size_t n);   /* room for n more bytes and a NUL: p + n may be written by hand */
+void text_reserve(struct text *, size_t n);   /* room for n more bytes and a NUL: the caller may write at p + n */
 
 /* ---- errors -------------------------------------------------------------- */
 
-/* What went wrong in one line for a person: what, where, what to do. */
+/* An error as one line for a person: what happened, where, what to do. */
 struct error {
 	char text[512];
 };
 
 void error_set(struct error *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Ends the process (exit code 70) with one line on stderr; for what cannot happen and for no memory. */
+/* Ends the process (exit code 70) with one line on stderr; for impossible states and out of memory. */
 _Noreturn void die(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* ---- addresses of the network -------------------------------------------- */
+/* ---- network addresses ---------------------------------------------------- */
 
-/* An IPv4-mapped IPv6 address (::ffff:192.0.2.1) is kept as the IPv4 address
- * it stands for, so that every comparison sees one form. */
+/* An IPv4-mapped IPv6 address (::ffff:192.0.2.1) is kept as the
+ * IPv4 address it maps, so every comparison sees one form. */
 struct ip {
 	uint8_t family;    /* 4, 6, or 0: none (a client without an address) */
 	uint8_t bytes[16]; /* the first 4 for IPv4, network order */
@@ -204,7 +204,7 @@ struct ip ip_of_sockaddr(const struct sockaddr *);      /* NULL or an unknown fa
 struct slice ip_print(struct ip, char buffer[IP_TEXT]); /* RFC 5952; the slice lives in buffer; "" for family 0 */
 bool ip_equal(struct ip, struct ip);
 
-/* "192.0.2.0/24"; without "/": the one address. Bits behind the prefix are cleared. 0, or -1 */
+/* "192.0.2.0/24"; without "/": the one address. Bits after the prefix are cleared. 0, or -1 */
 int ip_net_parse(struct slice text, struct ip_net *net_r);
 bool ip_net_contains(const struct ip_net *, struct ip); /* families differ: false */
 
@@ -217,18 +217,18 @@ struct listen_address {
 	char path[108]; /* of a unix socket; as long as sun_path of Linux, with the NUL (unix(7)) */
 	char host[256]; /* address or name (RFC 1035: 253 bytes at most); "": every address */
 	unsigned port;
-	int fd; /* of a socket that is handed over */
+	int fd; /* of an inherited socket */
 };
 
 /* "unix:/PATH", "inet:PORT@HOST", "inet6:PORT@[ADDRESS]", "fd:NUMBER". 0, or -1 and err: why it is not one. */
 int listen_parse(struct slice text, struct listen_address *address_r, struct error *);
 
-/* The user of the program at the other end of a TCP connection, when that is a program of this host. 0, or -1: the
- * kernel does not tell (another host, another kind of socket). */
+/* The user of the program at the other end of a TCP connection, when it is on this host. 0, or -1: the kernel does not
+ * know it (another host, another kind of socket). */
 #define PEER_NOBODY 0xffffffffu /* the other end is closed already */
 int peer_uid(int fd, unsigned *uid_r);
 
-/* ---- time and chance ----------------------------------------------------- */
+/* ---- time and random numbers ---------------------------------------------- */
 
 int64_t clock_us(void);                                    /* monotonic, microseconds */
 int64_t clock_wall_us(void);                               /* since 1970, microseconds */
@@ -239,32 +239,32 @@ uint64_t random_seed(void);                       /* from the system */
 
 /* ---- a spool ------------------------------------------------------------- */
 
-/* Bytes that come in chunks and are read again later, in a file without a name (memory only where no disk takes it).
- * More than mail servers let in (Postfix 10 MB by default, large providers 25): the sender must not fill our disk. */
+/* Stores bytes that arrive in chunks and are read again later, in an unnamed file (in memory only if no disk is
+ * usable). The limit is higher than those of mail servers (Postfix 10 MB by default, large providers 25) and keeps
+ * senders from filling our disk. */
 #define SPOOL_MAX (32 * 1024 * 1024)
 
 struct spool;
-struct spool *spool_new(struct arena *); /* never NULL: trouble is kept and told */
+struct spool *spool_new(struct arena *); /* never NULL: spool_trouble has the error */
 void spool_add(struct spool *, struct slice chunk);
-const char *spool_trouble(const struct spool *); /* NULL: all that was added is there; else why not, static */
+const char *spool_trouble(const struct spool *); /* NULL: all added bytes are stored; else why not, static */
 /* All of it in chunks. 0, or -1: spool_trouble says why. */
 int spool_read(struct spool *, void (*take)(void *context, struct slice chunk), void *context);
-/* All of it at once, until the arena is reset. 0, or -1: spool_trouble says why. */
+/* All of it at once, valid until the arena is reset. 0, or -1: spool_trouble says why. */
 int spool_map(struct spool *, struct slice *bytes_r);
-void spool_close(struct spool *); /* before its arena does; NULL and more than once are allowed */
+void spool_close(struct spool *); /* before the arena is freed; NULL and repeated calls are allowed */
 
 /* ---- words --------------------------------------------------------------- */
 
 /* The word of `words` (NULL-terminated) nearest to `wrong`, or NULL when none is
- * near enough to be meant (few wrong letters, or the only one that begins so): for "did you mean". Case does not count.
- */
+ * near enough (a few wrong letters, or the only word with this beginning): for "did you mean". Ignores case. */
 const char *nearest_word(struct slice wrong, const char *const *words);
 
 /* Reads a whole file of at most `limit` bytes into malloc'ed memory (free() it);
  * a NUL follows the text. 0, or -1 and err. "-" is standard input. */
 int file_read(const char *path, size_t limit, struct slice *text_r, struct error *err);
 
-/* The same for what the daemon reads: a pipe, a device or a directory is refused, since reading it may never end. */
+/* The same for files that the daemon reads: refuses a pipe, a device or a directory, since reading it may never end. */
 int file_read_plain(const char *path, size_t limit, struct slice *text_r, struct error *err);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * check.h - facts: what the program can know of a connection, a message or a
- * recipient, by name, type and the earliest stage at which it can be had.
+ * check.h - facts: named, typed values about a connection, a message or a recipient,
+ * each with the earliest stage at which it is available.
  *
  * A check is one file in filter/check/ that declares facts and adapts protocol
  * code to a message. It never replies to the MTA and never edits a message.
@@ -31,10 +31,10 @@ enum type {
 	TYPE_RESULT /* one of the words the fact declares */
 };
 
-enum scope { SCOPE_MESSAGE, SCOPE_CONNECTION, SCOPE_RECIPIENT }; /* where a value is remembered */
+enum scope { SCOPE_MESSAGE, SCOPE_CONNECTION, SCOPE_RECIPIENT }; /* how long a value is cached */
 
 enum value_state {
-	VALUE_ABSENT, /* there is none: no AUTH, no such header. Not a failure */
+	VALUE_ABSENT, /* no value: no AUTH, no such header. Not a failure */
 	VALUE_SET,
 	VALUE_UNKNOWN /* it could not be computed (why says so): the condition is unknown */
 };
@@ -48,48 +48,48 @@ struct value {
 	struct slice text;      /* STRING, DOMAIN; RESULT: the word */
 	struct address address; /* ADDRESS */
 	struct ip ip;           /* IP */
-	bool unstored;          /* VALUE_UNKNOWN because the store did not answer: its on-failure says what follows */
-	bool provisional;       /* it is known better at the message stage and asked for again then */
+	bool unstored;          /* VALUE_UNKNOWN because the store did not answer: its on-failure applies */
+	bool provisional;       /* recomputed at the message stage, once the header is complete */
 };
 
-/* What readers need beyond the envelope: becomes milter negotiation. */
+/* What a fact needs beyond the envelope; decides the milter negotiation. */
 #define NEED_HEADERS 1u
 #define NEED_BODY    2u
 
-/* What comes in parentheses after a fact. */
+/* The argument in parentheses after a fact. */
 enum argument_kind {
 	ARGUMENT_NONE,
-	ARGUMENT_HEADER, /* the name of a header field: header("Subject") */
-	ARGUMENT_THING,  /* the name of a block that the settings of the check declare: dnsbl("zen"), limit("hourly") */
+	ARGUMENT_HEADER,  /* the name of a header field: header("Subject") */
+	ARGUMENT_THING,   /* the name of a block in the settings of the check: dnsbl("zen"), limit("hourly") */
 	ARGUMENT_VARIABLE /* the name of a variable that a rule sets: var("NAME") */
 };
 
 struct argument {
-	struct slice text; /* as the policy has it; lives as long as the policy */
+	struct slice text; /* as written in the policy; lives as long as the policy */
 	const void *thing; /* ARGUMENT_THING: the struct of that block; ARGUMENT_VARIABLE: struct variable;
 			    * ARGUMENT_HEADER: the same for the same name, or NULL */
 };
 #define NO_ARGUMENT ((struct argument){.text = SLICE("")})
 
-/* What the policy must know of a fact before it is read. */
+/* What the policy must know about a fact before it is read. */
 #define TRAIT_READS_MAX 4
 struct traits {
 	enum scope scope;
-	enum stage stage;                          /* the earliest at which it can be had */
+	enum stage stage;                          /* the earliest at which it is available */
 	unsigned needs;                            /* NEED_... */
-	const struct fact *reads[TRAIT_READS_MAX]; /* facts of other checks that it is made of */
+	const struct fact *reads[TRAIT_READS_MAX]; /* facts of other checks that it depends on */
 	unsigned read_count;
 };
 
-/* What rules note for rules that follow: policy/ writes it, the facts score and var read it. */
+/* Notes of rules for later rules: policy/ writes them, the facts score and var read them. */
 struct variable {
 	struct slice name;
 	unsigned number;
 };
 struct noted {
 	int64_t score;
-	struct slice *vars; /* by number of the variable; p is NULL: not set. NULL: none is */
-	char *texts;        /* where they are; policy/ alone knows how */
+	struct slice *vars; /* by number of the variable; p is NULL: not set. NULL: none is set */
+	char *texts;        /* their storage; private to policy/ */
 };
 
 struct view;
@@ -100,16 +100,16 @@ struct fact {
 	enum scope scope;
 	enum stage stage;
 	unsigned needs;
-	bool changes;             /* read anew each time: a score, a counter, what a rule can set */
-	bool apart;               /* the record has it in a place of its own, not among the facts */
-	const char *const *words; /* TYPE_RESULT: what it can be, NULL-terminated */
-	bool list;                /* TYPE_STRING: words with blanks between; rules can ask any or all of them */
-	enum type of;             /* what each of these words is: STRING or DOMAIN */
-	/* One of both. Texts live in the arena of the scope. */
+	bool changes;             /* read again each time: a score, a counter, anything a rule can set */
+	bool apart;               /* has its own key in the record, outside of "facts" */
+	const char *const *words; /* TYPE_RESULT: all possible words, NULL-terminated */
+	bool list;                /* TYPE_STRING: words separated by blanks; rules can test any or all of them */
+	enum type of;             /* the type of each of these words: STRING or DOMAIN */
+	/* Exactly one of the two is set. Texts live in the arena of the scope. */
 	struct value (*get)(struct view *);
 	struct value (*get_of)(struct view *, struct argument); /* of a fact with an argument */
-	/* ARGUMENT_THING: where scope, stage, needs or reads depend on the thing; traits_r begins as the row says.
-	 * NULL: they do not. */
+	/* ARGUMENT_THING: set when scope, stage, needs or reads depend on the thing; traits_r begins with the values of
+	 * this row. NULL: they do not depend on it. */
 	void (*depends)(const void *thing, struct traits *traits_r);
 	const char *about; /* one line for a person */
 };
@@ -120,22 +120,21 @@ struct asked {
 	struct argument argument;
 };
 
-/* All of one check that the rules for one kind of traffic read. */
-#define ASKING_MAX 256 /* beyond it nothing is asked early: an early question must not become a flood */
+/* All facts of one check that the rules for one kind of traffic read. */
+#define ASKING_MAX 256 /* no hints beyond it: early queries must not become a flood */
 struct asking {
 	const struct asked *items;
 	size_t count;
 };
 
-/* Gets the body of a message as it comes, chunk by chunk; nothing of it is kept. */
+/* Receives the body of a message chunk by chunk; the body is not kept. */
 struct sink {
 	struct sink *next;
 	void (*add)(void *context, struct slice chunk);
 	void *context;
 };
 
-/* What the settings say for one check: its own struct, which nobody else names; of a block that repeats all of
- * them, one after the other. */
+/* The settings of one check: its own struct, private to the check; for a block that repeats, an array of them. */
 struct check_block {
 	void *first;
 	size_t count;
@@ -143,127 +142,127 @@ struct check_block {
 
 #define CHECK_MAX 32 /* checks; a test counts them */
 
-/* What all checks may know of the configuration, and what each knows alone. */
+/* The configuration that all checks share, and the private settings of each. */
 struct check_settings {
 	struct slice authserv_id;
 	SETTING_ITEMS(struct ip_net) trusted;
 	SETTING_ITEMS(unsigned) submission_ports;
 	SETTING_ITEMS(struct slice) submission_names; /* values of {daemon_name} */
 	bool received_spf;                            /* stamp messages with it */
-	struct list *relays; /* servers of our own that hand on mail from outside; NULL: none are named */
-	struct check_block blocks[CHECK_MAX]; /* by check number */
+	struct list *relays;                          /* our own servers that relay mail from outside; NULL: none */
+	struct check_block blocks[CHECK_MAX];         /* by check number */
 };
 
-/* ---- what came of a message -------------------------------------------------- */
+/* ---- the outcome of a message -------------------------------------------------- */
 
 enum verdict { VERDICT_NONE, VERDICT_ACCEPT, VERDICT_REJECT, VERDICT_DEFER, VERDICT_DISCARD, VERDICT_QUARANTINE };
 #define VERDICT_COUNT (VERDICT_QUARANTINE + 1)
 extern const char
     *const verdict_names[VERDICT_COUNT + 1]; /* "none" "accept" "reject" "defer" "discard" "quarantine" NULL */
 
-/* What the MTA was told at the end of a message. "Told" is not "delivered": another filter after us may still refuse
- * it.
+/* What the MTA was told at the end of a message. "Told" does not mean "delivered": a later filter may still refuse it.
  */
 enum told_how {
 	TOLD_AS_DECIDED,
-	TOLD_LATE,         /* a refusal that had to wait for the end of the message: its step has no reply */
-	TOLD_EDITS_FAILED, /* a message that was to be let through was deferred: the MTA did not take every edit */
-	TOLD_NOBODY        /* the MTA was gone before it could be answered */
+	TOLD_LATE,         /* a refusal that was held until the end of the message: its stage has no reply */
+	TOLD_EDITS_FAILED, /* deferred instead of accepted: the MTA did not make every edit */
+	TOLD_NOBODY        /* the MTA disconnected before the answer */
 };
 
 struct told {
 	enum told_how how;
-	enum verdict verdict; /* that the client was told; NONE: none was. The engine sets it */
+	enum verdict verdict; /* that was told to the client; NONE: none. Set by the engine */
 };
 
-/* A field that a check puts on top of a message. */
+/* A field that a check adds at the top of a message. */
 struct stamp {
 	struct slice name, value;
 };
 
 struct check {
-	unsigned number; /* its place in checks[] */
+	unsigned number; /* its index in checks[] */
 	const char *name;
 	const struct fact *facts;
 	unsigned fact_count;
 	const struct setting_block *settings; /* its own block of sekisho.conf; NULL: none */
-	bool stores;                          /* its facts are in the store */
-	/* Start DNS early, for what rules read of this check; never blocks; may be NULL. */
+	bool stores;                          /* its facts come from the store */
+	/* Starts DNS queries early for the facts of this check that rules read; never blocks; may be NULL. */
 	void (*hint)(struct view *, enum stage, const struct asking *);
-	void (*authres)(struct view *, struct authres *);          /* its clauses, or none; may be NULL */
-	void (*field)(struct view *, const struct header_field *); /* one has arrived: start DNS early; may be NULL */
-	void (*header)(struct view *); /* the header is complete, the body begins: ask for sinks; may be NULL */
-	bool (*stamp)(struct view *,
-		      struct stamp *stamp_r); /* the field that it puts on top, if it does; may be NULL */
-	/* The message is over: true when it was evaluated by two engines that disagree. Asks for nothing by itself.
-	 * *note_r: how, for the record; "" when a fact says it. May be NULL */
+	void (*authres)(struct view *, struct authres *); /* its clauses, or none; may be NULL */
+	void (*field)(struct view *,
+		      const struct header_field *); /* a field has arrived: starts DNS queries early; may be NULL */
+	void (*header)(struct view *); /* the header is complete, the body begins: adds sinks; may be NULL */
+	bool (*stamp)(struct view *, struct stamp *stamp_r); /* the field to add at the top, if any; may be NULL */
+	/* After the message: true when two engines evaluated it and disagree. Starts no evaluation by itself.
+	 * *note_r: the difference, for the record; "" when a fact has it. May be NULL */
 	bool (*disagrees)(struct view *, struct slice *note_r);
-	/* The message is over: true when somebody asked for a result and nothing could be judged, for a reason that the
-	 * administrator can remove. *note_r: which, for the record. May be NULL */
+	/* After the message: true when a result was requested but nothing could be checked, for a reason that the
+	 * administrator can fix. *note_r: the reason, for the record. May be NULL */
 	bool (*unchecked)(struct view *, struct slice *note_r);
-	/* The message is over, and the MTA was told this: count it, learn it, or forget it. Once for each message that
-	 * began with MAIL, also for one that nobody was answered for. May be NULL */
+	/* After the message, with what the MTA was told: count it, learn from it, or discard it. Called once for each
+	 * message that began with MAIL, even when the MTA got no answer. May be NULL */
 	void (*finished)(struct view *, const struct told *);
 	unsigned (*needs)(const struct check_settings *); /* NEED_... beyond those of its facts; may be NULL */
-	const struct check *const *reads; /* other checks whose outcomes its facts are made of; may be NULL */
+	const struct check *const *reads;                 /* other checks that its facts depend on; may be NULL */
 };
 
 extern const struct check *const checks[]; /* NULL-terminated */
 
 #define FACT_MAX 96 /* facts of all checks; a test counts them */
 
-/* A remembered value of a fact, with its argument if it has one. */
+/* A cached value of a fact, with its argument if it has one. */
 struct known_fact {
 	const struct fact *fact;
 	struct argument argument;
 	struct value value;
 };
-#define KNOWN_MAX 64 /* different ones that a list remembers; more are computed each time */
+#define KNOWN_MAX 64 /* entries of a list; more facts are computed each time */
 
 struct fact_list {
-	struct known_fact *items; /* in the order they were asked for */
+	struct known_fact *items; /* in the order they were read */
 	unsigned count, room;
 };
 
-/* Remembered values of one scope, each in the arena of that scope. A message can have thousands of recipients: each has
- * only a list (struct recipient), so that what was read of it at RCPT is not computed again at the message stage. */
+/* Cached values of one scope, each in the arena of that scope. A message can have thousands of recipients: each has
+ * only a list (struct recipient), so the facts read at RCPT are not computed again at the message stage. */
 struct fact_memo {
-	const struct value *values[FACT_MAX]; /* NULL: not asked for yet */
+	const struct value *values[FACT_MAX]; /* NULL: not read yet */
 	struct fact_list with_argument;
 };
 
-/* Through a view a check sees one message at one stage. The engine makes it. Memos and slots are there from MAIL on:
- * hints of connect and helo have none. */
+/* A check's view of one message at one stage. The engine makes it. Memos and slots exist from MAIL on: hints of connect
+ * and helo have none. */
 struct view {
 	const struct check_settings *settings;
 	enum stage stage;
 	enum kind kind;              /* inbound until MAIL is known */
-	const struct tenant *tenant; /* whose rules count; NULL: those of all */
+	const struct tenant *tenant; /* whose rules apply; NULL: the common ones */
 	struct session *session;
-	struct message *message;     /* there from the connection on; empty before MAIL */
-	struct recipient *recipient; /* at STAGE_RCPT, and while a rule of STAGE_MESSAGE asks each of them; else NULL */
-	int64_t now_us;              /* the time of the message, microseconds since 1970 */
+	struct message *message; /* exists from the connection on; empty before MAIL */
+	struct recipient
+	    *recipient; /* at STAGE_RCPT, and while a rule of STAGE_MESSAGE tests each of them; else NULL */
+	int64_t now_us; /* the time of the message, microseconds since 1970 */
 	struct dns_budget *budget;
 	struct store *store; /* NULL: none is open */
 	struct fact_memo *connection_memo, *message_memo;
-	void **connection_slots, **message_slots; /* one a check (check_number) for what its facts share */
-	const struct noted *noted;                /* for the rules at hand; NULL: no rules have run */
+	void **connection_slots, **message_slots; /* one for each check (check_number), shared by its facts */
+	const struct noted *noted;                /* for the current rules; NULL: no rules have run */
 	struct sink *sinks;                       /* of this message */
-	struct dkim_body *body;                   /* one of them, once somebody wanted hashes of the body */
-	bool signing_disagrees; /* the engines of DKIM refuse each other's signatures of this message */
+	struct dkim_body *body;                   /* one of them, once a check needs hashes of the body */
+	bool signing_disagrees;                   /* the DKIM engines reject each other's signatures of this message */
 };
 
-/* Both while the header is complete and the body has not begun. */
+/* Call both after the header and before the body. */
 void view_sink(struct view *, void (*add)(void *context, struct slice chunk), void *context);
-struct dkim_body *view_body(struct view *); /* the hashes that all share: DKIM, signing */
+struct dkim_body *view_body(struct view *); /* the shared hashes: DKIM, signing */
 
 /* The fact of that name, or NULL. */
 const struct fact *fact_find(struct slice name);
-unsigned fact_number(const struct fact *);           /* 0..FACT_MAX-1, stable in one run */
-const struct fact *fact_at(unsigned number);         /* NULL behind the last */
-const struct check *fact_check(const struct fact *); /* whose it is */
+unsigned fact_number(const struct fact *);           /* 0..FACT_MAX-1, stable within a process */
+const struct fact *fact_at(unsigned number);         /* NULL after the last */
+const struct check *fact_check(const struct fact *); /* its owner */
 
-/* Inline: slots are found by it, many times for one message. */
+/* Inline: it finds slots, many times for each message. */
 static inline unsigned check_number(const struct check *check)
 {
 	return check->number;
@@ -278,22 +277,22 @@ static inline const void *check_block(const struct check_settings *settings, con
 /* The value, computed at most once per scope. Before its stage it is absent. */
 struct value fact_get(struct view *, const struct fact *, struct argument);
 
-/* What must be known of a fact before it is read. */
+/* What must be known about a fact before it is read. */
 struct traits fact_traits(const struct fact *, struct argument);
-/* For `depends`: the fact is made of this one, too. It can be had no earlier, and is remembered no longer. */
+/* For `depends`: the fact also depends on this one. It is not available earlier and not cached longer. */
 void traits_add(struct traits *, const struct fact *);
 
-/* The block that the settings of the fact's check declare by this name; NULL: none. */
+/* The block with this name in the settings of the fact's check; NULL: none. */
 const void *fact_thing(const struct check_settings *, const struct fact *, struct slice name);
 
-/* A value as text, for templates, logs and JSON: "" when absent or unknown. Not made safe. */
+/* A value as text, for templates, logs and JSON: "" when absent or unknown. Not escaped. */
 struct slice value_print(const struct value *, struct arena *);
 
-/* Who computes signatures (dkim { engine }); another than DKIM_NATIVE needs *library_r and the body as it came. */
+/* The engine that computes signatures (dkim { engine }). All but DKIM_NATIVE need *library_r and the unchanged body. */
 enum dkim_engine check_dkim_engine(const struct check_settings *, struct dkim_library **library_r);
 
-/* The kind of traffic (submission before local before inbound; what a relay brings is inbound); true only once MAIL is
- * known. */
+/* The kind of traffic (submission before local before inbound; mail from a relay is inbound); reliable only after
+ * MAIL. */
 enum kind kind_of(const struct check_settings *, const struct session *);
 bool client_is_trusted(const struct check_settings *, const struct session *);
 

@@ -10,12 +10,12 @@
 /* Exit codes of sysexits(3). */
 enum { EXIT_UNAVAILABLE = 69, EXIT_CONFIG = 78 };
 
-/* Runs the daemon with the file until SIGTERM or SIGINT; the exit code. Messages that are open then are finished
+/* Runs the daemon with the file until SIGTERM or SIGINT; the exit code. Open messages are finished first
  * (bounded by the setting `drain`). `door` serves the socket of the setting `listen`. */
 int daemon_run(const char *config_file, const struct door *door);
 
 /* One request to the control socket at `path`, one JSON answer (of jansson: json_decref() it). NULL and err when
- * nobody listens, or what comes is not an answer. */
+ * no daemon listens, or the answer is invalid. */
 struct json_t *control_ask(const char *path, const char *command, struct error *err);
 struct json_t *control_ask_for(const char *path, struct json_t *request, struct error *err); /* takes the request */
 

@@ -1,14 +1,14 @@
 /*
- * dkim.h - DomainKeys Identified Mail (RFC 6376; RFC 8301, 8463, 8616): whose
- * signatures does a message bear, and are they right? And signing our own.
+ * dkim.h - DomainKeys Identified Mail (RFC 6376; RFC 8301, 8463, 8616): verifies the
+ * signatures of a message, and signs our own mail.
  *
  * Pure protocol: header fields, body, DNS and the time go in; results and their
  * reasons, or the value of a DKIM-Signature field, come out. No milter, no policy,
- * no configuration, no state beside what it is given (but for SHA-256, fetched once). Only this room knows OpenSSL.
+ * no configuration, no global state (except SHA-256, fetched once). Only this folder uses OpenSSL.
  *
- * The body is never kept. It streams through a struct dkim_body, which keeps one
- * running hash for each canonicalisation that somebody wants and copies its state
- * where an l= ends. So whether to sign can be decided when body and edits are over.
+ * The body is never stored. It streams through a struct dkim_body, which keeps one
+ * running hash for each requested canonicalisation and copies its state where an l=
+ * ends. So the decision to sign can be made after the body and the edits.
  */
 #ifndef SEKISHO_DKIM_H
 #define SEKISHO_DKIM_H
@@ -30,12 +30,12 @@ extern const char *const dkim_result_names[8]; /* "none" ... NULL */
 
 #define DKIM_RSA_BITS_MIN 1024 /* RFC 8301 3.2: smaller ones never count */
 #define DKIM_RSA_BITS_MAX                                                                                              \
-	4096                /* the longest that verifiers must know; the cost of longer ones is the sender's choice */
+	4096                /* the longest that verifiers must support; senders must not make us pay for longer ones */
 #define DKIM_SIGNATURES  10 /* verified by default; honest mail has one or two */
-#define DKIM_FIELD_MAX   (64 * 1024) /* of a DKIM-Signature; h= and z= of honest ones stay far below */
-#define DKIM_NAMES_MAX   1000        /* names in h=: each costs a look-up */
+#define DKIM_FIELD_MAX   (64 * 1024) /* bytes of a DKIM-Signature; honest ones are far shorter, even with h= and z= */
+#define DKIM_NAMES_MAX   1000        /* names in h=: each costs a lookup */
 #define DKIM_SHA256_SIZE 32
-#define DKIM_CLOCK_SKEW  300 /* seconds by which a t= may lie in the future: clocks differ */
+#define DKIM_CLOCK_SKEW  300 /* seconds that t= may be in the future: clocks differ */
 
 /* ---- the body ------------------------------------------------------------------ */
 
@@ -43,7 +43,7 @@ enum dkim_canon { DKIM_SIMPLE, DKIM_RELAXED };
 #define DKIM_WHOLE UINT64_MAX
 
 struct dkim_digest {
-	uint64_t length; /* wanted: the l= tag, or DKIM_WHOLE */
+	uint64_t length; /* requested: the l= tag, or DKIM_WHOLE */
 	bool reached;    /* after dkim_body_end: the body is that long */
 	unsigned char hash[DKIM_SHA256_SIZE];
 };
@@ -51,28 +51,28 @@ struct dkim_digest {
 /* The body of one message; lives in the arena. Line ends may be CRLF or LF, chunks may end anywhere. */
 struct dkim_body;
 struct dkim_body *dkim_body_new(struct arena *);
-/* To be said before the first byte. The digest is filled by dkim_body_end. Equal wishes get the same digest. */
+/* Call it before the first byte. dkim_body_end fills in the digest. Equal requests get the same digest. */
 const struct dkim_digest *dkim_body_want(struct dkim_body *, enum dkim_canon, uint64_t length);
-/* To be said before the first byte: lines over `line_max` octets (CRLF not counted) and bytes over 0x7f are noticed. */
+/* Call it before the first byte: detects lines over `line_max` octets (without CRLF) and bytes over 0x7f. */
 void dkim_body_watch(struct dkim_body *, size_t line_max);
 void dkim_body_add(struct dkim_body *, struct slice chunk);
-void dkim_body_end(struct dkim_body *); /* more than once does no harm */
+void dkim_body_end(struct dkim_body *); /* repeated calls are allowed */
 struct dkim_noticed {
 	bool long_line, eight_bits;
 };
 struct dkim_noticed dkim_body_noticed(const struct dkim_body *); /* after the end */
 uint64_t dkim_body_length(const struct dkim_body *,
-			  enum dkim_canon); /* canonical bytes; of a wanted one, after the end */
+			  enum dkim_canon); /* canonical bytes; of a requested one, after the end */
 
 /* ---- the second engine ------------------------------------------------------------- */
 
-/* libopendkim, to say whether header and body are what was signed; all other judgement stays ours. */
+/* libopendkim checks only whether the signature matches header and body; our code does all other checks. */
 enum dkim_engine { DKIM_NATIVE, DKIM_LIBOPENDKIM, DKIM_COMPARE };
 extern const char *const dkim_engine_names[4]; /* "native" "libopendkim" "compare" NULL */
 
 struct dkim_library;
 struct dkim_library *dkim_library_open(struct error *err); /* NULL and err: built without it. For all threads */
-/* NULL is allowed. Arenas that verifiers or signatures of it lie in are gone before. */
+/* NULL is allowed. Free the arenas of its verifiers and signatures first. */
 void dkim_library_close(struct dkim_library *);
 
 /* ---- verifying ------------------------------------------------------------------- */
@@ -80,12 +80,12 @@ void dkim_library_close(struct dkim_library *);
 /* What the administrator decides. */
 struct dkim_rules {
 	int64_t now_s;                      /* since 1970 */
-	unsigned minimum_bits;              /* RSA keys below are `policy`; at least DKIM_RSA_BITS_MIN */
+	unsigned minimum_bits;              /* shorter RSA keys give `policy`; at least DKIM_RSA_BITS_MIN */
 	unsigned signatures;                /* how many are verified */
-	const struct slice *length_domains; /* d= that may leave a part of the body unsigned (l=) */
+	const struct slice *length_domains; /* d= that may leave part of the body unsigned (l=) */
 	size_t length_domain_count;
 	enum dkim_engine engine;
-	struct dkim_library *library; /* for another than native */
+	struct dkim_library *library; /* for engines other than native */
 };
 
 struct dkim_signature {
@@ -95,34 +95,34 @@ struct dkim_signature {
 	struct slice selector;  /* s=; likewise */
 	struct slice algorithm; /* a=, lower case */
 	struct slice identity;  /* i= as written; "" when there is none */
-	struct slice b;         /* the beginning of b= (RFC 6008) */
+	struct slice b;         /* the first characters of b= (RFC 6008) */
 	unsigned bits;          /* of the key; 0: not known */
-	const char *second;     /* DKIM_COMPARE: what libopendkim says where it disagrees; else NULL */
-	bool testing;           /* the key says t=y */
+	const char *second;     /* DKIM_COMPARE: libopendkim's result if it differs; else NULL */
+	bool testing;           /* the key has t=y */
 	bool aligned;           /* d= and the author domain are the same, or one is below the other */
 };
 
 /* The signatures in the order of their fields, the topmost first. */
 struct dkim_outcome {
-	enum dkim_result result; /* of the best; a failed signature of a testing key counts as none (RFC 6376 3.6.1) */
+	enum dkim_result
+	    result; /* of the best signature; a failure with a testing key counts as none (RFC 6376 3.6.1) */
 	const struct dkim_signature *best; /* NULL: there is none */
 	const struct dkim_signature *signatures;
 	size_t count;
 };
 
-/* Asks for the key of a DKIM-Signature field that has just arrived. Does not wait. */
+/* Starts the query for the key of a DKIM-Signature field that has just arrived. Does not wait. */
 void dkim_hint(struct dns_budget *, struct slice value, struct arena *);
 
-/* When the header is complete and before the body: reads all signatures, chooses those that will be verified
- * (those of the author domain first) and says to the body which digests they want. `headers` stays unchanged until the
- * end. */
+/* Call it after the header and before the body: parses all signatures, chooses those to verify (those of the author
+ * domain first) and requests their digests from the body. `headers` must not change until the end. */
 struct dkim_verifier;
 struct dkim_verifier *dkim_verify_begin(const struct dkim_rules *, const struct headers *, struct slice author_domain,
 					struct dkim_body *, struct arena *);
 
-void dkim_verify_body(struct dkim_verifier *, struct slice chunk); /* as dkim_body_add, which gets it too */
+void dkim_verify_body(struct dkim_verifier *, struct slice chunk); /* as dkim_body_add, which must get it too */
 
-/* When the body is over. Never fails: trouble is a result. */
+/* Call it after the body. Never fails: an error is a result. */
 void dkim_verify_end(struct dkim_verifier *, struct dns_budget *, struct dkim_outcome *outcome_r);
 
 /* ---- published keys ----------------------------------------------------------------- */
@@ -130,7 +130,7 @@ void dkim_verify_end(struct dkim_verifier *, struct dns_budget *, struct dkim_ou
 enum dkim_algorithm { DKIM_RSA, DKIM_ED25519 };
 extern const char *const dkim_algorithm_names[3]; /* "rsa-sha256" "ed25519-sha256" NULL */
 
-/* A TXT record where a key is looked for, judged. */
+/* A TXT record at the name of a key, checked. */
 struct dkim_record {
 	enum dkim_result result; /* PASS: usable; NONE: not a key record */
 	struct slice reason;     /* "" when it is usable */
@@ -138,13 +138,13 @@ struct dkim_record {
 	enum dkim_algorithm algorithm;
 	unsigned bits;
 	bool testing, strict; /* t=y, t=s */
-	bool matches;         /* the private key that was given belongs to it */
+	bool matches;         /* it matches the given private key */
 };
 
 struct dkim_published {
-	struct slice name;         /* that was asked */
-	struct dkim_record chosen; /* a usable one if there is one, the one that the private key belongs to first; else
-				    * what is wrong. Its text is "" when there is no key record */
+	struct slice name;         /* that was queried */
+	struct dkim_record chosen; /* a usable one, preferably one that matches the private key; else one with the
+				    * error. Its text is "" when there is no key record */
 	const struct dkim_record *records; /* all */
 	size_t count;
 };
@@ -156,8 +156,8 @@ void dkim_published_find(struct dns_budget *, struct slice selector, struct slic
 
 /* ---- private keys ---------------------------------------------------------------------- */
 
-/* Of PEM text, or the base64 seed of an Ed25519 key. NULL and err when it is no key that can sign. Immutable, any
- * thread. */
+/* Of PEM text, or the base64 seed of an Ed25519 key. NULL and err when the key cannot sign. Immutable; usable in
+ * any thread. */
 struct dkim_private *dkim_private_read(struct slice text, struct error *err);
 struct dkim_private *dkim_private_generate(enum dkim_algorithm, struct error *err); /* RSA: 2048 bits */
 void dkim_private_free(struct dkim_private *);                                      /* NULL is allowed */
@@ -168,7 +168,7 @@ struct slice dkim_private_record(const struct dkim_private *, struct arena *); /
 
 /* ---- signing ------------------------------------------------------------------------------ */
 
-/* The header as it will be sent, from the top, canonical forms made once for all signatures over it. */
+/* The header as it will be sent, from the top. Canonical forms are computed once for all its signatures. */
 struct dkim_fields;
 struct dkim_fields *dkim_fields_new(const struct header_field *, size_t count, struct arena *);
 
@@ -176,29 +176,29 @@ struct dkim_signing {
 	struct slice domain, selector; /* d=, s= */
 	const struct dkim_private *key;
 	enum dkim_canon header_canon, body_canon;
-	const struct slice *names; /* fields that are signed when they are there; NULL: those of RFC 6376 5.4.1 */
+	const struct slice *names; /* fields to sign if present; NULL: those of RFC 6376 5.4.1 */
 	size_t name_count;
 	const struct slice *oversigned; /* fields that are named once more than they are there, so that nobody can add
 					 * one; From always. NULL: the usual ones; none when `names` is given */
 	size_t oversigned_count;
 	int64_t now_s;                /* t= */
-	int64_t lifetime_s;           /* x= lies so far behind t=; 0: none */
+	int64_t lifetime_s;           /* x= is t= plus this; 0: no x= */
 	struct slice identity;        /* i=; "" for none */
 	enum dkim_engine engine;      /* who signs; with DKIM_COMPARE natively */
-	struct dkim_library *library; /* for another than native */
+	struct dkim_library *library; /* for engines other than native */
 	struct spool *spool;          /* likewise: the body as it came */
 };
 
 bool dkim_never_signed(struct slice name);                                /* RFC 6376 5.4: trace fields, Bcc */
 bool dkim_signing_covers(const struct dkim_signing *, struct slice name); /* is a field of this name signed? */
 
-/* The value of a DKIM-Signature field with its leading space, folded by LF and tab. `body` has ended, and its whole
- * was wanted in body_canon. From is always signed. "" and err when the key cannot sign. */
+/* The value of a DKIM-Signature field with its leading space, folded by LF and tab. `body` has ended, and
+ * DKIM_WHOLE was requested in body_canon. From is always signed. "" and err when the key cannot sign. */
 struct slice dkim_signature_make(const struct dkim_signing *, struct dkim_fields *, const struct dkim_body *,
 				 struct arena *, struct error *err);
 
 /* DKIM_COMPARE: libopendkim signs the same (with RSA; its Ed25519 leaks memory); does each engine verify the signature
- * of the other? `value` is what dkim_signature_make gave. err says why they do not, or why that is not known. */
+ * of the other? `value` is the result of dkim_signature_make. err says why they disagree, or why it is not known. */
 enum dkim_compared { DKIM_AGREE, DKIM_DISAGREE, DKIM_NOT_COMPARED };
 enum dkim_compared dkim_signature_compare(const struct dkim_signing *, struct dkim_fields *, const struct dkim_body *,
 					  struct slice value, struct arena *, struct error *err);

@@ -1,17 +1,17 @@
 /*
- * dns.h - questions to the DNS: a resolver (cache, single flight, backend) and
- * the budget of one message.
+ * dns.h - DNS queries: a resolver (cache, single flight, backend) and the budget
+ * of one message.
  *
  * A resolver answers from its cache, from libunbound, or from zone text. It is
- * shared by all threads. Equal questions in flight are asked once.
+ * shared by all threads. Identical queries in flight are sent once.
  *
- * Nobody asks a resolver directly: a budget asks. It belongs to one message (or
- * one connection), is used by one thread at a time, counts what was asked and
- * how long was waited, keeps to a deadline, and holds every answer it gave
- * until it is closed. An answer is therefore a plain const pointer.
+ * All queries go through a budget, never directly to a resolver. A budget belongs to
+ * one message (or one connection), is used by one thread at a time, counts queries
+ * and waiting time, keeps a deadline, and holds every answer it returned until it
+ * is closed. An answer is therefore a plain const pointer.
  *
- * Trouble is an answer: DNS_TEMPFAIL (RFC 8499: SERVFAIL and the like, time-out,
- * exhausted budget). No function here returns NULL for a failed question.
+ * A failure is an answer: DNS_TEMPFAIL (RFC 8499: SERVFAIL and the like, timeout,
+ * exhausted budget). No function here returns NULL for a failed query.
  */
 #ifndef SEKISHO_DNS_H
 #define SEKISHO_DNS_H
@@ -22,33 +22,33 @@ enum dns_type { DNS_A = 1, DNS_CNAME = 5, DNS_PTR = 12, DNS_MX = 15, DNS_TXT = 1
 
 enum dns_status {
 	DNS_OK,       /* there are records */
-	DNS_NODATA,   /* the name is there, the type is not */
-	DNS_NXDOMAIN, /* the name is not there; also: it is not a name (a label over 63 bytes, over 253 in all) */
-	DNS_TEMPFAIL  /* not known now */
+	DNS_NODATA,   /* the name exists, but has no record of this type */
+	DNS_NXDOMAIN, /* the name does not exist, or is invalid (a label over 63 bytes, over 253 in all) */
+	DNS_TEMPFAIL  /* no answer now */
 };
 extern const char *const dns_status_names[5]; /* "ok" "nodata" "nxdomain" "tempfail" NULL */
 
-/* Why a question has no answer now. */
+/* Why a query has no answer now. */
 enum dns_reason {
 	DNS_NO_REASON, /* it is not DNS_TEMPFAIL */
-	DNS_TIMEOUT,   /* nobody answered in time */
-	DNS_BUDGET,    /* the message has asked all the questions it may: our own limit, nobody's fault */
-	DNS_CROWDED,   /* too many questions are in flight: likewise */
-	DNS_BOGUS,     /* DNSSEC: the answer is signed, and wrong */
-	DNS_SERVFAIL,  /* what the server said (RFC 1035 4.1.1) */
+	DNS_TIMEOUT,   /* no answer in time */
+	DNS_BUDGET,    /* the message has used all its queries: our own limit, not an error of a server */
+	DNS_CROWDED,   /* too many queries are in flight: likewise */
+	DNS_BOGUS,     /* DNSSEC: the signature of the answer is invalid */
+	DNS_SERVFAIL,  /* the server's answer (RFC 1035 4.1.1) */
 	DNS_FORMERR,
 	DNS_NOTIMP,
 	DNS_REFUSED,
 	DNS_MALFORMED, /* no record of the answer can be read */
-	DNS_TOO_LARGE, /* more text than DNS_TEXT_MAX once bytes are written as \DDD */
-	DNS_LOOP,      /* a chain of CNAMEs without an end */
+	DNS_TOO_LARGE, /* more text than DNS_TEXT_MAX with bytes written as \DDD */
+	DNS_LOOP,      /* an endless chain of CNAMEs */
 	DNS_FAILURE,   /* the library failed */
 	DNS_REASONS
 };
 extern const char *const dns_reason_texts[DNS_REASONS]; /* for a person: "", "timeout", "budget", ... */
 
-#define DNS_TEXT_MAX   65535 /* a TXT record is cut by the protocol itself */
-#define DNS_RECORD_MAX 256   /* records of one answer that are kept; no honest answer has more */
+#define DNS_TEXT_MAX   65535 /* the protocol's own limit of a TXT record */
+#define DNS_RECORD_MAX 256   /* records kept of one answer; no honest answer has more */
 
 struct dns_record {
 	struct ip ip;        /* A, AAAA */
@@ -61,11 +61,11 @@ struct dns_record {
 
 struct dns_answer {
 	enum dns_status status;
-	bool secure;                      /* DNSSEC proved it */
-	bool stale;                       /* served past its time because the servers fail (RFC 8767) */
+	bool secure;                      /* validated by DNSSEC */
+	bool stale;                       /* expired, but served because the servers fail (RFC 8767) */
 	enum dns_reason reason;           /* DNS_TEMPFAIL: why; else DNS_NO_REASON */
 	size_t count;                     /* of records; 0 unless DNS_OK */
-	const struct dns_record *records; /* MX by preference, then as they came */
+	const struct dns_record *records; /* MX by preference, then as received */
 };
 
 /* ---- the resolver ------------------------------------------------------------ */
@@ -79,18 +79,18 @@ struct resolver_settings {
 	enum dns_source source;
 	const char *forward[DNS_FORWARD_MAX]; /* "192.0.2.53@53" */
 	size_t forward_count;
-	const char *zone; /* DNS_ZONE: the file whose text answers; no other setting matters then */
+	const char *zone; /* DNS_ZONE: the zone file; other settings are then ignored */
 	enum dnssec dnssec;
 	int64_t timeout_us;     /* for one answer */
-	unsigned cache_entries; /* most answers kept */
-	bool hints_off;         /* dns_hint does nothing: each question is asked when it is waited for */
+	unsigned cache_entries; /* most answers in the cache */
+	bool hints_off;         /* dns_hint does nothing: each query is sent when its answer is needed */
 };
 
 struct resolver_counters {
-	uint64_t questions; /* dns_ask and dns_hint calls that named a valid name */
+	uint64_t questions; /* dns_ask and dns_hint calls with a valid name */
 	uint64_t cache_hits;
-	uint64_t joined; /* waited for a question that was in flight already */
-	uint64_t asked;  /* went to the backend */
+	uint64_t joined; /* waited for a query that was already in flight */
+	uint64_t asked;  /* sent to the backend */
 	uint64_t tempfails;
 	uint64_t timeouts;
 	uint64_t stale;
@@ -106,71 +106,71 @@ struct resolver *resolver_open(const struct resolver_settings *, struct error *e
  * Lines: NAME TYPE RDATA in presentation form of RFC 1035 5.1 ("..." and \DDD; a
  * trailing dot is optional; a TTL and IN may come before the type; ; begins a
  * comment, and # at the start of a word), NAME [TYPE] TIMEOUT, NAME [TYPE] SERVFAIL
- * (without a type: whatever the name has no record for). Types that nobody asks
- * for (SPF, SOA, ...) make the name exist. It answers as DNS does: NXDOMAIN, empty
+ * (without a type: for every type without a record). Other types (SPF, SOA,
+ * ...) only make the name exist. It answers as DNS does: NXDOMAIN, empty
  * non-terminals, CNAME chains, wildcards (RFC 4592), case. NULL and err ("name:line: what"). */
 struct resolver *resolver_open_zone(struct slice zone, const char *name, struct error *err);
 
 struct resolver *resolver_hold(struct resolver *); /* one more owner */
 void resolver_release(struct resolver *);          /* the last one closes it; NULL is allowed */
 
-/* Resolvers that are closed while a library of theirs still ends, in a thread of its own. A process that ends meanwhile
- * does so with _exit(): what exit() takes down is still in use. */
+/* The number of closed resolvers whose library is still shutting down in its own thread. A process that ends meanwhile
+ * must use _exit(): that thread still uses what exit() frees. */
 unsigned resolvers_ending(void);
 void resolver_counters(const struct resolver *, struct resolver_counters *counters_r);
 const char *
 resolver_name(const struct resolver *); /* "system", "forward 127.0.0.1@53", "zone FILE", ... for a person */
 
-/* What a person should know of the servers, or NULL: that they strip signatures, so that DNSSEC proves nothing.
- * It is found out in the background: before resolver_settings.timeout_us has passed it may be NULL yet. */
+/* A warning about the servers for a person, or NULL: they strip signatures, so DNSSEC proves nothing. It is determined
+ * in the background, so it may be NULL until resolver_settings.timeout_us has passed. */
 const char *resolver_warning(const struct resolver *);
 
 /* ---- the budget of a message --------------------------------------------------- */
 
-#define DNS_BUDGET_QUESTIONS 300 /* two SPF identities of 111 questions each (RFC 7208 4.6.4) and room for the rest */
+#define DNS_BUDGET_QUESTIONS 300 /* two SPF identities with 111 queries each (RFC 7208 4.6.4) and room for the rest */
 
 struct dns_budget;
 
 /* The budget and all its answers live until dns_budget_close; `arena` must outlive it. */
 struct dns_budget *dns_budget_open(struct resolver *, struct arena *, unsigned questions);
-/* For whom it asks: the questions of one client (IPv6: of one /64) never take the places of others. Until it is said,
- * nobody in particular. */
+/* The client that the queries are for: queries of one client (IPv6: of one /64) never take the places of others. Until
+ * it is set, no particular client. */
 void dns_budget_for(struct dns_budget *, struct ip client);
-void dns_budget_close(struct dns_budget *); /* gives the answers back; NULL is allowed */
+void dns_budget_close(struct dns_budget *); /* releases the answers; NULL is allowed */
 
-/* No dns_ask waits beyond `until_us` (clock_us). Set anew at the start of each callback; without: the
- * resolver's time-out alone. */
+/* No dns_ask waits beyond `until_us` (clock_us). Set it at the start of each callback; without it,
+ * only the resolver's timeout applies. */
 void dns_budget_deadline(struct dns_budget *, int64_t until_us);
 
-/* Asks and waits. `name` is text as in RFC 1035 5.1: a backslash is written \\, a dot inside of a label \., other
- * bytes stand for themselves; "" and "." are the root. Never NULL; valid until the budget is closed. A question that
- * this budget asked before gets the same answer and is not counted again. A CNAME chain is followed for every
+/* Queries and waits. `name` is text as in RFC 1035 5.1: a backslash is written \\, a dot inside a label \., other
+ * bytes are literal; "" and "." are the root. Never NULL; valid until the budget is closed. A query that this budget
+ * sent before gets the same answer and is not counted again. A CNAME chain is followed for every
  * type but CNAME. */
 const struct dns_answer *dns_ask(struct dns_budget *, struct slice name, enum dns_type);
 
-/* Starts a question whose answer will be wanted. Does not wait; does nothing
- * when the budget is used up, or where places are short. Counted like a question. */
+/* Starts a query whose answer will be needed later. Does not wait; does nothing when
+ * the budget is used up, or places are short. Counted like dns_ask. */
 void dns_hint(struct dns_budget *, struct slice name, enum dns_type);
 
 /* The in-addr.arpa or ip6.arpa name of an address (RFC 1035 3.5, RFC 3596 2.5). */
 struct slice dns_reverse_name(struct ip, struct arena *);
 
-unsigned dns_budget_asked(const struct dns_budget *);    /* questions that counted */
+unsigned dns_budget_asked(const struct dns_budget *);    /* queries that counted */
 int64_t dns_budget_waited_us(const struct dns_budget *); /* time spent waiting in dns_ask */
-unsigned dns_budget_stale(const struct dns_budget *);    /* answers given past their time */
+unsigned dns_budget_stale(const struct dns_budget *);    /* expired answers that were returned */
 
 /* ---- the parsed form -------------------------------------------------------------- */
 
-/* What somebody reads out of an answer (an SPF record, a public key) is kept with
- * it, so that it is parsed once and not per message. `parse` is called at most
- * a few times for an answer, from any thread; its result is immutable. */
+/* The parsed form of an answer (an SPF record, a public key) is kept with it, so it
+ * is parsed once and not for each message. `parse` is called at most a few times for
+ * an answer, from any thread; its result is immutable. */
 struct dns_parser {
 	void *(*parse)(const struct dns_answer *); /* malloc'ed; never NULL */
 	void (*free)(void *);
 };
 
 /* The parsed form, valid as long as the answer. Answers keep the form of the
- * parser that came first; for another one it is made anew for this budget. */
+ * parser that came first; for another one it is parsed again for this budget. */
 const void *dns_parsed(struct dns_budget *, const struct dns_answer *, const struct dns_parser *);
 
 /* ---- names of mail hosts ----------------------------------------------------------- */
@@ -183,9 +183,9 @@ struct dns_mx_host {
 	struct slice name;
 };
 
-/* Who takes the mail of a domain (RFC 5321 5.1): its MX hosts, the domain itself
- * when it has only an address (implicit), nobody because it says so (null,
- * RFC 7505), or nobody at all (none). The addresses of MX hosts are not asked for. */
+/* The mail hosts of a domain (RFC 5321 5.1): its MX hosts, the domain itself when it
+ * has only an address (implicit), explicitly no host (null, RFC 7505), or no host at
+ * all (none). The addresses of MX hosts are not queried. */
 struct dns_mx_outcome {
 	enum dns_mx_result result;
 	const struct dns_mx_host *hosts; /* by preference; ok and implicit only */
@@ -193,14 +193,13 @@ struct dns_mx_outcome {
 };
 void dns_mx(struct dns_budget *, struct slice domain, struct arena *, struct dns_mx_outcome *outcome_r);
 
-#define DNS_PTR_NAMES_MAX                                                                                              \
-	10 /* names of an address that are looked at (RFC 7208 4.6.4): its owner may list any number */
+#define DNS_PTR_NAMES_MAX 10 /* names of an address that are checked (RFC 7208 4.6.4); its owner can list more */
 
-/* Does `name` have the address? DNS_OK: yes; DNS_NODATA: no, but others; else the trouble of its A or AAAA question. */
+/* Does `name` have the address? DNS_OK: yes; DNS_NODATA: no, only others; else the failure of its A or AAAA query. */
 enum dns_status dns_name_has_address(struct dns_budget *, struct slice name, struct ip);
 
 /* The first name of an address that has that address (RFC 8601 2.7.3, iprev). DNS_OK and the name; else "" and
- * DNS_NXDOMAIN, DNS_NODATA: it has none; DNS_TEMPFAIL: not known now. */
+ * DNS_NXDOMAIN, DNS_NODATA: it has none; DNS_TEMPFAIL: no answer now. */
 enum dns_status dns_confirmed_name(struct dns_budget *, struct ip, struct arena *, struct slice *name_r);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * json.h - texts for rooms that print JSON with jansson.
+ * json.h - text for folders that print JSON with jansson.
  *
- * Apart from report.h, so that whoever only fills a record does not need jansson.
+ * Separate from report.h, so code that only fills a record does not need jansson.
  */
 #ifndef SEKISHO_JSON_H
 #define SEKISHO_JSON_H

@@ -1,9 +1,7 @@
 /*
- * mime.h - what a message means that is written in MIME: encoded words, charsets, and its parts as far as a
- * footer needs them.
+ * mime.h - decodes MIME: encoded words, charsets, and the parts of a message as far as a footer needs them.
  *
- * No policy, no MTA. Every byte may come from a stranger: what can be read in two ways is not read at all, and says
- * why.
+ * No policy, no MTA. Every byte is untrusted: ambiguous input is rejected with a reason.
  */
 #ifndef SEKISHO_MIME_H
 #define SEKISHO_MIME_H
@@ -12,17 +10,17 @@
 
 /* ---- charsets ----------------------------------------------------------------- */
 
-/* A charset that we write in and read: every byte below 0x80 is ASCII, and no byte below 0x80 is part of another
- * character. Case does not count. */
+/* A supported charset: every byte below 0x80 is ASCII, and no byte below 0x80 is part of another character. Ignores
+ * case. */
 bool charset_known(struct slice name);
-/* From and to UTF-8. 0, or -1: the charset is not known, or cannot hold the text. */
+/* From and to UTF-8. 0, or -1: the charset is unknown, or cannot represent the text. */
 int charset_encode(struct slice name, struct slice utf8, struct arena *, struct slice *text_r);
 int charset_decode(struct slice name, struct slice text, struct arena *, struct slice *utf8_r);
 
 /* ---- encoded words (RFC 2047) -------------------------------------------------- */
 
-/* The value on one line, encoded words as UTF-8 text: what a reader sees. What is not an encoded word by RFC 2047, or
- * is of a charset that is not known, stays as it is. Control bytes may be in it. */
+/* The value on one line, encoded words as UTF-8 text, as a mail reader shows it. Invalid encoded words (RFC 2047)
+ * and unknown charsets stay unchanged. The result may contain control bytes. */
 struct slice header_decode(struct slice value, struct arena *);
 
 /* ---- footers ---------------------------------------------------------------------- */

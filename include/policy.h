@@ -2,11 +2,11 @@
  * policy.h - sekisho.conf: settings, lists and rules, compiled and checked.
  *
  * A compiled file is immutable and counted; a session keeps the one it began
- * with. Every name, type, stage and reply code was checked when it was read, so
- * running it cannot meet a surprise.
+ * with. Every name, type, stage and reply code is checked when the file is read, so
+ * running the rules cannot fail on them.
  *
- * The policy decides and nothing more: policy_run reads facts and writes a
- * decision. It does not talk to the MTA, to DNS or to a log.
+ * The policy only decides: policy_run reads facts and writes a decision. It does not
+ * talk to the MTA, to the DNS or to a log.
  */
 #ifndef SEKISHO_POLICY_H
 #define SEKISHO_POLICY_H
@@ -18,22 +18,22 @@
 /* ---- what is wrong with a file -------------------------------------------- */
 
 struct position {
-	const char *file;      /* as it was given to policy_load; lives as long as the policy or the diagnostics */
-	unsigned line, column; /* from 1; 0: no place in the file. Columns count bytes, a tab is one */
+	const char *file;      /* as given to policy_load; lives as long as the policy or the diagnostics */
+	unsigned line, column; /* from 1; 0: no position in the file. Columns count bytes, a tab is one */
 };
 
 struct diagnostics;
 
 struct diagnostics *diagnostics_new(void);
 void diagnostics_free(struct diagnostics *);
-size_t diagnostics_errors(const struct diagnostics *);   /* that forbid the file to be used */
+size_t diagnostics_errors(const struct diagnostics *);   /* that make the file unusable */
 size_t diagnostics_warnings(const struct diagnostics *); /* a list that cannot be read now, ...; no advice */
 
 /* A file changed while it was read: read it again. */
 bool diagnostics_stale(const struct diagnostics *);
 
-/* The whole as text: "file:line:col: what; what to do", the line of the file and a
- * caret below the place; in the order of the file. free() it. */
+/* All of them as text: "file:line:col: what; what to do", the line of the file and a
+ * caret below the position; in the order of the file. free() it. */
 char *diagnostics_print(const struct diagnostics *);
 /* One of them without source line and caret (number from 0); NULL after the last. */
 const char *diagnostics_line(const struct diagnostics *, size_t number);
@@ -42,30 +42,30 @@ const char *diagnostics_line(const struct diagnostics *, size_t number);
 
 enum key_access { KEY_ACCESS_OWNER, KEY_ACCESS_GROUP }; /* who may read key files */
 
-/* What becomes of a message whose recipients have different verdicts; NONE: rules cannot ask about one of them. */
+/* What happens to a message whose recipients have different verdicts; NONE: rules cannot test single recipients. */
 enum on_conflict { CONFLICT_NONE, CONFLICT_STRICTEST, CONFLICT_MOST_LENIENT, CONFLICT_SPLIT };
 extern const char *const conflict_names[5]; /* "none" "strictest" "most-lenient" "split" NULL */
 
 enum log_target { LOG_TO_SYSLOG, LOG_TO_STDERR, LOG_TO_FILE, LOG_TO_NOWHERE };
 
-#define LISTEN_USERS_MAX 8 /* a host has one mail server, or two */
+#define LISTEN_USERS_MAX 8 /* a host has one or two mail servers */
 
 struct listen_setting {
-	struct slice text; /* as the file says it: "inet:8891@127.0.0.1" */
+	struct slice text; /* as written in the file: "inet:8891@127.0.0.1" */
 	struct listen_address address;
 	int mode;           /* of a unix socket; -1: not set */
 	struct slice group; /* of a unix socket; "" not set */
 	SETTING_ITEMS(struct slice)
-	users; /* of a network socket: whose programs of this host are served; none: mail servers' */
+	users; /* of a network socket: local users whose programs are served; none: the users of mail servers */
 	struct position where;
 };
 
-#define SIGN_KEYS_MAX 4 /* of one domain: RSA and Ed25519, and the next of each while keys are changed */
+#define SIGN_KEYS_MAX 4 /* of one domain: RSA and Ed25519, and a second of each during a key rollover */
 
 struct signing_key {
 	struct slice selector;
 	const char *file;
-	unsigned line; /* of the table; 0: it is in a block */
+	unsigned line; /* of the table; 0: from a block */
 	const struct dkim_private *key;
 };
 
@@ -75,8 +75,8 @@ struct sign_setting {
 	bool subdomains;
 	int64_t lifetime_us;                    /* 0: signatures do not expire */
 	SETTING_ITEMS(struct slice) names;      /* of the fields to sign; none: the usual ones */
-	SETTING_ITEMS(struct slice) oversigned; /* named once more than they are there; none: the usual ones */
-	const char *table;                      /* NULL: it is a block */
+	SETTING_ITEMS(struct slice) oversigned; /* named once more than they occur; none: the usual ones */
+	const char *table;                      /* NULL: from a block */
 	struct signing_key keys[SIGN_KEYS_MAX];
 	size_t key_count;
 	struct position where;
@@ -86,31 +86,31 @@ struct sign_setting {
 struct store_setting {
 	struct slice url;
 	int64_t at_most; /* bytes; 0: the default of the store */
-	bool defers;     /* rules whose facts it does not answer; else they are skipped */
+	bool defers;     /* rules defer when the store does not answer; else they are skipped */
 	bool said;       /* in the file */
 };
 
-/* ownership { }: what is true of all logins, beside the list owners */
+/* ownership { }: rules for all logins, in addition to the list of owners */
 struct ownership_setting {
-	bool self; /* a login that is an address owns it */
-	struct slice
-	    delimiters; /* who owns an address owns its extensions after one of these bytes; "": no extensions */
+	bool self;               /* a login that is an address owns it */
+	struct slice delimiters; /* an owner of an address also owns its extensions after one of these bytes; "": no
+				    extensions */
 };
 
 struct settings {
 	struct listen_setting listen;
-	struct slice user, group; /* to run as; "" keeps who we are */
+	struct slice user, group; /* to run as; "" keeps the current user */
 	enum key_access key_access;
-	struct slice control; /* path of the control socket; "" when there is none */
+	struct slice control; /* path of the control socket; "" without one */
 	enum log_target log;
 	struct slice log_file;
 	bool record_all_facts; /* record { facts all } */
 	enum on_conflict on_conflict;
-	bool check_tests; /* a reload runs the tests of the file, and takes it only when they pass */
+	bool check_tests; /* a reload runs the tests of the file, and uses it only if they pass */
 	bool report_mode; /* mode report: every verdict and edit but sign only "would have" */
 	unsigned
 	    authres_checks; /* bit n: checks[n] has a clause; 0: no Authentication-Results are written or removed */
-	int64_t drain_us;   /* how long open messages may take when the daemon ends */
+	int64_t drain_us;   /* the time that open messages have when the daemon ends */
 	struct resolver_settings resolver;
 	struct store_setting store;
 	struct ownership_setting ownership;
@@ -121,24 +121,24 @@ struct settings {
 
 struct policy;
 
-/* Reads and compiles. `old` may be NULL; lists that cannot be read now keep the content they have there.
+/* Reads and compiles. `old` may be NULL; lists that cannot be read now keep their content from it.
  * NULL when diagnostics_errors() > 0. */
 struct policy *policy_load(const char *path, const struct policy *old, struct diagnostics *);
 
-/* Who reads the file. The daemon is the user that its keys must belong to. The others may be root, who looks at the
- * file of a daemon that runs as somebody else; `check` also looks for users and groups that do not exist and for what
- * is allowed and yet hardly meant, and malformed lines of lists are errors to it. */
+/* Who reads the file. The keys must belong to the user of the daemon. The others may be root, who checks the file of a
+ * daemon that runs as another user. `check` also reports unknown users and groups, and settings that are allowed but
+ * probably not intended; malformed lines in lists are errors for it. */
 enum policy_reader { POLICY_DAEMON, POLICY_CHECK, POLICY_EXPLAIN };
 struct policy *policy_load_as(enum policy_reader, const char *path, struct diagnostics *);
-/* As POLICY_CHECK reads it; when there are no errors, every setting is printed, with its value and where that comes
- * from, in the syntax of the file. */
+/* Reads it as POLICY_CHECK does. Without errors, it prints every setting with its value and the origin of the value, in
+ * the syntax of the file. */
 struct policy *policy_load_effective(const char *path, struct diagnostics *, FILE *out);
 
 struct policy *policy_hold(struct policy *);
 void policy_release(struct policy *); /* NULL is allowed */
 
-/* The path of the control socket that a file names, whatever else is wrong with the file: the default when it names
- * none, "" for `control off`. free() it. 0, or -1 and err when the file cannot be read. */
+/* The path of the control socket in a file, even if the file has errors: the default when it has none, "" for
+ * `control off`. free() it. 0, or -1 and err when the file cannot be read. */
 int policy_control(const char *path, char **socket_r, struct error *err);
 
 const struct settings *policy_settings(const struct policy *);
@@ -148,32 +148,32 @@ int64_t policy_read_at(const struct policy *); /* clock_wall_us */
 /* "500ms", "3s", "5m", "1h", "7d": a number and its unit, as in the file. 0, or -1. */
 int duration_parse(struct slice text, int64_t *us_r);
 
-size_t policy_rules(const struct policy *); /* how many there are */
+size_t policy_rules(const struct policy *); /* the number of rules */
 size_t policy_lists(const struct policy *);
 const struct variable *policy_variables(const struct policy *, size_t *count_r); /* by number */
 
-/* What edits ask of the mail server beyond changes of the header (and beyond NEED_HEADERS, NEED_BODY). */
-#define NEED_SENDER           0x100u /* another envelope sender */
+/* What edits need from the mail server besides header changes (and besides NEED_HEADERS, NEED_BODY). */
+#define NEED_SENDER           0x100u /* changes the envelope sender */
 #define NEED_ADD_RECIPIENT    0x200u
 #define NEED_DELETE_RECIPIENT 0x400u
 #define NEED_NEW_BODY         0x800u
 
-/* NEED_... of all facts that somebody reads, and of edits */
+/* NEED_... of all facts that are read, and of edits */
 unsigned policy_needs(const struct policy *);
 bool policy_reads(const struct policy *, const struct fact *); /* some rule does */
 bool policy_has_rules(const struct policy *, enum stage);      /* of any kind of traffic */
-bool policy_needs_store(const struct policy *); /* the file says which, or some rule reads what is in it */
+bool policy_needs_store(const struct policy *);                /* the file configures it, or some rule reads it */
 
-/* A part of the traffic with rules and a name of its own: tenant NAME { }. It lives as long as the policy. For a kind
- * of traffic that it has no policy for, the policy without a name counts. */
+/* A part of the traffic with its own name and rules: tenant NAME { }. It lives as long as the policy. For a kind of
+ * traffic without a policy in the tenant, the policy outside of tenants applies. */
 struct tenant;
-const struct tenant *policy_tenant(const struct policy *, struct slice daemon_name); /* NULL: of nobody in particular */
+const struct tenant *policy_tenant(const struct policy *, struct slice daemon_name); /* NULL: no tenant */
 struct slice tenant_name(const struct tenant *);                                     /* "" for NULL */
-/* What checks see of the settings: for a tenant its own authserv-id. */
+/* The settings for checks, with the authserv-id of the tenant. */
 const struct check_settings *policy_check_settings(const struct policy *, const struct tenant *);
 
-/* Of the rules for a tenant (NULL: nobody in particular) and a kind: some rule or the Authentication-Results read a
- * fact of the check; */
+/* About the rules for a tenant (NULL: no tenant) and a kind: some rule or the Authentication-Results read a fact of the
+ * check; */
 bool policy_uses_check(const struct policy *, const struct tenant *, enum kind, const struct check *);
 /* what they read of a check, for hints; */
 const struct asking *policy_asking(const struct policy *, const struct tenant *, enum kind, const struct check *);
@@ -181,11 +181,11 @@ const struct asking *policy_asking(const struct policy *, const struct tenant *,
 bool policy_signs(const struct policy *, const struct tenant *, enum kind);
 
 bool policy_footers(const struct policy *, const struct tenant *, enum kind); /* some rule says footer */
-/* Who signs for an author domain: itself, or a parent that signs for its subdomains. NULL: nobody. */
+/* The signer for an author domain: itself, or a parent that signs for its subdomains. NULL: none. */
 const struct sign_setting *policy_sign(const struct policy *, struct slice domain);
 
-/* Reads changed list files anew (call it every few seconds). Returns how many were read;
- * for one that could not, `report` is called once per minute and the old content stays. */
+/* Reads changed list files again (call it every few seconds). Returns the number of lists read; for a list that cannot
+ * be read, `report` is called once per minute and the old content stays. */
 unsigned policy_refresh_lists(struct policy *, void (*report)(void *context, const char *line), void *context);
 
 /* ---- tests in the file ------------------------------------------------------------- */
@@ -194,16 +194,16 @@ enum expected_kind { EXPECT_VERDICT, EXPECT_FACT, EXPECT_ADD_HEADER, EXPECT_DELE
 
 struct expected {
 	enum expected_kind kind;
-	struct slice text;       /* as the file says it */
+	struct slice text;       /* as written in the file */
 	struct slice verdict;    /* VERDICT: a word of verdict_names */
 	struct slice code;       /* "550", "" for any */
 	struct slice enhanced;   /* "5.7.23", "" for any */
 	const struct fact *fact; /* FACT */
 	struct slice name;       /* of a header field */
-	struct slice value;      /* of the fact or field; its p is NULL: whatever it is */
+	struct slice value;      /* of the fact or field; p is NULL: any value */
 };
 
-/* test "NAME" { }: a conversation, and what is expected of it. engine_test runs it. */
+/* test "NAME" { }: an SMTP session and its expected results. engine_test runs it. */
 struct policy_test {
 	const struct policy_test *next;
 	struct slice name;
@@ -213,20 +213,20 @@ struct policy_test {
 	int tls;
 	unsigned port;
 	struct slice client_name, daemon_name, helo, sender, auth_user;
-	const char *message; /* the file; NULL: only what `headers` say */
+	const char *message; /* the file; NULL: only `headers` */
 	SETTING_ITEMS(struct slice) recipients;
 	SETTING_ITEMS(struct slice) headers; /* "From: a@example.net", above those of the file */
-	SETTING_ITEMS(struct slice) zone;    /* records: all that the DNS knows */
+	SETTING_ITEMS(struct slice) zone;    /* records: the complete DNS of the test */
 	SETTING_ITEMS(struct expected) expectations;
 };
 const struct policy_test *policy_tests(const struct policy *);             /* the first; NULL: there are none */
-struct slice policy_test_zone(const struct policy_test *, struct arena *); /* as resolver_open_zone wants it */
+struct slice policy_test_zone(const struct policy_test *, struct arena *); /* as resolver_open_zone expects it */
 
 /* ---- layout ----------------------------------------------------------------------- */
 
-/* One file, without what it includes, in the one layout that `sekisho fmt` has: what it means and its comments are
- * kept. Both texts live in the arena. 0, or -1 when the file cannot be read or its syntax is wrong; it is then
- * reported, and *before_r is what was read. */
+/* Formats one file, without included files, as `sekisho fmt` does; keeps its meaning and its comments. Both texts live
+ * in the arena. 0, or -1 when the file cannot be read or has a syntax error; diagnostics then have it, and *before_r is
+ * the text that was read. */
 int policy_format(const char *path, struct arena *, struct diagnostics *, struct slice *before_r,
 		  struct slice *after_r);
 
@@ -243,7 +243,7 @@ struct reply {
 };
 
 struct outcome {
-	enum verdict verdict; /* NONE, ACCEPT, REJECT, DEFER or DISCARD; quarantine is kept in the decision */
+	enum verdict verdict; /* NONE, ACCEPT, REJECT, DEFER or DISCARD; quarantine is in the decision */
 	struct reply reply;   /* for REJECT and DEFER */
 	struct position rule;
 };
@@ -267,12 +267,12 @@ struct regex;
 struct edit {
 	enum edit_kind kind;
 	struct slice name;
-	/* As the rule says it, facts filled in; safe for a header (header_safe) except for prefix-subject; an address;
-	 * the text of a footer, lines divided by LF. */
+	/* As written in the rule, with facts filled in; made safe by header_safe except for prefix-subject; an address;
+	 * the text of a footer, lines separated by LF. */
 	struct slice value;
-	struct slice html;         /* FOOTER: "" when it is to be made of the text */
-	bool bottom;               /* ADD_HEADER: below all fields */
-	const struct regex *regex; /* DELETE_HEADER: only fields that match; NULL: all. Ask edit_matches */
+	struct slice html;         /* FOOTER: "": convert the text */
+	bool bottom;               /* ADD_HEADER: after all fields */
+	const struct regex *regex; /* DELETE_HEADER: only fields that match; NULL: all. Use edit_matches */
 	struct position rule;
 };
 
@@ -288,12 +288,12 @@ struct note {
 	struct position rule;
 };
 
-/* Rules at rcpt run once for each recipient, and the client chooses how many there are. What one rule leaves is
- * bounded, not the sum: no recipient takes the place of another rule's edit. What is left out is noted. */
+/* Rules at rcpt run once for each recipient, and the client chooses their number. The limit is per rule, not for the
+ * sum, so recipients cannot displace the edits of another rule. A note says what was left out. */
 #define DECISION_RULE_EDITS_MAX 100
-#define DECISION_RULE_NOTES_MAX 32 /* and one that says that there were more */
+#define DECISION_RULE_NOTES_MAX 32 /* and one that says that there are more */
 
-/* What a rule with `score` gave to the message. A rule gives it once, however many recipients it is tried for. */
+/* The points that a rule with `score` gave to the message: once per rule, for any number of recipients. */
 struct score {
 	int64_t points;
 	struct slice why;
@@ -303,28 +303,28 @@ struct score {
 #define VARIABLES_MAX     100  /* of a file */
 #define VARIABLE_TEXT_MAX 1000 /* bytes of the text of one */
 
-/* What rules of the last stage decided about one recipient. */
+/* The decision of the rules of the last stage about one recipient. */
 struct held {
 	struct outcome outcome; /* verdict NONE: none has decided yet */
 	bool quarantined;
 	struct slice reason;
 	struct position quarantine_rule;
-	enum verdict verdict; /* in the end */
-	bool gone;            /* is not a recipient any more: a rule deleted it before */
-	bool removed;         /* on-conflict split: to be taken away */
+	enum verdict verdict; /* the final one */
+	bool gone;            /* not a recipient any more: an earlier rule deleted it */
+	bool removed;         /* on-conflict split: to be deleted */
 };
 
-/* What the rules of all stages said of one message. All texts live in `arena`. */
+/* The results of the rules of all stages for one message. All texts live in `arena`. */
 struct decision {
 	struct arena *arena;
-	bool enforced;      /* mode report does not count: a test of the file asks what the rules would do */
-	enum verdict would; /* mode report: what the first rule with a verdict on the message would have led to */
+	bool enforced;      /* ignore mode report: a test of the file checks what the rules would do */
+	enum verdict would; /* mode report: the verdict that the first rule would have given */
 	bool quarantined;
 	struct slice quarantine_reason;
 	struct position quarantine_rule;
-	struct held *held; /* by number of the recipient; NULL: no rule asked about one at the last stage */
+	struct held *held; /* by number of the recipient; NULL: no rule tested one at the last stage */
 	size_t held_count;
-	bool recipient_deleted; /* `delete-recipient` of the recipient at hand; who runs the rules takes it back */
+	bool recipient_deleted; /* `delete-recipient` of the current recipient; the caller resets it */
 	struct position recipient_rule;
 	struct edit *edits; /* equal ones (rule and value) are kept once */
 	size_t edit_count, edit_room;
@@ -332,10 +332,10 @@ struct decision {
 	size_t note_count, note_room;
 	struct noted noted;     /* for rules of `on message`, and for the record */
 	struct noted earlier;   /* before the first recipient */
-	struct noted recipient; /* of the one at hand: begins as the earlier one */
-	struct score *scores;   /* in the order in which they were given */
+	struct noted recipient; /* of the current one: begins as a copy of `earlier` */
+	struct score *scores;   /* in the order they were given */
 	size_t score_count, score_room;
-	bool *scored; /* by number of the rule: it gave its score for a recipient */
+	bool *scored; /* by number of the rule: it has given its score */
 };
 
 void decision_init(struct decision *, struct arena *);
@@ -363,11 +363,10 @@ struct tracer {
 };
 
 /* Runs the rules of one stage for one kind of traffic, in order, until one decides or ends the stage.
- * view->stage is `stage`, and view->tenant says whose rules they are. Edits, notes and quarantine go into the decision,
+ * view->stage is `stage`, and view->tenant selects the rules. Edits, notes and quarantine go into the decision,
  * the verdict into outcome_r. Edits of a stage that ends in reject, defer or discard stay in the decision; the engine
  * drops them with the message. `accepted`: an earlier stage accepted the message; verdict rules (quarantine too) are
- * then not tried. `tracer` may be NULL. view->noted
- * then is what the decision notes of the message. */
+ * then skipped. `tracer` may be NULL. Afterwards view->noted points to the notes in the decision. */
 void policy_run(const struct policy *, enum kind, enum stage, struct view *, bool accepted, struct decision *,
 		const struct tracer *tracer, struct outcome *outcome_r);
 

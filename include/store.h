@@ -3,31 +3,31 @@
  *
  * Every operation is atomic and may be called from any thread. None waits for another session: lmdb: decides in memory,
  * and one thread of its own writes what changed every STORE_FLUSH_US. A key that is not in memory is read from the
- *file; only who asks for it waits, and only when the system has to bring that page from the disk. A store that does not
- *work answers STORE_UNAVAILABLE at once; it never counts in memory what it cannot keep.
+ * file; only its caller waits, and only if the system must read that page from the disk. A store that does not work
+ * answers STORE_UNAVAILABLE at once; it never counts in memory what it cannot store.
  *
  *	memory:     lost with the process; for tests
  *	lmdb:PATH   the directory PATH; the file in it is store.mdb, of one process at a time. A directory that does not
- *	            exist is made, mode 0700. Open it after privileges were dropped: the file belongs to who opens it.
+ *	            exist is made, mode 0700. Open it after dropping privileges: the file belongs to who opens it.
  *
- * What lmdb: promises. After kill -9 the file is consistent and lacks at most what was decided in the last second, or
- * since the commit before when there is more to write than the disk takes in a second. After a loss of power it is
- * consistent, too, and lacks at most one commit more. What store_flush() waited for is on the disk. To survive a kill
- * costs nothing beside the commit; to survive a loss of power costs one fdatasync for each, in the writing thread: two
- * commits a second, or one for every thousand changes. While the disk is full or broken, reservations and changes are
- * STORE_UNAVAILABLE; what was decided before is kept and written once that is possible. A reservation that was written
- * and not released when the process died stays counted until its window has passed.
+ * Guarantees of lmdb:. After kill -9 the file is consistent and lacks at most the changes of the last second, or those
+ * since the previous commit when there is more to write than the disk can take in a second. After a power failure it is
+ * consistent, too, and lacks at most one commit more. What store_flush() waited for is on the disk. Surviving a kill
+ * costs nothing besides the commit; surviving a power failure costs one fdatasync per commit, in the writing thread:
+ *two commits a second, or one for every thousand changes. While the disk is full or broken, reservations and changes
+ *are STORE_UNAVAILABLE; earlier changes are kept and written once that is possible. A reservation that was written and
+ *not released when the process died stays counted until its window has passed.
  *
- * A bound (at_most) is for the file, or for the memory. At three quarters of it new keys are refused; keys that exist
- * still change, so that limits in use stay exact, until what expires makes room. The file takes disk space as it grows,
- * never gives it back, and reuses what became free.
+ * The limit (at_most) applies to the file, or to the memory. At three quarters of it new keys are refused, until
+ *expired keys make room; existing keys still change, so limits in use stay exact. The file takes disk space as it
+ *grows, never returns it, and reuses what became free.
  *
- * Time is the store's own: it begins with the wall clock, or with the latest time in the file when that is later, and
- * advances by the monotonic clock. A wall clock that is set back or forth neither gives a window twice nor blocks
- * anybody. A key that has expired is absent from that moment on; its memory and space are freed later, piece by piece.
+ * The store has its own time: it begins with the wall clock, or with the latest time in the file if that is later, and
+ * advances with the monotonic clock. Setting the wall clock back or forth neither grants a window twice nor blocks
+ * anyone. A key is absent from the moment it expires; its memory and space are freed later, piece by piece.
  *
  * Keys: "space:part:...:part", made by store_key(). The space names the owner of the key ("limit"), and the header of
- * that owner says what the parts are. Each key has a kind (enum store_kind) and a life; store_scan() shows both.
+ * the owner documents the parts. Each key has a kind (enum store_kind) and a life; store_scan() shows both.
  */
 #ifndef SEKISHO_STORE_H
 #define SEKISHO_STORE_H
@@ -36,25 +36,25 @@
 
 #define STORE_DAY_US (INT64_C(86400) * 1000 * 1000)
 
-#define STORE_KEY_MAX       480                   /* bytes; LMDB takes 511, eight of them are a time in its index */
-#define STORE_VALUE_MAX     8192                  /* bytes of a value that is put */
-#define STORE_LIFE_MAX_US   (3653 * STORE_DAY_US) /* ten years: a mistake in a unit is noticed */
+#define STORE_KEY_MAX       480                   /* bytes; LMDB allows 511, and its index needs eight for a time */
+#define STORE_VALUE_MAX     8192                  /* bytes of a stored value */
+#define STORE_LIFE_MAX_US   (3653 * STORE_DAY_US) /* ten years: detects a wrong unit */
 #define STORE_SLOTS         60                    /* steps in which a window slides */
 #define STORE_WINDOW_MIN_US (1000 * 1000)         /* a second */
 #define STORE_WINDOW_MAX_US (366 * STORE_DAY_US)
-#define STORE_DISTINCT_MAX  10000 /* members of one set: 160 KB, looked through at each question */
-#define STORE_LIMITS_MAX    16    /* in one question */
+#define STORE_DISTINCT_MAX  10000 /* members of one set: 160 KB, searched for each request */
+#define STORE_LIMITS_MAX    16    /* in one request */
 #define STORE_SCAN_MAX      1000  /* keys on one page */
 #define STORE_FLUSH_US      (500 * 1000)
 #define STORE_AT_MOST       (UINT64_C(1) << 30)  /* by default */
-#define STORE_AT_MOST_MIN   (UINT64_C(8) << 20)  /* less has no room for the pages that one commit replaces */
-#define STORE_MEMORY        (UINT64_C(64) << 20) /* lmdb: of keys in memory; four times that at a peak */
+#define STORE_AT_MOST_MIN   (UINT64_C(8) << 20)  /* with less there is no room for the pages that one commit replaces */
+#define STORE_MEMORY        (UINT64_C(64) << 20) /* lmdb: of keys in memory; at a peak four times that */
 #define STORE_NO_LIMIT      UINT64_MAX
 
 enum store_answer {
 	STORE_OK,
-	STORE_ABSENT,      /* get, delete: there is no such key */
-	STORE_EXISTS,      /* put_absent: there is one; nothing was changed */
+	STORE_ABSENT,      /* get, delete: the key does not exist */
+	STORE_EXISTS,      /* put_absent: the key exists; nothing was changed */
 	STORE_OVER,        /* reserve: a hard limit would be exceeded; nothing was reserved */
 	STORE_UNAVAILABLE, /* the store does not work, or has no room for another key; nothing was changed */
 	STORE_INVALID      /* a size, life or window is out of bounds, or the key is of another kind; as above */
@@ -66,7 +66,7 @@ enum store_kind { STORE_VALUE = 1, STORE_WINDOW, STORE_DISTINCT };
 
 struct store;
 
-/* Where time comes from, in microseconds. */
+/* The sources of time, in microseconds. */
 struct store_clock {
 	int64_t (*wall_us)(void);   /* since 1970; read once, when the store is opened. NULL: clock_wall_us */
 	int64_t (*steady_us)(void); /* NULL: clock_us */
@@ -78,26 +78,26 @@ struct store_settings {
 	struct store_clock clock;
 };
 
-/* Is it a URL that could be opened? Looks at no file. 0, or -1 and err. */
+/* Is the URL valid? Does not access files. 0, or -1 and err. */
 int store_check(const struct store_settings *, struct error *err);
 
-/* The directory of the file of a store; "" for one without a file, and for what is not a store. */
+/* The directory of the store's file; "" for a store without a file, and for an invalid URL. */
 struct slice store_directory(struct slice url);
 
-/* NULL and err: not ours, damaged, of a newer program, in use by another process, no right, no space. A file of an
- * older program is brought up to date. One process opens a file once: a store is kept when the configuration is
+/* NULL and err: not our file, damaged, from a newer version, in use by another process, no permission, no space. A file
+ * of an older version is upgraded. A process opens a file only once: a store is kept when the configuration is
  * reloaded. */
 struct store *store_open(const struct store_settings *, struct error *err);
-void store_close(struct store *); /* writes what is not written; no other call may be under way. NULL is allowed */
+void store_close(struct store *); /* writes pending changes; no other call may run. NULL is allowed */
 
 /* ---- limits ------------------------------------------------------------------- */
 
-/* How much of something there may be in a sliding window. The window slides in STORE_SLOTS steps: what is counted is
- * forgotten between 59/60 of length_us and length_us later. */
+/* A limit in a sliding window. The window slides in STORE_SLOTS steps: an amount is forgotten between 59/60 of
+ * length_us and length_us later. */
 struct store_limit {
 	struct slice key;
-	struct slice member; /* p not NULL: counted are distinct members, and this is one; amount is not looked at */
-	int64_t length_us;   /* another one than before: what was counted is kept as far as it fits */
+	struct slice member; /* p not NULL: counts distinct members, and this is one; amount is ignored */
+	int64_t length_us;   /* if it differs from before, earlier amounts are kept as far as they fit */
 	uint64_t amount;     /* 0: only look */
 	uint64_t hard; /* never more than this in the window; STORE_NO_LIMIT: only count. The distinct members of a
 			  set are exact up to STORE_DISTINCT_MAX; beyond it no more are counted, with a hard limit
@@ -106,16 +106,16 @@ struct store_limit {
 
 struct store_usage {
 	uint64_t count;  /* in the window, with what was just reserved */
-	int64_t wait_us; /* 0: it fits; else how long until it would fit, at most length_us */
+	int64_t wait_us; /* 0: it fits; else the time until it would fit, at most length_us */
 	int64_t at_us;   /* when it was reserved, for store_release */
 };
 
-/* All limits at once or none: STORE_OK, STORE_OVER (usage: those with wait_us are exceeded), STORE_UNAVAILABLE,
+/* Reserves all limits or none: STORE_OK, STORE_OVER (usage: those with wait_us are exceeded), STORE_UNAVAILABLE,
  * STORE_INVALID (also two with one key). usage_r has one element for each limit. */
 enum store_answer store_reserve(struct store *, const struct store_limit *, size_t count, struct store_usage *usage_r);
 
-/* Takes back what was reserved, with the same limits and what was answered. A member stays counted while another
- * reservation of it in the window was not released. STORE_OK also when it is no longer counted. */
+/* Releases a reservation, given the same limits and their usage. A member stays counted while the window contains
+ * another unreleased reservation of it. Also STORE_OK when it has already left the window. */
 enum store_answer store_release(struct store *, const struct store_limit *, size_t count, const struct store_usage *);
 
 /* ---- values ------------------------------------------------------------------- */
@@ -143,40 +143,40 @@ struct store_page {
 	struct slice next;        /* p not NULL: the next page begins after this key */
 };
 
-/* A page of at most `room` keys with the prefix, after a key ("": from the start). Keys that exist all the while are
- * shown once, whatever is written meanwhile. Waits for a flush: not for a message. STORE_OK, UNAVAILABLE, INVALID. */
+/* A page of at most `room` keys with the prefix, after a key ("": from the start). Keys that exist during the whole
+ * scan are shown once, whatever is written meanwhile. Waits for a flush: do not call it for a message. STORE_OK,
+ * UNAVAILABLE, INVALID. */
 enum store_answer store_scan(struct store *, struct slice prefix, struct slice after, size_t room, struct arena *,
 			     struct store_page *page_r);
 
-/* Waits until all that was decided before is on the disk, at most until deadline_us (clock_us). STORE_OK, UNAVAILABLE.
- */
+/* Waits until all earlier changes are on the disk, at most until deadline_us (clock_us). STORE_OK, UNAVAILABLE. */
 enum store_answer store_flush(struct store *, int64_t deadline_us);
 
 /* ---- keys --------------------------------------------------------------------- */
 
 /* A key of a space and any texts, of 1 to STORE_KEY_MAX bytes, different for different parts of the same number: in a
- * part "%", ":" (but for the last part), blanks and control bytes are written %XX. When that is too long, the key is
- * its beginning and a hash of all; whoever can choose texts of that length could make two that share a key. */
+ * part "%", ":" (but for the last part), blanks and control bytes are written %XX. If that is too long, the key is
+ * its beginning and a hash of all of it; with texts of that length an attacker could make two that share a key. */
 #define store_key(arena, ...)                                                                                          \
 	store_key_parts((arena), (const struct slice[]){__VA_ARGS__},                                                  \
 			sizeof((const struct slice[]){__VA_ARGS__}) / sizeof(struct slice))
 struct slice store_key_parts(struct arena *, const struct slice *parts, size_t count);
 
-/* ---- how it is ---------------------------------------------------------------- */
+/* ---- state -------------------------------------------------------------------- */
 
 struct store_counters {
-	uint64_t asked, unanswered; /* questions, and those that got STORE_UNAVAILABLE */
-	uint64_t keys;              /* in the file, or in memory; with those that expired and were not freed yet */
+	uint64_t asked, unanswered; /* requests, and those that got STORE_UNAVAILABLE */
+	uint64_t keys;              /* in the file, or in memory; includes expired ones not freed yet */
 	uint64_t bytes, at_most;    /* in use, and the bound */
 	uint64_t memory;            /* bytes of keys held in memory */
 	uint64_t flushes, failures; /* commits, and those that failed */
-	uint64_t damaged;           /* records that could not be understood; they are taken as absent */
+	uint64_t damaged;           /* records that could not be parsed; they count as absent */
 };
 
 void store_counters(struct store *, struct store_counters *counters_r);
 
-/* Is there something for the log now? At the first trouble (also that the bound is near), then once a minute while it
- * lasts, and once when it is over. For one thread, about once a second. */
+/* Is there a line for the log now? At the first error (also when the limit is near), then once a minute while it lasts,
+ * and once when it is over. One thread calls it, about once a second. */
 bool store_report(struct store *, int64_t now_us, struct error *line_r);
 
 #endif
