@@ -25,24 +25,24 @@ struct slice header_decode(struct slice value, struct arena *);
 
 /* ---- footers ---------------------------------------------------------------------- */
 
-/* UTF-8, lines divided by LF. */
+/* UTF-8, lines separated by LF. */
 struct footer {
 	struct slice text, html;
 };
 
-/* A change of the body: at `at`, `drop` bytes give way to `add`. */
+/* A change of the body: replaces `drop` bytes at `at` with `add`. */
 struct splice {
 	size_t at, drop;
 	struct slice add;
 };
 
 struct footer_plan {
-	struct splice *splices; /* from the first place to the last; they do not overlap */
-	size_t count;           /* 0: the body stays as it is */
-	struct slice told;      /* "added to text/plain, text/html", or "left out: " and why */
+	struct splice *splices; /* in order of their offsets; they do not overlap */
+	size_t count;           /* 0: the body is not changed */
+	struct slice told;      /* "added to text/plain, text/html", or "left out: " and the reason */
 };
 
-/* Where a footer goes in a message with these fields and this body. Texts live in the arena; the body is not copied. */
+/* Plans the footer for a message with these fields and this body. Texts live in the arena; the body is not copied. */
 void footer_plan(const struct footer *, const struct header_field *, size_t count, struct slice body, struct arena *,
 		 struct footer_plan *plan_r);
 

@@ -109,7 +109,7 @@ int spool_map(struct spool *spool, struct slice *bytes_r)
 	map->n = spool->n;
 	map->p = mmap(NULL, map->n, PROT_READ, MAP_SHARED, spool->fd, 0);
 	if (map->p == MAP_FAILED) {
-		spool->trouble = "the body that was kept cannot be read";
+		spool->trouble = "the stored body cannot be read";
 		return -1;
 	}
 	arena_own(spool->arena, map, unmap);

@@ -1,20 +1,19 @@
 /*
- * footer.c - where in the body of a message a footer goes, and in which bytes.
+ * footer.c - finds the place for a footer in the body of a message, and encodes the footer for it.
  *
- * The parts are walked as a reader shows them: of a multipart/mixed the first part that is not an attachment, of a
- * multipart/alternative all texts, of a multipart/related the first part. The text gets the footer at its end, HTML
- * before </body>, in the charset and the transfer encoding that the part has. All of them get it or none: a reader who
- * looks at the other alternative must not see another message. What is signed or encrypted is left alone, and so is
- * what could be read in two ways.
+ * The parts are visited as a mail reader shows them: the first part of a multipart/mixed that is not an attachment, all
+ * texts of a multipart/alternative, the first part of a multipart/related. Plain text gets the footer at its end, HTML
+ * before </body>, in the charset and the transfer encoding of the part. Either all of these parts get it or none, so
+ * both alternatives show the same message. Signed or encrypted messages are not changed, nor are ambiguous ones.
  *
- * What the sender wrote is not written anew, except for base64, which may end inside of a group.
+ * The sender's bytes are not encoded again, except for base64, which may end inside a group.
  */
 #include "mime_private.h"
 
 #include <string.h>
 
-#define DEPTH_MAX    10                /* multiparts in each other; honest ones have three or four */
-#define PARTS_MAX    200               /* looked at in all */
+#define DEPTH_MAX    10                /* nested multiparts; honest mail has three or four */
+#define PARTS_MAX    200               /* visited in total */
 #define TARGETS_MAX  20                /* texts that get the footer */
 #define FOOTED_MAX   (4 * 1024 * 1024) /* bytes of one text: it is decoded in memory */
 #define LINE_LONGEST 998               /* RFC 5322 2.1.1 */
@@ -46,7 +45,7 @@ static bool is_type(const struct mime_part *part, const char *type, const char *
 	       (!subtype || slice_equal(part->type.subtype, slice_of(subtype)));
 }
 
-/* How the children of a multipart are shown. */
+/* How a mail reader shows the children of a multipart. */
 enum showing { SHOW_FIRST, SHOW_ALL, SHOW_ROOT };
 
 static enum found walk_child(struct walk *walk, struct slice text, unsigned depth, bool attached_too)
@@ -63,7 +62,7 @@ static enum found walk_child(struct walk *walk, struct slice text, unsigned dept
 	return child.type.attachment && !attached_too ? FOUND_NOTHING : walk_part(walk, &child, depth + 1);
 }
 
-/* The body is divided to its end in any case: a part that does not end is trouble. */
+/* The body is always parsed to its end: a part that is not closed is an error. */
 static enum found walk_children(struct walk *walk, const struct mime_part *part, enum showing showing, unsigned depth)
 {
 	enum found found = FOUND_NOTHING;
@@ -113,19 +112,19 @@ static enum found walk_part(struct walk *walk, const struct mime_part *part, uns
 	if (!is_type(part, "text", "plain") && !is_type(part, "text", "html"))
 		return FOUND_NOTHING;
 	if (walk->target_count == TARGETS_MAX)
-		return trouble(walk, "it has too many texts");
+		return trouble(walk, "it has too many text parts");
 	walk->targets[walk->target_count++] = *part;
 	return FOUND_TEXT;
 }
 
-/* ---- what a part gets --------------------------------------------------------------------------- */
+/* ---- the footer of a part ----------------------------------------------------------------------- */
 
 static bool is_html(const struct mime_part *part)
 {
 	return is_type(part, "text", "html");
 }
 
-/* Characters beyond ASCII as numbers: so HTML says them in any charset. */
+/* Non-ASCII characters as numeric references: they work in HTML of any charset. */
 static struct slice with_references(struct slice utf8, struct arena *arena)
 {
 	struct text text;
@@ -158,7 +157,7 @@ static bool has_long_line(struct slice text)
 	return false;
 }
 
-/* The footer in the bytes of the part, before its transfer encoding, lines divided by LF. */
+/* The footer in the charset of the part, before transfer encoding, lines separated by LF. */
 static const char *footer_bytes(struct walk *walk, const struct mime_part *part, struct slice *bytes_r)
 {
 	struct slice said = is_html(part) ? walk->footer->html : walk->footer->text;
@@ -166,7 +165,7 @@ static const char *footer_bytes(struct walk *walk, const struct mime_part *part,
 	bool fits;
 
 	if (!charset_known(part->type.charset))
-		return "its charset is not one that can be written";
+		return "its charset is not supported";
 	fits = charset_encode(part->type.charset, said, walk->arena, bytes_r) == 0 &&
 	       (encoding != ENCODING_7BIT || slice_is_ascii(*bytes_r));
 	if (!fits && is_html(part)) {
@@ -185,7 +184,7 @@ static const char *footer_bytes(struct walk *walk, const struct mime_part *part,
 static const char *decode(struct walk *walk, const struct mime_part *part, struct slice *text_r)
 {
 	if (part->body.n > FOOTED_MAX)
-		return "a text in it is too large";
+		return "a text part is too large";
 	*text_r = part->body;
 	switch (part->type.encoding) {
 	case ENCODING_QP:
@@ -193,7 +192,7 @@ static const char *decode(struct walk *walk, const struct mime_part *part, struc
 	case ENCODING_BASE64:
 		return base64_decode(part->body, walk->arena, text_r) < 0 ? "its base64 is malformed" : NULL;
 	case ENCODING_OTHER:
-		return "its transfer encoding is not known";
+		return "its transfer encoding is unknown";
 	default:
 		return NULL;
 	}
@@ -204,7 +203,7 @@ static bool holds(struct slice text, const char *word)
 	return text.n > 0 && memmem(text.p, text.n, word, strlen(word)) != NULL;
 }
 
-/* Is the footer what comes before `at`? Blanks and line ends between do not count, nor does CR. */
+/* Does the footer come directly before `at`? Ignores blanks, line ends and CR between them. */
 static bool is_there(struct slice text, size_t at, struct slice footer)
 {
 	struct slice before = slice_trim(slice_head(text, at));
@@ -220,7 +219,7 @@ static bool is_there(struct slice text, size_t at, struct slice footer)
 	return footer.n > 0;
 }
 
-/* Where in the text of a part the footer goes: before the last </body>, or else </html>, or at the end. */
+/* The place of the footer in the text of a part: before the last </body>, else </html>, else at the end. */
 static size_t place_in_html(struct slice text)
 {
 	size_t html = text.n;
@@ -246,7 +245,8 @@ static struct slice with_eol(struct slice text, struct slice eol, struct arena *
 	return text_slice(&out);
 }
 
-/* A footer of a text begins after an empty line; at the end of a body its last line ends. Lines divided by LF. */
+/* A footer in plain text begins after an empty line; at the end of a body it ends with a line end. Lines separated by
+ * LF. */
 static struct slice framed(struct walk *walk, const struct mime_part *part, struct slice text, size_t at,
 			   struct slice footer)
 {
@@ -262,7 +262,7 @@ static struct slice framed(struct walk *walk, const struct mime_part *part, stru
 	return arena_join(walk->arena, before, footer, after);
 }
 
-/* Before what the sender wrote on, or at its end; a soft break at the very end is finished first. */
+/* Inserts before the rest of the sender's text, or at its end; an open soft break at the end is completed first. */
 static struct splice splice_qp(struct walk *walk, const struct mime_part *part, size_t at, size_t end,
 			       struct slice added)
 {
@@ -287,7 +287,7 @@ static struct splice splice_base64(struct walk *walk, const struct mime_part *pa
 	return (struct splice){.at = part->at, .drop = part->body.n, .add = lines};
 }
 
-/* What the part gets. *there_r: it has the footer already. */
+/* The change of the part. *there_r: it has the footer already. */
 static const char *splice_part(struct walk *walk, const struct mime_part *part, struct splice *splice_r, bool *there_r)
 {
 	struct slice text, footer, added;
@@ -316,7 +316,7 @@ static const char *splice_part(struct walk *walk, const struct mime_part *part, 
 	return NULL;
 }
 
-/* ---- all of it ------------------------------------------------------------------------------------ */
+/* ---- the plan ------------------------------------------------------------------------------------- */
 
 static void left_out(struct footer_plan *plan, struct arena *arena, const char *why)
 {
@@ -346,7 +346,7 @@ static void make_splices(struct walk *walk, struct footer_plan *plan)
 		text_printf(&told, "%s%s", told.n ? ", " : "added to ", is_html(part) ? "text/html" : "text/plain");
 	}
 	if (plan->count == 0)
-		left_out(plan, walk->arena, "it is there already");
+		left_out(plan, walk->arena, "the footer is there already");
 	else
 		plan->told = text_slice(&told);
 }
@@ -369,7 +369,7 @@ void footer_plan(const struct footer *footer, const struct header_field *fields,
 	if (found == FOUND_TROUBLE)
 		left_out(plan_r, arena, walk->why);
 	else if (found == FOUND_NOTHING)
-		left_out(plan_r, arena, "it has no text to put it below");
+		left_out(plan_r, arena, "it has no text part for the footer");
 	else
 		make_splices(walk, plan_r);
 }

@@ -1,19 +1,19 @@
 /*
- * mime_parts.c - a multipart, divided at its delimiter lines (RFC 2046 5.1), and the header of a part.
+ * mime_parts.c - splits a multipart at its delimiter lines (RFC 2046 5.1), and a part into header and body.
  *
- * A line that only begins like a delimiter, a multipart that does not end, and a header that does not are read in
- * different ways by mail readers: here they are not read at all.
+ * Mail readers differ about a line that only begins like a delimiter, a multipart that is not closed, and a header that
+ * does not end. Such input is rejected here.
  */
 #include "mime_private.h"
 
 #include <string.h>
 
-#define PART_HEADER_MAX (64 * 1024) /* bytes: honest ones have a few hundred */
+#define PART_HEADER_MAX (64 * 1024) /* bytes; honest headers have a few hundred */
 #define PART_FIELDS_MAX 100
 
 enum line_kind { LINE_TEXT, LINE_DELIMITER, LINE_CLOSE, LINE_ODD };
 
-/* The line at `at`, with its line end; all that is left when there is none. */
+/* The line at `at`, with its line end; all of the rest when there is no line end. */
 static struct slice line_at(struct slice text, size_t at)
 {
 	struct slice rest = slice_from(text, at);
@@ -37,7 +37,7 @@ static enum line_kind kind_of_line(struct slice line, struct slice boundary)
 	return LINE_ODD;
 }
 
-/* The next line that is no text, from parts->at on; *start_r is where it begins. parts->at is after it. */
+/* The next delimiter line, from parts->at on; *start_r is its start. Moves parts->at after it. */
 static enum line_kind next_delimiter(struct mime_parts *parts, size_t *start_r)
 {
 	while (parts->at < parts->body.n) {
@@ -61,13 +61,13 @@ const char *mime_parts_begin(struct mime_parts *parts, struct slice body, struct
 	case LINE_DELIMITER:
 		return NULL;
 	case LINE_ODD:
-		return "a line in it only begins like a boundary";
+		return "a line begins like a boundary but is not one";
 	default:
 		return "it is a multipart without parts";
 	}
 }
 
-/* Without the line end that belongs to the delimiter after it. */
+/* Removes the line end that belongs to the next delimiter. */
 static struct slice without_line_end(struct slice text)
 {
 	if (text.n > 0 && text.p[text.n - 1] == '\n')
@@ -87,15 +87,15 @@ const char *mime_parts_next(struct mime_parts *parts, struct slice *part_r)
 		return NULL;
 	kind = next_delimiter(parts, &start);
 	if (kind == LINE_ODD)
-		return "a line in it only begins like a boundary";
+		return "a line begins like a boundary but is not one";
 	if (kind == LINE_TEXT)
-		return "it is a multipart without an end";
+		return "it is a multipart that is not closed";
 	parts->closed = kind == LINE_CLOSE;
 	*part_r = without_line_end(slice_head(slice_from(parts->body, from), start - from));
 	return NULL;
 }
 
-/* The length of the field at the start of the text with the lines it is folded over; 0: it is none. */
+/* The length of the field at the start of the text with its continuation lines; 0: it is not a field. */
 static size_t field_length(struct slice text)
 {
 	size_t n = line_at(text, 0).n;

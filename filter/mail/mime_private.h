@@ -8,34 +8,33 @@
 
 enum mime_encoding { ENCODING_7BIT, ENCODING_8BIT, ENCODING_QP, ENCODING_BASE64, ENCODING_OTHER };
 
-/* What a part says of itself (RFC 2045, 2183). */
+/* The MIME fields of a part (RFC 2045, 2183). */
 struct mime_type {
 	struct slice type, subtype; /* lower case */
-	struct slice charset;       /* of text; "us-ascii" when nothing is said */
-	struct slice boundary;      /* of a multipart; "" when nothing is said */
+	struct slice charset;       /* of text; "us-ascii" by default */
+	struct slice boundary;      /* of a multipart; "" by default */
 	enum mime_encoding encoding;
 	bool attachment;
-	bool joined; /* its body is empty, and the line end of its blank line is that of the delimiter after it */
+	bool joined; /* its body is empty, and the line end of its blank line belongs to the next delimiter */
 };
 
 struct mime_part {
 	struct mime_type type;
-	size_t at; /* of its body in the body of the message */
+	size_t at; /* offset of its body in the body of the message */
 	struct slice body;
 	bool top; /* it is all of the body */
 };
 
-/* Reads the fields of a part. NULL, or why it could be read in two ways, static. */
+/* Reads the fields of a part. NULL, or why they are ambiguous, static. */
 const char *mime_read_type(const struct header_field *fields, size_t count, struct arena *, struct mime_type *type_r);
 
-/* mime_parts.c: takes the next part of a multipart. `rest` is the body of the multipart behind the delimiter lines read
- * so far; before the first call, mime_parts_begin. */
+/* mime_parts.c: iterates over the parts of a multipart. Call mime_parts_begin first. */
 struct mime_parts {
 	struct slice body, boundary;
-	size_t at;   /* of what is next, in body */
+	size_t at;   /* offset of the next part in body */
 	bool closed; /* the closing delimiter was read */
 };
-/* Both NULL, or why the body could be divided in two ways, static. */
+/* Both return NULL, or why the body is ambiguous, static. */
 const char *mime_parts_begin(struct mime_parts *, struct slice body, struct slice boundary);
 /* *part_r: header, blank line and body; its p is NULL after the last. */
 const char *mime_parts_next(struct mime_parts *, struct slice *part_r);
@@ -45,7 +44,7 @@ const char *mime_part_open(struct slice part, struct arena *, struct mime_type *
 /* transfer.c: quoted-printable (RFC 2045 6.7). */
 /* -1: it is malformed. */
 int qp_decode(struct slice text, struct arena *, struct slice *bytes_r);
-/* Where in the text the byte `number` of what it means begins. */
+/* The offset in the encoded text of the decoded byte `number`. */
 size_t qp_offset(struct slice text, size_t number);
 /* Lines of the text end in LF; they are written with `eol`. Begins and ends in the middle of lines. */
 struct slice qp_encode(struct slice text, struct slice eol, struct arena *);

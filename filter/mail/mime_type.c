@@ -1,9 +1,9 @@
 /*
- * mime_type.c - what a part says of itself in Content-Type, Content-Transfer-Encoding and Content-Disposition
- * (RFC 2045 5, 6; RFC 2183).
+ * mime_type.c - parses Content-Type, Content-Transfer-Encoding and Content-Disposition of a part (RFC 2045 5, 6;
+ * RFC 2183).
  *
- * Mail readers disagree about malformed fields. So a field that is not of the grammar, is there twice or says a thing
- * twice is not read.
+ * Mail readers disagree about malformed fields. So a field that violates the grammar, occurs twice or has a parameter
+ * twice is rejected.
  */
 #include "mime_private.h"
 
@@ -63,7 +63,7 @@ static bool take_value(struct slice *rest, struct arena *arena, struct slice *va
 	return true;
 }
 
-/* charset and boundary are kept, each once; in the form of RFC 2231 readers differ. */
+/* Keeps charset and boundary, each once; rejects the form of RFC 2231, because mail readers differ about it. */
 static const char *keep_parameter(struct slice name, struct slice value, struct mime_type *type)
 {
 	struct slice *kept = NULL;
@@ -75,7 +75,7 @@ static const char *keep_parameter(struct slice name, struct slice value, struct 
 	if (slice_equal_nocase(name, SLICE("boundary")))
 		kept = &type->boundary;
 	if (kept && kept->p)
-		return "its Content-Type says a parameter twice";
+		return "its Content-Type has a parameter twice";
 	if (kept)
 		*kept = value;
 	return NULL;
@@ -145,7 +145,7 @@ static bool is_attachment(struct slice value, struct arena *arena)
 	return !slice_equal_nocase(take_token(&rest), SLICE("inline"));
 }
 
-/* The one field of that name; *field_r is NULL without one. False: there are two. */
+/* The only field of that name; *field_r is NULL without one. False: there are two. */
 static bool find_one(const struct header_field *fields, size_t count, struct slice name,
 		     const struct header_field **field_r)
 {
@@ -170,7 +170,7 @@ const char *mime_read_type(const struct header_field *fields, size_t count, stru
 	if (!find_one(fields, count, SLICE("Content-Type"), &type) ||
 	    !find_one(fields, count, SLICE("Content-Transfer-Encoding"), &encoding) ||
 	    !find_one(fields, count, SLICE("Content-Disposition"), &disposition))
-		return "a field of MIME is there twice";
+		return "a MIME field occurs twice";
 	if (type)
 		why = read_content_type(type->value, arena, type_r);
 	if (!type_r->charset.p)

@@ -13,8 +13,8 @@ static int hex_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* The length of a soft line break at the start of the text, which begins with "="; 0: it is none. One that the end of
- * the text cuts off counts. */
+/* The length of a soft line break at the start of the text, which begins with "="; 0: it is not one. A soft break that
+ * is cut off by the end of the text counts, too. */
 static size_t soft_break(struct slice text)
 {
 	size_t n = 1;
@@ -28,8 +28,7 @@ static size_t soft_break(struct slice text)
 	return n < text.n && text.p[n] == '\n' ? n + 1 : 0;
 }
 
-/* Takes the next byte that the text means: its length in the text. 0: malformed, or the end; *byte_r is -1 for a soft
- * break, which means nothing. */
+/* Decodes the next byte; returns its length in the text. 0: malformed, or the end; *byte_r is -1 for a soft break. */
 static size_t qp_next(struct slice text, int *byte_r)
 {
 	int high, low;
@@ -86,7 +85,7 @@ size_t qp_offset(struct slice text, size_t number)
 static bool is_plain(char c, bool last)
 {
 	if (is_blank(c))
-		return !last; /* a blank at the end of a line may get lost */
+		return !last; /* a blank at the end of a line may be lost in transit */
 	return c > ' ' && c <= '~' && c != '=';
 }
 

@@ -63,7 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		must(body.n > rest.n || plan.splices[0].drop > 0);
 		footer_plan(&footer, fields, count, body, arena, &again);
-		must(slice_equal(again.told, SLICE("left out: it is there already")));
+		must(slice_equal(again.told, SLICE("left out: the footer is there already")));
 	}
 	arena_free(arena);
 	return 0;

@@ -37,7 +37,8 @@ static const struct example texts[] = {
     {"without a line end at its end", &plain, "", "Hello.", PLAIN, "Hello.\n\nExample Ltd\n"},
     {"an empty body", &plain, "", "", PLAIN, "Example Ltd\n"},
     {"several lines", &lines, "", "Hello.\n", PLAIN, "Hello.\n\none\ntwo=\n"},
-    {"the footer is there already", &lines, "", "Hello.\n\none\ntwo=\n\n", "left out: it is there already", NULL},
+    {"the footer is there already", &lines, "", "Hello.\n\none\ntwo=\n\n", "left out: the footer is there already",
+     NULL},
     {"ASCII in a charset that leaves ASCII as it is", &plain, TYPE("text/plain; charset=\"KOI8-R\""), "\xd0\n", PLAIN,
      "\xd0\n\nExample Ltd\n"},
     {"UTF-8 in 8 bits", &accents, TYPE("text/plain; charset=utf-8") ENCODED("8bit"), "Hi\n", PLAIN,
@@ -51,11 +52,11 @@ static const struct example texts[] = {
     {"7bit holds no accents", &accents, TYPE("text/plain; charset=utf-8"), "Hi\n",
      "left out: its transfer encoding (7bit) or its charset cannot hold the footer", NULL},
     {"a charset that nobody knows", &plain, TYPE("text/plain; charset=x-none"), "Hi\n",
-     "left out: its charset is not one that can be written", NULL},
+     "left out: its charset is not supported", NULL},
     {"UTF-16 does not leave ASCII as it is", &plain, TYPE("text/plain; charset=utf-16") ENCODED("base64"), "AEEA\n",
-     "left out: its charset is not one that can be written", NULL},
+     "left out: its charset is not supported", NULL},
     {"a transfer encoding that nobody knows", &plain, ENCODED("x-uuencode"), "Hi\n",
-     "left out: its transfer encoding is not known", NULL},
+     "left out: its transfer encoding is unknown", NULL},
     {"PGP inside of the text", &plain, "", "-----BEGIN PGP SIGNED MESSAGE-----\n\nHi\n",
      "left out: its text is signed or encrypted (PGP)", NULL},
 };
@@ -70,7 +71,7 @@ static const struct example encoded[] = {
     {"after a soft break that was cut off", &plain, ENCODED("quoted-printable"), "Hi=", PLAIN,
      "Hi=\n\n\nExample Ltd\n"},
     {"the footer is there, encoded", &accents, TYPE("text/plain; charset=utf-8") ENCODED("quoted-printable"),
-     "Hi\n\nGr=\n=c3=bc=C3=9Fe\n", "left out: it is there already", NULL},
+     "Hi\n\nGr=\n=c3=bc=C3=9Fe\n", "left out: the footer is there already", NULL},
     {"after a soft break with blanks", &plain, ENCODED("quoted-printable"), "Hi= ", PLAIN, "Hi= \n\n\nExample Ltd\n"},
     {"half of a soft break", &plain, ENCODED("quoted-printable"), "Hi=\r",
      "left out: its quoted-printable is malformed", NULL},
@@ -81,7 +82,7 @@ static const struct example encoded[] = {
     {"base64 of a text without a line end", &plain, ENCODED("base64"), "SGVs\nbG8=\n", PLAIN,
      "SGVsbG8NCg0KRXhhbXBsZSBMdGQNCg==\n"},
     {"the footer is there, in base64", &accents, TYPE("text/plain; charset=utf-8") ENCODED("base64"),
-     "SGVsbG8uDQoNCkdyw7zDn2UNCg==\n", "left out: it is there already", NULL},
+     "SGVsbG8uDQoNCkdyw7zDn2UNCg==\n", "left out: the footer is there already", NULL},
     {"malformed base64", &plain, ENCODED("base64"), "SGVsb\n", "left out: its base64 is malformed", NULL},
     {"base64 that goes on after its end", &plain, ENCODED("base64"), "SGVsbG8=\nSGVsbG8=\n",
      "left out: its base64 is malformed", NULL},
@@ -106,7 +107,7 @@ static const struct example htmls[] = {
     {"base64", &plain, TYPE("text/html") ENCODED("base64"), "PGI+SGk8L2I+PC9ib2R5Pg==\n", HTML,
      "PGI+SGk8L2I+DQo8cD5FeGFtcGxlIEx0ZDwvcD4NCjwvYm9keT4=\n"},
     {"the footer is there already", &plain, TYPE("text/html"), "Hi\n<p>Example Ltd</p>\n</body>\n",
-     "left out: it is there already", NULL},
+     "left out: the footer is there already", NULL},
 };
 
 #define PART(type, text) "--b\nContent-Type: " type "\n\n" text "\n"
@@ -124,8 +125,9 @@ static const struct example parts[] = {
     {"a part without a header", &plain, MIXED, "--b\n\nHi\n--b--\n", PLAIN, "--b\n\nHi\n\nExample Ltd\n--b--\n"},
     {"an empty text without a line of its own", &plain, MIXED, "--b\nContent-Type: text/plain\n\n--b--\n", PLAIN,
      "--b\nContent-Type: text/plain\n\nExample Ltd\n--b--\n"},
-    {"only attachments", &plain, MIXED, ATTACHED("file") "--b--\n", "left out: it has no text to put it below", NULL},
-    {"an image", &plain, TYPE("image/png") ENCODED("base64"), "AAAA\n", "left out: it has no text to put it below",
+    {"only attachments", &plain, MIXED, ATTACHED("file") "--b--\n", "left out: it has no text part for the footer",
+     NULL},
+    {"an image", &plain, TYPE("image/png") ENCODED("base64"), "AAAA\n", "left out: it has no text part for the footer",
      NULL},
     {"text and HTML both", &plain, ALTERNATIVE, PART("text/plain", "Hi") PART("text/html", "<p>Hi</p>") "--b--\n",
      "added to text/plain, text/html",
@@ -162,9 +164,9 @@ static const struct example parts[] = {
 
 static const struct example hostile[] = {
     {"two types", &plain, TYPE("text/plain") "content-type : text/html\n", "Hi\n",
-     "left out: a field of MIME is there twice", NULL},
+     "left out: a MIME field occurs twice", NULL},
     {"two boundaries", &plain, TYPE("multipart/mixed; boundary=a; boundary=b"), PART("text/plain", "Hi") "--b--\n",
-     "left out: its Content-Type says a parameter twice", NULL},
+     "left out: its Content-Type has a parameter twice", NULL},
     {"a divided boundary", &plain, TYPE("multipart/mixed; boundary*0=a; boundary*1=b"), "--ab\n\nHi\n--ab--\n",
      "left out: a parameter of its Content-Type is divided or encoded", NULL},
     {"no boundary", &plain, TYPE("multipart/mixed"), "Hi\n", "left out: it is a multipart without a boundary", NULL},
@@ -176,10 +178,10 @@ static const struct example hostile[] = {
     {"a comment", &plain, TYPE("text/plain (x); charset=utf-8"), "Hi\n", "left out: its Content-Type is malformed",
      NULL},
     {"no parts", &plain, MIXED, "Hi\n", "left out: it is a multipart without parts", NULL},
-    {"no end", &plain, MIXED, PART("text/plain", "Hi") "--b \n\nHi\n", "left out: it is a multipart without an end",
+    {"no end", &plain, MIXED, PART("text/plain", "Hi") "--b \n\nHi\n", "left out: it is a multipart that is not closed",
      NULL},
     {"a line like a boundary", &plain, MIXED, PART("text/plain", "Hi\n--bc\n") "--b--\n",
-     "left out: a line in it only begins like a boundary", NULL},
+     "left out: a line begins like a boundary but is not one", NULL},
     {"a header that does not end", &plain, MIXED, "--b\nContent-Type: text/plain\n--b--\n--c--\n",
      "left out: a part has a malformed header", NULL},
     {"a header with a line that is not a field", &plain, MIXED, "--b\nHi there\n\nHi\n--b--\n",
@@ -329,15 +331,15 @@ static void parts_and_texts_have_their_bounds(void **state)
 	(void)state;
 	nested(arena, 10, PLAIN);
 	nested(arena, 11, "left out: its parts are nested too deep");
-	many(arena, 200, PART("image/png", "x"), "left out: it has no text to put it below");
+	many(arena, 200, PART("image/png", "x"), "left out: it has no text part for the footer");
 	many(arena, 201, PART("image/png", "x"), "left out: it has too many parts");
-	many(arena, 21, PART("text/plain", "x"), "left out: it has too many texts");
+	many(arena, 21, PART("text/plain", "x"), "left out: it has too many text parts");
 	text_init(&big, arena, SIZE_MAX / 4);
 	for (int i = 0; i < 4 * 1024 * 1024 / 16; i++)
 		text_add(&big, SLICE("123456789012345\n"));
 	expect("", text_slice(&big), PLAIN);
 	text_add_char(&big, 'x');
-	expect("", text_slice(&big), "left out: a text in it is too large");
+	expect("", text_slice(&big), "left out: a text part is too large");
 	arena_free(arena);
 }
 
