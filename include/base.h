@@ -225,7 +225,7 @@ int listen_parse(struct slice text, struct listen_address *address_r, struct err
 
 /* The user of the program at the other end of a TCP connection, when it is on this host. 0, or -1: the kernel does not
  * know it (another host, another kind of socket). */
-#define PEER_NOBODY 0xffffffffu /* the other end is closed already */
+#define PEER_NOBODY 0xffffffffu /* the other end is closed already, or was reset */
 int peer_uid(int fd, unsigned *uid_r);
 
 /* ---- time and random numbers ---------------------------------------------- */

@@ -3,11 +3,16 @@
  *
  * Like an ident server, it asks the kernel for the owner of the other end's socket (sock_diag(7)). The kernel does not
  * know sockets of another host or another network namespace.
+ *
+ * A program may bind its socket to an interface, as it must for a link-local address; the kernel then finds it for
+ * that interface alone. So all interfaces are asked for before the other end counts as another host.
  */
 #include "base.h"
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
+#include <errno.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -84,19 +89,48 @@ static int question_ask(const struct question *question, unsigned *uid_r)
 	return 0;
 }
 
+/* 0, or -1: no socket bound to an interface is the other end. */
+static int question_ask_interfaces(struct question *question, unsigned *uid_r)
+{
+	struct if_nameindex *interfaces = if_nameindex();
+	int result = -1;
+
+	for (size_t i = 0; interfaces && interfaces[i].if_index && result != 0; i++) {
+		question->request.id.idiag_if = interfaces[i].if_index;
+		result = question_ask(question, uid_r);
+	}
+	if_freenameindex(interfaces);
+	return result;
+}
+
+/* A connection that its other end has reset: what was sent before can still be read. */
+static bool is_reset(int fd)
+{
+	union end theirs;
+	socklen_t n = sizeof(theirs);
+
+	return getpeername(fd, &theirs.any, &n) != 0 && errno == ENOTCONN;
+}
+
 int peer_uid(int fd, unsigned *uid_r)
 {
 	union end ours = {{0}}, theirs = {{0}};
 	socklen_t n = sizeof(ours), m = sizeof(theirs);
 	struct question question;
 
-	if (getsockname(fd, &ours.any, &n) != 0 || getpeername(fd, &theirs.any, &m) != 0)
+	if (getsockname(fd, &ours.any, &n) != 0)
 		return -1;
 	end_unmap(&ours);
+	if (ours.any.sa_family != AF_INET && ours.any.sa_family != AF_INET6)
+		return -1;
+	*uid_r = PEER_NOBODY;
+	if (getpeername(fd, &theirs.any, &m) != 0)
+		return errno == ENOTCONN ? 0 : -1;
 	end_unmap(&theirs);
-	if (ours.any.sa_family != theirs.any.sa_family ||
-	    (ours.any.sa_family != AF_INET && ours.any.sa_family != AF_INET6))
+	if (ours.any.sa_family != theirs.any.sa_family)
 		return -1;
 	question = question_make(&theirs, &ours);
-	return question_ask(&question, uid_r);
+	if (question_ask(&question, uid_r) == 0 || question_ask_interfaces(&question, uid_r) == 0)
+		return 0;
+	return is_reset(fd) ? 0 : -1; /* since it was asked for its name */
 }
