@@ -54,6 +54,10 @@ bool domain_is_below(struct slice domain, struct slice parent);
  * as domain_normalise returns them. An invalid address equals nothing. */
 bool address_equal(const struct address *, const struct address *);
 
+/* One text for all ways to write a mailbox, as a key: without quotes and backslashes, in lower case. What is not valid,
+ * or has no domain, is its text in lower case. */
+struct slice address_fold(const struct address *, struct arena *);
+
 /* ---- header fields (RFC 5322 2.2) ------------------------------------------ */
 
 #define HEADER_BYTES_MAX (1024 * 1024) /* names and values of one message that are stored */
@@ -122,6 +126,9 @@ struct authors {
 	struct slice shown;
 };
 
+/* Does another form of a From field name the same authors, to rules and to those who read it? Where nobody can know who
+ * the author is, a form that names one is not the same. */
+bool author_stays(struct slice before, struct slice after, struct arena *);
 void author_read(struct slice value, struct arena *, struct authors *authors_r);     /* the value of a From field */
 void author_find(const struct headers *, struct arena *, struct authors *authors_r); /* of all fields of a message */
 /* The author domain, when there is exactly one; else "". */

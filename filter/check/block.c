@@ -17,9 +17,7 @@ struct slice block_fold(struct slice name, struct arena *arena)
 	if (slice_find(name, '@') < 0)
 		return arena_lower(arena, name);
 	address = address_parse_path(name, arena);
-	if (!address.valid || address.domain.n == 0)
-		return arena_lower(arena, name);
-	return arena_join(arena, arena_lower(arena, address.local), SLICE("@"), address.domain);
+	return address.valid && address.domain.n > 0 ? address_fold(&address, arena) : arena_lower(arena, name);
 }
 
 struct slice block_name_key(struct slice name, struct arena *arena)

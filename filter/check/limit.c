@@ -78,14 +78,6 @@ static bool is_of_recipient(const struct limit *limit)
 
 /* ---- what is held ------------------------------------------------------------------------------ */
 
-/* Case and the two forms of a domain do not make a different address. */
-static struct slice address_fold(const struct address *address, struct arena *arena)
-{
-	if (address->domain.n == 0)
-		return arena_lower(arena, address->text);
-	return arena_join(arena, arena_lower(arena, address->local), SLICE("@"), address->domain);
-}
-
 static struct held *hold(const struct reading *reading, const struct recipient *recipient, uint64_t amount)
 {
 	const struct limit *limit = reading->limit;

@@ -41,10 +41,19 @@ static struct resolver *reload_resolver(const struct engine *old, const struct s
 
 /* ---- what needs a restart ------------------------------------------------------------ */
 
+static bool listen_users_changed(const struct listen_setting *a, const struct listen_setting *b)
+{
+	bool changed = a->users.count != b->users.count;
+
+	for (size_t i = 0; !changed && i < a->users.count; i++)
+		changed = !slice_equal(a->users.items[i], b->users.items[i]);
+	return changed;
+}
+
 static bool listen_changed(const struct settings *a, const struct settings *b)
 {
 	return !slice_equal(a->listen.text, b->listen.text) || a->listen.mode != b->listen.mode ||
-	       !slice_equal(a->listen.group, b->listen.group);
+	       !slice_equal(a->listen.group, b->listen.group) || listen_users_changed(&a->listen, &b->listen);
 }
 
 static bool user_changed(const struct settings *a, const struct settings *b)

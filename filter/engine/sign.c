@@ -15,6 +15,14 @@ static void note(struct gate *gate, struct position rule, struct slice text)
 	decision_note(&gate->decision, NOTE_LOG, text, rule);
 }
 
+/* emit_rewrites, where the authors stay who they were: a message is signed for the author whom the rules saw. */
+static bool rewrites(const struct header_field *field, struct arena *arena, struct slice *value_r, const char **why_r)
+{
+	if (!emit_rewrites(field->name, field->value, arena, value_r, why_r))
+		return false;
+	return !author_is_field(field->name) || author_stays(field->value, *value_r, arena);
+}
+
 /* A field in the form in which it will arrive; if it will not, the reason is noted for the rule. */
 static void settle(struct gate *gate, struct position rule, struct outgoing *outgoing)
 {
@@ -24,7 +32,7 @@ static void settle(struct gate *gate, struct position rule, struct outgoing *out
 	const char *why;
 	bool cut;
 
-	if (emit_rewrites(field->name, field->value, arena, &value, &why)) {
+	if (rewrites(field, arena, &value, &why)) {
 		field->value = arena_join(arena, SLICE(" "), value);
 		outgoing->changed = true;
 	}
@@ -51,13 +59,14 @@ static struct slice signing_domain(const struct outgoing *fields, size_t count, 
 
 	headers_init(&headers, arena);
 	for (size_t i = 0; i < count; i++) {
-		struct slice value = fields[i].field.value;
+		const struct header_field *field = &fields[i].field;
+		struct slice value;
 
-		if (!author_is_field(fields[i].field.name))
+		if (!author_is_field(field->name))
 			continue;
-		if (!emit_rewrites(fields[i].field.name, value, arena, &value, &why))
-			value = fields[i].field.value;
-		headers_add(&headers, fields[i].field.name, value);
+		if (!rewrites(field, arena, &value, &why))
+			value = field->value;
+		headers_add(&headers, field->name, value);
 	}
 	return author_domain(&headers, arena);
 }

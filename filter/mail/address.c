@@ -207,6 +207,22 @@ bool address_equal(const struct address *a, const struct address *b)
 	return (a->text.n == 0) == (b->text.n == 0);
 }
 
+struct slice address_fold(const struct address *address, struct arena *arena)
+{
+	struct slice local = address->local;
+	struct text text;
+	int c;
+
+	if (!address->valid || address->domain.n == 0)
+		return arena_lower(arena, address->text);
+	text_init(&text, arena, local.n + 1 + address->domain.n);
+	while ((c = next_meant(&local)) >= 0)
+		text_add_char(&text, (char)c);
+	text_add_char(&text, '@');
+	text_add(&text, address->domain);
+	return text_slice(&text);
+}
+
 /* Characters of domains and address literals, also of names that are not host names (a_b.example). */
 static bool is_domain_text(struct slice text)
 {

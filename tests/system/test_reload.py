@@ -112,6 +112,14 @@ def test_a_setting_that_needs_a_restart_is_not_taken_silently(daemon):
     assert "listen" in said, "a changed listen address needs a restart; reload says so"
     assert sekisho.listening(8891) and not sekisho.listening(8899)
     daemon.listen = sekisho.INET
+    daemon.configure(policy(daemon.directory, "two"))
+    code, said = daemon.reload()
+    assert "listen" not in said
+    daemon.listen = sekisho.INET + " user nobody"
+    daemon.configure(policy(daemon.directory, "two"))
+    code, said = daemon.reload()
+    assert "`listen` has changed" in said, "who may connect is decided at the start"
+    daemon.listen = sekisho.INET
 
 
 def test_many_reloads_under_traffic(daemon):

@@ -383,6 +383,34 @@ static void the_notation_says_whether_everybody_reads_it_alike(void **state)
 	arena_free(arena);
 }
 
+/* Else a limit of a sender, or a block, is evaded by quotes. */
+static void a_mailbox_is_one_key_however_it_is_written(void **state)
+{
+	static const struct {
+		const char *path, *key;
+	} cases[] = {
+	    {"<alice@example.org>", "alice@example.org"},
+	    {"<Alice@Example.ORG.>", "alice@example.org"},
+	    {"<\"alice\"@example.org>", "alice@example.org"},
+	    {"<\"al\\ice\"@example.org>", "alice@example.org"},
+	    {"<\"a@b\"@example.org>", "a@b@example.org"},
+	    {"<\"a\\\"b\"@example.org>", "a\"b@example.org"},
+	    {"<Alice>", "alice"},
+	    {"<a b@Example.org>", "a b@example.org"},
+	    {"<>", ""},
+	};
+	struct arena *arena = arena_new();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct address address = address_parse_path(slice_of(cases[i].path), arena);
+
+		if (!slice_equal(address_fold(&address, arena), slice_of(cases[i].key)))
+			fail_msg("%s is %.*s", cases[i].path, SLICE_ARGS(address_fold(&address, arena)));
+	}
+	arena_free(arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -395,6 +423,7 @@ int main(void)
 	    TEST(labels_and_domains_have_their_longest),
 	    TEST(below_means_a_whole_label_below),
 	    TEST(a_mailbox_is_the_same_however_it_is_written),
+	    cmocka_unit_test(a_mailbox_is_one_key_however_it_is_written),
 	    cmocka_unit_test(the_notation_says_whether_everybody_reads_it_alike),
 	};
 

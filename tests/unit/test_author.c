@@ -164,6 +164,30 @@ static void a_name_without_quotes_shows_the_only_domain(void **state)
 	}
 }
 
+/* Else a message would be signed for an author whom no rule has seen. */
+static void another_form_names_the_same_authors(void **state)
+{
+	static const struct {
+		const char *before, *after;
+		bool stays;
+	} cases[] = {
+	    {"Pat O'Brien <a@x.example>", "\"Pat O'Brien\" <a@x.example>", true},
+	    {"a@x.example,b@y.example", "a@x.example,\n b@y.example", true},
+	    {"[Shop] Alice <a@x.example>", "\"[Shop] Alice\" <a@x.example>", true},
+	    {"g :;", "g:;", true},
+	    {"<a@x.example>", "<b@x.example>", false},
+	    {"<a@x.example>", "<a@x.example>,\n <b@x.example>", false},
+	    {"<a@x.example>", "<a@x.example>,\n <b@y.example>", false},
+	    {"<a@x.example>", "a@x.example <", false},
+	    {"ceo@y.example <a@x.example>", "\"ceo@y.example\" <a@x.example>", false},
+	    {"[Shop] Alice <a@x.example>", "\"[Shop] Alice\" <a@y.example>", false},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		if (author_stays(slice_of(cases[i].before), slice_of(cases[i].after), *state) != cases[i].stays)
+			fail_msg("%s", cases[i].before);
+}
+
 static void what_can_be_read_in_two_ways_names_nobody(void **state)
 {
 	static const char *const cases[] = {
@@ -334,6 +358,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(an_author_is_read_as_a_reader_shows_it, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(an_address_with_an_encoded_word_names_nobody, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_name_without_quotes_shows_the_only_domain, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(another_form_names_the_same_authors, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(what_can_be_read_in_two_ways_names_nobody, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_hundred_authors_are_read_and_no_more, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_field_of_64_kilobytes_is_read_and_no_longer_one, set_up, tear_down),

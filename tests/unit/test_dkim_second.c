@@ -433,6 +433,34 @@ static void a_session_signs_by_the_engine_of_its_policy(void **state)
 	engine_release(engine);
 }
 
+/* The form that Sendmail would write names an author; but the rules saw none, and could refuse nobody. */
+static void a_message_is_signed_only_for_an_author_whom_the_rules_saw(void **state)
+{
+	static const char rest[] = "To: b@example.org\nSubject: x\n\nHello.\n";
+	static const struct {
+		const char *from;
+		size_t signatures;
+	} cases[] = {
+	    {"From: Pat O'Brien <a@example.org>\n", 1},
+	    {"From: [Shop] Alice <a@example.org>\n", 1},
+	    {"From: ceo@example.net <a@example.org>\n", 0},
+	    {"From: [x] <a@example.org> ceo@example.net\n", 0},
+	};
+	struct bench *bench = *state;
+	struct engine *engine = make_engine(bench, "");
+	struct gate *gate = open_gate(engine);
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct slice message = arena_join(bench->arena, slice_of(cases[i].from), slice_of(rest));
+
+		if (send(bench, gate, message) != cases[i].signatures)
+			fail_msg("%s", cases[i].from);
+		assert_int_equal(noted(gate, "not signed: From does not name one author"), cases[i].signatures == 0);
+	}
+	gate_close(gate);
+	engine_release(engine);
+}
+
 static int set_up(void **state)
 {
 	struct error err;
@@ -461,6 +489,7 @@ int main(void)
 	    cmocka_unit_test(engines_verify_the_signatures_of_each_other),
 	    cmocka_unit_test(engines_that_disagree_are_noted_and_counted),
 	    cmocka_unit_test(a_session_signs_by_the_engine_of_its_policy),
+	    cmocka_unit_test(a_message_is_signed_only_for_an_author_whom_the_rules_saw),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
