@@ -27,7 +27,7 @@ static void *make_room(struct arena *arena, void *array, size_t count, size_t *r
 
 static bool same_rule(struct position a, struct position b)
 {
-	return a.line == b.line && a.column == b.column;
+	return a.file == b.file && a.line == b.line && a.column == b.column;
 }
 
 void decision_edit(struct decision *decision, const struct edit *edit)

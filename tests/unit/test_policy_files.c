@@ -265,6 +265,32 @@ static void blocks_of_one_kind_and_stage_are_tried_in_their_order(void **state)
 	unlink("a");
 }
 
+/* What a rule says twice counts once; a rule at the same place of another file is another rule. */
+static void rules_at_one_place_of_two_files_are_two(void **state)
+{
+	struct view view = {.stage = STAGE_MAIL};
+	struct decision decision;
+	struct outcome outcome;
+	struct policy *policy;
+	char *messages;
+
+	(void)state;
+	write_text("a", RULE("add-header X-A \"yes\""));
+	write_text("b", RULE("add-header X-B \"yes\""));
+	policy = load_text("include a\ninclude b\n", NULL, &messages);
+	assert_string_equal(messages, "");
+	decision_init(&decision, arena_new());
+	policy_run(policy, KIND_INBOUND, STAGE_MAIL, &view, false, &decision, NULL, &outcome);
+	assert_int_equal(decision.edit_count, 2);
+	policy_run(policy, KIND_INBOUND, STAGE_MAIL, &view, false, &decision, NULL, &outcome);
+	assert_int_equal(decision.edit_count, 2);
+	arena_free(decision.arena);
+	policy_release(policy);
+	free(messages);
+	unlink("a");
+	unlink("b");
+}
+
 /* ---- tenants ------------------------------------------------------------------------------------ */
 
 #define TENANT(name, daemon) "tenant " name " { daemon-name \"" daemon "\" }\n"
@@ -425,6 +451,7 @@ int main(void)
 	    cmocka_unit_test(the_line_that_is_shown_is_that_of_the_included_file),
 	    cmocka_unit_test(the_control_socket_may_be_in_an_included_file),
 	    cmocka_unit_test(blocks_of_one_kind_and_stage_are_tried_in_their_order),
+	    cmocka_unit_test(rules_at_one_place_of_two_files_are_two),
 	    cmocka_unit_test(tenants_and_their_policies_have_known_names),
 	    cmocka_unit_test(a_tenant_is_found_by_the_name_of_the_service),
 	    cmocka_unit_test(the_bytes_of_included_files_are_bounded),
