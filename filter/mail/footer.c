@@ -25,8 +25,9 @@ struct walk {
 	struct slice body, eol; /* of the message */
 	struct arena *arena;
 	struct mime_part targets[TARGETS_MAX];
-	size_t target_count, part_count;
-	const char *why; /* FOUND_TROUBLE: static */
+	size_t target_count, part_count, boundary_count;
+	struct slice boundaries[PARTS_MAX + 1]; /* of all multiparts */
+	const char *why;                        /* FOUND_TROUBLE: static */
 };
 
 static enum found trouble(struct walk *walk, const char *why)
@@ -71,6 +72,7 @@ static enum found walk_children(struct walk *walk, const struct mime_part *part,
 	bool done = false;
 	const char *why = mime_parts_begin(&parts, part->body, part->type.boundary);
 
+	walk->boundaries[walk->boundary_count++] = part->type.boundary;
 	while (!why && !(why = mime_parts_next(&parts, &text)) && text.p) {
 		enum found one = done ? FOUND_NOTHING : walk_child(walk, text, depth, showing == SHOW_ALL);
 
@@ -287,6 +289,18 @@ static struct splice splice_base64(struct walk *walk, const struct mime_part *pa
 	return (struct splice){.at = part->at, .drop = part->body.n, .add = lines};
 }
 
+/* A footer may hold what the sender wrote, and the sender chose the boundaries: no line may end the part. */
+static bool has_boundary(const struct walk *walk, struct slice added)
+{
+	struct slice line;
+
+	while (slice_cut(&added, '\n', &line))
+		for (size_t i = 0; slice_starts_nocase(line, SLICE("--")) && i < walk->boundary_count; i++)
+			if (slice_starts_nocase(slice_from(line, 2), walk->boundaries[i]))
+				return true;
+	return false;
+}
+
 /* The change of the part. *there_r: it has the footer already. */
 static const char *splice_part(struct walk *walk, const struct mime_part *part, struct splice *splice_r, bool *there_r)
 {
@@ -313,7 +327,7 @@ static const char *splice_part(struct walk *walk, const struct mime_part *part, 
 		*splice_r = (struct splice){.at = part->at + at, .add = with_eol(added, walk->eol, walk->arena)};
 	if (part->type.joined)
 		splice_r->add = arena_join(walk->arena, walk->eol, splice_r->add);
-	return NULL;
+	return has_boundary(walk, splice_r->add) ? "a line of the footer is a boundary of its parts" : NULL;
 }
 
 /* ---- the plan ------------------------------------------------------------------------------------- */

@@ -18,6 +18,9 @@ static const struct footer accents = {SLICE("Gr\xc3\xbc\xc3\x9f\x65"), SLICE("<p
 static const struct footer euro = {SLICE("10 \xe2\x82\xac"), SLICE("<p>10 \xe2\x82\xac</p>")};
 static const struct footer lines = {SLICE("one\ntwo="), SLICE("<p>one</p>\n<p>two</p>")};
 
+/* As a footer with the name of the author, who chooses the boundaries, too. */
+static const struct footer boundary = {SLICE("From:\n--b--\nBeware"), SLICE("<p>Beware</p>")};
+
 struct example {
 	const char *name;
 	const struct footer *footer;
@@ -125,6 +128,13 @@ static const struct example parts[] = {
     {"a part without a header", &plain, MIXED, "--b\n\nHi\n--b--\n", PLAIN, "--b\n\nHi\n\nExample Ltd\n--b--\n"},
     {"an empty text without a line of its own", &plain, MIXED, "--b\nContent-Type: text/plain\n\n--b--\n", PLAIN,
      "--b\nContent-Type: text/plain\n\nExample Ltd\n--b--\n"},
+    {"a line of the footer would end the part", &boundary, MIXED, PART("text/plain", "Hi") "--b--\n",
+     "left out: a line of the footer is a boundary of its parts", NULL},
+    {"a line of the footer would end the parts around it", &boundary, MIXED,
+     "--b\nContent-Type: multipart/mixed; boundary=c\n\n--c\n\nHi\n--c--\n\n--b--\n",
+     "left out: a line of the footer is a boundary of its parts", NULL},
+    {"what is no boundary of the message may be in a footer", &boundary, TYPE("multipart/mixed; boundary=c"),
+     "--c\n\nHi\n--c--\n", PLAIN, "--c\n\nHi\n\nFrom:\n--b--\nBeware\n--c--\n"},
     {"only attachments", &plain, MIXED, ATTACHED("file") "--b--\n", "left out: it has no text part for the footer",
      NULL},
     {"an image", &plain, TYPE("image/png") ENCODED("base64"), "AAAA\n", "left out: it has no text part for the footer",
