@@ -22,7 +22,7 @@ struct feed {
 	unsigned owners;
 };
 
-static atomic_uint ending; /* feeds that feed_close has left behind */
+static atomic_uint ending; /* feeds that feed_close left running */
 
 unsigned feeds_ending(void)
 {
