@@ -17,7 +17,8 @@ struct verb {
 
 static const struct verb verbs[] = {
     {"daemon", verb_daemon, "[-c FILE]", "serve Postfix or Sendmail, in the foreground"},
-    {"check", verb_check, "[FILE]", "read a policy file and show everything that is wrong with it"},
+    {"check", verb_check, "[--test | --effective] [FILE]",
+     "read a policy file and show everything that is wrong with it; run its tests; show every setting"},
     {"fmt", verb_fmt, "[-i | --check] FILE ...", "write a policy file in the standard layout"},
     {"explain", verb_explain, "[-c FILE] [--zone FILE] --client IP ... [MESSAGE]",
      "show what the policy decides about one message, and why"},

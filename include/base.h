@@ -138,8 +138,9 @@ void *arena_raw(struct arena *, size_t n);   /* the same, not zeroed: for memory
 /* release(what) is called when the arena is reset or freed, in reverse order: for memory that a C library allocated. */
 void arena_own(struct arena *, void *what, void (*release)(void *));
 struct slice arena_copy(struct arena *, struct slice);
-char *arena_cstring(struct arena *, struct slice);      /* NUL-terminated; a NUL inside ends it early for C */
-struct slice arena_lower(struct arena *, struct slice); /* ASCII letters in lower case */
+char *arena_cstring(struct arena *, struct slice);              /* NUL-terminated; a NUL inside ends it early for C */
+struct slice arena_lower(struct arena *, struct slice);         /* ASCII letters in lower case */
+struct slice arena_without(struct arena *, struct slice, char); /* a copy that lacks every such character */
 /* Concatenates slices: arena_join(arena, SLICE("d="), domain). For code that runs for every message, where printf would
  * dominate the cost. */
 #define arena_join(arena, ...)                                                                                         \

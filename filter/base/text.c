@@ -118,3 +118,14 @@ void error_set(struct error *err, const char *format, ...)
 	vsnprintf(err->text, sizeof(err->text), format, arguments);
 	va_end(arguments);
 }
+
+struct slice arena_without(struct arena *arena, struct slice slice, char unwanted)
+{
+	struct text text;
+
+	text_init(&text, arena, slice.n);
+	for (size_t i = 0; i < slice.n; i++)
+		if (slice.p[i] != unwanted)
+			text_add_char(&text, slice.p[i]);
+	return text_slice(&text);
+}

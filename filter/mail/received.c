@@ -312,21 +312,10 @@ static struct slice without_cuts(struct slice value, struct arena *arena)
 	return text_slice(&out);
 }
 
-static struct slice without_cr(struct slice value, struct arena *arena)
-{
-	struct text out;
-
-	text_init(&out, arena, value.n);
-	for (size_t i = 0; i < value.n; i++)
-		if (value.p[i] != '\r')
-			text_add_char(&out, value.p[i]);
-	return text_slice(&out);
-}
-
 bool received_parse(struct slice value, struct arena *arena, struct received *received_r)
 {
 	if (value.n <= RECEIVED_MAX) {
-		value = without_cr(value, arena);
+		value = arena_without(arena, value, '\r');
 		if (read_field(header_unfold(value, arena), received_r) ||
 		    read_field(header_unfold(without_cuts(value, arena), arena), received_r))
 			return true;

@@ -27,17 +27,6 @@ static struct slice skip_blanks(struct slice text)
 	return text;
 }
 
-static struct slice without_backslashes(struct slice text, struct arena *arena)
-{
-	struct text out;
-
-	text_init(&out, arena, text.n);
-	for (size_t i = 0; i < text.n; i++)
-		if (text.p[i] != '\\')
-			text_add_char(&out, text.p[i]);
-	return text_slice(&out);
-}
-
 /* What is before the first letter. */
 struct front {
 	bool blank, quote, unseen;
@@ -108,7 +97,7 @@ static bool is_near_version(struct teller *teller, struct slice text)
 bool lookup_near(struct lookup *lookup, struct slice name, struct slice text, const char *version, lookup_tell *told,
 		 void *context)
 {
-	struct slice plain = without_backslashes(text, lookup->arena);
+	struct slice plain = arena_without(lookup->arena, text, '\\');
 	struct teller silent = {lookup, name, version, NULL, NULL}, teller = {lookup, name, version, told, context};
 	struct front front;
 	struct slice begin = skip_front(plain, &front);
