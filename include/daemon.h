@@ -11,8 +11,8 @@
 enum { EXIT_UNAVAILABLE = 69, EXIT_CONFIG = 78 };
 
 /* Runs the daemon with the file until SIGTERM or SIGINT; the exit code. Open messages are finished first
- * (bounded by the setting `drain`). `door` serves the socket of the setting `listen`. */
-int daemon_run(const char *config_file, const struct door *door);
+ * (bounded by the setting `drain`). `doors`, ended by NULL, serve the sockets of the settings `listen`. */
+int daemon_run(const char *config_file, const struct door *const *doors);
 
 /* One request to the control socket at `path`, one JSON answer (of jansson: json_decref() it). NULL and err when
  * no daemon listens, or the answer is invalid. */

@@ -15,15 +15,16 @@
 
 /* What the daemon provides to its doors; for any thread. It outlives them. */
 struct door_host {
-	struct engine *(*engine)(struct door_host *);        /* held, for a new session: engine_release() it */
-	bool (*admits)(struct door_host *, int fd);          /* may the peer of this connection be served? */
+	struct engine *(*engine)(struct door_host *); /* held, for a new session: engine_release() it */
+	/* May the peer of the connection `fd`, accepted on the socket `listener` of the door, be served? */
+	bool (*admits)(struct door_host *, int listener, int fd);
 	void (*failed)(struct door_host *, const char *why); /* this door has stopped serving: the daemon ends */
 	struct report *report;
 	_Atomic unsigned messages_open; /* between MAIL and the answer to the message: draining waits for them */
 };
 
 struct door {
-	const char *name; /* "milter" */
+	const char *name; /* the word after `listen`: "milter" */
 
 	/* Prepares to serve the listening socket, which the daemon keeps; does not serve yet. Returns the door's state,
 	 * or NULL and err. */

@@ -48,10 +48,17 @@ extern const char *const conflict_names[5]; /* "none" "strictest" "most-lenient"
 
 enum log_target { LOG_TO_SYSLOG, LOG_TO_STDERR, LOG_TO_FILE, LOG_TO_NOWHERE };
 
-#define LISTEN_USERS_MAX 8 /* a host has one or two mail servers */
+#define LISTEN_MAX       8 /* sockets; a host has one or two mail servers, and one for each protocol */
+#define LISTEN_USERS_MAX 8
 
+/* What is spoken on a socket: the word before its address. */
+enum listen_door { LISTEN_MILTER };
+extern const char *const listen_doors[]; /* their words, then NULL */
+
+/* listen DOOR ADDRESS mode MODE group NAME user NAME ... */
 struct listen_setting {
-	struct slice text; /* as written in the file: "inet:8891@127.0.0.1" */
+	enum listen_door door;
+	struct slice text; /* the address as written in the file: "inet:8891@127.0.0.1" */
 	struct listen_address address;
 	int mode;           /* of a unix socket; -1: not set */
 	struct slice group; /* of a unix socket; "" not set */
@@ -98,7 +105,8 @@ struct ownership_setting {
 };
 
 struct settings {
-	struct listen_setting listen;
+	struct listen_setting listens[LISTEN_MAX]; /* one at least */
+	size_t listen_count;
 	struct slice user, group; /* to run as; "" keeps the current user */
 	enum key_access key_access;
 	struct slice control; /* path of the control socket; "" without one */

@@ -91,6 +91,7 @@ struct setting_key {
 struct setting_block {
 	const char *name;
 	size_t size;                     /* of its struct, which is zeroed first */
+	const struct setting_key *kind;  /* SETTING_WORD: a word that may come before the value; NULL: none */
 	const struct setting_key *value; /* the value before the keys; NULL: none */
 	const struct setting_key *keys;
 	size_t key_count;

@@ -18,49 +18,59 @@
 /* Users that Postfix and Sendmail run as. */
 static const char *const mail_users[] = {"postfix", "smmsp", "smmta", "sendmail", "mail"};
 
-static void admit_user(struct daemon *daemon, const char *name)
+static void admit_user(struct entrance *entrance, const char *name)
 {
 	const struct passwd *entry = getpwnam(name);
 
-	if (entry && daemon->admitted_count < ADMITTED_MAX)
-		daemon->admitted[daemon->admitted_count++] = entry->pw_uid;
+	if (entry && entrance->admitted_count < ADMITTED_MAX)
+		entrance->admitted[entrance->admitted_count++] = entry->pw_uid;
 }
 
-void admit_users(struct daemon *daemon, const struct listen_setting *listen)
+void admit_users(struct entrance *entrance, const struct listen_setting *listen)
 {
 	struct arena *arena = arena_new();
 
-	daemon->admitted[daemon->admitted_count++] = 0;
-	daemon->admitted[daemon->admitted_count++] = geteuid();
+	entrance->admitted[entrance->admitted_count++] = 0;
+	entrance->admitted[entrance->admitted_count++] = geteuid();
 	for (size_t i = 0; listen->users.count == 0 && i < sizeof(mail_users) / sizeof(mail_users[0]); i++)
-		admit_user(daemon, mail_users[i]);
+		admit_user(entrance, mail_users[i]);
 	for (size_t i = 0; i < listen->users.count; i++)
-		admit_user(daemon, arena_cstring(arena, listen->users.items[i]));
+		admit_user(entrance, arena_cstring(arena, listen->users.items[i]));
 	arena_free(arena);
 }
 
-static void say_refused(struct daemon *daemon, unsigned uid)
+static void say_refused(struct daemon *daemon, struct entrance *entrance, unsigned uid)
 {
-	int64_t now = clock_us(), said = daemon->refused_said_us;
+	int64_t now = clock_us(), said = entrance->refused_said_us;
 
-	if ((said && now - said < SAID_US) || !atomic_compare_exchange_strong(&daemon->refused_said_us, &said, now))
+	if ((said && now - said < SAID_US) || !atomic_compare_exchange_strong(&entrance->refused_said_us, &said, now))
 		return;
-	report_line(
-	    daemon->host.report, "warning",
-	    "a program of uid %u connected to %.*s and was refused; if it is a mail server, add its user: listen %.*s "
-	    "user NAME",
-	    uid, SLICE_ARGS(daemon->startup.listen.text), SLICE_ARGS(daemon->startup.listen.text));
+	report_line(daemon->host.report, "warning",
+		    "a program of uid %u connected to %.*s and was refused; if it is a mail server, add its user: "
+		    "listen %s %.*s "
+		    "user NAME",
+		    uid, SLICE_ARGS(entrance->text), entrance->door->name, SLICE_ARGS(entrance->text));
 }
 
-bool daemon_admits(struct daemon *daemon, int fd)
+static struct entrance *entrance_of(struct daemon *daemon, int listener)
 {
+	size_t i = 0;
+
+	while (i + 1 < daemon->entrance_count && daemon->entrances[i].listener.socket.fd != listener)
+		i++;
+	return &daemon->entrances[i];
+}
+
+bool daemon_admits(struct daemon *daemon, int listener, int fd)
+{
+	struct entrance *entrance = entrance_of(daemon, listener);
 	unsigned uid;
 
 	if (peer_uid(fd, &uid) != 0)
 		return true; /* a unix socket, or another host */
-	for (size_t i = 0; i < daemon->admitted_count; i++)
-		if (uid == daemon->admitted[i])
+	for (size_t i = 0; i < entrance->admitted_count; i++)
+		if (uid == entrance->admitted[i])
 			return true;
-	say_refused(daemon, uid);
+	say_refused(daemon, entrance, uid);
 	return false;
 }

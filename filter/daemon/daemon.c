@@ -126,8 +126,15 @@ static int daemon_give_up(struct daemon *daemon, int code)
 
 static void daemon_say_started(struct daemon *daemon)
 {
+	struct arena *arena = arena_new();
+	struct text sockets;
+
+	text_init(&sockets, arena, LISTEN_MAX * (UNIX_PATH_MAX + 256));
+	for (size_t i = 0; i < daemon->entrance_count; i++)
+		text_printf(&sockets, "%s%.*s", i ? " and " : "", SLICE_ARGS(daemon->entrances[i].text));
 	report_line(daemon->host.report, "info", "sekisho %s started, policy %s, listening on %.*s", PACKAGE_VERSION,
-		    daemon->config_file, SLICE_ARGS(daemon->startup.listen.text));
+		    daemon->config_file, SLICE_ARGS(text_slice(&sockets)));
+	arena_free(arena);
 	if (geteuid() == 0)
 		report_line(daemon->host.report, "warning", "running as root; set `user` in %s", daemon->config_file);
 }
@@ -177,14 +184,14 @@ static int daemon_serve(struct daemon *daemon)
 	return daemon_end(daemon, quiet, until, daemon->failed ? EXIT_UNAVAILABLE : EXIT_SUCCESS);
 }
 
-int daemon_run(const char *config_file, const struct door *door)
+int daemon_run(const char *config_file, const struct door *const *doors)
 {
 	/* never freed once a door is open: a door's threads may look at its host until the process ends */
 	struct daemon *daemon = xmalloc(sizeof(*daemon));
 	int code;
 
 	daemon_init(daemon, config_file);
-	daemon->entrances[daemon->entrance_count++] = (struct entrance){.door = door, .listener = {.socket.fd = -1}};
+	daemon->doors = doors;
 	signals_block();
 	limits_set();
 	code = daemon_start(daemon);

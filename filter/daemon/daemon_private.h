@@ -64,28 +64,29 @@ int group_find(struct slice group, gid_t *gid_r, struct error *);
 #define EVENT_DRAIN  2u
 #define EVENT_END    4u
 
-/* A door with its socket. */
+#define ADMITTED_MAX (LISTEN_USERS_MAX + 8) /* root, ourselves, and the users that mail servers have */
+
+/* A `listen`: a door with its socket. */
 struct entrance {
 	const struct door *door;
 	struct listener listener;
-	void *state; /* of the door; NULL while it is not open */
+	struct slice text;            /* of the address; belongs to startup_policy */
+	void *state;                  /* of the door; NULL while it is not open */
+	uid_t admitted[ADMITTED_MAX]; /* users whose programs may connect, if it is a network socket */
+	size_t admitted_count;
+	_Atomic int64_t refused_said_us; /* when the log last said that another user tried */
 };
-#define ENTRANCES_MAX 8 /* one for each `listen` */
-
-#define ADMITTED_MAX (LISTEN_USERS_MAX + 8) /* root, ourselves, and the users that mail servers have */
 
 struct daemon {
 	struct door_host host; /* first: a door's host is its daemon */
 	const char *config_file;
-	int64_t started_us; /* clock_us */
-	struct entrance entrances[ENTRANCES_MAX];
+	int64_t started_us;              /* clock_us */
+	const struct door *const *doors; /* all there are, then NULL */
+	struct entrance entrances[LISTEN_MAX];
 	size_t entrance_count;
 	struct unix_socket control;
 	struct counters counters;
-	uid_t admitted[ADMITTED_MAX]; /* users whose programs may connect to a network socket */
-	size_t admitted_count;
-	_Atomic int64_t refused_said_us; /* when the log last said that another user tried */
-	struct settings startup;         /* those that need a restart; texts belong to startup_policy */
+	struct settings startup; /* those that need a restart; texts belong to startup_policy */
 	struct policy *startup_policy;
 	struct store *_Atomic store; /* NULL: nothing has needed one so far. It stays until the end */
 
@@ -110,8 +111,9 @@ void daemon_finish(struct daemon *);                      /* time to end: wakes 
 
 /* ---- admit.c ---------------------------------------------------------------------- */
 
-void admit_users(struct daemon *, const struct listen_setting *); /* whom to admit; once privileges are dropped */
-bool daemon_admits(struct daemon *, int fd);
+/* Whom to admit; once privileges are dropped. */
+void admit_users(struct entrance *, const struct listen_setting *);
+bool daemon_admits(struct daemon *, int listener, int fd);
 
 /* ---- start.c ---------------------------------------------------------------------- */
 

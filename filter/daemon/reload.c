@@ -50,10 +50,19 @@ static bool listen_users_changed(const struct listen_setting *a, const struct li
 	return changed;
 }
 
+static bool listens_differ(const struct listen_setting *a, const struct listen_setting *b)
+{
+	return a->door != b->door || !slice_equal(a->text, b->text) || a->mode != b->mode ||
+	       !slice_equal(a->group, b->group) || listen_users_changed(a, b);
+}
+
 static bool listen_changed(const struct settings *a, const struct settings *b)
 {
-	return !slice_equal(a->listen.text, b->listen.text) || a->listen.mode != b->listen.mode ||
-	       !slice_equal(a->listen.group, b->listen.group) || listen_users_changed(&a->listen, &b->listen);
+	bool changed = a->listen_count != b->listen_count;
+
+	for (size_t i = 0; !changed && i < a->listen_count; i++)
+		changed = listens_differ(&a->listens[i], &b->listens[i]);
+	return changed;
 }
 
 static bool user_changed(const struct settings *a, const struct settings *b)

@@ -49,6 +49,15 @@ static int start_failed_at(struct position where, const struct error *err)
 	return start_failed(EXIT_CONFIG, where.line ? &placed : err);
 }
 
+/* The door that the policy names; every word of listen_doors has one. */
+static const struct door *door_of(const struct daemon *daemon, const struct listen_setting *listen)
+{
+	for (size_t i = 0; daemon->doors[i]; i++)
+		if (strcmp(daemon->doors[i]->name, listen_doors[listen->door]) == 0)
+			return daemon->doors[i];
+	die("no door for listen %s", listen_doors[listen->door]);
+}
+
 static int start_listen(struct entrance *entrance, const struct listen_setting *listen, const struct identity *identity)
 {
 	gid_t gid = (gid_t)-1;
@@ -60,6 +69,23 @@ static int start_listen(struct entrance *entrance, const struct listen_setting *
 			  identity->change ? identity->uid : (uid_t)-1, gid, &entrance->listener, &err) != 0)
 		return start_failed(EXIT_UNAVAILABLE, &err);
 	return 0;
+}
+
+/* First the sockets that were passed to us: a descriptor of ours could have the number of one that was not passed. */
+static int start_listens(struct daemon *daemon, const struct settings *settings, const struct identity *identity)
+{
+	int code = 0;
+
+	daemon->entrance_count = settings->listen_count;
+	for (size_t i = 0; i < settings->listen_count; i++)
+		daemon->entrances[i] = (struct entrance){.door = door_of(daemon, &settings->listens[i]),
+							 .listener.socket.fd = -1,
+							 .text = settings->listens[i].text};
+	for (int passed = 1; passed >= 0; passed--)
+		for (size_t i = 0; code == 0 && i < settings->listen_count; i++)
+			if ((settings->listens[i].address.family == LISTEN_FD) == passed)
+				code = start_listen(&daemon->entrances[i], &settings->listens[i], identity);
+	return code;
 }
 
 /* Creates a directory, and missing ones above it, if we may. The user gets it. */
@@ -138,16 +164,15 @@ static int start_sockets(struct daemon *daemon, const struct settings *settings,
 	control_path(settings, path);
 	if (path[0])
 		control_directory(path, identity_r); /* the socket of the default `listen` is also in it */
-	/* before any other descriptor: fd:3 is a socket that was passed to us, not one of ours */
-	code = start_listen(&daemon->entrances[0], &settings->listen, identity_r);
+	code = start_listens(daemon, settings, identity_r);
 	if (code == 0)
 		code = start_control(daemon, settings, identity_r);
 	if (code == 0)
 		store_directory_make(daemon->startup_policy, identity_r);
 	if (code == 0 && identity_take(identity_r, &err) != 0)
 		code = start_failed(EXIT_UNAVAILABLE, &err);
-	if (code == 0)
-		admit_users(daemon, &settings->listen);
+	for (size_t i = 0; code == 0 && i < settings->listen_count; i++)
+		admit_users(&daemon->entrances[i], &settings->listens[i]);
 	return code;
 }
 

@@ -74,9 +74,9 @@ static struct engine *host_engine(struct door_host *host)
 	return daemon_engine((struct daemon *)host);
 }
 
-static bool host_admits(struct door_host *host, int fd)
+static bool host_admits(struct door_host *host, int listener, int fd)
 {
-	return daemon_admits((struct daemon *)host, fd);
+	return daemon_admits((struct daemon *)host, listener, fd);
 }
 
 static void host_failed(struct door_host *host, const char *why)

@@ -69,6 +69,16 @@ static json_t *status_messages(const struct counters *c)
 			 "verdicts", status_verdicts(c), "recipients-refused", (json_int_t)c->recipients_refused);
 }
 
+static json_t *status_doors(const struct daemon *daemon)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < daemon->entrance_count; i++)
+		json_array_append_new(array, json_pack("{s:s, s:o}", "door", daemon->entrances[i].door->name, "listen",
+						       json_text(daemon->entrances[i].text)));
+	return array;
+}
+
 json_t *daemon_status(struct daemon *daemon)
 {
 	struct engine *engine = daemon_engine(daemon);
@@ -76,9 +86,10 @@ json_t *daemon_status(struct daemon *daemon)
 	json_int_t uptime = (clock_us() - daemon->started_us) / 1000000;
 	json_t *object =
 	    json_pack("{s:b, s:s, s:I, s:I, s:o, s:o}", "ok", 1, "version", PACKAGE_VERSION, "pid",
-		      (json_int_t)getpid(), "uptime", uptime, "listen", json_text(daemon->startup.listen.text),
-		      "policy", status_policy(engine_policy(engine)));
+		      (json_int_t)getpid(), "uptime", uptime, "listen", json_text(daemon->entrances[0].text), "policy",
+		      status_policy(engine_policy(engine)));
 
+	json_object_set_new(object, "doors", status_doors(daemon));
 	json_object_set_new(
 	    object, "sessions",
 	    json_pack("{s:I, s:I}", "open", (json_int_t)c->sessions_open, "total", (json_int_t)c->sessions));

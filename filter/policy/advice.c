@@ -44,17 +44,30 @@ static void check_users(struct compiler *compiler, const struct word *name)
 		check_user(compiler, name);
 }
 
-static bool is_network(const struct compiler *compiler)
+static bool is_network(const struct listen_setting *listen)
 {
-	enum listen_family family = compiler->policy->settings.listen.address.family;
+	return listen->address.family == LISTEN_INET || listen->address.family == LISTEN_INET6;
+}
 
-	return family == LISTEN_INET || family == LISTEN_INET6;
+/* Is there a network socket that a statement says, or (NULL) any that takes mail? */
+static bool has_network(const struct compiler *compiler, const struct setting_syntax *said)
+{
+	const struct settings *settings = &compiler->policy->settings;
+
+	for (size_t i = 0; i < settings->listen_count; i++) {
+		const struct listen_setting *listen = &settings->listens[i];
+
+		if (is_network(listen) && listen->door == LISTEN_MILTER &&
+		    (!said || listen->where.line == position_of(compiler, said->name.place).line))
+			return true;
+	}
+	return false;
 }
 
 /* listen unix:/path group NAME, listen inet:1 user NAME */
 static void check_listen(struct compiler *compiler, const struct setting_syntax *said)
 {
-	if (is_network(compiler))
+	if (has_network(compiler, said))
 		diagnostics_advice(compiler->diagnostics, said->name.place,
 				   "whoever can connect to a network socket can say that it is your mail server, and "
 				   "libmilter is not safe against a hostile program there; use a unix socket: listen "
@@ -106,7 +119,7 @@ static void check_submission(struct compiler *compiler, const struct setting_syn
 /* sign, sign-table */
 static void check_sign(struct compiler *compiler, const struct setting_syntax *said)
 {
-	if (is_network(compiler))
+	if (has_network(compiler, NULL))
 		diagnostics_advice(
 		    compiler->diagnostics, said->name.place,
 		    "whoever can connect to the network socket of `listen` can have any mail signed by this "

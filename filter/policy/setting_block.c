@@ -311,16 +311,29 @@ static void read_presets(struct block_reader *block)
 
 /* ---- blocks ---------------------------------------------------------------------------------------- */
 
+bool setting_says_kind(const struct setting_block *block, const struct word *word)
+{
+	for (size_t i = 0; block->kind && word && block->kind->words[i]; i++)
+		if (word->kind == WORD_PLAIN && slice_equal(word->text, slice_of(block->kind->words[i])))
+			return true;
+	return false;
+}
+
 /* What comes before the keys, and how the keys are enclosed. Their first word; NULL when there is none. */
 static int read_head(struct block_reader *block, const struct word **keys_r)
 {
 	const struct setting_syntax *said = block->reader->said;
 	const struct setting_key *value = block->block->value;
-	size_t takes = !value ? 0 : value->takes ? value->takes : 1;
+	size_t takes = !value ? 0 : value->takes ? value->takes : 1, count = said->values.count;
 	const struct word *rest = said->values.first;
 
-	if (value && read_items(block, value, &said->name,
-				(struct run_of_words){rest, said->values.count < takes ? said->values.count : takes}))
+	if (setting_says_kind(block->block, rest)) {
+		if (read_items(block, block->block->kind, &said->name, (struct run_of_words){rest, 1}))
+			return -1;
+		rest = rest->next;
+		count--;
+	}
+	if (value && read_items(block, value, &said->name, (struct run_of_words){rest, count < takes ? count : takes}))
 		return -1;
 	for (size_t i = 0; i < takes; i++)
 		rest = rest->next;

@@ -1,5 +1,5 @@
 /*
- * setting_network.c - listen: where the MTA finds us.
+ * setting_network.c - listen: the sockets where mail servers find us.
  */
 #include "setting_reader.h"
 
@@ -16,7 +16,7 @@ int port_parse(struct slice text, unsigned *port_r)
 	return 0;
 }
 
-/* ---- listen ADDRESS mode 0660 group NAME ------------------------------------------------------------ */
+/* ---- listen DOOR ADDRESS mode 0660 group NAME ------------------------------------------------------------ */
 
 static int read_address(struct setting_told *told, void *item, struct error *err)
 {
@@ -70,6 +70,11 @@ static int finish(void *block, struct setting_told *told, struct error *err)
 
 #define LISTEN(member) .offset = offsetof(struct listen_setting, member)
 
+const char *const listen_doors[] = {[LISTEN_MILTER] = "milter", NULL};
+
+static const struct setting_key door = {
+    .type = SETTING_WORD, LISTEN(door), .words = listen_doors, .example = "listen milter inet:8891@127.0.0.1"};
+
 static const struct setting_key address = {
     .type = SETTING_OWN,
     .read = read_address,
@@ -99,16 +104,55 @@ static const struct setting_key keys[] = {
 
 const struct setting_block listen_block = {.name = "listen",
 					   .size = sizeof(struct listen_setting),
+					   .kind = &door,
 					   .value = &address,
 					   SETTING_KEYS(keys),
 					   .line = true,
+					   .repeats = true,
 					   .finish = finish};
+
+/* What contradicts the statements before: one address twice, or two sockets of libmilter, which serves one in a
+ * process.
+ */
+static int check_others(struct setting_reader *reader, const struct listen_setting *listen)
+{
+	const struct settings *settings = reader->settings;
+	struct diagnostics *found = reader->compiler->diagnostics;
+	struct place place = reader->said->name.place;
+
+	for (size_t i = 0; i < settings->listen_count; i++) {
+		const struct listen_setting *other = &settings->listens[i];
+
+		if (slice_equal(other->text, listen->text))
+			diagnostics_error(found, place, "%s is listened on already in line %u; remove one of them",
+					  QUOTE(listen->text), other->where.line);
+		else if (listen->door == LISTEN_MILTER && other->door == LISTEN_MILTER)
+			diagnostics_error(found, place,
+					  "libmilter serves one socket, that of line %u; remove one of them",
+					  other->where.line);
+		else
+			continue;
+		return -1;
+	}
+	return 0;
+}
 
 int setting_keep_listen(struct setting_reader *reader, const void *block)
 {
+	struct settings *settings = reader->settings;
+	struct listen_setting *listen;
 	struct place place = reader->said->name.place;
+	int result;
 
-	reader->settings->listen = *(const struct listen_setting *)block;
-	reader->settings->listen.where = position_of(reader->compiler, place);
-	return 0;
+	if (settings->listen_count == LISTEN_MAX) {
+		diagnostics_error(reader->compiler->diagnostics, place, "there are more than %d sockets to listen on",
+				  LISTEN_MAX);
+		return -1;
+	}
+	listen = &settings->listens[settings->listen_count];
+	*listen = *(const struct listen_setting *)block;
+	listen->where = position_of(reader->compiler, place);
+	result = check_others(reader, listen);
+	settings->listen_count++;
+	return result;
 }

@@ -49,6 +49,8 @@ struct run_of_words {
 };
 /* The key that a word is; NULL: it is none. */
 const struct setting_key *setting_find_key(const struct setting_block *, const struct word *);
+/* Does the word come before the value of the block? */
+bool setting_says_kind(const struct setting_block *, const struct word *);
 /* What comes after the key as its values. */
 struct run_of_words setting_values_after(const struct setting_block *, const struct setting_key *, const struct word *);
 

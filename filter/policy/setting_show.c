@@ -167,6 +167,7 @@ static void show_line(struct show *show)
 	size_t takes = !block->value ? 0 : block->value->takes ? block->value->takes : 1;
 	const struct word *keys = show->said ? show->said->values.first : NULL;
 
+	takes += setting_says_kind(block, keys);
 	for (size_t i = 0; keys && i < takes; i++)
 		keys = keys->next;
 	put(show, "%s", block->name);
@@ -204,7 +205,7 @@ static const char *base_of(const struct show *show, size_t number)
 static void show_block(struct show *show, size_t number)
 {
 	const struct setting_block *block = show->row->block;
-	bool nothing = !show->said && (block->repeats || (block->value && !block->value->preset));
+	bool nothing = !show->said && (block->value ? !block->value->preset : block->repeats);
 
 	show->base = base_of(show, number);
 	if (nothing)

@@ -428,10 +428,8 @@ static int read_preset(struct compiler *compiler, const struct setting_row *row)
 	struct setting_syntax said = {.name.text = slice_of(row->key.name)};
 	const struct setting_key *value = row->block ? row->block->value : &row->key;
 
-	if (repeats(row))
-		return 0;
 	if (!value || !value->preset) /* a block has those of its keys */
-		return row->block && !row->keep ? read_block(&reader) : 0;
+		return row->block && !row->keep && !repeats(row) ? read_block(&reader) : 0;
 	said.braces = !row->block && (value->count == SETTING_MANY || value->takes == SETTING_REST);
 	*(said.braces ? &said.inside : &said.values) = setting_words(slice_of(value->preset), reader.arena);
 	reader.said = &said;

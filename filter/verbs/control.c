@@ -121,6 +121,17 @@ static void status_print_numbers(const char *title, json_t *object)
 	printf("\n");
 }
 
+static void status_print_doors(json_t *doors)
+{
+	json_t *door;
+	size_t i;
+
+	json_array_foreach(doors, i, door)
+	{
+		printf("%-10s %s %s\n", i ? "" : "listening", text_of(door, "door"), text_of(door, "listen"));
+	}
+}
+
 static void status_print(json_t *status)
 {
 	long long up = number_of(status, "uptime");
@@ -129,7 +140,7 @@ static void status_print(json_t *status)
 
 	printf("sekisho %s, pid %lld, up %lldd %02lld:%02lld:%02lld\n", text_of(status, "version"),
 	       number_of(status, "pid"), up / 86400, up / 3600 % 24, up / 60 % 60, up % 60);
-	printf("%-10s %s\n", "listening", text_of(status, "listen"));
+	status_print_doors(json_object_get(status, "doors"));
 	printf("%-10s %s, read %s\n", "policy", text_of(policy, "file"), text_of(policy, "read"));
 	status_print_numbers("sessions", json_object_get(status, "sessions"));
 	status_print_numbers("messages", messages);

@@ -7,6 +7,8 @@
 #include <getopt.h>
 #include <stdio.h>
 
+static const struct door *const doors[] = {&milter_door, NULL};
+
 static void usage(FILE *out)
 {
 	fprintf(out, "usage: sekisho daemon [-c FILE]\n\n"
@@ -37,5 +39,5 @@ int verb_daemon(int argc, char **argv)
 		usage(stderr);
 		return VERB_USAGE;
 	}
-	return daemon_run(file, &milter_door);
+	return daemon_run(file, doors);
 }

@@ -112,6 +112,14 @@ static void print_keys(const struct setting_row *row)
 	}
 }
 
+static void print_kind(const struct setting_key *kind)
+{
+	printf(".br\nA word may come before it:\n.Li");
+	for (size_t i = 0; kind->words[i]; i++)
+		printf(" %s", kind->words[i]);
+	putchar('\n');
+}
+
 static void print_row(const struct setting_row *row)
 {
 	const struct setting_key *value = row->block ? row->block->value : &row->key;
@@ -119,6 +127,8 @@ static void print_row(const struct setting_row *row)
 	if (value) {
 		printf(".It Li %s\n", row->key.name);
 		print_value(value);
+		if (row->block && row->block->kind)
+			print_kind(row->block->kind);
 		if (row->block && row->block->repeats)
 			puts(".br\nMay be written several times.");
 		print_example(row, value);

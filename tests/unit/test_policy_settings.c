@@ -30,7 +30,7 @@ static void addresses_to_listen_on_have_four_forms(void **state)
 					    "inet:8891@", "inet:8891@::1", "inet6:8891@127.0.0.1",
 					    "unix:x",     "unix:",         "fd:x",
 					    "fd:",        "tcp:1",         "inet:8891@a/b",
-					    "/run/x"};
+					    "/run/x",     "miltre unix:/x"};
 	char text[256], *messages;
 
 	(void)state;
@@ -48,6 +48,18 @@ static void addresses_to_listen_on_have_four_forms(void **state)
 	}
 	snprintf(text, sizeof(text), "listen unix:/%0*d\n", 107, 1);
 	assert_null(load_text(text, NULL, &messages)); /* longer than a socket's path can be */
+	free(messages);
+}
+
+static void more_sockets_than_the_daemon_serves_are_refused(void **state)
+{
+	static const char text[] = "listen fd:1\nlisten fd:2\nlisten fd:3\nlisten fd:4\nlisten fd:5\nlisten fd:6\n"
+				   "listen fd:7\nlisten fd:8\nlisten fd:9\n";
+	char *messages;
+
+	(void)state;
+	assert_null(load_text(text, NULL, &messages));
+	assert_non_null(strstr(messages, "t:9:1: there are more than 8 sockets to listen on"));
 	free(messages);
 }
 
@@ -74,7 +86,10 @@ static void wrong_settings_are_reported_with_how_to_write_them(void **state)
 	    {"listen unix:/x user a\n", "t:1:21: a unix: socket has mode and group instead; remove it"},
 	    {"listen inet:1 user a b c d e f g h i\n", "t:1:36: user has more than 8 values; remove some"},
 	    {"mode report\n\nmode enforce\n", "t:3:1: mode is set already in line 1; remove one of them"},
-	    {"listen inet:1\nlisten inet:2\n", "t:2:1: listen is set already in line 1; remove one of them"},
+	    {"listen inet:1\nlisten inet:2\n",
+	     "t:2:1: libmilter serves one socket, that of line 1; remove one of them"},
+	    {"listen inet:1\nlisten milter inet:1\n", "t:2:1: inet:1 is listened on already in line 1; "
+						      "remove one of them"},
 	    {"drain 11m\n", "t:1:7: drain cannot be \"11m\"; write a time from 0s to 10m"},
 	    {"drain 5\n", "t:1:7: drain cannot be \"5\"; write a time from 0s to 10m"},
 	    {"drain\n", "t:1:1: drain has no value; write a time from 0s to 10m"},
@@ -270,6 +285,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(addresses_to_listen_on_have_four_forms),
+	    cmocka_unit_test(more_sockets_than_the_daemon_serves_are_refused),
 	    cmocka_unit_test(wrong_settings_are_reported_with_how_to_write_them),
 	    cmocka_unit_test(the_control_socket_is_found_in_a_file_with_errors),
 	    cmocka_unit_test(forward_servers_are_bounded),

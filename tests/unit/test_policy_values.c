@@ -54,9 +54,10 @@ static void what_is_not_set_has_its_default(void **state)
 	const struct settings *settings = policy_settings(policy);
 
 	(void)state;
-	assert_text(settings->listen.text, "inet:8891@127.0.0.1");
-	assert_int_equal(settings->listen.mode, -1);
-	assert_text(settings->listen.group, "");
+	assert_int_equal(settings->listen_count, 1);
+	assert_text(settings->listens[0].text, "inet:8891@127.0.0.1");
+	assert_int_equal(settings->listens[0].mode, -1);
+	assert_text(settings->listens[0].group, "");
 	assert_true(settings->check.authserv_id.n > 0);
 	assert_int_equal(settings->check.trusted.count, 2);
 	assert_int_equal(settings->check.submission_ports.count, 2);
@@ -90,7 +91,7 @@ static void what_is_not_set_has_its_default(void **state)
 static void settings_get_the_values_of_the_file(void **state)
 {
 	struct policy *policy =
-	    load("listen unix:/run/x.sock mode 0660 group postfix\n"
+	    load("listen milter unix:/run/x.sock mode 0660 group postfix\n"
 		 "authserv-id MX.Example.org.\n"
 		 "trusted { 10.0.0.0/8 2001:db8::/32 192.0.2.1 }\n"
 		 "submission { port 2587 daemon-name \"ORIGINATING\" MSA }\n"
@@ -103,10 +104,10 @@ static void settings_get_the_values_of_the_file(void **state)
 	const SETTING_ITEMS(struct slice) * domains;
 
 	(void)state;
-	assert_text(settings->listen.text, "unix:/run/x.sock");
-	assert_int_equal(settings->listen.mode, 0660);
-	assert_text(settings->listen.group, "postfix");
-	assert_int_equal(settings->listen.where.line, 1);
+	assert_text(settings->listens[0].text, "unix:/run/x.sock");
+	assert_int_equal(settings->listens[0].mode, 0660);
+	assert_text(settings->listens[0].group, "postfix");
+	assert_int_equal(settings->listens[0].where.line, 1);
 	assert_text(settings->check.authserv_id, "mx.example.org");
 	assert_int_equal(settings->check.trusted.count, 3);
 	assert_int_equal(settings->check.trusted.items[1].prefix, 32);

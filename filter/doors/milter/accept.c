@@ -14,7 +14,7 @@ int accept(int listener, struct sockaddr *address, socklen_t *length)
 	int fd = accept4(listener, address, length, SOCK_CLOEXEC);
 	struct milter *milter = milter_of_process();
 
-	if (fd < 0 || !milter || milter->host->admits(milter->host, fd))
+	if (fd < 0 || !milter || milter->host->admits(milter->host, listener, fd))
 		return fd;
 	close(fd);
 	errno = EAGAIN; /* tells libmilter that nobody has connected */
