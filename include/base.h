@@ -238,6 +238,9 @@ struct slice clock_print(int64_t wall_us, struct arena *); /* RFC 3339: "2026-11
 uint64_t hash_slice(struct slice, uint64_t seed); /* of the bytes */
 uint64_t random_seed(void);                       /* from the system */
 
+#define CASE_ID_LENGTH 12
+struct slice case_id_new(struct arena *); /* of 60 random bits; digits and lower-case letters without i, l, o and u */
+
 /* ---- a spool ------------------------------------------------------------- */
 
 /* Stores bytes that arrive in chunks and are read again later, in an unnamed file (in memory only if no disk is

@@ -101,6 +101,7 @@ struct fact {
 	enum stage stage;
 	unsigned needs;
 	bool changes;             /* read again each time: a score, a counter, anything a rule can set */
+	bool recorded;            /* in the record once its check has a result, even if no rule read it */
 	bool apart;               /* has its own key in the record, outside of "facts" */
 	const char *const *words; /* TYPE_RESULT: all possible words, NULL-terminated */
 	bool list;                /* TYPE_STRING: words separated by blanks; rules can test any or all of them */
@@ -193,6 +194,8 @@ struct check {
 		      const struct header_field *); /* a field has arrived: starts DNS queries early; may be NULL */
 	void (*header)(struct view *); /* the header is complete, the body begins: adds sinks; may be NULL */
 	bool (*stamp)(struct view *, struct stamp *stamp_r); /* the field to add at the top, if any; may be NULL */
+	/* Does the message have a result of this check, whoever asked for it? Starts no evaluation. NULL: always */
+	bool (*judged)(const struct view *);
 	/* After the message: true when two engines evaluated it and disagree. Starts no evaluation by itself.
 	 * *note_r: the difference, for the record; "" when a fact has it. May be NULL */
 	bool (*disagrees)(struct view *, struct slice *note_r);

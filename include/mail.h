@@ -244,6 +244,7 @@ struct message {
 	struct recipient *recipients; /* recipients accepted so far, in order */
 	size_t recipient_count, recipient_room;
 	struct slice queue_id; /* "" until the MTA says it */
+	struct slice case_id;  /* our own name of the message: CASE_ID_LENGTH characters that nobody can guess */
 	uint64_t size;         /* bytes of header and body seen so far, line ends as the MTA gives them */
 	bool smtputf8;
 	struct headers headers;

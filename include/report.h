@@ -36,7 +36,8 @@ struct record_score {
 
 /* All texts are borrowed for the duration of the call. */
 struct record {
-	int64_t time_us; /* when MAIL came, clock_wall_us */
+	int64_t time_us;      /* when MAIL came, clock_wall_us */
+	struct slice case_id; /* our own name of the message */
 	struct slice queue_id, client, client_name, helo, kind, sender;
 	struct slice tenant; /* "": no tenant */
 	const struct record_recipient *recipients;

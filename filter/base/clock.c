@@ -64,6 +64,17 @@ uint64_t hash_slice(struct slice text, uint64_t seed)
 	return XXH3_64bits_withSeed(text.n > 0 ? text.p : "", text.n, seed);
 }
 
+struct slice case_id_new(struct arena *arena)
+{
+	static const char digits[] = "0123456789abcdefghjkmnpqrstvwxyz";
+	char *text = arena_raw(arena, CASE_ID_LENGTH);
+	uint64_t bits = random_seed();
+
+	for (size_t i = 0; i < CASE_ID_LENGTH; i++, bits >>= 5)
+		text[i] = digits[bits & 31];
+	return (struct slice){text, CASE_ID_LENGTH};
+}
+
 uint64_t random_seed(void)
 {
 	uint64_t seed;

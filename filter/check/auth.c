@@ -54,7 +54,7 @@ static const struct setting_block block = {.name = "auth", .size = sizeof(struct
 
 static const struct fact facts[] = {
     FACT("auth", BOOL, MAIL, get_auth, "the client has authenticated"),
-    FACT("auth.user", STRING, MAIL, get_user, "its login name"),
+    FACT("auth.user", STRING, MAIL, get_user, "its login name", .recorded = true),
     FACT("auth.method", STRING, MAIL, get_method, "the SASL mechanism"),
 };
 

@@ -313,13 +313,14 @@ static const struct setting_block block = {
 #define NEEDS (NEED_HEADERS | NEED_BODY)
 
 static const struct fact facts[] = {
-    FACT("dkim", RESULT, MESSAGE, get_dkim, "result of the best DKIM signature", .needs = NEEDS,
+    FACT("dkim", RESULT, MESSAGE, get_dkim, "result of the best DKIM signature", .needs = NEEDS, .recorded = true,
 	 .words = dkim_result_names),
-    FACT("dkim.domain", DOMAIN, MESSAGE, get_domain, "its domain (d=)", .needs = NEEDS),
+    FACT("dkim.domain", DOMAIN, MESSAGE, get_domain, "its domain (d=)", .needs = NEEDS, .recorded = true),
     FACT("dkim.domains", STRING, MESSAGE, get_domains, "the domains of all signatures that pass", .needs = NEEDS,
 	 .list = true, .of = TYPE_DOMAIN),
     FACT("dkim.selector", STRING, MESSAGE, get_selector, "the selector (s=) of the best signature", .needs = NEEDS),
-    FACT("dkim.reason", STRING, MESSAGE, get_reason, "why the best signature does not pass", .needs = NEEDS),
+    FACT("dkim.reason", STRING, MESSAGE, get_reason, "why the best signature does not pass", .needs = NEEDS,
+	 .recorded = true),
     FACT("dkim.libopendkim", STRING, MESSAGE, get_second, "what libopendkim says where it disagrees (engine compare)",
 	 .needs = NEEDS),
     FACT("dkim.aligned", BOOL, MESSAGE, get_aligned, "a signature of the author domain passes", .needs = NEEDS),
@@ -327,7 +328,14 @@ static const struct fact facts[] = {
 	 .needs = NEEDS),
 };
 
+static bool has_result(const struct view *view)
+{
+	const struct state *state = view->message_slots[check_number(&check_dkim)];
+
+	return state && state->ended;
+}
+
 const struct check check_dkim = {
-    CHECK_NAMED(dkim), FACTS(facts),     .settings = &block,     .authres = authres,
-    .field = field,    .header = header, .disagrees = disagrees,
+    CHECK_NAMED(dkim), FACTS(facts),     .settings = &block,   .authres = authres,
+    .field = field,    .header = header, .judged = has_result, .disagrees = disagrees,
 };

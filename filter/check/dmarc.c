@@ -196,22 +196,30 @@ static const struct setting_block block = {
 
 static const struct fact facts[] = {
     FACT("dmarc", RESULT, MESSAGE, get_dmarc, "DMARC result of the author domain; of several the strictest",
-	 .needs = NEEDS, .words = dmarc_result_names),
+	 .needs = NEEDS, .recorded = true, .words = dmarc_result_names),
     FACT("dmarc.policy", RESULT, MESSAGE, get_policy,
-	 "what the domain asks for this message when it fails, after sp, np and t", .needs = NEEDS,
+	 "what the domain asks for this message when it fails, after sp, np and t", .needs = NEEDS, .recorded = true,
 	 .words = dmarc_policy_names),
     FACT("dmarc.shown", RESULT, MESSAGE, get_shown,
 	 "whether SPF or DKIM passes for from.shown, which DMARC itself does not judge", .needs = NEEDS,
 	 .words = dmarc_result_names),
-    FACT("dmarc.domain", DOMAIN, MESSAGE, get_domain, "where the record was found", .needs = NEEDS),
+    FACT("dmarc.domain", DOMAIN, MESSAGE, get_domain, "where the record was found", .needs = NEEDS, .recorded = true),
     FACT("dmarc.org", DOMAIN, MESSAGE, get_org, "the organizational domain of the author", .needs = NEEDS),
     FACT("dmarc.aligned", RESULT, MESSAGE, get_aligned, "what passed for a domain that aligns", .needs = NEEDS,
 	 .words = dmarc_aligned_names),
     FACT("dmarc.record", STRING, MESSAGE, get_record, "the record", .needs = NEEDS),
 };
 
+static bool has_result(const struct view *view)
+{
+	const struct state *state = view->message_slots[check_number(&check_dmarc)];
+
+	return state && state->judged;
+}
+
 static const struct check *const reads[] = {&check_from, &check_spf, &check_dkim, NULL};
 
 const struct check check_dmarc = {
-    CHECK_NAMED(dmarc), FACTS(facts), .settings = &block, .authres = authres, .field = field, .reads = reads,
+    CHECK_NAMED(dmarc), FACTS(facts),         .settings = &block, .authres = authres,
+    .field = field,     .judged = has_result, .reads = reads,
 };

@@ -44,6 +44,11 @@ static struct value get_queue_id(struct view *view)
 	return value_text(TYPE_STRING, view->message->queue_id);
 }
 
+static struct value get_case(struct view *view)
+{
+	return value_text(TYPE_STRING, view->message->case_id);
+}
+
 static struct value get_size(struct view *view)
 {
 	return value_number((int64_t)view->message->size);
@@ -62,6 +67,7 @@ static const struct fact facts[] = {
     FACT("recipient", ADDRESS, RCPT, get_recipient, "the envelope recipient (RCPT TO) at hand",
 	 .scope = SCOPE_RECIPIENT),
     FACT("recipient.domain", DOMAIN, RCPT, get_recipient_domain, "its domain", .scope = SCOPE_RECIPIENT),
+    FACT("case", STRING, CONNECT, get_case, "our own name of the message, also in the record", .apart = true),
     FACT("queue-id", STRING, MESSAGE, get_queue_id, "the MTA's name of the message"),
     FACT("size", NUMBER, MESSAGE, get_size, "bytes of header and body", .needs = NEED_HEADERS | NEED_BODY),
 };

@@ -119,7 +119,7 @@ static const struct fact facts[] = {
     FACT("from.name", STRING, MESSAGE, get_name, "the author's name; that of the first of several",
 	 .needs = NEED_HEADERS),
     FACT("from.domain", DOMAIN, MESSAGE, get_domain, "the author domain; absent when there are several",
-	 .needs = NEED_HEADERS),
+	 .recorded = true, .needs = NEED_HEADERS),
     FACT("from.domains", STRING, MESSAGE, get_domains, "all author domains, separated by spaces", .needs = NEED_HEADERS,
 	 .list = true, .of = TYPE_DOMAIN),
     FACT("from.count", NUMBER, MESSAGE, get_count, "how many author domains there are; 0 when From is not valid",
@@ -132,4 +132,11 @@ static const struct fact facts[] = {
 	 .needs = NEED_HEADERS),
 };
 
-const struct check check_from = {CHECK_NAMED(from), FACTS(facts), .field = field};
+static bool has_result(const struct view *view)
+{
+	const struct state *state = view->message_slots[check_number(&check_from)];
+
+	return state && state->complete;
+}
+
+const struct check check_from = {CHECK_NAMED(from), FACTS(facts), .field = field, .judged = has_result};

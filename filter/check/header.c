@@ -95,7 +95,8 @@ static const struct fact facts[] = {
 	 .get_of = get_address, .needs = NEED_HEADERS),
     FACT("header.domain", DOMAIN, MESSAGE, NULL, "its domain", .argument = ARGUMENT_HEADER, .get_of = get_domain,
 	 .needs = NEED_HEADERS),
-    FACT("message-id", STRING, MESSAGE, get_message_id, "the Message-ID field", .needs = NEED_HEADERS),
+    FACT("message-id", STRING, MESSAGE, get_message_id, "the Message-ID field", .needs = NEED_HEADERS,
+	 .recorded = true),
     FACT("list-id", DOMAIN, MESSAGE, get_list_id, "the identifier in the List-Id field", .needs = NEED_HEADERS),
 };
 

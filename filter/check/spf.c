@@ -329,12 +329,12 @@ static const struct setting_block block = {
     .name = "spf", .size = sizeof(struct spf_settings), SETTING_KEYS(keys), .finish = finish};
 
 static const struct fact facts[] = {
-    FACT("spf", RESULT, MAIL, get_result, "SPF result of MAIL FROM (of HELO for the null sender)",
+    FACT("spf", RESULT, MAIL, get_result, "SPF result of MAIL FROM (of HELO for the null sender)", .recorded = true,
 	 .words = spf_result_names),
-    FACT("spf.domain", DOMAIN, MAIL, get_domain, "the domain that was asked"),
+    FACT("spf.domain", DOMAIN, MAIL, get_domain, "the domain that was asked", .recorded = true),
     FACT("spf.mechanism", STRING, MAIL, get_mechanism, "the term of its record that matched"),
     FACT("spf.explanation", STRING, MAIL, get_explanation, "why SPF failed, as the domain explains it if it does"),
-    FACT("spf.reason", STRING, MAIL, get_reason, "why the result is none, temperror or permerror"),
+    FACT("spf.reason", STRING, MAIL, get_reason, "why the result is none, temperror or permerror", .recorded = true),
     FACT("spf.lookups", NUMBER, MAIL, get_lookups, "terms that asked the DNS, of 10 at most"),
     FACT("spf.secure", BOOL, MAIL, get_secure, "DNSSEC proved every answer that the result depends on"),
     FACT("spf.client", IP, MAIL, get_client,
@@ -350,7 +350,15 @@ static const struct fact facts[] = {
 	 "with spf { engine compare }: what the two engines say where they differ"),
 };
 
+/* Of MAIL FROM. */
+static bool has_result(const struct view *view)
+{
+	const struct judged *known = view->message_slots[check_number(&check_spf)];
+
+	return known && (sender_is_null(view) ? known->helo : known->mail);
+}
+
 const struct check check_spf = {
-    CHECK_NAMED(spf),   FACTS(facts),   .settings = &block,     .needs = needs,         .hint = hint,
-    .authres = authres, .stamp = stamp, .disagrees = disagrees, .unchecked = unchecked,
+    CHECK_NAMED(spf),   FACTS(facts),   .settings = &block,   .needs = needs,         .hint = hint,
+    .authres = authres, .stamp = stamp, .judged = has_result, .disagrees = disagrees, .unchecked = unchecked,
 };

@@ -56,17 +56,28 @@ static void record_value(struct record_fact *fact, struct slice name, const stru
 	}
 }
 
-/* The value of a fact that was read, or NULL; with record { facts all } it is read now. Those of a
- * recipient are in the list of recipients. */
-static const struct value *known_value(struct gate *gate, const struct fact *fact, unsigned number)
+/* A result that somebody asked for, or that costs nothing: not to be missing when the administrator asks why. */
+static bool is_recorded(const struct gate *gate, const struct check *check, const struct fact *fact)
+{
+	return fact->recorded && (!check->judged || check->judged(&gate->view));
+}
+
+/* The value of a fact that was read, or NULL; with record { facts all } it is read now, and one that is always
+ * recorded is, if there is a value. Those of a recipient are in the list of recipients. */
+static const struct value *known_value(struct gate *gate, const struct check *check, const struct fact *fact,
+				       unsigned number)
 {
 	const struct fact_memo *memo =
 	    fact->scope == SCOPE_CONNECTION ? gate->view.connection_memo : gate->view.message_memo;
 
 	if (fact->scope == SCOPE_RECIPIENT || fact->argument || fact->apart)
 		return NULL;
-	if (!memo->values[number] && gate->settings->record_all_facts)
+	if (memo->values[number])
+		return memo->values[number];
+	if (gate->settings->record_all_facts)
 		fact_get(&gate->view, fact, NO_ARGUMENT);
+	else if (is_recorded(gate, check, fact) && fact_get(&gate->view, fact, NO_ARGUMENT).state != VALUE_SET)
+		return NULL;
 	return memo->values[number];
 }
 
@@ -100,7 +111,7 @@ static void record_facts(struct gate *gate)
 	for (unsigned i = 0; checks[i]; i++)
 		for (unsigned j = 0; j < checks[i]->fact_count; j++, number++) {
 			facts[count] = &checks[i]->facts[j];
-			values[count] = known_value(gate, facts[count], number);
+			values[count] = known_value(gate, checks[i], facts[count], number);
 			count += values[count] ? 1 : 0;
 		}
 	gate->record.facts = fact = arena_raw(arena, (count + with_argument) * sizeof(*fact));
@@ -311,6 +322,7 @@ void message_finish(struct gate *gate, const struct told *told)
 	*record = (struct record){
 	    .time_us = gate->began_wall_us,
 	    .queue_id = gate->message.queue_id,
+	    .case_id = gate->message.case_id,
 	    .sender = gate->message.sender.text,
 	};
 	record_session(gate);

@@ -123,6 +123,7 @@ static void add_head(struct json_writer *writer, const struct record *record, co
 	writer_text(writer, SLICE("kind"), cut(record->kind, amount->text));
 	if (record->tenant.n > 0)
 		writer_text(writer, SLICE("tenant"), cut(record->tenant, amount->text));
+	writer_text(writer, SLICE("case"), cut(record->case_id, amount->text));
 	add_or_null(writer, SLICE("queue-id"), record->queue_id, amount->text);
 	add_or_null(writer, SLICE("client"), record->client, amount->text);
 	add_or_null(writer, SLICE("client.name"), record->client_name, amount->text);

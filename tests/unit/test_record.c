@@ -116,7 +116,8 @@ static void a_record_has_one_form_to_the_byte(void **state)
 	    {{0},
 	     "{\"v\":2,\"time\":\"1970-01-01T00:00:00.000Z\",\"verdict\":\"\",\"rule\":null,\"reply\":null,\"stage\":"
 	     "null,"
-	     "\"kind\":\"\",\"queue-id\":null,\"client\":null,\"client.name\":null,\"helo\":null,\"sender\":\"\","
+	     "\"kind\":\"\",\"case\":\"\",\"queue-id\":null,\"client\":null,\"client.name\":null,\"helo\":null,"
+	     "\"sender\":\"\","
 	     "\"recipients\":[],\"facts\":{},\"dns-us\":0,\"dns-questions\":0,\"total-us\":0}"},
 	    {{.time_us = 1795282780123000,
 	      .queue_id = SLICE("4Zq1"),
@@ -143,7 +144,8 @@ static void a_record_has_one_form_to_the_byte(void **state)
 	      .dns_stale = 1},
 	     "{\"v\":2,\"time\":\"2026-11-21T17:39:40.123Z\",\"verdict\":\"quarantine\",\"rule\":\"sekisho.conf:12\","
 	     "\"reply\":\"550 5.7.1 no\",\"stage\":\"message\",\"quarantine\":\"looks odd\",\"kind\":\"inbound\","
-	     "\"tenant\":\"acme\",\"queue-id\":\"4Zq1\",\"client\":\"2001:db8::1\",\"client.name\":\"mx.example.net\","
+	     "\"tenant\":\"acme\",\"case\":\"\",\"queue-id\":\"4Zq1\",\"client\":\"2001:db8::1\",\"client.name\":\"mx."
+	     "example.net\","
 	     "\"helo\":\"mx\","
 	     "\"sender\":\"a@example.net\",\"recipients\":[\"bob@example.org\",\"eve@example.org\"],"
 	     "\"refused\":[{\"recipient\":\"eve@example.org\",\"verdict\":\"reject\","
