@@ -32,6 +32,8 @@ static const struct verb verbs[] = {
      "block a login, an address or a network for a time"},
     {"unblock", verb_unblock, "LOGIN|ADDRESS|NETWORK", "end a block"},
     {"blocks", verb_blocks, "[--json]", "list who is blocked, until when and why"},
+    {"list", verb_list, "add NAME ENTRY [--for TIME] | remove NAME ENTRY | show NAME [ENTRY]",
+     "change and show a dynamic list of the running daemon"},
     {"store", verb_store, "list [PREFIX] | get PREFIX | delete PREFIX",
      "show what the running daemon keeps in its store"},
     {NULL},

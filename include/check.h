@@ -150,6 +150,7 @@ struct check_settings {
 	SETTING_ITEMS(unsigned) submission_ports;
 	SETTING_ITEMS(struct slice) submission_names; /* values of {daemon_name} */
 	bool received_spf;                            /* stamp messages with it */
+	struct list *submission_clients;              /* they are users without AUTH; NULL: no such list */
 	struct list *relays;                          /* our own servers that relay mail from outside; NULL: none */
 	struct check_block blocks[CHECK_MAX];         /* by check number */
 };
@@ -295,8 +296,9 @@ struct slice value_print(const struct value *, struct arena *);
 enum dkim_engine check_dkim_engine(const struct check_settings *, struct dkim_library **library_r);
 
 /* The kind of traffic (submission before local before inbound; mail from a relay is inbound); reliable only after
- * MAIL. */
-enum kind kind_of(const struct check_settings *, const struct session *);
+ * MAIL. The store (NULL: none is open) is for a dynamic list of clients. A client is a user only if that list answers
+ * so. */
+enum kind kind_of(const struct check_settings *, const struct session *, struct store *);
 bool client_is_trusted(const struct check_settings *, const struct session *);
 
 #endif

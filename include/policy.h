@@ -158,6 +158,7 @@ int duration_parse(struct slice text, int64_t *us_r);
 
 size_t policy_rules(const struct policy *); /* the number of rules */
 size_t policy_lists(const struct policy *);
+struct list *policy_list_at(const struct policy *, size_t number);               /* lives as long as the policy */
 const struct variable *policy_variables(const struct policy *, size_t *count_r); /* by number */
 
 /* What edits need from the mail server besides header changes (and besides NEED_HEADERS, NEED_BODY). */
@@ -170,7 +171,7 @@ const struct variable *policy_variables(const struct policy *, size_t *count_r);
 unsigned policy_needs(const struct policy *);
 bool policy_reads(const struct policy *, const struct fact *); /* some rule does */
 bool policy_has_rules(const struct policy *, enum stage);      /* of any kind of traffic */
-bool policy_needs_store(const struct policy *);                /* the file configures it, or some rule reads it */
+bool policy_needs_store(const struct policy *); /* the file configures it, has a dynamic list, or some rule reads it */
 
 /* A part of the traffic with its own name and rules: tenant NAME { }. It lives as long as the policy. For a kind of
  * traffic without a policy in the tenant, the policy outside of tenants applies. */

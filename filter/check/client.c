@@ -19,7 +19,16 @@ bool client_is_trusted(const struct check_settings *settings, const struct sessi
 	return false;
 }
 
-static bool is_submission(const struct check_settings *settings, const struct session *session)
+/* POP before SMTP: who read mail a moment ago. */
+static bool is_listed(const struct check_settings *settings, const struct session *session, struct store *store)
+{
+	struct list_key key = {.kind = LIST_IP, .ip = session->client};
+
+	return settings->submission_clients && session->client.family &&
+	       list_has(settings->submission_clients, store, &key) == TRUTH_TRUE;
+}
+
+static bool is_submission(const struct check_settings *settings, const struct session *session, struct store *store)
 {
 	if (session->auth_user.n)
 		return true;
@@ -31,12 +40,12 @@ static bool is_submission(const struct check_settings *settings, const struct se
 	for (size_t i = 0; i < settings->submission_names.count; i++)
 		if (slice_equal_nocase(settings->submission_names.items[i], session->daemon_name))
 			return true;
-	return false;
+	return is_listed(settings, session, store);
 }
 
-enum kind kind_of(const struct check_settings *settings, const struct session *session)
+enum kind kind_of(const struct check_settings *settings, const struct session *session, struct store *store)
 {
-	if (is_submission(settings, session))
+	if (is_submission(settings, session, store))
 		return KIND_SUBMISSION;
 	if (!session->local_program && relay_is(settings, session->client) == TRUTH_TRUE)
 		return KIND_INBOUND;

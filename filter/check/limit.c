@@ -220,7 +220,7 @@ static struct slice key_text(const struct value *value, struct arena *arena)
 	return arena_lower(arena, value_print(value, arena));
 }
 
-static enum truth is_exempt(const struct limit *limit, const struct value *value, struct slice text)
+static enum truth is_exempt(struct view *view, const struct limit *limit, const struct value *value, struct slice text)
 {
 	struct list_key key = {.kind = LIST_TEXT, .text = text};
 
@@ -230,7 +230,7 @@ static enum truth is_exempt(const struct limit *limit, const struct value *value
 		key = (struct list_key){.kind = LIST_IP, .ip = value->ip};
 	if (value->type == TYPE_ADDRESS)
 		key = (struct list_key){.kind = LIST_ADDRESS, .address = &value->address};
-	return list_has(limit->exempt, &key);
+	return list_has(limit->exempt, view->store, &key);
 }
 
 /* SET: *key_r is the key. ABSENT: no limit applies. */
@@ -249,7 +249,7 @@ static struct value find_key(struct view *view, const struct limit *limit, struc
 		parts[count] = key_text(&value, arena);
 		if (parts[count].n == 0)
 			return value_absent(TYPE_STRING);
-		exempt = is_exempt(limit, &value, parts[count]);
+		exempt = is_exempt(view, limit, &value, parts[count]);
 		if (exempt == TRUTH_UNKNOWN)
 			return value_unknown(TYPE_STRING, list_unknown(limit->exempt));
 		if (exempt == TRUTH_TRUE)

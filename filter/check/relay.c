@@ -24,7 +24,7 @@ enum truth relay_is(const struct check_settings *settings, struct ip client)
 {
 	if (!settings->relays || client.family == 0)
 		return TRUTH_FALSE;
-	return list_has(settings->relays, &(struct list_key){.kind = LIST_IP, .ip = client});
+	return list_has(settings->relays, NULL, &(struct list_key){.kind = LIST_IP, .ip = client});
 }
 
 static bool is_in(const char *net, struct ip ip)

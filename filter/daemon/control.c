@@ -4,10 +4,11 @@
  *     {"command":"status"}   {"ok":true,"version":...}
  *     {"command":"reload"}   {"ok":true} or {"ok":true,"warnings":TEXT} or {"ok":false,"error":TEXT}
  *     of the store           see control_store.c
+ *     of dynamic lists       see control_list.c
  *
- * One thread serves one client after another. Only root and the user of the
- * daemon can connect (mode 0600). Each client still has a bounded line and a
- * bounded time, and every request gets an answer with "ok".
+ * One thread serves one client after another. Only root and the user of the daemon may ask all of this; peer.c says
+ * who else may ask what. Each client has a bounded line and a bounded time, and every request gets an answer with
+ * "ok".
  */
 #include "daemon_private.h"
 #include <errno.h>
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 #define CONTROL_CLIENT_US  (5 * 1000 * 1000) /* to send its line, and again to read the answer */
+#define CONTROL_WRITER_US  (1000 * 1000)     /* the same, for a writer of a list: it delays the others */
 #define CONTROL_NESTED_MAX 8 /* brackets in a request, which is flat: jansson reads nested values recursively */
 
 struct control {
@@ -53,14 +55,21 @@ static json_t *answer_reload(struct daemon *daemon, const json_t *request)
 	return answer;
 }
 
-static const struct {
+static const struct command {
 	const char *name;
 	json_t *(*answer)(struct daemon *, const json_t *request);
+	bool of_list; /* for the writers of the list, too */
 } commands[] = {
-    {"status", answer_status},          {"reload", answer_reload},
-    {"store-list", control_store_list}, {"store-delete", control_store_delete},
-    {"block", control_block},           {"unblock", control_unblock},
-    {"blocks", control_blocks},
+    {"status", answer_status, false},
+    {"reload", answer_reload, false},
+    {"store-list", control_store_list, false},
+    {"store-delete", control_store_delete, false},
+    {"block", control_block, false},
+    {"unblock", control_unblock, false},
+    {"blocks", control_blocks, false},
+    {"list-add", control_list_add, true},
+    {"list-remove", control_list_remove, true},
+    {"list-show", control_list_show, true},
 };
 
 static bool request_is_flat(struct slice request)
@@ -72,7 +81,16 @@ static bool request_is_flat(struct slice request)
 	return brackets <= CONTROL_NESTED_MAX;
 }
 
-json_t *control_answer(struct daemon *daemon, struct slice request)
+static json_t *answer_command(struct daemon *daemon, const struct control_peer *peer, const struct command *command,
+			      const json_t *request)
+{
+	if (peer->owner || (command->of_list && control_peer_writes(daemon, peer, control_text(request, "list"))))
+		return command->answer(daemon, request);
+	return answer_error(command->of_list ? "you are not in a group that is a writer of this list"
+					     : "only root and the user of the daemon may ask this");
+}
+
+json_t *control_answer(struct daemon *daemon, const struct control_peer *peer, struct slice request)
 {
 	json_t *json = request_is_flat(request) ? json_loadb(request.p, request.n, JSON_REJECT_DUPLICATES, NULL) : NULL;
 	const char *command = json_string_value(json_object_get(json, "command"));
@@ -80,7 +98,7 @@ json_t *control_answer(struct daemon *daemon, struct slice request)
 
 	for (size_t i = 0; command && i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (strcmp(command, commands[i].name) == 0)
-			answer = commands[i].answer(daemon, json);
+			answer = answer_command(daemon, peer, &commands[i], json);
 	if (!answer)
 		answer = answer_error(!json      ? "the request is not one line of JSON"
 				      : !command ? "the request has no \"command\""
@@ -91,29 +109,42 @@ json_t *control_answer(struct daemon *daemon, struct slice request)
 
 /* ---- clients ------------------------------------------------------------------------------ */
 
-static void control_send(int fd, json_t *answer)
+static void control_send(int fd, json_t *answer, int64_t for_us)
 {
 	char *text = json_dumps(answer, JSON_COMPACT);
 	struct slice line = slice_of(text);
 
-	if (line_write(fd, line, clock_us() + CONTROL_CLIENT_US) == 0)
-		line_write(fd, SLICE("\n"), clock_us() + CONTROL_CLIENT_US);
+	if (line_write(fd, line, clock_us() + for_us) == 0)
+		line_write(fd, SLICE("\n"), clock_us() + for_us);
 	free(text);
 	json_decref(answer);
 }
 
-static void control_client(struct daemon *daemon, int fd)
+static void control_serve(struct daemon *daemon, const struct control_peer *peer, int fd)
 {
+	int64_t for_us = peer->owner ? CONTROL_CLIENT_US : CONTROL_WRITER_US;
 	struct slice line;
 
-	if (line_read(fd, CONTROL_REQUEST_MAX, clock_us() + CONTROL_CLIENT_US, &line) == 0) {
-		control_send(fd, control_answer(daemon, line));
+	if (line_read(fd, CONTROL_REQUEST_MAX, clock_us() + for_us, &line) == 0) {
+		control_send(fd, control_answer(daemon, peer, line), for_us);
 		free((char *)line.p);
 	} else if (errno == EMSGSIZE) {
-		control_send(fd, answer_error("the request is too long"));
+		control_send(fd, answer_error("the request is too long"), for_us);
 	} else if (errno == ETIMEDOUT) {
-		control_send(fd, answer_error("no request arrived in time"));
+		control_send(fd, answer_error("no request arrived in time"), for_us);
 	}
+}
+
+static void control_client(struct daemon *daemon, int fd)
+{
+	struct control_peer peer;
+
+	control_peer_read(fd, &peer);
+	if (peer.owner || control_peer_writes_any(daemon, &peer))
+		control_serve(daemon, &peer, fd);
+	else
+		control_send(fd, answer_error("only root, the user of the daemon and the writers of a list may ask it"),
+			     0);
 	close(fd);
 }
 

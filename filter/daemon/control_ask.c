@@ -39,14 +39,17 @@ json_t *control_ask_for(const char *path, json_t *request, struct error *err)
 		error_set(err, "%s: %s", path,
 			  errno == ENOENT || errno == ECONNREFUSED
 			      ? "no daemon listens on this control socket; is sekisho running?"
-			  : errno == EACCES ? "no permission; only root and the user of the daemon may ask it"
-					    : strerror(errno));
+			  : errno == EACCES
+			      ? "no permission; only root, the user of the daemon and the writers of a list may ask it"
+			      : strerror(errno));
 		json_decref(request);
 		return NULL;
 	}
 	text = json_dumps(request, JSON_COMPACT);
-	if (line_write(fd, slice_of(text), clock_us() + ASK_US) == 0 &&
-	    line_write(fd, SLICE("\n"), clock_us() + ASK_US) == 0)
+	/* EPIPE: who may not ask is told so and disconnected before the request is read */
+	if ((line_write(fd, slice_of(text), clock_us() + ASK_US) == 0 &&
+	     line_write(fd, SLICE("\n"), clock_us() + ASK_US) == 0) ||
+	    errno == EPIPE)
 		answer = answer_read(fd, path, err);
 	else
 		error_set(err, "%s: cannot write to the daemon: %s", path, strerror(errno));

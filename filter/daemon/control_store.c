@@ -40,15 +40,14 @@ static json_t *no_store(const struct daemon *daemon)
 	return refusal(text.text);
 }
 
-static struct slice text_of(const json_t *request, const char *name)
+struct slice control_text(const json_t *request, const char *name)
 {
 	const json_t *text = json_object_get(request, name);
 
 	return (struct slice){json_is_string(text) ? json_string_value(text) : "", json_string_length(text)};
 }
 
-/* A key as a token: keys need not be UTF-8. */
-static struct slice token_print(struct slice key, struct arena *arena)
+struct slice control_token_print(struct slice key, struct arena *arena)
 {
 	struct text text;
 
@@ -65,8 +64,7 @@ static int digit(char c)
 	return found ? (int)(found - digits) : -1;
 }
 
-/* "" when it is not a token: start at the beginning. */
-static struct slice token_parse(struct slice token, struct arena *arena)
+struct slice control_token_parse(struct slice token, struct arena *arena)
 {
 	char *key = arena_alloc(arena, token.n / 2 + 1);
 
@@ -106,15 +104,15 @@ static json_t *item_print(const struct store_item *item, bool full)
 static bool page_read(struct daemon *daemon, const json_t *request, size_t room, struct arena *arena,
 		      struct store_page *page_r)
 {
-	struct slice after = token_parse(slice_head(text_of(request, "after"), STORE_KEY_MAX * 2), arena);
+	struct slice after = control_token_parse(slice_head(control_text(request, "after"), STORE_KEY_MAX * 2), arena);
 
-	return store_scan(daemon->store, text_of(request, "prefix"), after, room, arena, page_r) == STORE_OK;
+	return store_scan(daemon->store, control_text(request, "prefix"), after, room, arena, page_r) == STORE_OK;
 }
 
 static void page_next(json_t *answer, const struct store_page *page, struct arena *arena)
 {
 	if (page->next.p)
-		json_object_set_new(answer, "next", json_text(token_print(page->next, arena)));
+		json_object_set_new(answer, "next", json_text(control_token_print(page->next, arena)));
 }
 
 static const char unavailable[] = "the store does not answer, or the prefix is too long; see the log of the daemon";
@@ -133,7 +131,7 @@ json_t *control_store_list(struct daemon *daemon, const json_t *request)
 		answer = refusal(unavailable);
 	else {
 		for (size_t i = 0; i < page.count; i++)
-			if (!whole || is_whole(page.items[i].key, text_of(request, "prefix")))
+			if (!whole || is_whole(page.items[i].key, control_text(request, "prefix")))
 				json_array_append_new(items, item_print(&page.items[i], full));
 		answer = json_pack("{s:b, s:O}", "ok", 1, "items", items);
 		page_next(answer, &page, arena);
@@ -145,7 +143,7 @@ json_t *control_store_list(struct daemon *daemon, const json_t *request)
 
 json_t *control_store_delete(struct daemon *daemon, const json_t *request)
 {
-	struct slice prefix = text_of(request, "prefix");
+	struct slice prefix = control_text(request, "prefix");
 	struct arena *arena = arena_new();
 	struct store_page page;
 	json_int_t deleted = 0;
@@ -172,7 +170,7 @@ json_t *control_store_delete(struct daemon *daemon, const json_t *request)
 
 json_t *control_block(struct daemon *daemon, const json_t *request)
 {
-	struct block block = {text_of(request, "what"), text_of(request, "why"),
+	struct block block = {control_text(request, "what"), control_text(request, "why"),
 			      json_integer_value(json_object_get(request, "life"))};
 	struct arena *arena;
 	struct engine *engine;
@@ -203,7 +201,7 @@ json_t *control_unblock(struct daemon *daemon, const json_t *request)
 	if (!daemon->store)
 		return no_store(daemon);
 	arena = arena_new();
-	was = block_remove(daemon->store, text_of(request, "what"), arena, &err);
+	was = block_remove(daemon->store, control_text(request, "what"), arena, &err);
 	arena_free(arena);
 	return was < 0 ? refusal(err.text) : json_pack("{s:b, s:b}", "ok", 1, "was", was);
 }

@@ -31,6 +31,7 @@ struct unix_socket {
 /* Binds and listens. Nobody can connect before mode and owner are as asked ((uid_t)-1, (gid_t)-1: left as
  * they are). A file that nobody listens on is replaced; a live socket, and what is not a socket, is an error. */
 int unix_listen(const char *path, mode_t mode, uid_t uid, gid_t gid, struct unix_socket *socket_r, struct error *);
+int unix_mode(const struct unix_socket *, mode_t, struct error *); /* changes that of the file, if it is still ours */
 void unix_remove(struct unix_socket *); /* the file, if it is still ours; the descriptor stays open */
 int unix_connect(const char *path);     /* a connected descriptor, or -1 and errno */
 
@@ -147,11 +148,39 @@ void *keeper_run(void *daemon);
 
 /* ---- control_store.c: its requests about the store ------------------------------------------------------- */
 
+struct slice control_text(const json_t *request, const char *name); /* "" when it is missing or not a text */
+/* A key of the store as a token: keys need not be UTF-8. Parsing gives "" when it is not one. */
+struct slice control_token_print(struct slice key, struct arena *);
+struct slice control_token_parse(struct slice token, struct arena *);
+
 json_t *control_store_list(struct daemon *, const json_t *request);
 json_t *control_store_delete(struct daemon *, const json_t *request);
 json_t *control_block(struct daemon *, const json_t *request);
 json_t *control_unblock(struct daemon *, const json_t *request);
 json_t *control_blocks(struct daemon *, const json_t *request);
+
+/* ---- control_list.c: its requests about dynamic lists ---------------------------------------------------- */
+
+struct list *control_find_list(const struct policy *, struct slice name); /* NULL: there is none */
+json_t *control_list_add(struct daemon *, const json_t *request);
+json_t *control_list_remove(struct daemon *, const json_t *request);
+json_t *control_list_show(struct daemon *, const json_t *request);
+
+/* ---- peer.c: who asks --------------------------------------------------------------------------------- */
+
+#define PEER_GROUPS_MAX 256 /* of a user with more, no supplementary group counts */
+
+struct control_peer {
+	bool owner; /* root or the user of the daemon: may ask everything */
+	gid_t groups[PEER_GROUPS_MAX + 1];
+	size_t group_count;
+};
+extern const struct control_peer control_owner;
+
+void control_peer_read(int fd, struct control_peer *peer_r);
+bool control_peer_writes(struct daemon *, const struct control_peer *, struct slice list_name);
+bool control_peer_writes_any(struct daemon *, const struct control_peer *);
+mode_t control_mode(const struct policy *); /* of the control socket */
 
 /* ---- control.c ------------------------------------------------------------------------------------------ */
 
@@ -162,7 +191,8 @@ struct control;
 struct control *control_start(struct daemon *); /* serves daemon->control in a thread of its own */
 /* False when it did not end by `until_us` (clock_us); it is then left alone. NULL is allowed. */
 bool control_stop(struct control *, int64_t until_us);
-json_t *control_answer(struct daemon *, struct slice request); /* to one line; always an object with "ok" */
+/* To one line; always an object with "ok". */
+json_t *control_answer(struct daemon *, const struct control_peer *, struct slice request);
 
 /* ---- line.c: one line over a socket, bounded in size and time --------------------------------------------- */
 

@@ -120,6 +120,15 @@ static char *reload_text(const struct daemon *daemon, const struct settings *set
 
 /* ---- the swap --------------------------------------------------------------------------- */
 
+/* Writers of a list must be able to connect. */
+static void reload_control(struct daemon *daemon, const struct policy *policy)
+{
+	struct error err;
+
+	if (daemon->control.fd >= 0 && unix_mode(&daemon->control, control_mode(policy), &err) != 0)
+		report_line(daemon->host.report, "warning", "%s", err.text);
+}
+
 static int reload_take(struct daemon *daemon, struct engine *old, struct policy *policy, char **text_r)
 {
 	struct resolver *resolver = NULL;
@@ -136,6 +145,7 @@ static int reload_take(struct daemon *daemon, struct engine *old, struct policy 
 	engine = engine_new(policy, resolver, daemon->host.report, &daemon->counters);
 	engine_lend_store(engine, daemon->store);
 	daemon_engine_set(daemon, engine);
+	reload_control(daemon, policy);
 	resolver_release(resolver);
 	return 0;
 }

@@ -147,8 +147,8 @@ static int start_control(struct daemon *daemon, const struct settings *settings,
 			  sizeof(path) - 1);
 		return start_failed(EXIT_CONFIG, &err);
 	}
-	if (unix_listen(path, 0600, identity->change ? identity->uid : (uid_t)-1, (gid_t)-1, &daemon->control, &err) !=
-	    0)
+	if (unix_listen(path, control_mode(daemon->startup_policy), identity->change ? identity->uid : (uid_t)-1,
+			(gid_t)-1, &daemon->control, &err) != 0)
 		return start_failed(EXIT_UNAVAILABLE, &err);
 	return 0;
 }

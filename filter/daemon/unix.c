@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -161,6 +162,23 @@ failed:
 	close(socket_r->fd);
 	socket_r->fd = -1;
 	return -1;
+}
+
+/* Linux has no fchmod(2) for the file of a socket; the descriptor of the path makes sure that it is ours. */
+int unix_mode(const struct unix_socket *made, mode_t mode, struct error *err)
+{
+	int fd = open(made->path, O_PATH | O_NOFOLLOW | O_CLOEXEC), result = -1;
+	char name[64];
+	struct stat st;
+
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == made->device && st.st_ino == made->inode)
+		result = (st.st_mode & 0777) == mode ? 0 : chmod(name, mode);
+	if (result != 0)
+		error_set(err, "%s: cannot change its mode to %04o: %s", made->path, (unsigned)mode, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return result;
 }
 
 void unix_remove(struct unix_socket *made)

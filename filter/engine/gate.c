@@ -103,7 +103,7 @@ static void view_aim(struct gate *gate)
 
 	gate->view.tenant = policy_tenant(policy, gate->session.daemon_name);
 	gate->view.settings = policy_check_settings(policy, gate->view.tenant);
-	gate->view.kind = kind_of(gate->view.settings, &gate->session);
+	gate->view.kind = kind_of(gate->view.settings, &gate->session, gate->engine->store);
 }
 
 /* Every check that the policy reads may ask the DNS early. Before MAIL the kind of traffic is

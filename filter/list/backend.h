@@ -15,15 +15,24 @@ struct list_backend {
 	/* The state for `where` (the place after its scheme). Nothing is read; `before`, the state of the same list
 	 * in an older policy, may be NULL, and what it knows is taken over. */
 	void *(*open)(const struct list_setting *, struct slice where, void *before);
-	enum truth (*has)(void *state, const struct list_key *);
+	enum truth (*has)(void *state, struct store *, const struct list_key *);
 	enum truth (*owns)(void *state, struct slice login, const struct address *);
 	/* Checks for new content. 1: it was read (faults: what is doubtful); 0: nothing new; -1: it
 	 * cannot be used (faults: why) and the old content stays. */
 	int (*refresh)(void *state, struct list_faults *);
 	void (*close)(void *state);
+	/* Of a dynamic list, as in list.h; NULL: its entries are not changed by us. */
+	int (*add)(void *state, struct store *, struct slice entry, int64_t life_us, struct arena *,
+		   struct list_member *, bool *was_r, struct error *);
+	int (*remove)(void *state, struct store *, struct slice entry, struct arena *, struct error *);
+	int (*member)(void *state, struct store *, struct slice entry, struct arena *, struct list_member *,
+		      struct error *);
+	int (*members)(void *state, struct store *, struct slice after, struct arena *, struct list_page *,
+		       struct error *);
 };
 
-extern const struct list_backend list_file; /* file.c */
+extern const struct list_backend list_file;    /* file.c */
+extern const struct list_backend list_dynamic; /* dynamic.c */
 
 /* One more fault; beyond LIST_FAULTS_MAX they are only counted. */
 void list_fault(struct list_faults *, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -167,11 +167,12 @@ static int file_refresh(void *state, struct list_faults *faults)
 
 /* ---- looking up ---------------------------------------------------------------- */
 
-static enum truth file_has(void *state, const struct list_key *key)
+static enum truth file_has(void *state, struct store *store, const struct list_key *key)
 {
 	struct list_content *content = content_take(state);
 	bool found;
 
+	(void)store;
 	if (!content)
 		return TRUTH_UNKNOWN;
 	found = list_content_has(content, key);

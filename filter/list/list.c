@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct list_backend *const backends[] = {&list_file};
+static const struct list_backend *const backends[] = {&list_file, &list_dynamic};
 
 struct list {
 	const struct list_backend *backend;
@@ -43,6 +43,15 @@ static char *copy(struct slice text)
 	return copied;
 }
 
+static void copy_writers(struct list *list, const struct list_setting *setting)
+{
+	struct slice *writers = xmalloc(sizeof(*writers) * (setting->writer_count + 1));
+
+	for (size_t i = 0; i < setting->writer_count; i++)
+		writers[i] = (struct slice){copy(setting->writers[i]), setting->writers[i].n};
+	list->setting.writers = writers;
+}
+
 struct list *list_new(const struct list_setting *setting, struct error *err)
 {
 	ptrdiff_t colon = slice_find(setting->place, ':');
@@ -57,7 +66,10 @@ struct list *list_new(const struct list_setting *setting, struct error *err)
 	list->backend = backend;
 	list->name = copy(setting->name);
 	list->place = copy(setting->place);
-	list->setting = (struct list_setting){slice_of(list->name), slice_of(list->place), setting->owners};
+	list->setting = *setting;
+	list->setting.name = slice_of(list->name);
+	list->setting.place = slice_of(list->place);
+	copy_writers(list, setting);
 	list->where = slice_from(list->setting.place, (size_t)colon + 1);
 	return list;
 }
@@ -68,6 +80,9 @@ void list_free(struct list *list)
 		return;
 	if (list->state)
 		list->backend->close(list->state);
+	for (size_t i = 0; i < list->setting.writer_count; i++)
+		free((char *)list->setting.writers[i].p);
+	free((struct slice *)list->setting.writers);
 	free(list->name);
 	free(list->place);
 	free(list);
@@ -88,9 +103,23 @@ bool list_is_ready(const struct list *list)
 	return list->ready;
 }
 
+bool list_is_dynamic(const struct list *list)
+{
+	return list->backend->add != NULL;
+}
+
+/* Entries of a dynamic list are stored under its name. */
 bool list_is_same(const struct list *a, const struct list *b)
 {
+	if (list_is_dynamic(a) && list_is_dynamic(b))
+		return slice_equal(a->setting.name, b->setting.name);
 	return a->setting.owners == b->setting.owners && slice_equal(a->setting.place, b->setting.place);
+}
+
+const struct slice *list_writers(const struct list *list, size_t *count_r)
+{
+	*count_r = list->setting.writer_count;
+	return list->setting.writers;
 }
 
 /* ---- reading ------------------------------------------------------------------- */
@@ -153,9 +182,9 @@ const char *list_report(struct list *list, int64_t now_us)
 
 /* ---- asking -------------------------------------------------------------------- */
 
-enum truth list_has(struct list *list, const struct list_key *key)
+enum truth list_has(struct list *list, struct store *store, const struct list_key *key)
 {
-	return list->state ? list->backend->has(list->state, key) : TRUTH_UNKNOWN;
+	return list->state ? list->backend->has(list->state, store, key) : TRUTH_UNKNOWN;
 }
 
 enum truth list_owns(struct list *list, struct slice login, const struct address *address)
@@ -166,4 +195,49 @@ enum truth list_owns(struct list *list, struct slice login, const struct address
 const char *list_unknown(const struct list *list)
 {
 	return list->backend->unknown;
+}
+
+/* ---- changing ------------------------------------------------------------------ */
+
+static int changeable(const struct list *list, const struct store *store, struct error *err)
+{
+	if (!list_is_dynamic(list))
+		error_set(err, "the list %s is %s; only a dynamic: list can be changed and shown", list->name,
+			  list->place);
+	else if (!list->state || !store)
+		error_set(err, "no store is open");
+	else
+		return 0;
+	return -1;
+}
+
+int list_add(struct list *list, struct store *store, struct slice entry, int64_t life_us, struct arena *arena,
+	     struct list_member *member_r, bool *was_r, struct error *err)
+{
+	if (changeable(list, store, err))
+		return -1;
+	return list->backend->add(list->state, store, entry, life_us, arena, member_r, was_r, err);
+}
+
+int list_remove(struct list *list, struct store *store, struct slice entry, struct arena *arena, struct error *err)
+{
+	if (changeable(list, store, err))
+		return -1;
+	return list->backend->remove(list->state, store, entry, arena, err);
+}
+
+int list_member(struct list *list, struct store *store, struct slice entry, struct arena *arena,
+		struct list_member *member_r, struct error *err)
+{
+	if (changeable(list, store, err))
+		return -1;
+	return list->backend->member(list->state, store, entry, arena, member_r, err);
+}
+
+int list_members(struct list *list, struct store *store, struct slice after, struct arena *arena,
+		 struct list_page *page_r, struct error *err)
+{
+	if (changeable(list, store, err))
+		return -1;
+	return list->backend->members(list->state, store, after, arena, page_r, err);
 }

@@ -10,6 +10,7 @@
  * else it is looked for without regard to case, and taken when only one login reads so.
  */
 #include "list_content.h"
+#include "look.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -258,105 +259,51 @@ struct list_content *list_content_parse(struct slice text, const char *path, boo
 
 /* ---- asking ---------------------------------------------------------------------- */
 
-static bool has_key(const struct list_content *content, uint32_t login, const struct key *key)
+struct asked {
+	const struct list_content *content;
+	uint32_t login; /* whose property; 0: not a login map */
+};
+
+static enum truth has_key(void *context, const struct key *key)
 {
+	const struct asked *asked = context;
 	struct key owned;
+	bool found;
 
-	if (key->n == 0)
-		return false;
-	if (!login)
-		return textset_find(&content->entries, key_slice(key), NULL);
-	key_of_owned(login, key, &owned);
-	return textset_find(&content->entries, key_slice(&owned), NULL);
-}
-
-/* ".org" and ".example.org" for mail.example.org: one look-up for each label, at most 127 in a domain. */
-static bool has_parent(const struct list_content *content, uint32_t login, struct slice domain)
-{
-	struct key key;
-
-	if (domain.n > MAIL_DOMAIN_MAX)
-		return false;
-	for (size_t i = 1; i + 1 < domain.n; i++) {
-		if (domain.p[i] != '.')
-			continue;
-		key_of_domain('.', slice_from(domain, i + 1), &key);
-		if (has_key(content, login, &key))
-			return true;
+	if (!asked->login) {
+		found = textset_find(&asked->content->entries, key_slice(key), NULL);
+	} else {
+		key_of_owned(asked->login, key, &owned);
+		found = textset_find(&asked->content->entries, key_slice(&owned), NULL);
 	}
-	return false;
-}
-
-/* An entry that begins with "@" or "." is not a text: it does not match a client that says HELO @example.org. */
-static bool has_text(const struct list_content *content, struct slice text)
-{
-	struct key key;
-
-	if (text.n == 0 || text.p[0] == '@' || text.p[0] == '.' || (unsigned char)text.p[0] < 0x20)
-		return false;
-	if (slice_equal(text, SLICE("<>")))
-		return false;
-	key_of_text(text, &key);
-	return has_key(content, 0, &key) || has_parent(content, 0, text);
-}
-
-static bool has_address(const struct list_content *content, uint32_t login, const struct address *address)
-{
-	struct key key;
-
-	key_of_address(address, &key);
-	if (key.n && (unsigned char)key.bytes[0] >= 0x20 && key.bytes[0] != '.' && has_key(content, login, &key))
-		return true;
-	key_of_domain('@', address->domain, &key);
-	if (has_key(content, login, &key))
-		return true;
-	key_of_domain(0, address->domain, &key);
-	return has_key(content, login, &key) || has_parent(content, login, address->domain);
-}
-
-static bool has_ip(const struct list_content *content, struct ip ip)
-{
-	const bool *prefixes = ip.family == 4 ? content->prefixes4 : content->prefixes6;
-	unsigned most = ip.family == 4 ? 32 : 128;
-	struct ip_net net = {.ip = ip};
-	struct key key;
-
-	if (ip.family == 0)
-		return false;
-	for (unsigned prefix = most + 1; prefix-- > 0;) {
-		if (prefix < 128) /* clears one more bit each time */
-			net.ip.bytes[prefix / 8] &= (uint8_t)(0xFF00 >> prefix % 8);
-		net.prefix = (uint8_t)prefix;
-		if (!prefixes[prefix])
-			continue;
-		key_of_net(&net, &key);
-		if (has_key(content, 0, &key))
-			return true;
-	}
-	return false;
+	return found ? TRUTH_TRUE : TRUTH_FALSE;
 }
 
 bool list_content_has(const struct list_content *content, const struct list_key *key)
 {
+	struct asked asked = {content, 0};
+	const struct look look = {has_key, &asked};
+
 	if (key->kind == LIST_IP)
-		return has_ip(content, key->ip);
+		return look_ip(&look, key->ip.family == 4 ? content->prefixes4 : content->prefixes6, key->ip) ==
+		       TRUTH_TRUE;
 	if (key->kind == LIST_ADDRESS)
-		return has_address(content, 0, key->address);
-	return has_text(content, key->text);
+		return look_address(&look, key->address) == TRUTH_TRUE;
+	return look_text(&look, key->text) == TRUTH_TRUE;
 }
 
 bool list_content_owns(const struct list_content *content, struct slice login, const struct address *address)
 {
+	struct asked asked = {.content = content};
 	struct key key;
-	uint32_t number;
 
 	key_of_login(MARK_LOGIN, login, &key);
 	if (key.n == 0)
 		return false;
-	if (!textset_find(&content->entries, key_slice(&key), &number)) {
+	if (!textset_find(&content->entries, key_slice(&key), &asked.login)) {
 		key_of_login(MARK_ANY_CASE, login, &key);
-		if (!textset_find(&content->entries, key_slice(&key), &number))
+		if (!textset_find(&content->entries, key_slice(&key), &asked.login))
 			return false;
 	}
-	return has_address(content, number, address);
+	return look_address(&(struct look){has_key, &asked}, address) == TRUTH_TRUE;
 }

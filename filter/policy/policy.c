@@ -118,6 +118,11 @@ size_t policy_lists(const struct policy *policy)
 	return policy->list_count;
 }
 
+struct list *policy_list_at(const struct policy *policy, size_t number)
+{
+	return policy->lists[number]->list;
+}
+
 unsigned policy_needs(const struct policy *policy)
 {
 	return policy->needs;
@@ -171,6 +176,8 @@ bool policy_needs_store(const struct policy *policy)
 {
 	bool needs = policy->settings.store.said;
 
+	for (size_t i = 0; i < policy->list_count; i++)
+		needs |= list_is_dynamic(policy->lists[i]->list);
 	for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
 		needs |= reads_store(&policy->rules[kind]);
 		for (size_t i = 0; i < policy->tenant_count; i++)

@@ -12,13 +12,35 @@
 struct list_said {
 	struct list_setting setting;
 	int on_failure; /* 0: defer, 1: skip */
+	SETTING_ITEMS(struct slice) writers;
 };
+
+/* "dynamic:30m": its life is in *life_us_r. */
+static bool is_dynamic(struct slice place, struct slice *life_r)
+{
+	*life_r = slice_from(place, strlen("dynamic:"));
+	return slice_starts_nocase(place, SLICE("dynamic:"));
+}
+
+static int read_dynamic(struct list_setting *setting, struct slice life, struct error *err)
+{
+	if (duration_parse(life, &setting->life_us) || setting->life_us < LIST_LIFE_MIN_US ||
+	    setting->life_us > STORE_LIFE_MAX_US) {
+		error_set(err, "\"%s\" is not how long an entry lasts, from 1s to ten years", QUOTE(life));
+		return -1;
+	}
+	if (setting->owners || slice_equal(setting->name, SLICE("relays"))) {
+		error_set(err, "the list %s says whom to trust, so programs cannot change it", QUOTE(setting->name));
+		return -1;
+	}
+	return 0;
+}
 
 /* Two names have a meaning of their own: owners and relays. */
 static int read_list(struct setting_told *told, void *item, struct error *err)
 {
 	struct list_setting *setting = item;
-	struct slice path = file_path(told->words[1]);
+	struct slice path = file_path(told->words[1]), life;
 
 	setting->name = told->words[0];
 	setting->place = told->words[1];
@@ -26,16 +48,35 @@ static int read_list(struct setting_told *told, void *item, struct error *err)
 	if (path.n)
 		setting->place =
 		    arena_join(told->arena, SLICE("file:"), slice_of(path_beside(told->arena, told->file, path)));
-	if (name_valid(setting->name))
+	if (!name_valid(setting->name)) {
+		error_set(err, "\"%s\" cannot be the name of a list", QUOTE(setting->name));
+		return -1;
+	}
+	if (!is_dynamic(setting->place, &life))
 		return 0;
-	error_set(err, "\"%s\" cannot be the name of a list", QUOTE(setting->name));
+	told->wrong = 1;
+	return read_dynamic(setting, life, err);
+}
+
+static int finish(void *block, struct setting_told *told, struct error *err)
+{
+	struct list_said *said = block;
+	struct slice life;
+
+	said->setting.writers = said->writers.items;
+	said->setting.writer_count = said->writers.count;
+	if (is_dynamic(said->setting.place, &life) || !(setting_said(told, "at-most") || setting_said(told, "writers")))
+		return 0;
+	told->key = setting_said(told, "at-most") ? "at-most" : "writers";
+	error_set(err, "only a dynamic: list has at-most and writers; remove them");
 	return -1;
 }
 
 static const struct setting_key name_and_place = {.type = SETTING_OWN,
 						  .takes = 2,
 						  .read = read_list,
-						  .usage = "list NAME file:/path [on-failure defer|skip]",
+						  .usage = "list NAME file:/path, or list NAME dynamic:30m for "
+							   "entries that programs add",
 						  .example = "list relays file:/etc/sekisho/relays"};
 
 static const struct setting_key keys[] = {
@@ -44,6 +85,19 @@ static const struct setting_key keys[] = {
      .offset = offsetof(struct list_said, on_failure),
      .words = (const char *const[]){"defer", "skip", NULL},
      .example = "list relays file:/etc/sekisho/relays on-failure skip"},
+    {.name = "at-most",
+     .type = SETTING_NUMBER,
+     .offset = offsetof(struct list_said, setting.at_most),
+     .least = 1,
+     .most = LIST_MEMBERS_MOST,
+     .example = "list recent dynamic:30m at-most 1000"},
+    {.name = "writers",
+     .type = SETTING_NAME,
+     .count = SETTING_MANY,
+     .offset = offsetof(struct list_said, writers),
+     .most_items = LIST_WRITERS_MAX,
+     .usage = "groups as in writers dovecot",
+     .example = "list recent dynamic:30m writers dovecot"},
 };
 
 const struct setting_block list_block = {.name = "list",
@@ -51,7 +105,8 @@ const struct setting_block list_block = {.name = "list",
 					 .value = &name_and_place,
 					 SETTING_KEYS(keys),
 					 .line = true,
-					 .repeats = true};
+					 .repeats = true,
+					 .finish = finish};
 
 static int wrong(struct setting_reader *reader, struct place place, const char *what)
 {

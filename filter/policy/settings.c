@@ -142,6 +142,10 @@ static const struct setting_key submission_keys[] = {
      .offset = offsetof(struct check_settings, submission_names),
      .usage = "the name that the MTA gives to the service, as in \"ORIGINATING\"",
      .example = "submission { daemon-name \"ORIGINATING\" }"},
+    {.name = "clients",
+     .type = SETTING_LIST,
+     .offset = offsetof(struct check_settings, submission_clients),
+     .example = "submission { clients friends }"},
 };
 
 /* Bytes that separate an extension in a local part, as recipient_delimiter of Postfix. */

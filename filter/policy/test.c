@@ -80,8 +80,7 @@ static struct judgement test_in(struct run *run, const struct node *node, const 
 {
 	struct list_key key = key_of(value);
 
-	(void)run;
-	return of_list(list_has(node->list->list, &key), node->list);
+	return of_list(list_has(node->list->list, run->view->store, &key), node->list);
 }
 
 static struct judgement test_owned(struct run *run, const struct node *node, const struct value *address)

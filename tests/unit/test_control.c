@@ -101,7 +101,7 @@ static void hostile_requests_are_answered_with_an_error(void **state)
 	(void)state;
 	memset(deep, '[', sizeof(deep));
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		json_t *answer = control_answer(&server, cases[i].request);
+		json_t *answer = control_answer(&server, &control_owner, cases[i].request);
 
 		assert_true(json_is_false(json_object_get(answer, "ok")));
 		assert_non_null(strstr(error_of(answer), cases[i].error));
@@ -127,7 +127,7 @@ static void a_reload_that_fails_brings_the_errors_and_one_that_works_none(void *
 
 static json_t *ask(const char *request)
 {
-	return control_answer(&server, slice_of(request));
+	return control_answer(&server, &control_owner, slice_of(request));
 }
 
 static void open_store(void)

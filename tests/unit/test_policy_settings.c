@@ -10,6 +10,8 @@
 
 #define CONTROL RUNSTATEDIR "/sekisho/control.sock"
 
+#define LIST_USAGE "write list NAME file:/path, or list NAME dynamic:30m for entries that programs add"
+
 static struct policy *load(const char *text)
 {
 	char *messages;
@@ -131,11 +133,22 @@ static void wrong_settings_are_reported_with_how_to_write_them(void **state)
 	    {"spf native\n", "t:1:5: \"native\" is not expected here; write the keys of spf in { }"},
 	    {"spf { engine }\n", "t:1:7: engine has no value; write native, libspf2 or compare"},
 	    {"spf { engine pyspf }\n", "t:1:14: engine cannot be \"pyspf\"; write native, libspf2 or compare"},
-	    {"list x\n", "t:1:1: list has too few values; write list NAME file:/path [on-failure defer|skip]"},
-	    {"list x /etc/x\n",
-	     "t:1:8: \"/etc/x\" is not a place for a list; write list NAME file:/path [on-failure defer|skip]"},
-	    {"list 1 file:/x\n",
-	     "t:1:6: \"1\" cannot be the name of a list; write list NAME file:/path [on-failure defer|skip]"},
+	    {"list x\n", "t:1:1: list has too few values; " LIST_USAGE},
+	    {"list x /etc/x\n", "t:1:8: \"/etc/x\" is not a place for a list; " LIST_USAGE},
+	    {"list 1 file:/x\n", "t:1:6: \"1\" cannot be the name of a list; " LIST_USAGE},
+	    {"list x dynamic:soon\n",
+	     "t:1:8: \"soon\" is not how long an entry lasts, from 1s to ten years; " LIST_USAGE},
+	    {"list x dynamic:500ms\n",
+	     "t:1:8: \"500ms\" is not how long an entry lasts, from 1s to ten years; " LIST_USAGE},
+	    {"list relays dynamic:30m\n",
+	     "t:1:13: the list relays says whom to trust, so programs cannot change it; " LIST_USAGE},
+	    {"list owners dynamic:30m\n",
+	     "t:1:13: the list owners says whom to trust, so programs cannot change it; " LIST_USAGE},
+	    {"list x file:t writers mail\n", "t:1:23: only a dynamic: list has at-most and writers; remove them"},
+	    {"list x file:t at-most 5\n", "t:1:23: only a dynamic: list has at-most and writers; remove them"},
+	    {"list x dynamic:30m at-most 0\n", "t:1:28: at-most cannot be \"0\"; write a number from 1 to 1000000"},
+	    {"list x dynamic:30m writers\n", "t:1:20: writers has no value; write groups as in writers dovecot"},
+	    {"submission { clients recent }\n", "t:1:22: no list is named \"recent\"; write the name of a list"},
 	    {"list x file:t on-failure ignore\n", "t:1:26: on-failure cannot be \"ignore\"; write defer or skip"},
 	    {"list x file:t onfailure skip\n", "t:1:15: list has no key \"onfailure\"; did you mean \"on-failure\"?"},
 	    {"xyzzy lmdb:/var/lib/x\n",

@@ -184,7 +184,7 @@ static enum truth has_client(struct list *list, const char *client)
 	struct list_key key = {.kind = LIST_IP};
 
 	assert_int_equal(ip_parse(slice_of(client), &key.ip), 0);
-	return list_has(list, &key);
+	return list_has(list, NULL, &key);
 }
 
 /* The origin is in the Received field, whatever the rules ask for. */
