@@ -34,6 +34,8 @@ static const struct verb verbs[] = {
     {"blocks", verb_blocks, "[--json]", "list who is blocked, until when and why"},
     {"list", verb_list, "add NAME ENTRY [--for TIME] | remove NAME ENTRY | show NAME [ENTRY]",
      "change and show a dynamic list of the running daemon"},
+    {"greylist", verb_greylist, "show [WHAT] | forget DOMAIN|ADDRESS|NETWORK",
+     "show who waits or has passed, or forget them"},
     {"store", verb_store, "list [PREFIX] | get PREFIX | delete PREFIX",
      "show what the running daemon keeps in its store"},
     {NULL},

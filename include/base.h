@@ -240,6 +240,9 @@ uint64_t random_seed(void);                       /* from the system */
 
 #define CASE_ID_LENGTH 12
 struct slice case_id_new(struct arena *); /* of 60 random bits; digits and lower-case letters without i, l, o and u */
+#define HASH_KEYED_SIZE 32
+/* HMAC-SHA-256 (RFC 2104); of a key at most 64 bytes count. */
+void hash_keyed(struct slice key, struct slice text, unsigned char hash_r[HASH_KEYED_SIZE]);
 
 /* ---- a spool ------------------------------------------------------------- */
 

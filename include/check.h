@@ -152,6 +152,7 @@ struct check_settings {
 	bool received_spf;                            /* stamp messages with it */
 	struct list *submission_clients;              /* they are users without AUTH; NULL: no such list */
 	struct list *relays;                          /* our own servers that relay mail from outside; NULL: none */
+	uint64_t read;                                /* bit n: some rule reads a fact of checks[n] */
 	struct check_block blocks[CHECK_MAX];         /* by check number */
 };
 
@@ -212,7 +213,7 @@ struct check {
 
 extern const struct check *const checks[]; /* NULL-terminated */
 
-#define FACT_MAX 96 /* facts of all checks; a test counts them */
+#define FACT_MAX 160 /* facts of all checks; a test counts them */
 
 /* A cached value of a fact, with its argument if it has one. */
 struct known_fact {

@@ -58,6 +58,14 @@ bool address_equal(const struct address *, const struct address *);
  * or has no domain, is its text in lower case. */
 struct slice address_fold(const struct address *, struct arena *);
 
+/* What stays the same in a sender that changes from message to message, in lower case, to compare senders. Nothing is
+ * verified: anybody can write such an address.
+ * address_mailbox: without BATV tag and "+" extension, as in prvs=1234abcdef=user+tag@example.org.
+ * address_stable: then the original address of an SRS sender, with "#" for each number that is not part of a word
+ * (VERP, as in list-return-123@example.org). The null sender gives "". */
+struct slice address_mailbox(const struct address *, struct arena *);
+struct slice address_stable(const struct address *, struct arena *);
+
 /* ---- header fields (RFC 5322 2.2) ------------------------------------------ */
 
 #define HEADER_BYTES_MAX (1024 * 1024) /* names and values of one message that are stored */

@@ -40,6 +40,18 @@ const struct authors *check_first_authors(struct view *);
 const struct spf_outcome *check_spf_outcome(struct view *);
 const struct dkim_outcome *check_dkim_outcome(struct view *); /* at the end of the message */
 
+/* secret.c: the first `length` characters of a keyed hash of the text, in base64. False: the store does not answer. */
+bool check_hash(struct view *, struct slice text, size_t length, struct slice *hash_r);
+
+/* Did our users write to the envelope sender? Unknown: the store does not answer. */
+enum truth check_is_correspondent(struct view *);
+
+/* Does some rule of the file read a fact of the check with this number? What a message teaches is kept only then. */
+static inline bool check_is_read(const struct view *view, unsigned number)
+{
+	return view->settings->read >> number & 1;
+}
+
 struct value value_absent(enum type);
 struct value value_unknown(enum type, const char *why); /* why is a static text */
 struct value value_unstored(enum type);                 /* the store did not answer */

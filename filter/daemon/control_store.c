@@ -34,8 +34,8 @@ static json_t *no_store(const struct daemon *daemon)
 	struct error text;
 
 	error_set(&text,
-		  "no store is open, because nothing in %s needs one: write a rule that reads a limit or \"blocked\", "
-		  "or the setting store, and reload",
+		  "no store is open, because nothing in %s needs one: write a rule that reads a limit, \"blocked\" or "
+		  "\"greylist\", or the setting store, and reload",
 		  daemon->config_file);
 	return refusal(text.text);
 }

@@ -176,6 +176,15 @@ static void add_indirect_readers(struct policy *policy, struct ruleset *rules)
 			rules->uses[check_number(*read)] |= rules->uses[i];
 }
 
+/* Checks learn from messages only what some rule reads. */
+static void add_read(struct policy *policy, struct ruleset *rules)
+{
+	for (unsigned i = 0; checks[i]; i++)
+		policy->settings.check.read |= (uint64_t)(rules->asking[i].count > 0) << i;
+	for (size_t i = 0; i < policy->tenant_count; i++)
+		policy->tenants[i].settings.read |= policy->settings.check.read;
+}
+
 /* What a check needs that somebody reads, whichever of its facts. */
 static void add_needs(struct policy *policy, struct ruleset *rules)
 {
@@ -246,6 +255,7 @@ static void compile_file(struct compiler *compiler, const struct file_syntax *fi
 	compile_policies(compiler, file);
 	for_rulesets(compiler->policy, add_readers);
 	for_rulesets(compiler->policy, add_indirect_readers);
+	for_rulesets(compiler->policy, add_read);
 	for_rulesets(compiler->policy, add_needs);
 	load_lists(compiler, old);
 	if (compiler->reader == POLICY_CHECK)

@@ -34,5 +34,6 @@ int verb_block(int argc, char **argv);
 int verb_list(int argc, char **argv);
 int verb_unblock(int argc, char **argv);
 int verb_blocks(int argc, char **argv);
+int verb_greylist(int argc, char **argv);
 
 #endif
