@@ -10,6 +10,7 @@
 #ifndef SEKISHO_CHECK_H
 #define SEKISHO_CHECK_H
 
+#include "arc.h"
 #include "dkim.h"
 #include "dmarc.h"
 #include "list.h"
@@ -198,6 +199,9 @@ struct check {
 	bool (*stamp)(struct view *, struct stamp *stamp_r); /* the field to add at the top, if any; may be NULL */
 	/* Does the message have a result of this check, whoever asked for it? Starts no evaluation. NULL: always */
 	bool (*judged)(const struct view *);
+	/* True: nothing to say about this message in Authentication-Results, which then has the clause only when the
+	 * settings name this check, not for `all`. May be NULL */
+	bool (*silent)(struct view *);
 	/* After the message: true when two engines evaluated it and disagree. Starts no evaluation by itself.
 	 * *note_r: the difference, for the record; "" when a fact has it. May be NULL */
 	bool (*disagrees)(struct view *, struct slice *note_r);
@@ -295,6 +299,9 @@ struct slice value_print(const struct value *, struct arena *);
 
 /* The engine that computes signatures (dkim { engine }). All but DKIM_NATIVE need *library_r and the unchanged body. */
 enum dkim_engine check_dkim_engine(const struct check_settings *, struct dkim_library **library_r);
+
+/* The ARC chain of the message that arrived, at the end of the message; the body has ended then. */
+const struct arc_outcome *check_arc_outcome(struct view *);
 
 /* The kind of traffic (submission before local before inbound; mail from a relay is inbound); reliable only after
  * MAIL. The store (NULL: none is open) is for a dynamic list of clients. A client is a user only if that list answers

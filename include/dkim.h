@@ -5,6 +5,8 @@
  * Pure protocol: header fields, body, DNS and the time go in; results and their
  * reasons, or the value of a DKIM-Signature field, come out. No milter, no policy,
  * no configuration, no global state (except SHA-256, fetched once). Only this folder uses OpenSSL.
+ * ARC (RFC 8617) signs with the same keys, canonical forms and body hashes in fields of its own: filter/arc/ has the
+ * rules, and this room the signatures.
  *
  * The body is never stored. It streams through a struct dkim_body, which keeps one
  * running hash for each requested canonicalisation and copies its state where an l=
@@ -100,6 +102,7 @@ struct dkim_signature {
 	const char *second;     /* DKIM_COMPARE: libopendkim's result if it differs; else NULL */
 	bool testing;           /* the key has t=y */
 	bool aligned;           /* d= and the author domain are the same, or one is below the other */
+	bool partial;           /* l= leaves part of the body unsigned */
 };
 
 /* The signatures in the order of their fields, the topmost first. */
@@ -121,6 +124,11 @@ struct dkim_verifier *dkim_verify_begin(const struct dkim_rules *, const struct 
 					struct dkim_body *, struct arena *);
 
 void dkim_verify_body(struct dkim_verifier *, struct slice chunk); /* as dkim_body_add, which must get it too */
+
+/* The same for one ARC-Message-Signature (RFC 8617 4.1.2), which has no v=, and whose i= is an instance. `headers` has
+ * the field. */
+struct dkim_verifier *dkim_verify_arc_begin(const struct dkim_rules *, const struct headers *,
+					    const struct header_field *, struct dkim_body *, struct arena *);
 
 /* Call it after the body. Never fails: an error is a result. */
 void dkim_verify_end(struct dkim_verifier *, struct dns_budget *, struct dkim_outcome *outcome_r);
@@ -183,17 +191,20 @@ struct dkim_signing {
 	size_t oversigned_count;
 	int64_t now_s;                /* t= */
 	int64_t lifetime_s;           /* x= is t= plus this; 0: no x= */
+	unsigned instance;            /* not 0: an ARC-Message-Signature, or an ARC-Seal, with this i= */
 	struct slice identity;        /* i=; "" for none */
 	enum dkim_engine engine;      /* who signs; with DKIM_COMPARE natively */
 	struct dkim_library *library; /* for engines other than native */
 	struct spool *spool;          /* likewise: the body as it came */
 };
 
-bool dkim_never_signed(struct slice name);                                /* RFC 6376 5.4: trace fields, Bcc */
-bool dkim_signing_covers(const struct dkim_signing *, struct slice name); /* is a field of this name signed? */
+bool dkim_never_signed(struct slice name); /* RFC 6376 5.4: trace fields, Bcc */
+/* Is a field of this name signed? With an instance, by the signature or by the seal. */
+bool dkim_signing_covers(const struct dkim_signing *, struct slice name);
 
-/* The value of a DKIM-Signature field with its leading space, folded by LF and tab. `body` has ended, and
- * DKIM_WHOLE was requested in body_canon. From is always signed. "" and err when the key cannot sign. */
+/* The value of a DKIM-Signature field (with an instance, of an ARC-Message-Signature, which can sign DKIM-Signature,
+ * too) with its leading space, folded by LF and tab. `body` has ended, and DKIM_WHOLE was requested in body_canon. From
+ * is always signed. "" and err when the key cannot sign. */
 struct slice dkim_signature_make(const struct dkim_signing *, struct dkim_fields *, const struct dkim_body *,
 				 struct arena *, struct error *err);
 
@@ -202,5 +213,31 @@ struct slice dkim_signature_make(const struct dkim_signing *, struct dkim_fields
 enum dkim_compared { DKIM_AGREE, DKIM_DISAGREE, DKIM_NOT_COMPARED };
 enum dkim_compared dkim_signature_compare(const struct dkim_signing *, struct dkim_fields *, const struct dkim_body *,
 					  struct slice value, struct arena *, struct error *err);
+
+/* ---- the seals of ARC (RFC 8617 4.1.3, 5.1.1) ------------------------------------------------ */
+
+/* i= of an ARC-Message-Signature or ARC-Seal, as written; "" when there is none. The rest is not checked. */
+struct slice dkim_instance(struct slice value);
+struct slice dkim_length(struct slice value); /* l=, likewise */
+
+/* A seal covers the fields of all sets up to its own. One hash runs over them, in the order of their instances, and its
+ * state is copied at each seal: the work grows with the number of sets, not with its square. */
+struct dkim_chain;
+struct dkim_chain *dkim_chain_new(struct arena *);
+void dkim_chain_add(struct dkim_chain *, const struct header_field *);
+
+/* An ARC-Seal of the chain. Reading needs no cryptography; an error becomes its result. */
+struct dkim_seal;
+struct dkim_seal *dkim_seal_read(struct dkim_chain *, const struct header_field *);
+struct slice dkim_seal_status(const struct dkim_seal *);               /* cv=, lower case; "" without one */
+const struct dkim_signature *dkim_seal_seen(const struct dkim_seal *); /* DKIM_NONE: not verified yet */
+/* It covers what the chain has so far, and itself; then the chain has it, too. */
+void dkim_seal_hash(struct dkim_seal *);
+/* After dkim_seal_hash: sets its result, unless it has one. Never fails. */
+void dkim_seal_verify(struct dkim_seal *, struct dns_budget *, const struct dkim_rules *);
+
+/* The value of an ARC-Seal over what the chain has, as dkim_signature_make. Of the signing only domain, selector, key,
+ * now_s and instance count. "" and err when the key cannot sign. */
+struct slice dkim_seal_make(struct dkim_chain *, const struct dkim_signing *, struct slice status, struct error *err);
 
 #endif

@@ -114,8 +114,9 @@ struct settings {
 	struct slice log_file;
 	bool record_all_facts; /* record { facts all } */
 	enum on_conflict on_conflict;
-	bool check_tests; /* a reload runs the tests of the file, and uses it only if they pass */
-	bool report_mode; /* mode report: every verdict and edit but sign only "would have" */
+	bool check_tests;       /* a reload runs the tests of the file, and uses it only if they pass */
+	bool report_mode;       /* mode report: every verdict and edit but sign only "would have" */
+	unsigned authres_named; /* of these bits, those that were named, not said by `all` */
 	unsigned
 	    authres_checks; /* bit n: checks[n] has a clause; 0: no Authentication-Results are written or removed */
 	int64_t drain_us;   /* the time that open messages have when the daemon ends */
@@ -186,7 +187,7 @@ const struct check_settings *policy_check_settings(const struct policy *, const 
 bool policy_uses_check(const struct policy *, const struct tenant *, enum kind, const struct check *);
 /* what they read of a check, for hints; */
 const struct asking *policy_asking(const struct policy *, const struct tenant *, enum kind, const struct check *);
-/* some rule says sign. */
+/* some rule says sign or arc-seal. */
 bool policy_signs(const struct policy *, const struct tenant *, enum kind);
 
 bool policy_footers(const struct policy *, const struct tenant *, enum kind); /* some rule says footer */
@@ -268,14 +269,15 @@ enum edit_kind {
 	EDIT_ADD_RECIPIENT,
 	EDIT_DELETE_RECIPIENT,
 	EDIT_REDIRECT,
-	EDIT_SIGN
+	EDIT_SIGN,
+	EDIT_ARC_SEAL
 };
 
 struct regex;
 
 struct edit {
 	enum edit_kind kind;
-	struct slice name;
+	struct slice name; /* of a header field; ARC_SEAL: the domain */
 	/* As written in the rule, with facts filled in; made safe by header_safe except for prefix-subject; an address;
 	 * the text of a footer, lines separated by LF. */
 	struct slice value;

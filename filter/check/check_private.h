@@ -38,7 +38,8 @@ const struct authors *check_first_authors(struct view *);
 
 /* What SPF says of MAIL FROM, or of HELO for the null sender. */
 const struct spf_outcome *check_spf_outcome(struct view *);
-const struct dkim_outcome *check_dkim_outcome(struct view *); /* at the end of the message */
+const struct dkim_outcome *check_dkim_outcome(struct view *);    /* at the end of the message */
+unsigned check_dkim_minimum_bits(const struct check_settings *); /* of RSA keys */
 
 /* secret.c: the first `length` characters of a keyed hash of the text, in base64. False: the store does not answer. */
 bool check_hash(struct view *, struct slice text, size_t length, struct slice *hash_r);

@@ -30,6 +30,11 @@ enum dkim_engine check_dkim_engine(const struct check_settings *settings, struct
 	return settings_of(settings)->engine;
 }
 
+unsigned check_dkim_minimum_bits(const struct check_settings *settings)
+{
+	return settings_of(settings)->minimum_bits;
+}
+
 struct state {
 	struct dkim_verifier *verifier; /* NULL: the header is not complete, or has no signature */
 	unsigned arrived;               /* DKIM-Signature fields */

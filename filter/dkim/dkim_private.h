@@ -122,6 +122,7 @@ struct signature {
 	struct slice bh;
 	enum dkim_algorithm algorithm;
 	bool historic; /* rsa-sha1: never passes (RFC 8301 3.1) */
+	bool arc;      /* an ARC-Message-Signature or ARC-Seal */
 	enum dkim_canon header_canon, body_canon;
 	uint64_t length;                  /* l=, or DKIM_WHOLE */
 	int64_t made_s;                   /* t=; -1 without one */
@@ -131,6 +132,17 @@ struct signature {
 /* Reads a DKIM-Signature. An error becomes its result; DKIM_NONE: no error so far. */
 void signature_read(struct signature *, const struct dkim_rules *, struct arena *);
 void signature_judge(struct signature *, enum dkim_result, const char *reason); /* the first judgement stays */
+
+/* As signature_read, of an ARC-Seal; *status_r is cv=. */
+void signature_read_seal(struct signature *, struct arena *, struct slice *status_r);
+
+/* Do these bytes have this SHA-256 (b= of the signature, verified with the key)? DKIM_PASS, DKIM_FAIL, or
+ * DKIM_TEMPERROR when nothing is known about it. */
+enum dkim_result signature_verify(const struct key *, struct slice b, const unsigned char *hash);
+
+/* RFC 6376 6.1.2: may this key be used for this signature? DKIM_PASS, or why not. */
+enum dkim_result key_suits(const struct signature *, const struct key *, const struct dkim_rules *,
+			   const char **reason_r);
 
 /* Sets its result only when header or body are not what was signed. `hash` is any context; it is initialised again. */
 void signature_match(struct signature *, struct dkim_fields *, const struct key *, EVP_MD_CTX *hash, struct arena *);
@@ -152,6 +164,17 @@ struct signed_name {
 };
 size_t signing_names(const struct dkim_signing *, const struct dkim_fields *, struct arena *,
 		     const struct signed_name **names_r);
+
+/* b= of a SHA-256, in base64; "" and err when the key cannot sign. */
+struct slice sign_hash(const struct dkim_signing *, const unsigned char *hash, struct arena *, struct error *err);
+
+/* A field value is written tag by tag, and folded. */
+struct writer {
+	struct text text;
+	size_t column;
+};
+void write_tag(struct writer *, struct slice tag);      /* " tag", on this line or the next */
+void write_base64(struct writer *, struct slice value); /* cut anywhere: base64 allows blanks */
 
 /* The value of the field, over the body that has this digest; "" and err when the key cannot sign. */
 struct slice sign_natively(const struct dkim_signing *, struct dkim_fields *, const struct dkim_digest *,

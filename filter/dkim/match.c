@@ -57,14 +57,18 @@ static enum dkim_result verify_ed25519(EVP_PKEY *pkey, struct slice b, const uns
 	return result;
 }
 
+enum dkim_result signature_verify(const struct key *key, struct slice b, const unsigned char *hash)
+{
+	return key->algorithm == DKIM_RSA ? verify_rsa(key->verifying, b, hash) : verify_ed25519(key->pkey, b, hash);
+}
+
 static enum dkim_result match_header(const struct signature *signature, struct dkim_fields *fields,
 				     const struct key *key, EVP_MD_CTX *hash, struct arena *arena)
 {
 	unsigned char digest[DKIM_SHA256_SIZE];
 
 	header_hash(signature, fields, hash, arena, digest);
-	return key->algorithm == DKIM_RSA ? verify_rsa(key->verifying, signature->b, digest)
-					  : verify_ed25519(key->pkey, signature->b, digest);
+	return signature_verify(key, signature->b, digest);
 }
 
 bool signature_fits(const struct signature *signature, struct dkim_fields *fields, const struct key *key,

@@ -12,9 +12,10 @@
 #include <openssl/rsa.h>
 #include <string.h>
 
-#define LINE_WANTED   76 /* RFC 5322 2.1.1 says 78 */
-#define TAB_WIDTH     8
-#define SIGNATURE_MAX (DKIM_RSA_BITS_MAX / 8)
+#define LINE_WANTED    76 /* RFC 5322 2.1.1 says 78 */
+#define TAB_WIDTH      8
+#define SIGNATURE_MAX  (DKIM_RSA_BITS_MAX / 8)
+#define SIGNATURE_NAME "DKIM-Signature"
 
 /* RFC 6376 5.4.1, and the fields that make a message MIME. */
 static const struct {
@@ -64,11 +65,19 @@ bool dkim_never_signed(struct slice name)
 	return false;
 }
 
+/* RFC 8617 4.1.2: their own set covers them. */
+static bool is_of_arc(struct slice name)
+{
+	return slice_equal_nocase(name, SLICE("ARC-Seal")) ||
+	       slice_equal_nocase(name, SLICE("ARC-Message-Signature")) ||
+	       slice_equal_nocase(name, SLICE("ARC-Authentication-Results"));
+}
+
 /* Adds a name, unless it is never signed or already in the list. */
 static void add_name(struct signed_name *names, size_t *count, const struct dkim_fields *fields, struct slice name,
 		     bool more)
 {
-	if (dkim_never_signed(name))
+	if (dkim_never_signed(name) || is_of_arc(name))
 		return;
 	for (size_t i = 0; i < *count; i++)
 		if (slice_equal_nocase(names[i].name, name))
@@ -102,7 +111,7 @@ size_t signing_names(const struct dkim_signing *signing, const struct dkim_field
 {
 	size_t usual_count = sizeof(usual) / sizeof(usual[0]), count = 0;
 	struct signed_name *names =
-	    arena_alloc(arena, (1 + usual_count + signing->name_count + signing->oversigned_count) * sizeof(*names));
+	    arena_alloc(arena, (2 + usual_count + signing->name_count + signing->oversigned_count) * sizeof(*names));
 
 	if (!signing->names) {
 		add_usual(signing, fields, names, &count);
@@ -113,6 +122,9 @@ size_t signing_names(const struct dkim_signing *signing, const struct dkim_field
 	}
 	for (size_t i = 0; i < signing->oversigned_count; i++)
 		add_name(names, &count, fields, signing->oversigned[i], true);
+	if (signing->instance) /* RFC 8617 4.1.2 */
+		names[count++] =
+		    (struct signed_name){SLICE(SIGNATURE_NAME), fields_count(fields, SLICE(SIGNATURE_NAME)), false};
 	*names_r = names;
 	return count;
 }
@@ -120,6 +132,9 @@ size_t signing_names(const struct dkim_signing *signing, const struct dkim_field
 bool dkim_signing_covers(const struct dkim_signing *signing, struct slice name)
 {
 	bool covers = is_oversigned(signing, name);
+
+	if (signing->instance && (is_of_arc(name) || slice_equal_nocase(name, SLICE(SIGNATURE_NAME))))
+		return true;
 
 	for (size_t i = 0; signing->names && i < signing->name_count && !covers; i++)
 		covers = slice_equal_nocase(name, signing->names[i]);
@@ -129,11 +144,6 @@ bool dkim_signing_covers(const struct dkim_signing *signing, struct slice name)
 }
 
 /* ---- writing -------------------------------------------------------------------------------- */
-
-struct writer {
-	struct text text;
-	size_t column;
-};
 
 /* Puts a word on this line or the next. */
 static void write_word(struct writer *writer, struct slice word)
@@ -146,7 +156,7 @@ static void write_word(struct writer *writer, struct slice word)
 	writer->column += word.n;
 }
 
-static void write_tag(struct writer *writer, struct slice tag)
+void write_tag(struct writer *writer, struct slice tag)
 {
 	if (writer->column + 1 + tag.n > LINE_WANTED) {
 		text_add(&writer->text, SLICE("\n\t"));
@@ -159,8 +169,7 @@ static void write_tag(struct writer *writer, struct slice tag)
 	writer->column += tag.n;
 }
 
-/* Long values are cut anywhere: base64 allows blanks. */
-static void write_base64(struct writer *writer, struct slice value)
+void write_base64(struct writer *writer, struct slice value)
 {
 	while (value.n > 0) {
 		size_t room = writer->column < LINE_WANTED ? LINE_WANTED - writer->column : 0;
@@ -206,7 +215,7 @@ static void write_tags(struct writer *writer, struct text *names, const struct d
 	const char *algorithm = dkim_algorithm_names[dkim_private_algorithm(signing->key)];
 	struct slice bh = base64_encode((struct slice){(const char *)digest->hash, DKIM_SHA256_SIZE}, arena);
 
-	write_tag(writer, SLICE("v=1;"));
+	write_tag(writer, signing->instance ? arena_printf(arena, "i=%u;", signing->instance) : SLICE("v=1;"));
 	write_tag(writer, arena_printf(arena, "a=%s;", algorithm));
 	write_tag(writer, arena_printf(arena, "c=%s/%s;", canons[signing->header_canon], canons[signing->body_canon]));
 	write_tag(writer, arena_printf(arena, "d=%.*s;", SLICE_ARGS(signing->domain)));
@@ -248,37 +257,52 @@ static size_t sign_ed25519(EVP_PKEY *pkey, const unsigned char *hash, unsigned c
 	return n;
 }
 
-static void header_hash(struct dkim_fields *fields, struct slice names, struct slice value, enum dkim_canon canon,
-			struct arena *arena, unsigned char *hash_r)
+static struct slice own_name(const struct dkim_signing *signing)
 {
-	struct slice own = field_canonical(SLICE("DKIM-Signature"), value, canon, arena);
+	return signing->instance ? SLICE("ARC-Message-Signature") : SLICE(SIGNATURE_NAME);
+}
+
+static void header_hash(const struct dkim_signing *signing, struct dkim_fields *fields, struct slice names,
+			struct slice value, struct arena *arena, unsigned char *hash_r)
+{
+	struct slice own = field_canonical(own_name(signing), value, signing->header_canon, arena);
 	EVP_MD_CTX *hash = hash_new(arena);
 
-	fields_hash(fields, names, canon, NULL, hash);
+	fields_hash(fields, names, signing->header_canon, NULL, hash);
 	EVP_DigestUpdate(hash, own.p, own.n);
 	EVP_DigestFinal_ex(hash, hash_r, NULL);
+}
+
+struct slice sign_hash(const struct dkim_signing *signing, const unsigned char *hash, struct arena *arena,
+		       struct error *err)
+{
+	unsigned char signature[SIGNATURE_MAX];
+	size_t n = dkim_private_algorithm(signing->key) == DKIM_RSA
+		       ? sign_rsa(private_context(signing->key), hash, signature)
+		       : sign_ed25519(private_pkey(signing->key), hash, signature);
+
+	if (n > 0)
+		return base64_encode((struct slice){(const char *)signature, n}, arena);
+	error_set(err, "the crypto library cannot sign with the key of %.*s for %.*s", SLICE_ARGS(signing->selector),
+		  SLICE_ARGS(signing->domain));
+	return SLICE("");
 }
 
 struct slice sign_natively(const struct dkim_signing *signing, struct dkim_fields *fields,
 			   const struct dkim_digest *digest, struct arena *arena, struct error *err)
 {
-	unsigned char hash[DKIM_SHA256_SIZE], signature[SIGNATURE_MAX];
-	struct writer writer = {.column = sizeof("DKIM-Signature:") - 1};
+	struct writer writer = {.column = own_name(signing).n + 1};
+	unsigned char hash[DKIM_SHA256_SIZE];
+	struct slice made;
 	struct text names;
-	size_t n;
 
 	text_init(&writer.text, arena, SIZE_MAX / 4);
 	text_init(&names, arena, SIZE_MAX / 4);
 	write_tags(&writer, &names, signing, fields, digest);
-	header_hash(fields, text_slice(&names), text_slice(&writer.text), signing->header_canon, arena, hash);
-	n = dkim_private_algorithm(signing->key) == DKIM_RSA
-		? sign_rsa(private_context(signing->key), hash, signature)
-		: sign_ed25519(private_pkey(signing->key), hash, signature);
-	if (n == 0) {
-		error_set(err, "the crypto library cannot sign with the key of %.*s for %.*s",
-			  SLICE_ARGS(signing->selector), SLICE_ARGS(signing->domain));
+	header_hash(signing, fields, text_slice(&names), text_slice(&writer.text), arena, hash);
+	made = sign_hash(signing, hash, arena, err);
+	if (made.n == 0)
 		return SLICE("");
-	}
-	write_base64(&writer, base64_encode((struct slice){(const char *)signature, n}, arena));
+	write_base64(&writer, made);
 	return text_slice(&writer.text);
 }

@@ -84,7 +84,7 @@ static const char *read_identity(struct signature *signature, const struct tags 
 	ptrdiff_t at;
 
 	signature->identity_domain = domain;
-	if (!tag)
+	if (!tag || signature->arc)
 		return NULL;
 	signature->seen->identity = identity = unquoted(tag->value, arena);
 	at = slice_find_last(identity, '@');
@@ -140,7 +140,7 @@ static const char *read_length(struct signature *signature, const struct tags *t
 	return NULL;
 }
 
-static const char *read_hashes(struct signature *signature, const struct tags *tags, struct arena *arena)
+static const char *read_b(struct signature *signature, const struct tags *tags, struct arena *arena)
 {
 	const struct tag *b = tags_find(tags, "b");
 
@@ -148,6 +148,11 @@ static const char *read_hashes(struct signature *signature, const struct tags *t
 	if (base64_decode(b->value, arena, &signature->b) < 0 || signature->b.n == 0)
 		return "b= is not base64";
 	signature->seen->b = slice_head(base64_encode(slice_head(signature->b, B_SHOWN / 4 * 3), arena), B_SHOWN);
+	return NULL;
+}
+
+static const char *read_body_hash(struct signature *signature, const struct tags *tags, struct arena *arena)
+{
 	if (base64_decode(value_of(tags, "bh"), arena, &signature->bh) < 0)
 		return "bh= is not base64";
 	if (signature->bh.n != DKIM_SHA256_SIZE && !signature->historic)
@@ -155,7 +160,8 @@ static const char *read_hashes(struct signature *signature, const struct tags *t
 	return NULL;
 }
 
-/* RFC 6376 5.4.2, 3.5: h= names header fields, From among them. */
+/* RFC 6376 5.4.2, 3.5: h= names header fields, From among them. RFC 8617 4.1.2: and not the seal of the set, which is
+ * made after it. */
 static void judge_names(struct signature *signature)
 {
 	struct slice rest = signature->names, item;
@@ -163,13 +169,15 @@ static void judge_names(struct signature *signature)
 	bool from = false;
 
 	while (items_next(&rest, &item)) {
-		if (item.n == 0)
+		if (item.n == 0 && !signature->arc) /* those who seal do write it, and it names nothing */
 			signature_judge(signature, DKIM_NEUTRAL, "h= has an empty name");
 		if (++count > DKIM_NAMES_MAX) {
 			signature_judge(signature, DKIM_NEUTRAL, "h= has too many names");
 			return;
 		}
 		from = from || slice_equal_nocase(item, SLICE("from"));
+		if (signature->arc && slice_equal_nocase(item, SLICE("arc-seal")))
+			signature_judge(signature, DKIM_PERMERROR, "ARC-Seal is signed");
 	}
 	if (!from)
 		signature_judge(signature, DKIM_PERMERROR, "From is not signed");
@@ -206,7 +214,7 @@ static void judge_times(struct signature *signature, const struct tags *tags, in
 		signature_judge(signature, DKIM_NEUTRAL, wrong);
 	else if (made >= 0 && expires >= 0 && expires <= made)
 		signature_judge(signature, DKIM_PERMERROR, "it expired before it was made");
-	else if (made - DKIM_CLOCK_SKEW > now_s)
+	else if (made - DKIM_CLOCK_SKEW > now_s && !signature->arc) /* RFC 6376 3.5: MAY */
 		signature_judge(signature, DKIM_POLICY, "it was made in the future");
 	else if (expires >= 0 && expires < now_s)
 		signature_judge(signature, DKIM_POLICY, "it has expired");
@@ -214,17 +222,23 @@ static void judge_times(struct signature *signature, const struct tags *tags, in
 
 /* ---- the field --------------------------------------------------------------------------- */
 
-static const char *missing_tag(const struct tags *tags)
+/* DKIM-Signature, ARC-Message-Signature, ARC-Seal */
+enum signature_form { FORM_DKIM, FORM_MESSAGE, FORM_SEAL };
+
+static const char *missing_tag(const struct tags *tags, enum signature_form form)
 {
 	static const struct {
 		const char *name, *reason;
+		enum signature_form from, to;
 	} needed[] = {
-	    {"v", "v= is missing"}, {"a", "a= is missing"}, {"b", "b= is missing"}, {"bh", "bh= is missing"},
-	    {"d", "d= is missing"}, {"h", "h= is missing"}, {"s", "s= is missing"},
+	    {"v", "v= is missing", FORM_DKIM, FORM_DKIM}, {"a", "a= is missing", FORM_DKIM, FORM_SEAL},
+	    {"b", "b= is missing", FORM_DKIM, FORM_SEAL}, {"bh", "bh= is missing", FORM_DKIM, FORM_MESSAGE},
+	    {"d", "d= is missing", FORM_DKIM, FORM_SEAL}, {"h", "h= is missing", FORM_DKIM, FORM_MESSAGE},
+	    {"s", "s= is missing", FORM_DKIM, FORM_SEAL},
 	};
 
 	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
-		if (!tags_find(tags, needed[i].name))
+		if (form >= needed[i].from && form <= needed[i].to && !tags_find(tags, needed[i].name))
 			return needed[i].reason;
 	return NULL;
 }
@@ -249,37 +263,67 @@ static void judge_names_of_signer(struct signature *signature, const struct tags
 		signature_judge(signature, DKIM_PERMERROR, wrong);
 }
 
-void signature_read(struct signature *signature, const struct dkim_rules *rules, struct arena *arena)
+/* All tags of the field; false: it is not a tag list. */
+static bool read_tags(struct signature *signature, struct tags *tags)
 {
 	struct slice value = signature->field->value;
-	const struct tag *queries;
-	const char *missing;
-	struct tags tags;
 
-	if (value.n > DKIM_FIELD_MAX) {
+	if (value.n > DKIM_FIELD_MAX)
 		signature_judge(signature, DKIM_NEUTRAL, "the field is longer than 64 KB");
-		return;
-	}
-	judge_syntax(signature, tags_parse(value, &tags));
-	if (signature->seen->result != DKIM_NONE)
-		return;
-	signature->seen->algorithm = value_of(&tags, "a");
-	signature->names = value_of(&tags, "h");
-	missing = missing_tag(&tags);
+	else
+		judge_syntax(signature, tags_parse(value, tags));
+	return signature->seen->result == DKIM_NONE;
+}
+
+/* What every form has; false: a tag is missing. */
+static bool read_signer(struct signature *signature, const struct tags *tags, enum signature_form form,
+			struct arena *arena)
+{
+	const char *missing = missing_tag(tags, form);
+
+	signature->seen->algorithm = value_of(tags, "a");
 	if (missing)
 		signature_judge(signature, DKIM_PERMERROR, missing);
-	else if (!slice_equal(value_of(&tags, "v"), SLICE("1")))
+	else if (form == FORM_DKIM && !slice_equal(value_of(tags, "v"), SLICE("1")))
 		signature_judge(signature, DKIM_PERMERROR, "v= is not 1");
-	judge_names_of_signer(signature, &tags, arena);
-	if (missing)
+	judge_names_of_signer(signature, tags, arena);
+	return !missing;
+}
+
+void signature_read(struct signature *signature, const struct dkim_rules *rules, struct arena *arena)
+{
+	const struct tag *queries;
+	struct tags tags;
+
+	if (!read_tags(signature, &tags))
+		return;
+	signature->names = value_of(&tags, "h");
+	if (!read_signer(signature, &tags, signature->arc ? FORM_MESSAGE : FORM_DKIM, arena))
 		return;
 	queries = tags_find(&tags, "q");
 	judge_syntax(signature, read_algorithm(signature, arena));
 	judge_syntax(signature, read_canons(signature, &tags));
 	judge_syntax(signature, read_length(signature, &tags));
-	judge_syntax(signature, read_hashes(signature, &tags, arena));
+	judge_syntax(signature, read_b(signature, &tags, arena));
+	judge_syntax(signature, read_body_hash(signature, &tags, arena));
 	if (queries && !items_have(queries->value, SLICE("dns/txt")))
 		signature_judge(signature, DKIM_NEUTRAL, "q= is unknown");
 	judge_names(signature);
 	judge_times(signature, &tags, rules->now_s);
+}
+
+void signature_read_seal(struct signature *signature, struct arena *arena, struct slice *status_r)
+{
+	struct tags tags;
+
+	*status_r = SLICE("");
+	if (!read_tags(signature, &tags))
+		return;
+	*status_r = arena_lower(arena, value_of(&tags, "cv"));
+	if (tags_find(&tags, "h")) /* RFC 8617 4.1.3 */
+		signature_judge(signature, DKIM_PERMERROR, "a seal has no h=");
+	if (!read_signer(signature, &tags, FORM_SEAL, arena))
+		return;
+	judge_syntax(signature, read_algorithm(signature, arena));
+	judge_syntax(signature, read_b(signature, &tags, arena));
 }

@@ -103,6 +103,24 @@ struct dkim_verifier *dkim_verify_begin(const struct dkim_rules *rules, const st
 	return verifier;
 }
 
+struct dkim_verifier *dkim_verify_arc_begin(const struct dkim_rules *rules, const struct headers *headers,
+					    const struct header_field *field, struct dkim_body *body,
+					    struct arena *arena)
+{
+	struct dkim_verifier *verifier = arena_alloc(arena, sizeof(*verifier));
+
+	*verifier =
+	    (struct dkim_verifier){.rules = *rules, .arena = arena, .body = body, .headers = headers, .count = 1};
+	verifier->rules.engine = DKIM_NATIVE;
+	verifier->rules.signatures = 1;
+	verifier->seen = arena_alloc(arena, sizeof(*verifier->seen));
+	verifier->signatures = arena_alloc(arena, sizeof(*verifier->signatures));
+	*verifier->signatures = (struct signature){.seen = verifier->seen, .field = field, .arc = true};
+	signature_read(verifier->signatures, rules, arena);
+	choose(verifier);
+	return verifier;
+}
+
 void dkim_verify_body(struct dkim_verifier *verifier, struct slice chunk)
 {
 	if (verifier->second)
@@ -111,9 +129,8 @@ void dkim_verify_body(struct dkim_verifier *verifier, struct slice chunk)
 
 /* ---- at the end ---------------------------------------------------------------------------- */
 
-/* RFC 6376 6.1.2: may this key be used for this signature? DKIM_PASS, or why not. */
-static enum dkim_result suit(const struct signature *signature, const struct key *key, const struct dkim_rules *rules,
-			     const char **reason_r)
+enum dkim_result key_suits(const struct signature *signature, const struct key *key, const struct dkim_rules *rules,
+			   const char **reason_r)
 {
 	*reason_r = key->reason;
 	if (key->result == DKIM_TEMPERROR)
@@ -153,7 +170,7 @@ static const struct key *choose_key(struct dkim_verifier *verifier, const struct
 
 		if (!same_kind && key->algorithm == signature->algorithm)
 			same_kind = key;
-		if (suit(signature, key, &verifier->rules, &reason) != DKIM_PASS)
+		if (key_suits(signature, key, &verifier->rules, &reason) != DKIM_PASS)
 			continue;
 		if (keys->count == 1 ||
 		    signature_fits(signature, verifier->fields, key, verifier->hash, verifier->arena))
@@ -193,8 +210,9 @@ static void judge_coverage(struct dkim_verifier *verifier, struct signature *sig
 		signature_judge(signature, DKIM_PERMERROR, "the message has no From");
 	if (count_name(signature->names, SLICE("from")) < from)
 		signature_judge(signature, DKIM_POLICY, "a From field is not signed");
-	if (signature->length != DKIM_WHOLE &&
-	    signature->length < dkim_body_length(verifier->body, signature->body_canon) &&
+	signature->seen->partial = signature->length != DKIM_WHOLE &&
+				   signature->length < dkim_body_length(verifier->body, signature->body_canon);
+	if (signature->seen->partial && !signature->arc &&
 	    !length_is_allowed(&verifier->rules, signature->seen->domain))
 		signature_judge(signature, DKIM_POLICY, "l= leaves part of the body unsigned");
 	signature_judge(signature, DKIM_PASS, "");
@@ -254,7 +272,7 @@ static void find_keys(struct dkim_verifier *verifier, struct dns_budget *budget)
 			continue;
 		keys = keys_find(budget, key_name(signature->seen->selector, signature->seen->domain, verifier->arena));
 		key = choose_key(verifier, signature, keys, &fits);
-		result = suit(signature, key, &verifier->rules, &reason);
+		result = key_suits(signature, key, &verifier->rules, &reason);
 		signature->seen->testing = key->testing;
 		signature->seen->bits = key->bits;
 		if (result != DKIM_PASS)

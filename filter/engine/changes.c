@@ -7,7 +7,10 @@
  * first, so that no deletion moves a field that is still to be changed; insertions follow,
  * each at the top, Authentication-Results last, so that it is topmost. Envelope and body follow.
  */
+#include "arc.h"
 #include "plan.h"
+
+#include <string.h>
 
 static struct slice spaced(struct arena *arena, struct slice value)
 {
@@ -197,15 +200,26 @@ static void plan_own(struct plan *plan, struct slice name, struct slice value)
 	plan->stamps[plan->stamp_count++] = (struct plan_new){.name = name, .value = spaced(plan->arena, value)};
 }
 
+/* The clauses of these checks; of silent ones only with the second set. */
+static struct authres *results(struct gate *gate, unsigned wanted, unsigned always)
+{
+	struct authres *field = authres_new(gate->message.arena, gate->view.settings->authserv_id);
+
+	for (unsigned i = 0; checks[i]; i++) {
+		const struct check *check = checks[i];
+		bool silent = check->silent && !(always & 1u << i) && check->silent(&gate->view);
+
+		if ((wanted & (1u << i)) && check->authres && !silent)
+			check->authres(&gate->view, field);
+	}
+	return field;
+}
+
 /* Our field, when it has any results. */
 static void plan_authres(struct gate *gate, struct plan *plan)
 {
-	unsigned wanted = gate->settings->authres_checks;
-	struct authres *field = authres_new(plan->arena, gate->view.settings->authserv_id);
+	struct authres *field = results(gate, gate->settings->authres_checks, gate->settings->authres_named);
 
-	for (unsigned i = 0; checks[i]; i++)
-		if ((wanted & (1u << i)) && checks[i]->authres)
-			checks[i]->authres(&gate->view, field);
 	if (!authres_empty(field) || gate->view.kind == KIND_INBOUND)
 		plan_own(plan, SLICE("Authentication-Results"), authres_print(field));
 }
@@ -382,6 +396,42 @@ static void plan_signatures(struct gate *gate, struct plan *plan)
 	}
 }
 
+/* RFC 8617 5.1: after every change and all signatures. The DKIM signatures are above the header that they sign. */
+static void plan_arc(struct gate *gate, struct plan *plan, const struct edit *edit)
+{
+	static const struct slice names[] = {SLICE("ARC-Seal"), SLICE("ARC-Message-Signature"),
+					     SLICE("ARC-Authentication-Results")};
+	size_t count, above = 0;
+	struct outgoing *fields = plan_result(plan, &count);
+	struct outgoing *all = arena_alloc(plan->arena, (plan->stamp_count + count + 1) * sizeof(*all));
+	struct arc_made made;
+
+	for (size_t i = 0; i < plan->stamp_count; i++)
+		if (slice_equal(plan->stamps[i].name, SLICE("DKIM-Signature")))
+			all[above++].field =
+			    (struct header_field){.name = plan->stamps[i].name, .value = plan->stamps[i].value};
+	if (count > 0)
+		memcpy(all + above, fields, count * sizeof(*fields));
+	if (!seal_message(gate, edit, all, above + count, authres_print(results(gate, ~0u, ~0u)), &made))
+		return;
+	plan_take(plan, all + above);
+	plan->seal[0] = (struct plan_new){.name = names[0], .value = made.seal};
+	plan->seal[1] = (struct plan_new){.name = names[1], .value = made.signature};
+	plan->seal[2] = (struct plan_new){.name = names[2], .value = made.results};
+	plan->seal_count = 3;
+}
+
+/* Once: the first rule that says so. */
+static void plan_seal(struct gate *gate, struct plan *plan)
+{
+	for (size_t i = 0; i < gate->decision.edit_count; i++) {
+		if (gate->decision.edits[i].kind != EDIT_ARC_SEAL)
+			continue;
+		plan_arc(gate, plan, &gate->decision.edits[i]);
+		return;
+	}
+}
+
 /* ---- writing -------------------------------------------------------------------------- */
 
 /* Room for what the edits add; one of them adds two fields. */
@@ -410,6 +460,7 @@ void changes_make(struct gate *gate)
 	plan_tighten(gate, &plan);
 	plan_footer(gate, &plan);
 	plan_signatures(gate, &plan);
+	plan_seal(gate, &plan);
 	plan_write(gate, &plan);
 }
 

@@ -72,5 +72,6 @@ void plan_write(struct gate *gate, const struct plan *plan)
 	write_supplied(gate, plan);
 	write_added(gate, plan->added, plan->new_count);
 	write_added(gate, plan->stamps, plan->stamp_count);
+	write_added(gate, plan->seal, plan->seal_count);
 	write_bottom(gate, plan);
 }

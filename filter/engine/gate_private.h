@@ -109,10 +109,22 @@ struct outgoing {
 void sign_prepare(struct gate *);
 void body_spool(struct gate *);                 /* from now on, keeps the arriving body in gate->spool */
 struct dkim_body *sign_body_new(struct gate *); /* for a body that replaces the original one */
+/* The fields to sign, in the form in which they will arrive; *count_r of them. */
+struct dkim_signing;
+const struct header_field *sign_fields(struct gate *, struct position rule, const struct dkim_signing *,
+				       struct outgoing *, size_t count, size_t *count_r);
+struct dkim_body *signed_body(struct gate *);             /* as it will be sent */
+void sign_note_body(struct gate *, struct position rule); /* why mail servers could change it */
 /* The values of the DKIM-Signature fields for this header; returns their number. What was done, why nothing was done,
  * and why a signature may break, is noted for the rule. Fields are changed only when the header is signed. */
 size_t sign_message(struct gate *, struct position rule, struct outgoing *, size_t count,
 		    struct slice values_r[SIGN_KEYS_MAX]);
+
+/* seal.c: the set of ARC fields for this header, with the results for ARC-Authentication-Results. False: nothing may be
+ * added. What was done, or why nothing was done, is noted for the rule. */
+struct arc_made;
+bool seal_message(struct gate *, const struct edit *, struct outgoing *, size_t count, struct slice results,
+		  struct arc_made *made_r);
 
 /* emit.c: would an MTA rewrite this field? Then *value_r is a form that it leaves unchanged. When no
  * such form means the same, *why_r is "an address ..."; else NULL. */

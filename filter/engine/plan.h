@@ -28,6 +28,8 @@ struct plan {
 	size_t new_count;
 	struct plan_new stamps[1 + CHECK_MAX + SIGN_KEYS_MAX]; /* by engine and checks; rules cannot change them */
 	size_t stamp_count;
+	struct plan_new seal[3]; /* of ARC, above all others */
+	size_t seal_count;
 };
 
 void plan_write(struct gate *, const struct plan *);

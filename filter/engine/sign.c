@@ -98,7 +98,7 @@ struct dkim_body *sign_body_new(struct gate *gate)
 	return body;
 }
 
-static struct dkim_body *signed_body(struct gate *gate)
+struct dkim_body *signed_body(struct gate *gate)
 {
 	return gate->new_body ? gate->new_body : view_body(&gate->view);
 }
@@ -169,8 +169,7 @@ static struct dkim_signing signing_of(struct gate *gate, const struct sign_setti
 	};
 }
 
-/* What mail servers after us change in a body. */
-static void note_body(struct gate *gate, struct position rule)
+void sign_note_body(struct gate *gate, struct position rule)
 {
 	struct dkim_noticed noticed = dkim_body_noticed(signed_body(gate));
 
@@ -185,8 +184,8 @@ static void note_body(struct gate *gate, struct position rule)
 			   "server without 8BITMIME"));
 }
 
-static struct dkim_fields *prepare_fields(struct gate *gate, struct position rule, const struct dkim_signing *signing,
-					  struct outgoing *fields, size_t count)
+const struct header_field *sign_fields(struct gate *gate, struct position rule, const struct dkim_signing *signing,
+				       struct outgoing *fields, size_t count, size_t *count_r)
 {
 	struct arena *arena = gate->message.arena;
 	struct header_field *list = arena_raw(arena, (count + 1) * sizeof(*list));
@@ -205,7 +204,8 @@ static struct dkim_fields *prepare_fields(struct gate *gate, struct position rul
 			settle(gate, rule, &fields[i]);
 		list[signed_count++] = fields[i].field;
 	}
-	return dkim_fields_new(list, signed_count, arena);
+	*count_r = signed_count;
+	return list;
 }
 
 size_t sign_message(struct gate *gate, struct position rule, struct outgoing *fields, size_t count,
@@ -215,6 +215,7 @@ size_t sign_message(struct gate *gate, struct position rule, struct outgoing *fi
 	struct slice domain = signing_domain(fields, count, arena);
 	const struct sign_setting *sign = policy_sign(gate->engine->policy, domain);
 	struct dkim_signing signing;
+	const struct header_field *list;
 	struct dkim_fields *prepared;
 	size_t made = 0;
 
@@ -226,7 +227,8 @@ size_t sign_message(struct gate *gate, struct position rule, struct outgoing *fi
 	}
 	dkim_body_end(signed_body(gate));
 	signing = signing_of(gate, sign);
-	prepared = prepare_fields(gate, rule, &signing, fields, count);
+	list = sign_fields(gate, rule, &signing, fields, count, &count);
+	prepared = dkim_fields_new(list, count, arena);
 	for (size_t i = 0; i < sign->key_count; i++) {
 		signing.selector = sign->keys[i].selector;
 		signing.key = sign->keys[i].key;
@@ -234,6 +236,6 @@ size_t sign_message(struct gate *gate, struct position rule, struct outgoing *fi
 		made += values_r[made].n > 0;
 	}
 	if (made > 0)
-		note_body(gate, rule);
+		sign_note_body(gate, rule);
 	return made;
 }

@@ -92,6 +92,48 @@ int compile_redirect(struct compiler *compiler, const struct rule_syntax *said, 
 	return take_address(compiler, said, rule, false);
 }
 
+/* ---- ARC ------------------------------------------------------------------------------------ */
+
+static bool is_for_submission(const struct compiler *compiler)
+{
+	const struct policy *policy = compiler->policy;
+
+	for (size_t i = 0; i < policy->tenant_count; i++)
+		if (policy->tenants[i].rules[KIND_SUBMISSION] == compiler->rules)
+			return true;
+	return compiler->rules == &policy->rules[KIND_SUBMISSION];
+}
+
+/* The domain, and the keys that `sign` gives it. */
+int compile_arc_seal(struct compiler *compiler, const struct rule_syntax *said, struct rule *rule)
+{
+	const struct word *word = said->arguments.first;
+	const struct sign_setting *sign;
+	bool valid = false;
+
+	if (!word)
+		return action_misused(compiler, said, rule, NULL, "the domain that seals is missing");
+	if (word->next)
+		return action_misused(compiler, said, rule, word->next, "one domain fits here");
+	rule->name = domain_normalise(word_value(word, compiler->policy->arena), compiler->policy->arena, &valid);
+	if (!valid)
+		return action_misused(compiler, said, rule, word, "this is not a domain");
+	sign = policy_sign(compiler->policy, rule->name);
+	if (!sign || !slice_equal(sign->domain, rule->name)) {
+		diagnostics_error(
+		    compiler->diagnostics, word->place,
+		    "there is no key to seal with; write sign %s { selector NAME key /path } in the settings",
+		    QUOTE(word->text));
+		return -1;
+	}
+	if (is_for_submission(compiler))
+		diagnostics_warning(compiler->diagnostics, said->action.place,
+				    "mail of a login begins here, and nothing has happened to it that a seal could "
+				    "tell of; write sign");
+	compiler->rules->signs = compiler->rules->seals = true;
+	return 0;
+}
+
 /* ---- footers -------------------------------------------------------------------------------- */
 
 /* Lines of text, of which the last is HTML when there are several. */

@@ -143,7 +143,7 @@ struct ruleset {
 	struct rules stages[STAGE_COUNT];
 	bool uses[CHECK_MAX];            /* by check number */
 	struct asking asking[CHECK_MAX]; /* likewise: what rules read of it */
-	bool signs, footers;
+	bool signs, seals, footers;
 };
 
 struct tenant {

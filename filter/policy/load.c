@@ -146,7 +146,8 @@ static void for_rulesets(struct policy *policy, void (*add)(struct policy *, str
 	}
 }
 
-/* Authentication-Results, Received-SPF and `record { facts all }` read facts of any message. */
+/* Authentication-Results, ARC-Authentication-Results, Received-SPF and `record { facts all }` read facts of any
+ * message. */
 static void add_readers(struct policy *policy, struct ruleset *rules)
 {
 	const struct settings *settings = &policy->settings;
@@ -155,6 +156,7 @@ static void add_readers(struct policy *policy, struct ruleset *rules)
 		policy->needs |= NEED_HEADERS; /* forged ones are removed */
 	for (unsigned i = 0; checks[i]; i++) {
 		bool reads = settings->record_all_facts || (settings->authres_checks & 1u << i) ||
+			     (rules->seals && checks[i]->authres) ||
 			     (settings->check.received_spf && strcmp(checks[i]->name, "spf") == 0);
 
 		rules->uses[i] |= reads;

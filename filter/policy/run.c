@@ -74,9 +74,10 @@ static void trace(const struct tracer *tracer, struct run *run, const struct rul
 static bool acts_in_report_mode(const struct run *run, const struct rule *rule)
 {
 	const struct action *action = rule->action;
+	bool signs = action->class == ACTION_EDIT && (action->edit == EDIT_SIGN || action->edit == EDIT_ARC_SEAL);
 	bool refused = run->decision->would != VERDICT_NONE && run->decision->would != VERDICT_ACCEPT;
 
-	return action->class == ACTION_NOTE || (action->class == ACTION_EDIT && action->edit == EDIT_SIGN && !refused);
+	return action->class == ACTION_NOTE || (signs && !refused);
 }
 
 /* True when the rule ended the message (or the recipient). */

@@ -70,7 +70,7 @@ static void list_clauses(const char **names)
 	*names = NULL;
 }
 
-static int add_clause(struct slice name, unsigned *clauses, struct error *err)
+static int add_clause(struct slice name, struct settings *settings, struct error *err)
 {
 	const char *names[CHECK_MAX + 1];
 	bool all = slice_equal(name, SLICE("all")), found = all;
@@ -78,7 +78,8 @@ static int add_clause(struct slice name, unsigned *clauses, struct error *err)
 	for (size_t i = 0; checks[i]; i++) {
 		if (!checks[i]->authres || !(all || slice_equal(name, slice_of(checks[i]->name))))
 			continue;
-		*clauses |= 1u << i;
+		settings->authres_checks |= 1u << i;
+		settings->authres_named |= all ? 0 : 1u << i;
 		found = true;
 	}
 	if (found)
@@ -106,13 +107,13 @@ static int read_conflict(struct setting_told *told, void *item, struct error *er
 /* off, all, or checks by name */
 static int read_authres(struct setting_told *told, void *item, struct error *err)
 {
-	unsigned *clauses = item;
+	struct settings *settings = item;
 
-	*clauses = 0;
+	settings->authres_checks = settings->authres_named = 0;
 	if (told->count == 1 && slice_equal(told->words[0], SLICE("off")))
 		return 0;
 	for (told->wrong = 0; told->wrong < told->count; told->wrong++) {
-		if (add_clause(told->words[told->wrong], clauses, err))
+		if (add_clause(told->words[told->wrong], settings, err))
 			return -1;
 	}
 	return 0;
@@ -233,7 +234,6 @@ static const struct setting_row rows[] = {
     {.key = {.name = "authentication-results",
 	     .type = SETTING_OWN,
 	     .takes = SETTING_REST,
-	     AT(authres_checks),
 	     .read = read_authres,
 	     .preset = "all",
 	     .usage = "authentication-results { spf auth }, or all, or off",

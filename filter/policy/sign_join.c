@@ -30,15 +30,6 @@ int sign_add_key(struct sign_setting *sign, struct signing_key key)
 	return 0;
 }
 
-int sign_compare(const void *a, const void *b)
-{
-	const struct sign_setting *first = a, *second = b;
-	size_t n = first->domain.n < second->domain.n ? first->domain.n : second->domain.n;
-	int order = memcmp(first->domain.p, second->domain.p, n);
-
-	return order ? order : (first->domain.n > second->domain.n) - (first->domain.n < second->domain.n);
-}
-
 /* By domain, then as they were written. */
 static int compare_places(const void *a, const void *b)
 {

@@ -279,22 +279,3 @@ int sign_finish(struct compiler *compiler)
 	policy->key_files = files;
 	return result;
 }
-
-/* ---- asking -------------------------------------------------------------------------------------------- */
-
-const struct sign_setting *policy_sign(const struct policy *policy, struct slice domain)
-{
-	struct sign_setting wanted = {.domain = domain};
-	const struct sign_setting *found;
-	ptrdiff_t dot;
-
-	/* Its own keys, then those of the nearest parent that signs for its subdomains. */
-	while (policy->sign_count > 0 && wanted.domain.n > 0) {
-		found = bsearch(&wanted, policy->signs, policy->sign_count, sizeof(*policy->signs), sign_compare);
-		if (found && (found->subdomains || wanted.domain.n == domain.n))
-			return found;
-		dot = slice_find(wanted.domain, '.');
-		wanted.domain = slice_from(wanted.domain, dot < 0 ? wanted.domain.n : (size_t)dot + 1);
-	}
-	return NULL;
-}

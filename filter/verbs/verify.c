@@ -1,8 +1,8 @@
 /*
- * verify.c - `sekisho verify`: judges the DKIM signatures of messages in files,
+ * verify.c - `sekisho verify`: judges the DKIM signatures and the ARC chain of messages in files,
  * one message or a mailbox (mbox) each, as the daemon would judge them.
  */
-#include "dkim.h"
+#include "arc.h"
 #include "lookup.h"
 #include "option.h"
 #include "verbs.h"
@@ -12,19 +12,20 @@
 #include <string.h>
 
 #define FILE_MAX_BYTES (1024UL * 1024 * 1024)
-#define QUESTIONS_MAX  100 /* of one message: DKIM_SIGNATURES, and room */
+#define QUESTIONS_MAX  100 /* of one message: DKIM_SIGNATURES, ARC_SETS_MAX, and room */
 
 static const char help[] =
     "usage: sekisho verify [OPTIONS] MESSAGE...\n"
     "\n"
-    "Verifies the DKIM signatures of files: a message, or a mailbox (it begins with \"From \"); - is standard input.\n"
+    "Verifies the DKIM signatures and the ARC chain of files: a message, or a mailbox (it begins with \"From \"); - is "
+    "standard input.\n"
     "\n"
     "  --zone FILE             take the keys from zone text (lines NAME TXT \"...\"), not from the network\n"
     "  --resolver ADDR[@PORT]  ask this name server; the default is the system's name servers\n"
     "  --engine ENGINE         native; libopendkim; or compare: native, and show where libopendkim disagrees\n"
     "  --json                  one JSON object for each message, on a line of its own\n"
     "\n"
-    "Exit code: 0 when every message has a signature that passes; 1 when one has none; 64 wrong usage;\n"
+    "Exit code: 0 when every message has a DKIM signature that passes; 1 when one has none; 64 wrong usage;\n"
     "66 a file cannot be read; 69 the name servers cannot be used.\n";
 
 struct verify {
@@ -59,7 +60,17 @@ static json_t *json_signature(struct lookup *lookup, const struct dkim_signature
 	return object;
 }
 
-static void print_json(struct verify *verify, const struct dkim_outcome *outcome)
+/* The sealers of a chain that passes, the newest first, as the fact arc.domains. */
+static json_t *json_sealers(struct lookup *lookup, const struct arc_outcome *arc)
+{
+	json_t *sealers = json_array();
+
+	for (unsigned i = arc->sealers ? arc->sets : 0; i-- > 0;)
+		json_array_append_new(sealers, lookup_string(lookup, arc->sealers[i].domain));
+	return sealers;
+}
+
+static void print_json(struct verify *verify, const struct dkim_outcome *outcome, const struct arc_outcome *arc)
 {
 	json_t *object = json_object(), *signatures = json_array();
 
@@ -68,12 +79,30 @@ static void print_json(struct verify *verify, const struct dkim_outcome *outcome
 	json_object_set_new(object, "file", lookup_string(&verify->lookup, slice_of(verify->file)));
 	json_object_set_new(object, "dkim", json_string(dkim_result_names[outcome->result]));
 	json_object_set_new(object, "signatures", signatures);
+	json_object_set_new(object, "arc", json_string(arc_result_names[arc->result]));
+	json_object_set_new(object, "arc-reason", lookup_string(&verify->lookup, arc->reason));
+	json_object_set_new(object, "arc-domains", json_sealers(&verify->lookup, arc));
 	json_dumpf(object, stdout, JSON_COMPACT);
 	putchar('\n');
 	json_decref(object);
 }
 
-static void print_text(struct verify *verify, const struct dkim_outcome *outcome)
+/* Nothing without a chain. */
+static void print_arc(struct verify *verify, const struct arc_outcome *arc)
+{
+	if (arc->result == ARC_NONE)
+		return;
+	printf("    arc %-5s i=%u", arc_result_names[arc->result], arc->sets);
+	for (unsigned i = arc->sealers ? arc->sets : 0; i-- > 0;) {
+		struct slice domain = lookup_safe(&verify->lookup, arc->sealers[i].domain);
+
+		printf(" d=%.*s", SLICE_ARGS(domain));
+	}
+	printf("%s%.*s%s\n", arc->reason.n ? ": " : "", SLICE_ARGS(arc->reason),
+	       arc->partial ? " (l= leaves part of the body unsigned)" : "");
+}
+
+static void print_text(struct verify *verify, const struct dkim_outcome *outcome, const struct arc_outcome *arc)
 {
 	printf("%s: %s\n", verify->file, dkim_result_names[outcome->result]);
 	for (size_t i = 0; i < outcome->count; i++) {
@@ -89,9 +118,24 @@ static void print_text(struct verify *verify, const struct dkim_outcome *outcome
 			printf(" (libopendkim disagrees: %s)", signature->second);
 		putchar('\n');
 	}
+	print_arc(verify, arc);
 }
 
 /* ---- a message --------------------------------------------------------------------------------- */
+
+static void read_header(struct verify *verify, struct dns_budget *budget, struct slice *text, struct headers *headers)
+{
+	struct slice name, value;
+
+	headers_init(headers, verify->arena);
+	while (message_next_field(text, verify->arena, &name, &value)) {
+		headers_add(headers, name, value);
+		if (slice_equal_nocase(slice_trim(name), SLICE("DKIM-Signature")))
+			dkim_hint(budget, value, verify->arena);
+		else if (headers->count > 0 && arc_is_field(&headers->fields[headers->count - 1]))
+			arc_hint(budget, &headers->fields[headers->count - 1], verify->arena);
+	}
+}
 
 static void verify_message(struct verify *verify, struct slice text)
 {
@@ -102,27 +146,27 @@ static void verify_message(struct verify *verify, struct slice text)
 	    .engine = verify->engine,
 	    .library = verify->library,
 	};
+	const struct arc_rules arc_rules = {
+	    .now_s = rules.now_s, .minimum_bits = rules.minimum_bits, .sets = ARC_SETS_MAX};
 	struct dns_budget *budget = dns_budget_open(verify->lookup.resolver, verify->arena, QUESTIONS_MAX);
 	struct dkim_body *body = dkim_body_new(verify->arena);
 	struct dkim_verifier *verifier;
+	struct arc_verifier *chain;
 	struct dkim_outcome outcome;
+	struct arc_outcome arc;
 	struct headers headers;
-	struct slice name, value;
 
-	headers_init(&headers, verify->arena);
-	while (message_next_field(&text, verify->arena, &name, &value)) {
-		headers_add(&headers, name, value);
-		if (slice_equal_nocase(slice_trim(name), SLICE("DKIM-Signature")))
-			dkim_hint(budget, value, verify->arena);
-	}
+	read_header(verify, budget, &text, &headers);
+	chain = arc_verify_begin(&arc_rules, &headers, body, verify->arena);
 	verifier = dkim_verify_begin(&rules, &headers, author_domain(&headers, verify->arena), body, verify->arena);
 	dkim_body_add(body, text);
 	dkim_verify_body(verifier, text);
 	dkim_verify_end(verifier, budget, &outcome);
+	arc_verify_end(chain, budget, &arc);
 	if (verify->lookup.json)
-		print_json(verify, &outcome);
+		print_json(verify, &outcome, &arc);
 	else
-		print_text(verify, &outcome);
+		print_text(verify, &outcome, &arc);
 	verify->all_pass = verify->all_pass && outcome.result == DKIM_PASS;
 	dns_budget_close(budget);
 	arena_reset(verify->arena);

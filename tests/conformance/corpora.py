@@ -8,6 +8,7 @@ import os
 HERE = os.path.dirname(os.path.abspath(__file__))
 CHECKOUT = os.path.dirname(os.path.dirname(HERE))
 SOURCES = {  # folder: whose tests they are
+    "arc-valimail": "ValiMail's ARC test suite",
     "authres-openarc": "OpenARC",
     "dkim-dkimpy": "dkimpy",
     "dkim-mail-dkim": "Mail::DKIM",

@@ -22,6 +22,7 @@ FLOORS = (
     ("mail", "dns", "store"),
     ("setting",),
     ("list", "spf", "dkim", "dmarc"),
+    ("arc",),
     ("check",),
     ("policy",),
     ("report",),

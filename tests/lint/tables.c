@@ -42,6 +42,8 @@ static void write_statement(FILE *out, const char *statement)
 	fputs("list friends file:friends\nlimit NAME { key client count messages hard 1 per 1h }\n"
 	      "policy local {\n\ton connect {\n\t\tset NAME \"a\"\n\t}\n}\n",
 	      out);
+	if (strstr(statement, "arc-seal ")) /* a rule that names its key */
+		fputs("sign example.org { selector s1 key s1.pem }\n", out);
 	while ((path = strstr(statement, EXAMPLES_FOLDER))) {
 		fprintf(out, "%.*s%s/", (int)(path - statement), statement, folder);
 		statement = path + strlen(EXAMPLES_FOLDER);

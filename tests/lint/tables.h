@@ -21,8 +21,8 @@ void print_text(const char *text);
 /* What a file says, as it says it. */
 void print_code(const char *code);
 
-/* Can a file that says this be compiled? A list `friends` and a limit `NAME` are declared for it, and what is in
- * /etc/sekisho is taken from the folder of the arguments. */
+/* Can a file that says this be compiled? A list `friends`, a limit `NAME` and the keys to seal with are declared for
+ * it, and what is in /etc/sekisho is taken from the folder of the arguments. */
 bool statement_compiles(const char *statement);
 /* The same; if not, the errors go to stderr, and main ends with 1. */
 void statement_check(const char *statement);
