@@ -7,7 +7,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "../../filter/doors/milter/milter_private.h"
+#include "milter.h"
+#include <libmilter/mfapi.h>
 
 #define EVERYTHING 0x1ffUL    /* actions of Postfix 3.7 and Sendmail 8.17 */
 #define EVERY_STEP 0x1fffffUL /* steps of both */

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "../../filter/doors/milter/milter_private.h"
+#include "milter.h"
 #include <string.h>
 
 static void texts_are_written_for_mtas(void **state)

@@ -1,7 +1,7 @@
 /*
  * conn.c - the connections of MTAs that are open.
  *
- * A connection has a gate and the state of the milter protocol. The
+ * A connection has a session, and what libmilter needs. The
  * door keeps all of them in a list: to report progress to an MTA that waits at the end of
  * a message, to wait for open messages at shutdown, and to write the record
  * of those that are still open then.
@@ -12,29 +12,15 @@
 #define PROGRESS_US                                                                                                    \
 	(5 * 1000 * 1000) /* Postfix waits 300 s by default, Sendmail 5 min; an administrator may set less */
 
-static struct wishes wishes_of(const struct policy *policy)
-{
-	return (struct wishes){
-	    .body = (policy_needs(policy) & NEED_BODY) != 0,
-	    .reply_mail = policy_has_rules(policy, STAGE_CONNECT) || policy_has_rules(policy, STAGE_HELO) ||
-			  policy_has_rules(policy, STAGE_MAIL),
-	    .reply_rcpt = policy_has_rules(policy, STAGE_RCPT),
-	    .needs = policy_needs(policy),
-	};
-}
-
-struct conn *conn_new(struct milter *milter, SMFICTX *ctx, unsigned long offered_actions, unsigned long offered_steps)
+struct conn *conn_new(struct milter *milter, const struct mta *mta, SMFICTX *ctx, unsigned long offered_actions,
+		      unsigned long offered_steps)
 {
 	struct conn *conn = xmalloc(sizeof(*conn));
-	struct engine *engine = milter->host->engine(milter->host);
-	struct abilities abilities;
 
 	conn->milter = milter;
 	conn->ctx = ctx;
-	conn->terms = negotiate_terms(wishes_of(engine_policy(engine)), offered_actions, offered_steps);
-	abilities = negotiate_abilities(&conn->terms);
-	conn->gate = gate_open(engine, &abilities);
-	engine_release(engine);
+	conn->steps = (struct steps){.host = milter->host, .mta = mta, .context = conn};
+	steps_begin(&conn->steps, offered_actions, offered_steps);
 	pthread_mutex_lock(&milter->lock);
 	conn->next = milter->conns;
 	if (conn->next)
@@ -61,24 +47,8 @@ static void conn_unlink(struct conn *conn)
 void conn_free(struct conn *conn)
 {
 	conn_unlink(conn);
-	conn_close(conn);
-	gate_close(conn->gate);
+	steps_end(&conn->steps);
 	free(conn);
-}
-
-void conn_open(struct conn *conn)
-{
-	if (!conn->open)
-		conn->milter->host->messages_open++;
-	conn->open = true;
-	conn->queue_id = false;
-}
-
-void conn_close(struct conn *conn)
-{
-	if (conn->open)
-		conn->milter->host->messages_open--;
-	conn->open = false;
 }
 
 /* Its end waits until a progress report in flight is written: two writes would mix, and libmilter

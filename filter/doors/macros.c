@@ -7,51 +7,31 @@
  * braces: without, Sendmail sends the macro of the first letter); an MTA that
  * cannot be asked sends its default, where the service may come later than the client.
  */
-#include "milter_private.h"
+#include "milter.h"
 #include <netinet/in.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define MACRO_MAX 1024 /* a login, a queue id, a cipher: no legitimate one is longer */
+#define NAME_MAX_BYTES 255 /* of host and daemon names: RFC 1035 allows 253, the rest is cut */
 
-static const struct {
-	int step;
-	const char *names;
-} asked[] = {
-    {SMFIM_CONNECT, "{daemon_name} {daemon_port} {client_name} {client_resolve} {tls_version} {cipher}"},
-    {SMFIM_HELO, "{daemon_name} {daemon_port} {tls_version} {cipher}"},
-    {SMFIM_ENVFROM, "i {daemon_name} {daemon_port} {tls_version} {cipher} {auth_authen} {auth_type} {mail_addr}"},
-    {SMFIM_ENVRCPT, "i {rcpt_addr}"},
-    {SMFIM_DATA, "i"},
-    {SMFIM_EOM, "i"},
+const char *const macros_asked[MACRO_STEPS] = {
+    "{daemon_name} {daemon_port} {client_name} {client_resolve} {tls_version} {cipher}",
+    "{daemon_name} {daemon_port} {tls_version} {cipher}",
+    "i {daemon_name} {daemon_port} {tls_version} {cipher} {auth_authen} {auth_type} {mail_addr}",
+    "i {rcpt_addr}",
+    "i",
+    "i",
+    NULL,
 };
-
-void macros_ask(SMFICTX *ctx)
-{
-	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++)
-		smfi_setsymlist(ctx, asked[i].step, (char *)asked[i].names);
-}
-
-struct slice macro_read(SMFICTX *ctx, const char *name)
-{
-	return slice_head(slice_of(smfi_getsymval(ctx, (char *)name)), MACRO_MAX);
-}
-
-struct connect_macros macros_of_connect(SMFICTX *ctx)
-{
-	return (struct connect_macros){
-	    .client_name = smfi_getsymval(ctx, "{client_name}"),
-	    .client_resolve = smfi_getsymval(ctx, "{client_resolve}"),
-	    .daemon_name = smfi_getsymval(ctx, "{daemon_name}"),
-	    .daemon_port = smfi_getsymval(ctx, "{daemon_port}"),
-	};
-}
 
 /* ---- the client ------------------------------------------------------------------- */
 
-static void name_set(char name_r[NAME_TEXT], const char *name)
+static char *name_copy(const char *name)
 {
-	snprintf(name_r, NAME_TEXT, "%s", name ? name : "");
+	size_t n = name ? strnlen(name, NAME_MAX_BYTES) : 0;
+	char *copy = xmalloc(n + 1);
+
+	return n ? memcpy(copy, name, n) : copy;
 }
 
 /* The name that the MTA has verified. Sendmail shows a name that does not lead back to
@@ -109,8 +89,9 @@ bool client_complete(struct client *client, const struct connect_macros *macros)
 		client->daemon_port = (unsigned)port;
 		news = true;
 	}
-	if (!client->daemon_name[0] && macros->daemon_name && macros->daemon_name[0]) {
-		name_set(client->daemon_name, macros->daemon_name);
+	if ((!client->daemon_name || !client->daemon_name[0]) && macros->daemon_name && macros->daemon_name[0]) {
+		free(client->daemon_name);
+		client->daemon_name = name_copy(macros->daemon_name);
 		news = true;
 	}
 	return news;
@@ -123,6 +104,14 @@ void client_read(const char *host, const struct sockaddr *address, const struct 
 	client_r->ip = ip_of_sockaddr(address);
 	client_r->port = client_port(address);
 	client_r->local_program = client_is_program(host, address, client_r, macros);
-	name_set(client_r->name, client_name(host, macros));
+	client_r->name = name_copy(client_name(host, macros));
+	client_r->daemon_name = name_copy("");
 	client_complete(client_r, macros);
+}
+
+void client_free(struct client *client)
+{
+	free(client->name);
+	free(client->daemon_name);
+	memset(client, 0, sizeof(*client));
 }
