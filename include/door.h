@@ -24,7 +24,8 @@ struct door_host {
 };
 
 struct door {
-	const char *name; /* the word after `listen`: "milter" */
+	const char *name;   /* the word after `listen`: "milter" */
+	const char *engine; /* the word after `engine`, where several doors have the same name; NULL: the only one */
 
 	/* Prepares to serve the listening socket, which the daemon keeps; does not serve yet. Returns the door's state,
 	 * or NULL and err. */
@@ -41,5 +42,6 @@ struct door {
 };
 
 extern const struct door milter_door; /* libmilter */
+extern const struct door native_door; /* the milter protocol, spoken by ourselves */
 
 #endif

@@ -64,6 +64,7 @@ struct abilities {
 	bool reply_rcpt;
 	unsigned changes; /* bit n: changes of the kind n (enum change_kind) */
 	bool quarantine;
+	struct dns_waiting waiting; /* told when the session waits for DNS; its context outlives the gate */
 };
 extern const struct abilities abilities_all; /* for a driver that is not a door: everything, in 8 s */
 

@@ -55,10 +55,15 @@ enum log_target { LOG_TO_SYSLOG, LOG_TO_STDERR, LOG_TO_FILE, LOG_TO_NOWHERE };
 enum listen_door { LISTEN_MILTER };
 extern const char *const listen_doors[]; /* their words, then NULL */
 
-/* listen DOOR ADDRESS mode MODE group NAME user NAME ... */
+/* Who reads the milter protocol. */
+enum listen_engine { ENGINE_LIBMILTER, ENGINE_NATIVE };
+extern const char *const listen_engines[]; /* their words, then NULL */
+
+/* listen DOOR ADDRESS engine ENGINE mode MODE group NAME user NAME ... */
 struct listen_setting {
 	enum listen_door door;
-	struct slice text; /* the address as written in the file: "inet:8891@127.0.0.1" */
+	enum listen_engine engine; /* of LISTEN_MILTER */
+	struct slice text;         /* the address as written in the file: "inet:8891@127.0.0.1" */
 	struct listen_address address;
 	int mode;           /* of a unix socket; -1: not set */
 	struct slice group; /* of a unix socket; "" not set */

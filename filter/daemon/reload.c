@@ -52,7 +52,7 @@ static bool listen_users_changed(const struct listen_setting *a, const struct li
 
 static bool listens_differ(const struct listen_setting *a, const struct listen_setting *b)
 {
-	return a->door != b->door || !slice_equal(a->text, b->text) || a->mode != b->mode ||
+	return a->door != b->door || a->engine != b->engine || !slice_equal(a->text, b->text) || a->mode != b->mode ||
 	       !slice_equal(a->group, b->group) || listen_users_changed(a, b);
 }
 

@@ -53,7 +53,9 @@ static int start_failed_at(struct position where, const struct error *err)
 static const struct door *door_of(const struct daemon *daemon, const struct listen_setting *listen)
 {
 	for (size_t i = 0; daemon->doors[i]; i++)
-		if (strcmp(daemon->doors[i]->name, listen_doors[listen->door]) == 0)
+		if (strcmp(daemon->doors[i]->name, listen_doors[listen->door]) == 0 &&
+		    (!daemon->doors[i]->engine ||
+		     strcmp(daemon->doors[i]->engine, listen_engines[listen->engine]) == 0))
 			return daemon->doors[i];
 	die("no door for listen %s", listen_doors[listen->door]);
 }

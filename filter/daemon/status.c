@@ -73,9 +73,12 @@ static json_t *status_doors(const struct daemon *daemon)
 {
 	json_t *array = json_array();
 
-	for (size_t i = 0; i < daemon->entrance_count; i++)
-		json_array_append_new(array, json_pack("{s:s, s:o}", "door", daemon->entrances[i].door->name, "listen",
-						       json_text(daemon->entrances[i].text)));
+	for (size_t i = 0; i < daemon->entrance_count; i++) {
+		const struct door *door = daemon->entrances[i].door;
+
+		json_array_append_new(array, json_pack("{s:s, s:s*, s:o}", "door", door->name, "engine", door->engine,
+						       "listen", json_text(daemon->entrances[i].text)));
+	}
 	return array;
 }
 

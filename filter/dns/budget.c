@@ -45,6 +45,7 @@ struct dns_budget {
 	unsigned stripe;
 	unsigned questions, asked, stale;
 	int64_t until_us, waited_us;
+	const struct dns_waiting *waiting; /* NULL: nobody wants to know */
 	struct spare *spares;
 	struct asked *latest;
 	struct asked *buckets[BUCKETS];
@@ -84,6 +85,11 @@ void dns_budget_for(struct dns_budget *budget, struct ip client)
 	budget->whose = 0;
 	for (size_t i = 0; i < n && client.family != 0; i++)
 		budget->whose = budget->whose << 8 | client.bytes[i];
+}
+
+void dns_budget_waiting(struct dns_budget *budget, const struct dns_waiting *waiting)
+{
+	budget->waiting = waiting->waits ? waiting : NULL;
 }
 
 void dns_budget_deadline(struct dns_budget *budget, int64_t until_us)
@@ -166,6 +172,20 @@ static struct flight *asked_send(struct dns_budget *budget, const struct asked *
 	return resolver_send(budget->resolver, asked->question, intent, budget->stripe);
 }
 
+/* A hint's answer is often there already: then nobody hears of it. */
+static struct answer *await(struct dns_budget *budget, struct flight *flight)
+{
+	const struct dns_waiting *waiting = resolver_has_landed(budget->resolver, flight) ? NULL : budget->waiting;
+	struct answer *answer;
+
+	if (waiting)
+		waiting->waits(waiting->context, true);
+	answer = resolver_await(budget->resolver, flight, budget->whose, budget->until_us);
+	if (waiting)
+		waiting->waits(waiting->context, false);
+	return answer;
+}
+
 /* The answer to a question that the cache cannot answer. */
 static const struct dns_answer *asked_wait(struct dns_budget *budget, struct asked *asked)
 {
@@ -178,7 +198,7 @@ static const struct dns_answer *asked_wait(struct dns_budget *budget, struct ask
 	if (!asked->flight)
 		return asked_own(budget, asked, OWN_CROWDED);
 
-	struct answer *answer = resolver_await(budget->resolver, asked->flight, budget->whose, budget->until_us);
+	struct answer *answer = await(budget, asked->flight);
 	budget->waited_us += clock_us() - start;
 	return answer ? asked_held(budget, asked, answer) : asked_own(budget, asked, OWN_TIMEOUT);
 }

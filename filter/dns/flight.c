@@ -204,6 +204,16 @@ struct answer *flight_wait(struct flights *flights, struct flight *flight, uint6
 	return answer;
 }
 
+bool flight_has_landed(struct flights *flights, struct flight *flight)
+{
+	bool landed;
+
+	pthread_mutex_lock(&flights->lock);
+	landed = flight->answer != NULL;
+	pthread_mutex_unlock(&flights->lock);
+	return landed;
+}
+
 void flight_land(struct flights *flights, struct flight *flight, struct answer *answer)
 {
 	pthread_mutex_lock(&flights->lock);

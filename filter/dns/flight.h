@@ -47,6 +47,7 @@ struct intent {
 struct flight *flight_join(struct flights *, const struct question *, struct intent, bool *first_r);
 void flight_leave(struct flights *, struct flight *);
 
+bool flight_has_landed(struct flights *, struct flight *);
 /* Waits until it landed, but not beyond until_us nor beyond its patience. The answer, held, or NULL. */
 struct answer *flight_wait(struct flights *, struct flight *, uint64_t whose, int64_t until_us);
 

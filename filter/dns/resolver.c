@@ -250,6 +250,11 @@ struct flight *resolver_send(struct resolver *resolver, const struct question *q
 	return flight;
 }
 
+bool resolver_has_landed(struct resolver *resolver, struct flight *flight)
+{
+	return flight_has_landed(resolver->flights, flight);
+}
+
 struct answer *resolver_await(struct resolver *resolver, struct flight *flight, uint64_t whose, int64_t until_us)
 {
 	struct answer *answer;

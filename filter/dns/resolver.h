@@ -40,6 +40,7 @@ struct answer *resolver_known(struct resolver *, const struct question *, unsign
  * which there is no place. */
 struct flight *resolver_send(struct resolver *, const struct question *, struct intent, unsigned stripe);
 
+bool resolver_has_landed(struct resolver *, struct flight *); /* then resolver_await does not wait */
 /* Waits for it, not beyond until_us. The answer, held, or NULL: until_us has passed and nothing better is known. */
 struct answer *resolver_await(struct resolver *, struct flight *, uint64_t whose, int64_t until_us);
 void resolver_leave(struct resolver *, struct flight *); /* NULL is allowed */

@@ -37,6 +37,7 @@ void steps_begin(struct steps *steps, unsigned long offered_actions, unsigned lo
 
 	steps->terms = negotiate_terms(wishes_of(engine_policy(engine)), offered_actions, offered_steps);
 	abilities = negotiate_abilities(&steps->terms);
+	abilities.waiting = (struct dns_waiting){steps->mta->waits, steps->context};
 	steps->gate = gate_open(engine, &abilities);
 	engine_release(engine);
 }

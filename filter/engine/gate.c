@@ -36,6 +36,7 @@ static void message_clear(struct gate *gate)
 	arena_reset(arena);
 	gate->budget = dns_budget_open(gate->engine->resolver, arena, DNS_BUDGET_QUESTIONS);
 	dns_budget_for(gate->budget, gate->session.client);
+	dns_budget_waiting(gate->budget, &gate->abilities.waiting);
 	gate->message = (struct message){.arena = arena};
 	headers_init(&gate->message.headers, arena);
 	decision_init(&gate->decision, arena);

@@ -64,14 +64,23 @@ static bool has_network(const struct compiler *compiler, const struct setting_sy
 	return false;
 }
 
+static bool says_native(const struct setting_syntax *said)
+{
+	for (const struct word *word = said->values.first; word && word->next; word = word->next)
+		if (slice_equal(word->text, SLICE("engine")) && slice_equal(word->next->text, SLICE("native")))
+			return true;
+	return false;
+}
+
 /* listen unix:/path group NAME, listen inet:1 user NAME */
 static void check_listen(struct compiler *compiler, const struct setting_syntax *said)
 {
 	if (has_network(compiler, said))
-		diagnostics_advice(compiler->diagnostics, said->name.place,
-				   "whoever can connect to a network socket can say that it is your mail server, and "
-				   "libmilter is not safe against a hostile program there; use a unix socket: listen "
-				   "unix:/var/spool/postfix/sekisho/milter.sock mode 0660 group postfix");
+		diagnostics_advice(
+		    compiler->diagnostics, said->name.place,
+		    "whoever can connect to a network socket can say that it is your mail server%s; use a "
+		    "unix socket: listen unix:/var/spool/postfix/sekisho/milter.sock mode 0660 group postfix",
+		    says_native(said) ? "" : ", and libmilter is not safe against a hostile program there");
 	for (const struct word *word = said->values.first; word && word->next; word = word->next)
 		if (slice_equal(word->text, SLICE("user")))
 			check_users(compiler, word->next);

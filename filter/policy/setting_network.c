@@ -16,7 +16,8 @@ int port_parse(struct slice text, unsigned *port_r)
 	return 0;
 }
 
-/* ---- listen DOOR ADDRESS mode 0660 group NAME ------------------------------------------------------------ */
+/* ---- listen DOOR ADDRESS engine ENGINE mode 0660 group NAME
+ * ------------------------------------------------------------ */
 
 static int read_address(struct setting_told *told, void *item, struct error *err)
 {
@@ -72,6 +73,8 @@ static int finish(void *block, struct setting_told *told, struct error *err)
 
 const char *const listen_doors[] = {[LISTEN_MILTER] = "milter", NULL};
 
+const char *const listen_engines[] = {[ENGINE_LIBMILTER] = "libmilter", [ENGINE_NATIVE] = "native", NULL};
+
 static const struct setting_key door = {
     .type = SETTING_WORD, LISTEN(door), .words = listen_doors, .example = "listen milter inet:8891@127.0.0.1"};
 
@@ -84,6 +87,12 @@ static const struct setting_key address = {
     .example = "listen unix:/run/sekisho/milter.sock mode 0660 group postfix"};
 
 static const struct setting_key keys[] = {
+    {.name = "engine",
+     .type = SETTING_WORD,
+     LISTEN(engine),
+     .words = listen_engines,
+     .preset = "libmilter",
+     .example = "listen milter unix:/run/sekisho/milter.sock engine native"},
     {.name = "mode",
      .type = SETTING_OWN,
      LISTEN(mode),
@@ -111,6 +120,11 @@ const struct setting_block listen_block = {.name = "listen",
 					   .repeats = true,
 					   .finish = finish};
 
+static bool is_libmilters(const struct listen_setting *listen)
+{
+	return listen->door == LISTEN_MILTER && listen->engine == ENGINE_LIBMILTER;
+}
+
 /* What contradicts the statements before: one address twice, or two sockets of libmilter, which serves one in a
  * process.
  */
@@ -126,9 +140,10 @@ static int check_others(struct setting_reader *reader, const struct listen_setti
 		if (slice_equal(other->text, listen->text))
 			diagnostics_error(found, place, "%s is listened on already in line %u; remove one of them",
 					  QUOTE(listen->text), other->where.line);
-		else if (listen->door == LISTEN_MILTER && other->door == LISTEN_MILTER)
+		else if (is_libmilters(listen) && is_libmilters(other))
 			diagnostics_error(found, place,
-					  "libmilter serves one socket, that of line %u; remove one of them",
+					  "libmilter serves one socket, that of line %u; remove one of them, or add "
+					  "\"engine native\" to one",
 					  other->where.line);
 		else
 			continue;

@@ -128,7 +128,10 @@ static void status_print_doors(json_t *doors)
 
 	json_array_foreach(doors, i, door)
 	{
-		printf("%-10s %s %s\n", i ? "" : "listening", text_of(door, "door"), text_of(door, "listen"));
+		printf("%-10s %s %s", i ? "" : "listening", text_of(door, "door"), text_of(door, "listen"));
+		if (json_object_get(door, "engine"))
+			printf(" engine %s", text_of(door, "engine"));
+		putchar('\n');
 	}
 }
 

@@ -28,7 +28,7 @@ FLOORS = (
     ("report",),
     ("engine",),
     ("doors",),
-    ("doors/milter",),
+    ("doors/milter", "doors/native"),
     ("daemon",),
     ("verbs",),
 )

@@ -21,6 +21,25 @@ TEST_SECONDS = 90  # no test takes longer, whatever hangs
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
+def pytest_addoption(parser):
+    parser.addoption("--engine", choices=(*sekisho.ENGINES, "both"), default=os.environ.get("SEKISHO_ENGINE", "both"),
+                     help="who reads the milter protocol in the daemon (both)")
+
+
+def pytest_generate_tests(metafunc):
+    """Each test runs once with each engine; a module that says ENGINES, with those."""
+    chosen = metafunc.config.option.engine
+    engines = [name for name in getattr(metafunc.module, "ENGINES", sekisho.ENGINES) if chosen in (name, "both")]
+    metafunc.parametrize("milter_engine", engines, indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def milter_engine(request):
+    """Who reads the milter protocol in the daemons that the test starts."""
+    sekisho.engine = request.param
+    return request.param
+
+
 def cannot_run():
     if not os.access(sekisho.PROGRAM, os.X_OK):
         return f"{sekisho.PROGRAM} is missing: build it, or name another with SEKISHO="
@@ -140,8 +159,8 @@ def token():
 
 
 @pytest.fixture(scope="module")
-def module_directory(world, request):
-    path = os.path.join(world.root, "daemon-" + request.module.__name__)
+def module_directory(world, request, milter_engine):
+    path = os.path.join(world.root, f"daemon-{milter_engine}-{request.module.__name__}")
     os.makedirs(path, mode=0o755, exist_ok=True)
     return path
 
@@ -155,7 +174,7 @@ def directory(world, token):
 
 
 @pytest.fixture(scope="module")
-def daemon(nameserver, module_directory, request):
+def daemon(nameserver, module_directory, request, milter_engine):
     """The daemon with the POLICY (and SETTINGS) of the test module, one for all its tests."""
     module = request.module
     with sekisho.Daemon(module_directory, module.POLICY, settings=getattr(module, "SETTINGS", "")) as running:

@@ -11,6 +11,8 @@ from mta import wait_for
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAM = os.environ.get("SEKISHO") or os.path.abspath(os.path.join(HERE, "../../build/sekisho"))
 PORT = 8891
+ENGINES = ("libmilter", "native")
+engine = ENGINES[0]  # who reads the milter protocol; conftest.py changes it
 
 SETTINGS = """\
 listen       {listen}
@@ -82,7 +84,8 @@ class Daemon:
 
     def configure(self, policy):
         """Writes the file; a running daemon reads it at reload()."""
-        text = self.base.format(directory=self.directory, listen=self.listen)
+        listen = self.listen + (" engine native" if engine == "native" else "")  # libmilter is meant without a word
+        text = self.base.format(directory=self.directory, listen=listen)
         text += self.settings.replace("{directory}", self.directory) + policy
         with open(self.file + ".new", "w") as f:  # never half of it, should a reload come now
             f.write(text)

@@ -37,6 +37,9 @@ CASES = [
       "unix:/var/spool/postfix/sekisho/milter.sock mode 0660 group postfix",
       "p:2:1: warning: whoever can connect to the network socket of `listen` can have any mail signed "
       "by this key; use a unix socket"]),
+    ("listen inet:8891@127.0.0.1 engine native\n",
+     ["p:1:1: warning: whoever can connect to a network socket can say that it is your mail server; use a unix socket: "
+      "listen unix:/var/spool/postfix/sekisho/milter.sock mode 0660 group postfix"]),
     ("trusted { 0.0.0.0/0 }\n",
      ["p:1:11: warning: trusted holds 0.0.0.0/0, and so nearly every client of the Internet: their mail"
       " is \"local\", and no rule of \"policy inbound\" sees it; name your own networks"]),

@@ -81,7 +81,8 @@ static void wrong_settings_are_reported_with_how_to_write_them(void **state)
 	    {"listen unix:/x mode 999\n", "t:1:21: mode cannot be \"999\"; write a mode in octal as in 0660"},
 	    {"listen unix:/x mode 1000\n", "t:1:21: mode cannot be \"1000\"; write a mode in octal as in 0660"},
 	    {"listen unix:/x mode\n", "t:1:16: mode has no value; write a mode in octal as in 0660"},
-	    {"listen unix:/x mood 0660\n", "t:1:16: listen has no key \"mood\"; its keys are mode, group and user"},
+	    {"listen unix:/x mood 0660\n",
+	     "t:1:16: listen has no key \"mood\"; its keys are engine, mode, group and user"},
 	    {"listen mode 0660\n",
 	     "t:1:8: \"mode\" is not an address to listen on (it must begin with inet:, inet6:, unix: or fd:); write "
 	     "unix:/path [mode 0660] [group NAME], inet:PORT@HOST or inet6:PORT@[ADDRESS] [user NAME ...], or fd:N"},
@@ -89,7 +90,7 @@ static void wrong_settings_are_reported_with_how_to_write_them(void **state)
 	    {"listen inet:1 user a b c d e f g h i\n", "t:1:36: user has more than 8 values; remove some"},
 	    {"mode report\n\nmode enforce\n", "t:3:1: mode is set already in line 1; remove one of them"},
 	    {"listen inet:1\nlisten inet:2\n",
-	     "t:2:1: libmilter serves one socket, that of line 1; remove one of them"},
+	     "t:2:1: libmilter serves one socket, that of line 1; remove one of them, or add \"engine native\" to one"},
 	    {"listen inet:1\nlisten milter inet:1\n", "t:2:1: inet:1 is listened on already in line 1; "
 						      "remove one of them"},
 	    {"drain 11m\n", "t:1:7: drain cannot be \"11m\"; write a time from 0s to 10m"},

@@ -91,7 +91,7 @@ static void what_is_not_set_has_its_default(void **state)
 static void settings_get_the_values_of_the_file(void **state)
 {
 	struct policy *policy =
-	    load("listen milter unix:/run/x.sock mode 0660 group postfix\n"
+	    load("listen milter unix:/run/x.sock engine native mode 0660 group postfix\n"
 		 "authserv-id MX.Example.org.\n"
 		 "trusted { 10.0.0.0/8 2001:db8::/32 192.0.2.1 }\n"
 		 "submission { port 2587 daemon-name \"ORIGINATING\" MSA }\n"
@@ -105,6 +105,7 @@ static void settings_get_the_values_of_the_file(void **state)
 
 	(void)state;
 	assert_text(settings->listens[0].text, "unix:/run/x.sock");
+	assert_int_equal(settings->listens[0].engine, ENGINE_NATIVE);
 	assert_int_equal(settings->listens[0].mode, 0660);
 	assert_text(settings->listens[0].group, "postfix");
 	assert_int_equal(settings->listens[0].where.line, 1);

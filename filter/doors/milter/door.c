@@ -75,6 +75,7 @@ static void milter_close(void *state)
 
 const struct door milter_door = {
     .name = "milter",
+    .engine = "libmilter",
     .open = milter_open,
     .start = milter_start,
     .progress = milter_progress,
