@@ -48,9 +48,12 @@ struct value {
 	int64_t number;
 	struct slice text;      /* STRING, DOMAIN; RESULT: the word */
 	struct address address; /* ADDRESS */
-	struct ip ip;           /* IP */
-	bool unstored;          /* VALUE_UNKNOWN because the store did not answer: its on-failure applies */
-	bool provisional;       /* recomputed at the message stage, once the header is complete */
+	/* ADDRESS: what must be owned, when the fact speaks of several; `address` is then the first, or nobody's. NULL:
+	 * `address` alone. */
+	const struct mailboxes *mailboxes;
+	struct ip ip;     /* IP */
+	bool unstored;    /* VALUE_UNKNOWN because the store did not answer: its on-failure applies */
+	bool provisional; /* recomputed at the message stage, once the header is complete */
 };
 
 /* What a fact needs beyond the envelope; decides the milter negotiation. */
@@ -105,8 +108,11 @@ struct fact {
 	bool recorded;            /* in the record once its check has a result, even if no rule read it */
 	bool apart;               /* has its own key in the record, outside of "facts" */
 	const char *const *words; /* TYPE_RESULT: all possible words, NULL-terminated */
-	bool list;                /* TYPE_STRING: words separated by blanks; rules can test any or all of them */
-	enum type of;             /* the type of each of these words: STRING or DOMAIN */
+	bool (*order)(struct slice word, int64_t *number_r); /* TYPE_STRING: its values have an order, and carry that
+							      * number. False: the word has no place in it */
+	const char *ordered;                                 /* one of these words, for messages */
+	bool list;    /* TYPE_STRING: words separated by blanks; rules can test any or all of them */
+	enum type of; /* the type of each of these words: STRING or DOMAIN */
 	/* Exactly one of the two is set. Texts live in the arena of the scope. */
 	struct value (*get)(struct view *);
 	struct value (*get_of)(struct view *, struct argument); /* of a fact with an argument */

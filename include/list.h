@@ -46,6 +46,7 @@ struct list;
 struct list_setting {
 	struct slice name, place;
 	bool owners;                 /* the entries are logins, each with the addresses it owns */
+	bool canonical;              /* the entries are logins, each with its only address */
 	int64_t life_us;             /* dynamic: of an entry that is added without one */
 	unsigned at_most;            /* dynamic: entries; 0: LIST_MEMBERS */
 	const struct slice *writers; /* dynamic: groups whose members may change it */
@@ -67,6 +68,7 @@ void list_free(struct list *); /* NULL is allowed */
 
 const char *list_name(const struct list *);
 bool list_is_owners(const struct list *);
+bool list_is_canonical(const struct list *);
 bool list_is_ready(const struct list *);                     /* it has content */
 bool list_is_dynamic(const struct list *);                   /* its entries are in the store */
 bool list_is_same(const struct list *, const struct list *); /* both read the same place with the same settings */
@@ -94,6 +96,8 @@ struct list_key {
 enum truth list_has(struct list *, struct store *, const struct list_key *);
 /* May the login use the address? False for lists without owners. */
 enum truth list_owns(struct list *, struct slice login, const struct address *);
+/* The only address of the login, copied into the arena. False: it may use others too. */
+enum truth list_value(struct list *, struct slice login, struct arena *, struct slice *value_r);
 /* Why a lookup has no answer: a static text. */
 const char *list_unknown(const struct list *);
 

@@ -36,8 +36,9 @@ enum address_notation {
 	ADDRESS_ROUTED, /* user@domain with %, ! or @ in the local part: an MTA may reroute it to another domain */
 	ADDRESS_UNCLEAR /* a bang path, comments, blanks, inner brackets: each MTA rewrites it differently */
 };
-enum address_notation address_notation(const struct address *);          /* of a result of address_parse_path */
-bool address_same_local(const struct address *, const struct address *); /* ignores case and quotes */
+enum address_notation address_notation(const struct address *); /* of a result of address_parse_path */
+/* Ignores case and quotes; beyond ASCII the form in Unicode (NFC), too. */
+bool address_same_local(const struct address *, const struct address *);
 
 /* Can it be given to an MTA as a sender or recipient, whatever its origin? It is unambiguous, has a domain, and is
  * ASCII within the limits of RFC 5321 4.5.3.1. False for the null sender. */
@@ -50,12 +51,17 @@ struct slice domain_normalise(struct slice domain, struct arena *, bool *valid_r
 /* True when `domain` is below `parent` (not the same): "a.example.org" below "example.org". */
 bool domain_is_below(struct slice domain, struct slice parent);
 
-/* True when two addresses are the same mailbox: ignores case and unneeded quotes in local parts; domains are compared
- * as domain_normalise returns them. An invalid address equals nothing. */
+/* A text for comparison: in lower case, and if it has letters beyond ASCII, in Unicode NFC (RFC 6532 3.1). What is not
+ * UTF-8 keeps its other bytes. */
+struct slice mail_fold(struct slice, struct arena *);
+size_t mail_fold_into(struct slice text, char *out, size_t room); /* bytes written; 0: it does not fit */
+
+/* True when two addresses are the same mailbox: local parts as address_same_local, domains as domain_normalise returns
+ * them. An invalid address equals nothing. */
 bool address_equal(const struct address *, const struct address *);
 
-/* One text for all ways to write a mailbox, as a key: without quotes and backslashes, in lower case. What is not valid,
- * or has no domain, is its text in lower case. */
+/* One text for all ways to write a mailbox, as a key: without quotes and backslashes, as mail_fold() writes it. What is
+ * not valid, or has no domain, is its text, so written. */
 struct slice address_fold(const struct address *, struct arena *);
 
 /* What stays the same in a sender that changes from message to message, in lower case, to compare senders. Nothing is
@@ -120,15 +126,17 @@ bool message_next_field(struct slice *rest, struct arena *, struct slice *name_r
 /* The author of the message according to the From field. One invalid mailbox or a
  * second From field makes all of it invalid, because the author is then unknown. */
 struct authors {
-	bool valid;            /* there is one field, and all of it could be parsed */
-	const char *why;       /* not valid: the error, for a person; else "" */
-	struct slice field;    /* its value on one line; "" without a field */
-	size_t mailbox_count;  /* 0 when not valid, and for a group without members (RFC 6854) */
-	struct address first;  /* the first mailbox */
-	struct slice name;     /* of the first mailbox, decoded, without quotes and comments; "" without one */
-	struct slice *domains; /* of all mailboxes, each once, in their order; A-labels */
-	size_t domain_count;   /* also 0 when the authors have address literals */
-	bool literal, group;   /* there is an address literal, a group */
+	bool valid;                /* there is one field, and all of it could be parsed */
+	const char *why;           /* not valid: the error, for a person; else "" */
+	struct slice field;        /* its value on one line; "" without a field */
+	size_t mailbox_count;      /* 0 when not valid, and for a group without members (RFC 6854) */
+	struct address first;      /* the first mailbox */
+	struct address *mailboxes; /* all of them, when there are several; else NULL */
+	struct slice phrase;       /* that name as written, on one line; "" without one */
+	struct slice name;         /* of the first mailbox, decoded, without quotes and comments; "" without one */
+	struct slice *domains;     /* of all mailboxes, each once, in their order; A-labels */
+	size_t domain_count;       /* also 0 when the authors have address literals */
+	bool literal, group;       /* there is an address literal, a group */
 	/* For an invalid field with one address in angle brackets and no other domain, as when the quotes around a name
 	 * are missing: the domain of that address. Not an author by RFC 5322, but every reader shows it. Else "". */
 	struct slice shown;
@@ -142,6 +150,25 @@ void author_find(const struct headers *, struct arena *, struct authors *authors
 /* The author domain, when there is exactly one; else "". */
 struct slice author_domain(const struct headers *, struct arena *);
 bool author_is_field(struct slice name); /* "From" in any case, with blanks before the colon too */
+
+#define MAILBOXES_MAX 256 /* of all fields that are read together */
+
+/* Mailboxes of several fields. */
+struct mailboxes {
+	struct address *items;
+	size_t count;
+};
+
+void mailboxes_init(struct mailboxes *, struct arena *);
+/* Beyond MAILBOXES_MAX one more is kept, as an address that is not valid: nobody's. */
+void mailboxes_put(struct mailboxes *, struct address);
+/* Adds those of every field of that name, in the order of the message, with blanks before the colon too. A field that
+ * is not a list of mailboxes, or that has none, adds one address that is not valid. Returns the number of these fields.
+ */
+size_t mailboxes_add(struct mailboxes *, const struct headers *, struct slice name, struct arena *);
+
+/* "a@example.org, b@example.org" */
+struct slice mailboxes_print(const struct mailboxes *, struct arena *);
 
 /* The content of a Received field that a server wrote (RFC 5321 4.4). */
 struct received {

@@ -268,6 +268,7 @@ enum edit_kind {
 	EDIT_DELETE_HEADER,
 	EDIT_REPLACE_HEADER,
 	EDIT_PREFIX_SUBJECT,
+	EDIT_CANONICAL,   /* the only address of the login: in From and the envelope */
 	EDIT_ADD_MISSING, /* Date and Message-ID (RFC 6409 8.1, 8.2) */
 	EDIT_FOOTER,
 	EDIT_SET_SENDER, /* these four change the envelope */
@@ -287,11 +288,16 @@ struct edit {
 	 * the text of a footer, lines separated by LF. */
 	struct slice value;
 	struct slice html;         /* FOOTER: "": convert the text */
+	const struct slice *names; /* DELETE_HEADER: use edit_names */
+	size_t name_count;
+	struct list *list;         /* DELETE_HEADER: of further names; NULL: none */
 	bool bottom;               /* ADD_HEADER: after all fields */
 	const struct regex *regex; /* DELETE_HEADER: only fields that match; NULL: all. Use edit_matches */
 	struct position rule;
 };
 
+/* Does the edit name the field of that name? The store is for a dynamic list; NULL: none is open. */
+bool edit_names(const struct edit *, struct store *, struct slice field);
 /* Does the value of a field, on one line, match the expression of the edit? UNKNOWN: *why_r says why. */
 enum truth edit_matches(const struct edit *, struct slice value, const char **why_r);
 

@@ -15,9 +15,9 @@ struct slice block_fold(struct slice name, struct arena *arena)
 	struct address address;
 
 	if (slice_find(name, '@') < 0)
-		return arena_lower(arena, name);
+		return mail_fold(name, arena);
 	address = address_parse_path(name, arena);
-	return address.valid && address.domain.n > 0 ? address_fold(&address, arena) : arena_lower(arena, name);
+	return address.valid && address.domain.n > 0 ? address_fold(&address, arena) : mail_fold(name, arena);
 }
 
 struct slice block_name_key(struct slice name, struct arena *arena)

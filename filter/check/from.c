@@ -57,6 +57,23 @@ const struct authors *check_authors(struct view *view)
 	return &state->authors;
 }
 
+static struct address nobody(struct slice text)
+{
+	return (struct address){.text = text, .local = SLICE(""), .domain = SLICE("")};
+}
+
+/* All that the fields name. Of several From fields nobody can know which one a reader shows: nobody owns them all. */
+static const struct mailboxes *all_authors(struct view *view, struct slice field)
+{
+	struct arena *arena = view->message->arena;
+	struct mailboxes *all = arena_alloc(arena, sizeof(*all));
+
+	mailboxes_init(all, arena);
+	if (mailboxes_add(all, &view->message->headers, SLICE("From"), arena) > 1)
+		mailboxes_put(all, nobody(field));
+	return all;
+}
+
 static struct value get_from(struct view *view)
 {
 	const struct authors *authors = check_authors(view);
@@ -64,10 +81,34 @@ static struct value get_from(struct view *view)
 
 	if (!authors->field.n)
 		return value_absent(TYPE_ADDRESS);
-	if (authors->mailbox_count == 1)
+	if (authors->mailbox_count == 1) {
 		value.address = authors->first;
-	else
-		value.address = (struct address){.text = authors->field, .local = SLICE(""), .domain = SLICE("")};
+		return value;
+	}
+	value.address = nobody(authors->field);
+	value.mailboxes = all_authors(view, authors->field);
+	return value;
+}
+
+/* RFC 5322 3.6.2 and 3.6.6: who claims to have written or sent the message. Reply-To says only where answers go. */
+static struct value get_originators(struct view *view)
+{
+	static const char *const names[] = {"Sender", "Resent-From", "Resent-Sender", NULL};
+	struct arena *arena = view->message->arena;
+	struct value from = get_from(view), value = {.state = VALUE_SET, .type = TYPE_ADDRESS};
+	struct mailboxes *all = arena_alloc(arena, sizeof(*all));
+
+	mailboxes_init(all, arena);
+	for (size_t i = 0; from.mailboxes && i < from.mailboxes->count; i++)
+		mailboxes_put(all, from.mailboxes->items[i]);
+	if (from.state == VALUE_SET && !from.mailboxes)
+		mailboxes_put(all, from.address);
+	for (size_t i = 0; names[i]; i++)
+		mailboxes_add(all, &view->message->headers, slice_of(names[i]), arena);
+	if (all->count == 0)
+		return value_absent(TYPE_ADDRESS);
+	value.mailboxes = all;
+	value.address = all->count == 1 ? all->items[0] : nobody(mailboxes_print(all, arena));
 	return value;
 }
 
@@ -115,6 +156,10 @@ static struct value get_valid(struct view *view)
 static const struct fact facts[] = {
     FACT("from", ADDRESS, MESSAGE, get_from,
 	 "the author; an address that matches nobody when From is not valid or names several authors",
+	 .needs = NEED_HEADERS),
+    FACT("originators", ADDRESS, MESSAGE, get_originators,
+	 "every address in From, Sender, Resent-From and Resent-Sender; an address that matches nobody when there are "
+	 "several",
 	 .needs = NEED_HEADERS),
     FACT("from.name", STRING, MESSAGE, get_name, "the author's name; that of the first of several",
 	 .needs = NEED_HEADERS),

@@ -37,6 +37,20 @@ static struct value get_count(struct view *view, struct argument name)
 	return value_number(count);
 }
 
+/* Every mailbox of all fields of that name; NULL: the first one is all. */
+static const struct mailboxes *all_mailboxes(struct view *view, struct slice name, const struct authors *first)
+{
+	struct arena *arena = view->message->arena;
+	struct mailboxes *all;
+
+	if (first->mailbox_count == 1 && get_count(view, (struct argument){.text = name}).number == 1)
+		return NULL;
+	all = arena_alloc(arena, sizeof(*all));
+	mailboxes_init(all, arena);
+	mailboxes_add(all, &view->message->headers, name, arena);
+	return all;
+}
+
 /* The first mailbox. For a field that is not a list of addresses it is an address that matches nobody, as for From: no
  * rule trusts what readers may show differently. */
 static struct value get_address(struct view *view, struct argument name)
@@ -54,6 +68,7 @@ static struct value get_address(struct view *view, struct argument name)
 		value.address = mailboxes.first;
 	else
 		value.address = (struct address){.text = text, .local = SLICE(""), .domain = SLICE("")};
+	value.mailboxes = all_mailboxes(view, name.text, &mailboxes);
 	return value;
 }
 

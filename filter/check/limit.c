@@ -217,7 +217,7 @@ static struct slice key_text(const struct value *value, struct arena *arena)
 {
 	if (value->type == TYPE_ADDRESS)
 		return address_fold(&value->address, arena);
-	return arena_lower(arena, value_print(value, arena));
+	return mail_fold(value_print(value, arena), arena);
 }
 
 static enum truth is_exempt(struct view *view, const struct limit *limit, const struct value *value, struct slice text)

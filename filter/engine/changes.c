@@ -60,7 +60,7 @@ static void plan_insert(struct plan *plan, struct slice name, struct slice value
 }
 
 /* When the expression cannot decide, the field stays. */
-static bool is_meant(struct gate *gate, const struct edit *edit, struct slice value)
+static bool is_meant(struct gate *gate, const struct edit *edit, struct slice name, struct slice value)
 {
 	struct arena *arena = gate->message.arena;
 	const char *why;
@@ -71,7 +71,7 @@ static bool is_meant(struct gate *gate, const struct edit *edit, struct slice va
 	truth = edit_matches(edit, header_unfold(value, arena), &why);
 	if (truth == TRUTH_UNKNOWN)
 		decision_note(&gate->decision, NOTE_UNKNOWN,
-			      arena_printf(arena, "a field %.*s was kept: %s", SLICE_ARGS(edit->name), why),
+			      arena_printf(arena, "a field %.*s was kept: %s", SLICE_ARGS(slice_trim(name)), why),
 			      edit->rule);
 	return truth == TRUTH_TRUE;
 }
@@ -82,14 +82,14 @@ static void plan_delete(struct gate *gate, struct plan *plan, const struct edit 
 		struct plan_field *field = &plan->fields[i];
 		const struct header_field *came = &plan->headers->fields[i];
 
-		if (!field->deleted && header_is_named(came, edit->name))
-			field->deleted = is_meant(gate, edit, field->replaced ? field->value : came->value);
+		if (!field->deleted && edit_names(edit, gate->view.store, came->name))
+			field->deleted = is_meant(gate, edit, came->name, field->replaced ? field->value : came->value);
 	}
 	for (size_t i = 0; i < plan->new_count; i++) {
 		struct plan_new *new = &plan->added[i];
 
-		if (!new->deleted && slice_equal_nocase(new->name, edit->name))
-			new->deleted = is_meant(gate, edit, new->value);
+		if (!new->deleted && edit_names(edit, gate->view.store, new->name))
+			new->deleted = is_meant(gate, edit, new->name, new->value);
 	}
 }
 
@@ -151,6 +151,17 @@ static void plan_prefix_subject(struct plan *plan, struct slice prefix)
 		plan->added[plan->new_count++] = (struct plan_new){.name = subject, .value = value};
 }
 
+/* Afterwards the login's only address is the author, and nobody else the sender (RFC 5322 3.6.2). */
+static void plan_canonical(struct gate *gate, struct plan *plan, struct slice address)
+{
+	const struct slice sender = SLICE("Sender");
+	struct slice value;
+
+	if (canonical_from(plan, address, &value))
+		plan_replace(plan, SLICE("From"), value);
+	plan_delete(gate, plan, &(struct edit){.names = &sender, .name_count = 1});
+}
+
 static void plan_missing(struct gate *gate, struct plan *plan)
 {
 	struct slice date = SLICE("Date"), id = SLICE("Message-ID");
@@ -178,6 +189,9 @@ static void plan_edit(struct gate *gate, struct plan *plan, const struct edit *e
 		break;
 	case EDIT_PREFIX_SUBJECT:
 		plan_prefix_subject(plan, edit->value);
+		break;
+	case EDIT_CANONICAL:
+		plan_canonical(gate, plan, edit->value);
 		break;
 	case EDIT_ADD_MISSING:
 		plan_missing(gate, plan);

@@ -91,6 +91,10 @@ static void play(struct envelope *envelope, const struct edit *edit)
 		if (edit_address(envelope, edit, true, &address))
 			envelope->sender = in_brackets(&address, envelope->gate->message.arena);
 		break;
+	case EDIT_CANONICAL: /* the null sender of a receipt stays (RFC 5321 4.5.5) */
+		if (envelope->gate->message.sender.text.n > 0 && edit_address(envelope, edit, false, &address))
+			envelope->sender = in_brackets(&address, envelope->gate->message.arena);
+		break;
 	case EDIT_ADD_RECIPIENT:
 		if (edit_address(envelope, edit, false, &address))
 			add_recipient(envelope, &address);

@@ -32,6 +32,10 @@ struct plan {
 	size_t seal_count;
 };
 
+/* canonical.c: the From field with this author alone, and the name of the first author as it is written there. False:
+ * nothing has to be changed. */
+bool canonical_from(const struct plan *, struct slice address, struct slice *value_r);
+
 void plan_write(struct gate *, const struct plan *);
 
 #endif

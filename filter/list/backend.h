@@ -17,6 +17,8 @@ struct list_backend {
 	void *(*open)(const struct list_setting *, struct slice where, void *before);
 	enum truth (*has)(void *state, struct store *, const struct list_key *);
 	enum truth (*owns)(void *state, struct slice login, const struct address *);
+	/* NULL: its entries have no values. */
+	enum truth (*value)(void *state, struct slice login, struct arena *, struct slice *value_r);
 	/* Checks for new content. 1: it was read (faults: what is doubtful); 0: nothing new; -1: it
 	 * cannot be used (faults: why) and the old content stays. */
 	int (*refresh)(void *state, struct list_faults *);

@@ -18,11 +18,29 @@ static void key_add_lower(struct key *key, struct slice text)
 		key_add(key, to_lower(text.p[i]));
 }
 
+/* Letters beyond ASCII in their form for comparison; a key that is too long for it keeps them. */
+static void key_fold(struct key *key)
+{
+	struct slice text = {key->bytes, key->n};
+	char folded[KEY_MAX];
+	size_t n;
+
+	if (slice_is_ascii(text))
+		return;
+	n = mail_fold_into(text, folded, sizeof(folded));
+	if (n == 0)
+		return;
+	memcpy(key->bytes, folded, n);
+	key->n = n;
+}
+
 void key_of_text(struct slice text, struct key *key_r)
 {
 	key_r->n = 0;
-	if (text.n <= LIST_ENTRY_MAX)
-		key_add_lower(key_r, text);
+	if (text.n > LIST_ENTRY_MAX)
+		return;
+	key_add_lower(key_r, text);
+	key_fold(key_r);
 }
 
 void key_of_domain(char mark, struct slice domain, struct key *key_r)
@@ -62,12 +80,13 @@ void key_of_address(const struct address *address, struct key *key_r)
 		return;
 	/* <postmaster>; but <alice@example.org@> must not look like what it is not. */
 	if (address->domain.n == 0 && slice_find(address->local, '@') < 0)
-		key_add_lower(key_r, address->local);
+		key_of_text(address->local, key_r);
 	if (address->domain.n == 0)
 		return;
 	key_add_local(key_r, address->local);
 	key_add(key_r, '@');
 	key_add_lower(key_r, address->domain);
+	key_fold(key_r);
 }
 
 void key_of_net(const struct ip_net *net, struct key *key_r)

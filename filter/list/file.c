@@ -17,7 +17,7 @@
 
 struct file {
 	char *path;
-	bool owners;
+	enum list_kind kind;
 	pthread_rwlock_t lock;        /* of content */
 	struct list_content *content; /* NULL: never read */
 	struct stat seen;             /* of the file when it was tried last */
@@ -52,7 +52,7 @@ static void *file_open(const struct list_setting *setting, struct slice where, v
 
 	file->path = xmalloc(where.n + 1);
 	memcpy(file->path, where.p, where.n);
-	file->owners = setting->owners;
+	file->kind = setting->owners ? LIST_OWNERS : setting->canonical ? LIST_CANONICAL : LIST_ENTRIES;
 	file->content = before ? content_take(before) : NULL;
 	pthread_rwlock_init(&file->lock, NULL);
 	return file;
@@ -122,7 +122,7 @@ static struct list_content *read_content(const struct file *file, struct list_fa
 
 	if (file_read_plain(file->path, LIST_BYTES_MAX, &text, err))
 		return NULL;
-	content = list_content_parse(text, file->path, file->owners, faults);
+	content = list_content_parse(text, file->path, file->kind, faults);
 	free((char *)text.p);
 	if (!content || (look(file->path, &after, err) == 0 && same_file(&file->seen, &after)))
 		return content;
@@ -192,12 +192,27 @@ static enum truth file_owns(void *state, struct slice login, const struct addres
 	return found ? TRUTH_TRUE : TRUTH_FALSE;
 }
 
+static enum truth file_value(void *state, struct slice login, struct arena *arena, struct slice *value_r)
+{
+	struct list_content *content = content_take(state);
+	bool found;
+
+	if (!content)
+		return TRUTH_UNKNOWN;
+	found = list_content_value(content, login, value_r);
+	if (found)
+		*value_r = arena_copy(arena, *value_r);
+	list_content_release(content);
+	return found ? TRUTH_TRUE : TRUTH_FALSE;
+}
+
 const struct list_backend list_file = {
     .name = "file",
     .unknown = "its file could not be read",
     .open = file_open,
     .has = file_has,
     .owns = file_owns,
+    .value = file_value,
     .refresh = file_refresh,
     .close = file_close,
 };

@@ -98,6 +98,11 @@ bool list_is_owners(const struct list *list)
 	return list->setting.owners;
 }
 
+bool list_is_canonical(const struct list *list)
+{
+	return list->setting.canonical;
+}
+
 bool list_is_ready(const struct list *list)
 {
 	return list->ready;
@@ -113,7 +118,8 @@ bool list_is_same(const struct list *a, const struct list *b)
 {
 	if (list_is_dynamic(a) && list_is_dynamic(b))
 		return slice_equal(a->setting.name, b->setting.name);
-	return a->setting.owners == b->setting.owners && slice_equal(a->setting.place, b->setting.place);
+	return a->setting.owners == b->setting.owners && a->setting.canonical == b->setting.canonical &&
+	       slice_equal(a->setting.place, b->setting.place);
 }
 
 const struct slice *list_writers(const struct list *list, size_t *count_r)
@@ -190,6 +196,13 @@ enum truth list_has(struct list *list, struct store *store, const struct list_ke
 enum truth list_owns(struct list *list, struct slice login, const struct address *address)
 {
 	return list->state ? list->backend->owns(list->state, login, address) : TRUTH_UNKNOWN;
+}
+
+enum truth list_value(struct list *list, struct slice login, struct arena *arena, struct slice *value_r)
+{
+	if (!list->state)
+		return TRUTH_UNKNOWN;
+	return list->backend->value ? list->backend->value(list->state, login, arena, value_r) : TRUTH_FALSE;
 }
 
 const char *list_unknown(const struct list *list)

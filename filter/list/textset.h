@@ -9,7 +9,7 @@
 
 struct textset {
 	uint64_t seed;   /* a stranger cannot choose texts that collide */
-	uint32_t *slots; /* offset + 1 of an entry; 0: free */
+	uint32_t *slots; /* where entries are; 0: free */
 	size_t room;     /* slots, a power of two */
 	size_t count;
 	char *entries; /* number, length and text, one after the other */

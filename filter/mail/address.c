@@ -170,59 +170,6 @@ struct address address_parse_path(struct slice argument, struct arena *arena)
 	return address;
 }
 
-/* The next character of a local part without quoting, in lower case; -1 at the end. A bare quote is skipped. */
-static int next_meant(struct slice *local)
-{
-	unsigned char c;
-
-	while (local->n > 0 && local->p[0] == '"')
-		*local = slice_from(*local, 1);
-	if (local->n > 1 && local->p[0] == '\\')
-		*local = slice_from(*local, 1);
-	if (local->n == 0)
-		return -1;
-	c = (unsigned char)local->p[0];
-	*local = slice_from(*local, 1);
-	return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
-}
-
-bool address_same_local(const struct address *a, const struct address *b)
-{
-	struct slice x = a->local, y = b->local;
-	int c;
-
-	do {
-		c = next_meant(&x);
-		if (c != next_meant(&y))
-			return false;
-	} while (c >= 0);
-	return true;
-}
-
-bool address_equal(const struct address *a, const struct address *b)
-{
-	if (!a->valid || !b->valid || !slice_equal(a->domain, b->domain) || !address_same_local(a, b))
-		return false;
-	/* The null sender equals only itself; "" is an empty local part. */
-	return (a->text.n == 0) == (b->text.n == 0);
-}
-
-struct slice address_fold(const struct address *address, struct arena *arena)
-{
-	struct slice local = address->local;
-	struct text text;
-	int c;
-
-	if (!address->valid || address->domain.n == 0)
-		return arena_lower(arena, address->text);
-	text_init(&text, arena, local.n + 1 + address->domain.n);
-	while ((c = next_meant(&local)) >= 0)
-		text_add_char(&text, (char)c);
-	text_add_char(&text, '@');
-	text_add(&text, address->domain);
-	return text_slice(&text);
-}
-
 /* Characters of domains and address literals, also of names that are not host names (a_b.example). */
 static bool is_domain_text(struct slice text)
 {

@@ -272,8 +272,15 @@ static bool keep_mailbox(struct reader *reader, struct slice text)
 		return wrong(reader, "an address is not a usable sender address");
 	if (authors->mailbox_count == AUTHORS_MAX)
 		return wrong(reader, "it names too many authors");
-	if (authors->mailbox_count++ == 0)
+	if (authors->mailbox_count == 0)
 		authors->first = address;
+	else if (authors->mailbox_count == 1)
+		authors->mailboxes = arena_raw(reader->arena, AUTHORS_MAX * sizeof(address));
+	if (authors->mailboxes) {
+		authors->mailboxes[0] = authors->first;
+		authors->mailboxes[authors->mailbox_count] = address;
+	}
+	authors->mailbox_count++;
 	if (address.domain.p[0] != '[')
 		return keep_domain(reader, address.domain);
 	authors->literal = true;
@@ -333,6 +340,12 @@ static bool read_angle(struct reader *reader)
 	return keep_mailbox(reader, text_slice(&local.text)) && skip_blanks(reader);
 }
 
+static void keep_name(struct reader *reader, struct slice written)
+{
+	reader->authors->phrase = header_unfold(written, reader->arena);
+	reader->authors->name = author_name(written, reader->arena);
+}
+
 /* The mailboxes up to the end, or up to the ";" of a group (RFC 6854). Empty elements are obsolete and accepted. */
 static bool read_list(struct reader *reader, bool group)
 {
@@ -350,8 +363,7 @@ static bool read_list(struct reader *reader, bool group)
 			return false;
 		if (peek(reader) == '<') {
 			if (reader->authors->mailbox_count == 0)
-				reader->authors->name =
-				    author_name(slice_head(name, name.n - reader->rest.n), reader->arena);
+				keep_name(reader, slice_head(name, name.n - reader->rest.n));
 			if (!read_angle(reader))
 				return false;
 		} else if (peek(reader) == '@') {
@@ -399,7 +411,8 @@ void author_read(struct slice value, struct arena *arena, struct authors *author
 		authors_r->shown = author_shown(value, arena);
 	authors_r->mailbox_count = authors_r->domain_count = 0;
 	authors_r->first = (struct address){.text = SLICE("")};
-	authors_r->name = SLICE("");
+	authors_r->mailboxes = NULL;
+	authors_r->name = authors_r->phrase = SLICE("");
 }
 
 /* Blanks before the colon are obsolete, but many readers accept such a From field (RFC 5322 4.5.2). */

@@ -68,6 +68,48 @@ bool act_footer(struct run *run, const struct rule *rule, struct outcome *outcom
 	return false;
 }
 
+bool act_delete_header(struct run *run, const struct rule *rule, struct outcome *outcome)
+{
+	struct edit edit = {.kind = EDIT_DELETE_HEADER,
+			    .name = rule->name,
+			    .value = SLICE(""),
+			    .names = rule->names,
+			    .name_count = rule->name_count,
+			    .list = rule->list ? rule->list->list : NULL,
+			    .regex = rule->regex,
+			    .rule = rule->where};
+
+	(void)outcome;
+	decision_edit(run->decision, &edit);
+	return false;
+}
+
+bool edit_names(const struct edit *edit, struct store *store, struct slice field)
+{
+	struct list_key key = {.kind = LIST_TEXT, .text = slice_trim(field)};
+
+	for (size_t i = 0; i < edit->name_count; i++) {
+		struct slice name = edit->names[i];
+		bool pattern = name.p[name.n - 1] == '*';
+
+		if (pattern ? slice_starts_nocase(key.text, slice_head(name, name.n - 1))
+			    : slice_equal_nocase(key.text, name))
+			return true;
+	}
+	return edit->list && list_has(edit->list, store, &key) == TRUTH_TRUE;
+}
+
+/* A login that the list does not name may use other addresses, too. */
+bool act_canonical(struct run *run, const struct rule *rule, struct outcome *outcome)
+{
+	struct edit edit = {.kind = EDIT_CANONICAL, .name = SLICE(""), .rule = rule->where};
+
+	(void)outcome;
+	if (list_value(rule->list->list, run->view->session->auth_user, run_arena(run), &edit.value) == TRUTH_TRUE)
+		decision_edit(run->decision, &edit);
+	return false;
+}
+
 /* Of the recipient at hand it is not an edit, of which a rule can leave a bounded number: no recipient is forgotten. */
 bool act_delete_recipient(struct run *run, const struct rule *rule, struct outcome *outcome)
 {

@@ -185,21 +185,6 @@ static int take_name(struct compiler *compiler, const struct rule_syntax *said, 
 	return -1;
 }
 
-static int compile_name(struct compiler *compiler, const struct rule_syntax *said, struct rule *rule)
-{
-	const struct word *word;
-
-	if (take_name(compiler, said, rule))
-		return -1;
-	word = said->arguments.first->next;
-	if (!word)
-		return 0;
-	if (word->kind != WORD_PLAIN || !slice_equal(word->text, SLICE("matching")))
-		return action_misused(compiler, said, rule, word,
-				      "after the name of the field only \"matching\" may follow");
-	return action_take_pattern(compiler, said, rule, word);
-}
-
 static int compile_field(struct compiler *compiler, const struct rule_syntax *said, struct rule *rule)
 {
 	struct template *template = arena_alloc(compiler->policy->arena, sizeof(*template));
@@ -317,12 +302,13 @@ static const struct action actions[] = {
      .usage = "add-header NAME \"value\" [bottom]",
      .example = "add-header X-Spam \"yes\" bottom"},
     {.name = "delete-header",
-     EDIT,
+     .class = ACTION_EDIT,
      .edit = EDIT_DELETE_HEADER,
      .needs = NEED_HEADERS,
-     .compile = compile_name,
-     .usage = "delete-header NAME [matching \"expression\"]",
-     .example = "delete-header X-Spam matching \"^yes\""},
+     .compile = compile_deleted_header,
+     .act = act_delete_header,
+     .usage = "delete-header NAME ... [matching \"expression\"], or delete-header in LIST",
+     .example = "delete-header X-Spam X-Spam-* matching \"^yes\""},
     {.name = "replace-header",
      EDIT,
      .edit = EDIT_REPLACE_HEADER,
@@ -345,6 +331,14 @@ static const struct action actions[] = {
      .needs = NEED_HEADERS,
      .compile = compile_plain,
      .usage = "add-missing"},
+    {.name = "canonical",
+     .class = ACTION_EDIT,
+     .edit = EDIT_CANONICAL,
+     .use = FOR_LOG,
+     .needs = NEED_HEADERS | NEED_SENDER,
+     .compile = compile_canonical,
+     .act = act_canonical,
+     .usage = "canonical"},
     {.name = "footer",
      .class = ACTION_EDIT,
      .edit = EDIT_FOOTER,

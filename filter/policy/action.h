@@ -23,6 +23,8 @@ int action_add_template(struct compiler *, const struct word *, struct template 
 
 /* "expression" after `matching`. */
 int action_take_pattern(struct compiler *, const struct rule_syntax *, struct rule *, const struct word *matching);
+int compile_deleted_header(struct compiler *, const struct rule_syntax *, struct rule *);
+int compile_canonical(struct compiler *, const struct rule_syntax *, struct rule *);
 int compile_footer(struct compiler *, const struct rule_syntax *, struct rule *);
 int compile_sender(struct compiler *, const struct rule_syntax *, struct rule *);
 int compile_recipient(struct compiler *, const struct rule_syntax *, struct rule *);

@@ -1,6 +1,6 @@
 /*
- * action_edit.c - the arguments of actions that change the envelope or the body, and the expression of
- * delete-header.
+ * action_edit.c - the arguments of actions that change the envelope or the body, and those of delete-header and
+ * canonical.
  */
 #include "action.h"
 
@@ -26,6 +26,87 @@ int action_take_pattern(struct compiler *compiler, const struct rule_syntax *sai
 	policy_add_regex(compiler->policy, regex);
 	rule->regex = regex;
 	return 0;
+}
+
+/* A name, or the beginning of names before "*". */
+static int take_pattern_of_name(struct compiler *compiler, const struct word *word, struct slice *name_r)
+{
+	struct slice name = arena_copy(compiler->policy->arena, word_value(word, compiler->policy->arena));
+	bool pattern = name.n > 1 && name.p[name.n - 1] == '*';
+	struct slice fixed = slice_head(name, name.n - pattern);
+
+	*name_r = name;
+	if (header_name_valid(fixed) && slice_find(fixed, '*') < 0)
+		return 0;
+	diagnostics_error(compiler->diagnostics, word->place,
+			  header_name_valid(fixed) ? "\"%s\": in names of header fields, \"*\" is the end of several, "
+						     "as in X-Spam-*"
+						   : "\"%s\" is not the name of a header field; write it without "
+						     "\":\" and blanks",
+			  QUOTE(word->text));
+	return -1;
+}
+
+static bool is_matching(const struct word *word)
+{
+	return word->kind == WORD_PLAIN && slice_equal(word->text, SLICE("matching"));
+}
+
+/* After "in". */
+static int take_list_of_names(struct compiler *compiler, const struct rule_syntax *said, struct rule *rule)
+{
+	const struct word *word = said->arguments.first->next;
+
+	rule->list = policy_list(compiler->policy, word->text);
+	if (!rule->list)
+		return action_misused(compiler, said, rule, word,
+				      "no list has this name; define it with: list NAME file:/path");
+	if (list_is_owners(rule->list->list) || list_is_canonical(rule->list->list))
+		return action_misused(compiler, said, rule, word, "this list holds logins, not names of header fields");
+	rule->name = arena_join(compiler->policy->arena, SLICE("in "), word->text);
+	return 0;
+}
+
+int compile_deleted_header(struct compiler *compiler, const struct rule_syntax *said, struct rule *rule)
+{
+	const struct word *word = said->arguments.first;
+	struct arena *arena = compiler->policy->arena;
+	struct slice *names = arena_alloc(arena, (said->arguments.count + 1) * sizeof(*names));
+
+	if (!word)
+		return action_misused(compiler, said, rule, NULL, "the name of a header field is missing");
+	if (said->arguments.count == 2 && word->kind == WORD_PLAIN && slice_equal(word->text, SLICE("in")))
+		return take_list_of_names(compiler, said, rule);
+	rule->names = names;
+	for (; word && (word == said->arguments.first || !is_matching(word)); word = word->next) {
+		if (rule->name_count > 0 && word->kind != WORD_PLAIN)
+			return action_misused(compiler, said, rule, word,
+					      "after the names of fields only \"matching\" may follow");
+		if (take_pattern_of_name(compiler, word, &names[rule->name_count]))
+			return -1;
+		rule->name =
+		    rule->name_count ? arena_join(arena, rule->name, SLICE(" "), names[rule->name_count]) : names[0];
+		rule->name_count++;
+	}
+	return word ? action_take_pattern(compiler, said, rule, word) : 0;
+}
+
+/* It needs the login, which is known from MAIL on. */
+int compile_canonical(struct compiler *compiler, const struct rule_syntax *said, struct rule *rule)
+{
+	struct fact_syntax login = {
+	    .name = {.kind = WORD_PLAIN, .text = SLICE("auth.user"), .place = said->action.place}};
+	struct reading reading;
+
+	if (said->arguments.count)
+		return action_misused(compiler, said, rule, said->arguments.first,
+				      "this action takes no arguments; only \"if\" may follow");
+	rule->list = compiler->policy->canonical;
+	if (!rule->list)
+		return action_wrong(compiler, said->action.place,
+				    "nobody says which login has which address; define the list: list canonical "
+				    "file:/etc/sekisho/canonical");
+	return reading_compile(compiler, &login, &reading);
 }
 
 /* ---- addresses ------------------------------------------------------------------------------ */

@@ -268,12 +268,24 @@ static bool condition_names(const struct condition_syntax *said, struct slice na
 	return false;
 }
 
+/* delete-header in NAME, canonical */
+static bool action_names(const struct rule_syntax *rule, struct slice name)
+{
+	const struct word *first = rule->arguments.first;
+
+	if (is_action(rule, "canonical"))
+		return slice_equal(name, SLICE("canonical"));
+	return is_action(rule, "delete-header") && first && first->next && slice_equal(first->text, SLICE("in")) &&
+	       slice_equal(first->next->text, name);
+}
+
 static bool rules_name(const struct file_syntax *file, struct slice name)
 {
 	for (const struct policy_syntax *policy = file->first_policy; policy; policy = policy->next)
 		for (const struct stage_syntax *stage = policy->first; stage; stage = stage->next)
 			for (const struct rule_syntax *rule = stage->first; rule; rule = rule->next)
-				if (rule->condition && condition_names(rule->condition, name))
+				if ((rule->condition && condition_names(rule->condition, name)) ||
+				    action_names(rule, name))
 					return true;
 	return false;
 }

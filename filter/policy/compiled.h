@@ -121,7 +121,10 @@ struct rule {
 	const struct node *condition; /* NULL: always */
 	unsigned code;                /* reject, defer */
 	struct slice enhanced;
-	struct slice name;                /* of a header field */
+	struct slice name;         /* of a header field; of several, for notes */
+	const struct slice *names; /* delete-header: the fields; one that ends in "*" begins so */
+	size_t name_count;
+	const struct policy_list *list;   /* that the action itself needs: of names, or canonical; NULL: none */
 	bool each_recipient;              /* at the last stage: it asks about one recipient */
 	bool bottom;                      /* add-header: below all fields */
 	const struct regex *regex;        /* delete-header: of the fields that it deletes; NULL: all */
@@ -169,8 +172,9 @@ struct policy {
 	unsigned needs;
 	struct policy_list **lists;
 	size_t list_count, list_room;
-	const struct policy_list *owners; /* who owns an address; NULL: nobody says */
-	struct sign_setting *signs;       /* by domain */
+	const struct policy_list *owners;    /* who owns an address; NULL: nobody says */
+	const struct policy_list *canonical; /* the only address of a login; NULL: nobody says */
+	struct sign_setting *signs;          /* by domain */
 	size_t sign_count, sign_room;
 	const struct key_files
 	    *key_files; /* that were read for them; the next policy takes over what has not changed */

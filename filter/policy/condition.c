@@ -132,6 +132,9 @@ static int test_in(struct builder *builder, const struct condition_syntax *said,
 	node->list = policy_list(builder->compiler->policy, said->values.first->text);
 	if (!node->list)
 		return unknown_list(builder, said->values.first);
+	if (list_is_canonical(node->list->list) && type != TYPE_STRING)
+		return wrong(builder, said->values.first->place,
+			     "the list canonical holds logins; ask \"auth.user in canonical\"");
 	if (list_is_owners(node->list->list))
 		return wrong(builder, said->values.first->place,
 			     "the list owners says which login owns which address; ask \"sender owned by auth.user\"");
@@ -212,6 +215,18 @@ static bool is_equal(int64_t value, int64_t operand)
 	return value == operand;
 }
 
+/* The place of the word among the values of a fact that have an order. */
+static int take_order(struct builder *builder, const struct condition_syntax *said, const struct fact *fact,
+		      struct operand *operand)
+{
+	if (fact->order(operand->text, &operand->number))
+		return 0;
+	diagnostics_error(builder->compiler->diagnostics, said->values.first->place,
+			  "\"%s\" is not something %s can be compared with; write it as in %s < %s",
+			  QUOTE(operand->text), fact->name, fact->name, fact->ordered);
+	return -1;
+}
+
 static int test_compare(struct builder *builder, const struct condition_syntax *said, struct node *node)
 {
 	static bool (*const compares[])(int64_t, int64_t) = {
@@ -223,11 +238,13 @@ static int test_compare(struct builder *builder, const struct condition_syntax *
 
 	node->kind = NODE_COMPARE;
 	node->compare = compares[said->test];
-	if (node->reading.type != TYPE_NUMBER)
+	if (node->reading.type != TYPE_NUMBER && !node->reading.fact->order)
 		return wrong(builder, said->fact.name.place, "only a number can be compared; use \"is\"");
 	node->operands = operand;
 	node->operand_count = 1;
-	return operand_compile(builder->compiler, &node->reading, said->values.first, operand);
+	if (operand_compile(builder->compiler, &node->reading, said->values.first, operand))
+		return -1;
+	return node->reading.fact->order ? take_order(builder, said, node->reading.fact, operand) : 0;
 }
 
 static int (*const tests[])(struct builder *, const struct condition_syntax *, struct node *) = {

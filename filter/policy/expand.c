@@ -64,6 +64,15 @@ static const struct {
     [FOR_HTML] = {add_for_header, FOOTER_LINE_MAX, add_for_html},
 };
 
+/* Does the text say a fact of which the condition found an address that the login does not own? */
+static bool is_disowned(const struct run *run, const struct reading *reading)
+{
+	const struct reading *tested = run->disowned.reading;
+
+	return tested && tested->fact == reading->fact &&
+	       slice_equal_nocase(tested->argument.text, reading->argument.text);
+}
+
 static struct slice print_part(struct run *run, const struct part *part)
 {
 	struct value value;
@@ -72,6 +81,8 @@ static struct slice print_part(struct run *run, const struct part *part)
 		return run->captured ? run->captured[part->group] : SLICE("");
 	if (!part->reading.fact)
 		return part->text;
+	if (is_disowned(run, &part->reading))
+		return run->disowned.text;
 	value = run_read(run, &part->reading);
 	return value_print(&value, run_arena(run));
 }

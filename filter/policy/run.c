@@ -92,9 +92,13 @@ static bool try_rule(struct run *run, const struct rule *rule, bool accepted, co
 	run->seen = tracer ? arena_alloc(run->decision->arena, SEEN_MAX * sizeof(*run->seen)) : NULL;
 	run->seen_count = 0;
 	run->captured = NULL;
+	run->disowned.reading = NULL;
 	if (rule->captures)
 		run->captured = memset(run->groups, 0, sizeof(run->groups));
 	judged = condition_judge(run, rule->condition);
+	if (judged.truth == TRUTH_TRUE && rule->list && !list_is_ready(rule->list->list))
+		judged = (struct judgement){
+		    .truth = TRUTH_UNKNOWN, .why = list_unknown(rule->list->list), .list = rule->list};
 	if (judged.truth == TRUTH_TRUE)
 		ended = rule_act(run, rule, only_would, outcome_r, &effect);
 	else if (judged.truth == TRUTH_UNKNOWN)

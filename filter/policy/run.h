@@ -10,6 +10,13 @@
 #define SEEN_MAX      64   /* facts of one rule that a trace shows */
 #define SEEN_TEXT_MAX 1000 /* bytes of a value there */
 
+/* An address that a fact names and that the login does not own: in the texts of the rule, it is the value of that
+ * fact. */
+struct disowned {
+	const struct reading *reading; /* NULL: there is none */
+	struct slice text;
+};
+
 /* What the running rules of a stage share. */
 struct run {
 	const struct policy *policy;
@@ -20,7 +27,8 @@ struct run {
 	size_t seen_count;
 	struct slice *captured; /* by the last match of the rule at hand: GROUPS_MAX; NULL: its texts want none */
 	struct slice groups[GROUPS_MAX];
-	struct held *held; /* of the recipient at hand at the last stage; NULL: the rule is about all of them */
+	struct disowned disowned; /* of the rule at hand */
+	struct held *held;        /* of the recipient at hand at the last stage; NULL: the rule is about all of them */
 };
 
 /* A truth and, when it is unknown, whose fault that is. */
@@ -70,8 +78,10 @@ bool act_verdict(struct run *, const struct rule *, struct outcome *outcome_r);
 bool act_quarantine(struct run *, const struct rule *, struct outcome *);
 bool act_edit(struct run *, const struct rule *, struct outcome *);
 bool act_note(struct run *, const struct rule *, struct outcome *);
-bool act_footer(struct run *, const struct rule *, struct outcome *); /* these two: act_edit.c */
+bool act_footer(struct run *, const struct rule *, struct outcome *); /* these four: act_edit.c */
 bool act_delete_recipient(struct run *, const struct rule *, struct outcome *);
+bool act_delete_header(struct run *, const struct rule *, struct outcome *);
+bool act_canonical(struct run *, const struct rule *, struct outcome *);
 bool act_score(struct run *, const struct rule *, struct outcome *); /* these three: note.c */
 bool act_set(struct run *, const struct rule *, struct outcome *);
 bool act_stop(struct run *, const struct rule *, struct outcome *);

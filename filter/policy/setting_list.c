@@ -29,14 +29,14 @@ static int read_dynamic(struct list_setting *setting, struct slice life, struct 
 		error_set(err, "\"%s\" is not how long an entry lasts, from 1s to ten years", QUOTE(life));
 		return -1;
 	}
-	if (setting->owners || slice_equal(setting->name, SLICE("relays"))) {
+	if (setting->owners || setting->canonical || slice_equal(setting->name, SLICE("relays"))) {
 		error_set(err, "the list %s says whom to trust, so programs cannot change it", QUOTE(setting->name));
 		return -1;
 	}
 	return 0;
 }
 
-/* Two names have a meaning of their own: owners and relays. */
+/* Three names have a meaning of their own: owners, canonical and relays. */
 static int read_list(struct setting_told *told, void *item, struct error *err)
 {
 	struct list_setting *setting = item;
@@ -45,6 +45,7 @@ static int read_list(struct setting_told *told, void *item, struct error *err)
 	setting->name = told->words[0];
 	setting->place = told->words[1];
 	setting->owners = slice_equal(setting->name, SLICE("owners"));
+	setting->canonical = slice_equal(setting->name, SLICE("canonical"));
 	if (path.n)
 		setting->place =
 		    arena_join(told->arena, SLICE("file:"), slice_of(path_beside(told->arena, told->file, path)));
@@ -149,6 +150,8 @@ int setting_keep_list(struct setting_reader *reader, const void *block)
 	kept = policy_add_list(reader->compiler->policy, list);
 	if (said->setting.owners)
 		reader->compiler->policy->owners = kept;
+	if (said->setting.canonical)
+		reader->compiler->policy->canonical = kept;
 	if (slice_equal(said->setting.name, SLICE("relays")))
 		reader->settings->check.relays = kept->list;
 	return 0;

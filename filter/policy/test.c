@@ -83,6 +83,21 @@ static struct judgement test_in(struct run *run, const struct node *node, const 
 	return of_list(list_has(node->list->list, run->view->store, &key), node->list);
 }
 
+/* The first address that is not owned decides; the rule names it. */
+static enum truth owns_all(struct run *run, const struct node *node, struct slice login, const struct value *value)
+{
+	const struct address *addresses = value->mailboxes ? value->mailboxes->items : &value->address;
+	size_t count = value->mailboxes ? value->mailboxes->count : 1;
+	enum truth owned = TRUTH_TRUE;
+
+	for (size_t i = 0; i < count && owned == TRUTH_TRUE; i++) {
+		owned = owned_by(run, node->list, login, &addresses[i]);
+		if (owned == TRUTH_FALSE)
+			run->disowned = (struct disowned){&node->reading, addresses[i].text};
+	}
+	return owned;
+}
+
 static struct judgement test_owned(struct run *run, const struct node *node, const struct value *address)
 {
 	struct value login = run_read(run, &node->owner);
@@ -91,7 +106,7 @@ static struct judgement test_owned(struct run *run, const struct node *node, con
 		return judgement_of_unknown(&login);
 	if (address->state != VALUE_SET || login.state != VALUE_SET)
 		return judgement_of(false);
-	return of_list(owned_by(run, node->list, login.text, &address->address), node->list);
+	return of_list(owns_all(run, node, login.text, address), node->list);
 }
 
 static struct judgement test_matches(struct run *run, const struct node *node, const struct value *value)

@@ -283,6 +283,8 @@ static const struct form {
     {"add-header # $ bottom", ANYWHERE, false},
     {"replace-header # $", ANYWHERE, false},
     {"delete-header #", ANYWHERE, false},
+    {"delete-header # X-* #", ANYWHERE, false},
+    {"delete-header in friends", ANYWHERE, false},
     {"delete-header # matching \"(?i)^a|(b)\"", ANYWHERE, false},
     {"add-missing", ANYWHERE, false},
     {"prefix-subject $", ANYWHERE, false},

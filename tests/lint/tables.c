@@ -39,7 +39,8 @@ static void write_statement(FILE *out, const char *statement)
 {
 	const char *path;
 
-	fputs("list friends file:friends\nlimit NAME { key client count messages hard 1 per 1h }\n"
+	fputs("list friends file:friends\nlist canonical file:canonical\nlimit NAME { key client count messages hard 1 "
+	      "per 1h }\n"
 	      "policy local {\n\ton connect {\n\t\tset NAME \"a\"\n\t}\n}\n",
 	      out);
 	if (strstr(statement, "arc-seal ")) /* a rule that names its key */

@@ -30,7 +30,22 @@ CASES = [
      ["p:2:1: unknown action \"zzzzzzzz\"; a rule is [try] ACTION [if CONDITION], and sekisho.conf(5) "
       "names the actions"]),
     (inbound("delete-header X-A matching \"a\" \"b\""),
-     ["p:2:32: one expression fits here; write delete-header NAME [matching \"expression\"]"]),
+     ["p:2:32: one expression fits here; write delete-header NAME ... [matching \"expression\"], or "
+      "delete-header in LIST"]),
+    (inbound("canonical"),
+     ["p:2:1: nobody says which login has which address; define the list: list canonical "
+      "file:/etc/sekisho/canonical"]),
+    ("list canonical file:canonical\npolicy submission { on mail {\nreject if sender in canonical\n} }\n",
+     ["p:1:1: warning: list canonical: canonical: No such file or directory; create the file, or let the user of sekisho "
+      "read it; until then rules that ask for it defer",
+      "p:3:21: the list canonical holds logins; ask \"auth.user in canonical\""]),
+    ("list canonical file:canonical\npolicy submission { on helo {\ncanonical\n} }\n",
+     ["p:1:1: warning: list canonical: canonical: No such file or directory; create the file, or let the user of sekisho "
+      "read it; until then rules that ask for it defer",
+      "p:3:1: auth.user is known from \"on mail\" on (this rule is in \"on helo\", line 2); move the rule to \"on mail\" "
+      "or later"]),
+    (inbound("reject if tls.version < new"),
+     ["p:2:25: \"new\" is not something tls.version can be compared with; write it as in tls.version < TLSv1.2"]),
     ("listen inet:8891@127.0.0.1\nsign example.org { selector s1 key k }\n",
      ["p:1:1: warning: whoever can connect to a network socket can say that it is your mail server, and"
       " libmilter is not safe against a hostile program there; use a unix socket: listen "

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct list_content *parse(const char *text, bool owners)
+static struct list_content *parse(const char *text, enum list_kind owners)
 {
 	struct list_faults faults = {0};
 	struct list_content *content = list_content_parse(slice_of(text), "f", owners, &faults);
@@ -23,7 +23,7 @@ static struct list_content *parse(const char *text, bool owners)
 }
 
 /* What is wrong with a text, one fault a line. */
-static const char *faults_of(const char *text, bool owners)
+static const char *faults_of(const char *text, enum list_kind owners)
 {
 	static char all[LIST_FAULTS_MAX * sizeof(struct error)];
 	struct list_faults faults = {0};
@@ -417,8 +417,11 @@ static void malformed_owners_are_refused(void **state)
 		const char *text, *message;
 	} cases[] = {
 	    {"alice\n", "f:1: a login without addresses; write \"login: address @domain\""},
-	    {"*: a@example.org\n", "f:1: write the login as users enter it, without wildcards or quotes"},
-	    {"\"alice\": a@example.org\n", "f:1: write the login as users enter it, without wildcards or quotes"},
+	    {"al*: a@example.org\n", "f:1: a wildcard is for all logins or for those of a domain; write \"*: ...\" or "
+				     "\"*@example.org: ...\""},
+	    {"*@: a@example.org\n", "f:1: a wildcard is for all logins or for those of a domain; write \"*: ...\" or "
+				    "\"*@example.org: ...\""},
+	    {"\"alice\": a@example.org\n", "f:1: write the login as users enter it, without quotes"},
 	    {": a@example.org\n", "f:1: no login at the start of the line; write \"login: address @domain\""},
 	    {"alice: example.org\n",
 	     "f:1: a login owns addresses and domains; write alice@example.org or @example.org"},

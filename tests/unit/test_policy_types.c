@@ -269,13 +269,31 @@ static void actions_get_what_they_take(void **state)
 	     "19: one value in quotes fits here; write add-header NAME \"value\" [bottom]"},
 	    {"mail", "replace-header Subject \"x\"", ""},
 	    {"mail", "delete-header Received", ""},
+	    {"mail", "delete-header User-Agent X-Mailer X-Originating-*", ""},
+	    {"mail", "delete-header User-Agent X-Mailer matching \"x\"", ""},
+	    {"mail", "delete-header matching matching \"x\"", ""},
+	    {"mail", "delete-header in friends", ""},
+	    {"mail", "delete-header in In-Reply-To Date", ""},
+	    {"mail", "delete-header",
+	     "1: the name of a header field is missing; write delete-header NAME ... [matching \"expression\"], or "
+	     "delete-header in LIST"},
+	    {"mail", "delete-header *",
+	     "15: \"*\": in names of header fields, \"*\" is the end of several, as in X-Spam-*"},
+	    {"mail", "delete-header X-Mailer X-*-IP",
+	     "24: \"X-*-IP\": in names of header fields, \"*\" is the end of several, as in X-Spam-*"},
+	    {"mail", "delete-header in enemies",
+	     "18: no list has this name; define it with: list NAME file:/path; write delete-header NAME ... [matching "
+	     "\"expression\"], or delete-header in LIST"},
+	    {"mail", "delete-header in owners",
+	     "18: this list holds logins, not names of header fields; write delete-header NAME ... [matching "
+	     "\"expression\"], or delete-header in LIST"},
 	    {"mail", "delete-header Received \"x\"",
-	     "24: after the name of the field only \"matching\" may follow; write delete-header NAME [matching "
-	     "\"expression\"]"},
+	     "24: after the names of fields only \"matching\" may follow; write delete-header NAME ... [matching "
+	     "\"expression\"], or delete-header in LIST"},
 	    {"mail", "delete-header Received matching \"from \\\"x\\\" \\\\[127\\\\.\"", ""},
 	    {"mail", "delete-header Received matching",
-	     "24: an expression in quotes must follow \"matching\"; write delete-header NAME [matching "
-	     "\"expression\"]"},
+	     "24: an expression in quotes must follow \"matching\"; write delete-header NAME ... [matching "
+	     "\"expression\"], or delete-header in LIST"},
 	    {"mail", "delete-header Received matching \"(\"",
 	     "33: missing closing parenthesis; fix the regular expression (pcre2pattern(3))"},
 	    {"mail", "set-sender \"\"", ""},
