@@ -12,6 +12,8 @@ import subprocess
 import space
 from mta import Mta, wait_for
 
+CONF = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../conf"))  # what is shipped
+
 MAIN = """\
 compatibility_level = 3.6
 queue_directory = {d}/queue
@@ -45,6 +47,7 @@ smtpd_tls_cert_file = {cert}
 smtpd_tls_key_file = {key}
 smtpd_tls_security_level = may
 smtpd_tls_session_cache_database =
+smtpd_tls_ask_ccert = yes
 smtp_tls_security_level = none
 smtpd_sasl_type = cyrus
 smtpd_sasl_path = smtpd
@@ -89,6 +92,9 @@ MASTER = """\
 onward unix - - n - - smtp -o myhostname=mx2.example.org -o smtp_bind_address={address}
   -o inet_interfaces=127.0.0.1
 2526 inet n - n - - smtpd -o syslog_name=postfix/unix -o smtpd_milters=unix:{unix}
+2528 inet n - n - - smtpd -o syslog_name=postfix/dovecot -o smtpd_sasl_type=dovecot -o smtpd_sasl_path={dovecot}
+2529 inet n - n - - smtpd -o syslog_name=postfix/private -o cleanup_service_name=submission-cleanup
+submission-cleanup unix n - n - 0 cleanup -o header_checks=regexp:{conf}/postfix-header-checks
 pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
@@ -126,7 +132,9 @@ class Postfix(Mta):
     address = space.POSTFIX
     address6 = space.POSTFIX6
     ports = dict(Mta.ports, unix=2526,  # its milter is behind self.unix
-                 relay=2527)        # no milter: hands on to port 25, as a secondary MX does
+                 relay=2527,        # no milter: hands on to port 25, as a secondary MX does
+                 dovecot=2528,      # asks Dovecot for logins (dovecot.py)
+                 private=2529)      # keeps the client out of its own Received field
 
     def __init__(self, directory, milter="inet:127.0.0.1:8891"):
         self.d = directory
@@ -164,7 +172,8 @@ class Postfix(Mta):
         os.chmod(self.d + "/conf/sasl/sasldb2", 0o640)
         self.write("conf/main.cf", MAIN.format(d=self.d, address=self.address, address6=self.address6, cert=cert, key=key,
                                                milter=self.milter, uid=nobody.pw_uid, gid=nobody.pw_gid))
-        self.write("conf/master.cf", MASTER.format(unix=self.unix, address=self.address))
+        self.write("conf/master.cf", MASTER.format(
+            unix=self.unix, address=self.address, dovecot=self.d + "/dovecot-auth", conf=CONF))
         for name in ("main.cf", "master.cf"):  # files younger than two seconds make Postfix doze
             path = os.path.join(self.d, "conf", name)
             old = os.stat(path).st_mtime - 60

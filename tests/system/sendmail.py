@@ -52,7 +52,6 @@ define(`confCACERT', `{cert}')
 define(`confCACERT_PATH', `{d}/conf')
 define(`confSERVER_CERT', `{cert}')
 define(`confSERVER_KEY', `{key}')
-define(`confTLS_SRV_OPTIONS', `V')
 define(`confDH_PARAMETERS', `none')
 FEATURE(`no_default_msa')
 FEATURE(`nocanonify')
@@ -70,11 +69,18 @@ DAEMON_OPTIONS(`Name=TLSMSA, Family=inet, Addr={address}, Port=465, M=Es')
 DAEMON_OPTIONS(`Name=UNIX, Family=inet, Addr={address}, Port=2526, InputMailFilters=by-unix')
 MAIL_FILTER(`by-unix', `S=unix:{unix}, F=T, T=C:10s;S:20s;R:20s;E:30s')
 INPUT_MAIL_FILTER(`sekisho', `S={milter}, F=T, T=C:10s;S:20s;R:20s;E:30s')
-MAILER(`local')
+{received}MAILER(`local')
 MAILER(`smtp')
 LOCAL_CONFIG
 ESASL_CONF_PATH={d}/conf/sasl
 """
+
+def received_header():
+    """The lines of the shipped sendmail.mc that keep the client of a user out of the Received field."""
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../conf/sendmail.mc")) as f:
+        found = re.search(r"^dnl define\(`confRECEIVED_HEADER'.*?'\)dnl\n", f.read(), re.M | re.S).group(0)
+    return re.sub(r"^dnl ", "", found, flags=re.M)
+
 
 SASL = """\
 pwcheck_method: auxprop
@@ -149,7 +155,8 @@ class Sendmail(Mta):
         self.write("log/statistics", "")
         cf = os.path.join(ROOT, "usr/share/sendmail/cf")
         self.write("conf/sendmail.mc", MC.format(d=self.d, cf=cf, cert=cert, key=key, address=self.address,
-                                                 address6=self.address6, milter=self.milter, unix=self.unix))
+                                                 address6=self.address6, milter=self.milter, unix=self.unix,
+                                                 received=received_header()))
         with open(self.d + "/conf/sendmail.cf", "w") as f:
             subprocess.run(["m4", self.d + "/conf/sendmail.mc"], stdout=f, check=True, timeout=60)
         os.chmod(self.d + "/conf/sendmail.cf", 0o644)

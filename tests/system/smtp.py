@@ -47,20 +47,25 @@ def message(token, *fields, sender="alice@pass.example.net", to="bob@example.org
     return text.encode("utf-8")
 
 
-def unsafe_context():
+def unsafe_context(newest=None):
+    """Trusts every server; `newest` is the newest version of TLS that it speaks, as in TLSv1_2."""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
+    if newest:
+        context.maximum_version = getattr(ssl.TLSVersion, newest)
     return context
 
 
 class Client:
-    def __init__(self, mta, service="mx", source=space.GOOD, helo="mail.example.net", tls=False, login=None, ehlo=True):
+    def __init__(self, mta, service="mx", source=space.GOOD, helo="mail.example.net", tls=False, login=None, ehlo=True,
+                 context=None):
         host = mta.address6 if ":" in source else mta.address
         if source.startswith("127."):
             host = "127.0.0.1"
         kind = smtplib.SMTP_SSL if service == "smtps" else smtplib.SMTP
-        options = {"context": unsafe_context()} if service == "smtps" else {}
+        self.context = context or unsafe_context()
+        options = {"context": self.context} if service == "smtps" else {}
         self.helo_name = helo
         self.smtp = kind(local_hostname=helo, timeout=TIMEOUT, source_address=(source, 0), **options)
         self.smtp._host = host  # what starttls and SMTP_SSL check names against; nothing is checked here
@@ -86,7 +91,7 @@ class Client:
         self.smtp.close()
 
     def starttls(self, helo=None):
-        reply = reply_of(self.smtp.starttls(context=unsafe_context()))
+        reply = reply_of(self.smtp.starttls(context=self.context))
         assert reply.code == 220, reply
         self.hello = reply_of(self.smtp.ehlo(helo or self.helo_name))
 
