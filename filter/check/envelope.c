@@ -29,6 +29,16 @@ static struct value get_recipient_domain(struct view *view)
 	return value_text(TYPE_DOMAIN, view->recipient->address.domain);
 }
 
+static struct value get_recipients(struct view *view)
+{
+	const struct message *message = view->message;
+	int64_t count = 0;
+
+	for (size_t i = 0; i < message->recipient_count; i++)
+		count += !message->recipients[i].deleted;
+	return value_number(count);
+}
+
 static struct value get_mx(struct view *view)
 {
 	struct dns_mx_outcome outcome;
@@ -68,6 +78,7 @@ static const struct fact facts[] = {
 	 .scope = SCOPE_RECIPIENT),
     FACT("recipient.domain", DOMAIN, RCPT, get_recipient_domain, "its domain", .scope = SCOPE_RECIPIENT),
     FACT("case", STRING, CONNECT, get_case, "our own name of the message, also in the record", .apart = true),
+    FACT("recipients", NUMBER, MESSAGE, get_recipients, "how many recipients the message has"),
     FACT("queue-id", STRING, MESSAGE, get_queue_id, "the MTA's name of the message"),
     FACT("size", NUMBER, MESSAGE, get_size, "bytes of header and body", .needs = NEED_HEADERS | NEED_BODY),
 };

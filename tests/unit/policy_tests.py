@@ -14,7 +14,8 @@ import tempfile
 CHECKOUT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PROGRAM = os.path.abspath(os.environ.get("SEKISHO") or os.path.join(CHECKOUT, "build/sekisho"))
 SHIPPED = ["conf/sekisho.conf", "conf/examples/company.conf", "conf/examples/family.conf",
-           "conf/examples/mailing-lists.conf", "conf/examples/provider.conf"]
+           "conf/examples/mailing-lists.conf", "conf/examples/provider.conf",
+           "conf/examples/bulk-mail.conf"]
 
 POLICY = """%s
 policy inbound {
