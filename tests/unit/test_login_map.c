@@ -28,6 +28,11 @@ static struct list_content *parse(const char *text, enum list_kind kind, struct 
 	return content;
 }
 
+#define SLICE_OF(literal)                                                                                              \
+	{                                                                                                              \
+		literal, sizeof(literal) - 1                                                                           \
+	}
+
 struct owned {
 	const char *login, *address;
 	bool owns;
@@ -139,6 +144,88 @@ static void what_is_there_twice_is_named(void **state)
 	    "to write it is none of them");
 }
 
+static void a_list_canonical_has_one_address_for_a_login(void **state)
+{
+	static const struct {
+		const char *text, *message;
+	} wrong[] = {
+	    {"alice: a@example.org b@example.org\n",
+	     "f:1: a login has one address here; write \"login: alice@example.org\""},
+	    {"alice:\n", "f:1: a login has one address here; write \"login: alice@example.org\""},
+	    {"alice: @example.org\n",
+	     "f:1: not an address that mail can come from; write \"login: alice@example.org\""},
+	    {"alice: a%b@example.org\n",
+	     "f:1: not an address that mail can come from; write \"login: alice@example.org\""},
+	    {"alice: a@example.org\nbob: b@example.org\nalice: b@example.org\n",
+	     "f:3: the login has another address already; remove one of the lines"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		struct list_faults faults = {0};
+
+		assert_null(list_content_parse(slice_of(wrong[i].text), "f", LIST_CANONICAL, &faults));
+		assert_true(faults.malformed);
+		assert_string_equal(faults.texts[0].text, wrong[i].message);
+	}
+}
+
+static void chains_and_loops_of_a_list_canonical_are_named(void **state)
+{
+	static const char chain[] = "; a list canonical is used once, so write the last address";
+	struct list_faults faults;
+	struct list_content *content =
+	    parse("a@example.org: b@example.org\nb@example.org: a@example.org\nc c@example.org # no login\n"
+		  "d@example.org: d@example.org\nc c@example.org\n",
+		  LIST_CANONICAL, &faults);
+	struct slice value;
+
+	(void)state;
+	assert_true(list_content_value(content, SLICE("a@example.org"), &value));
+	assert_true(slice_equal(value, SLICE("b@example.org")));
+	list_content_release(content);
+	assert_false(faults.malformed);
+	assert_int_equal(faults.count, 3);
+	assert_string_equal(faults.texts[0].text, "f:5: the login c is there already; remove one of the lines");
+	assert_non_null(strstr(faults.texts[1].text,
+			       "f:1: the login a@example.org becomes b@example.org, which is a login that becomes "
+			       "a@example.org"));
+	assert_non_null(strstr(faults.texts[2].text, chain));
+}
+
+/* As a client may say them; what is in no line is owned by nobody. */
+static void odd_logins_own_nothing(void **state)
+{
+	static char huge[10 * 1024];
+	static const struct slice logins[] = {
+	    {huge, sizeof(huge)},
+	    SLICE_OF("alice\0"),
+	    SLICE_OF("alice\n"),
+	    SLICE_OF("alice:"),
+	    SLICE_OF("%s%n"),
+	    SLICE_OF("\3alice"),
+	    SLICE_OF("\5\1\0\0\0alice@example.org"),
+	    SLICE_OF(" alice"),
+	    SLICE_OF("\xFF\xFE"),
+	    SLICE_OF("@"),
+	    SLICE_OF("*"),
+	    SLICE_OF("*@example.org"),
+	};
+	struct list_faults faults;
+	struct list_content *content = parse("alice: alice@example.org\n", LIST_OWNERS, &faults);
+	struct arena *arena = arena_new();
+	struct address address = address_parse_path(SLICE("<alice@example.org>"), arena);
+
+	(void)state;
+	memset(huge, 'a', sizeof(huge));
+	assert_true(list_content_owns(content, SLICE("alice"), &address));
+	for (size_t i = 0; i < sizeof(logins) / sizeof(logins[0]); i++)
+		if (list_content_owns(content, logins[i], &address))
+			fail_msg("login %zu owns an address", i);
+	arena_free(arena);
+	list_content_release(content);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -146,6 +233,9 @@ int main(void)
 	    cmocka_unit_test(letters_beyond_ascii_have_one_form),
 	    cmocka_unit_test(logins_that_differ_in_case_alone_stay_apart),
 	    cmocka_unit_test(what_is_there_twice_is_named),
+	    cmocka_unit_test(a_list_canonical_has_one_address_for_a_login),
+	    cmocka_unit_test(chains_and_loops_of_a_list_canonical_are_named),
+	    cmocka_unit_test(odd_logins_own_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
