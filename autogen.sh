@@ -2,7 +2,7 @@
 # autogen.sh - from a fresh clone to a program.
 #
 #   ./autogen.sh                only generates configure
-#   ./autogen.sh demo [--stay]  installs what is missing, builds in build/, shows Sekisho with a real Postfix
+#   ./autogen.sh demo [--stay] [--engine native]  installs what is missing, builds in build/, shows Sekisho with a real Postfix
 #   ./autogen.sh check          the same preparation, then all tests; the last line counts them
 #
 # demo and check install packages with apt-get (with sudo when not run by root). They remove nothing and

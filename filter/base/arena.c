@@ -38,7 +38,7 @@
 #define ARENA_GAP 0
 #endif
 
-#define ARENA_FIRST 992               /* with its head 1 KB: malloc caches pieces up to this size per thread */
+#define ARENA_FIRST 480               /* with its head 512 bytes: an idle session has two of these */
 #define ARENA_BLOCK (64 * 1024)       /* with this size, the cost of malloc is too small to measure */
 #define ARENA_LARGE (ARENA_BLOCK / 4) /* a piece of at least this size would waste too much of a block */
 #define ALIGNMENT   _Alignof(max_align_t)

@@ -7,15 +7,26 @@
  */
 #include "config.h"
 #include "daemon_private.h"
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #define STACK_BYTES     (1024 * 1024) /* of a thread; only address space: the engine uses under 64 KB of it */
 #define DESCRIPTORS_MAX 65536         /* one for each session; the poll set of a door costs more with their number */
 #define END_US          (1000 * 1000) /* for everything that still runs at the end */
+
+/* glibc gives eight heaps to each processor, and each keeps what its threads once needed. As many threads work at the
+ * same time as there are processors. */
+static void heaps_bound(void)
+{
+#ifdef M_ARENA_MAX
+	mallopt(M_ARENA_MAX, get_nprocs());
+#endif
+}
 
 /* A door may start a thread for each session that waits, with the default stack of the process: 8 MB of address
  * space each would be its limit. */
@@ -24,6 +35,7 @@ static void limits_set(void)
 	struct rlimit files;
 	pthread_attr_t attr;
 
+	heaps_bound();
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_BYTES);
 	pthread_setattr_default_np(&attr);

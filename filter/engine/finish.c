@@ -114,12 +114,12 @@ static void record_facts(struct gate *gate)
 			values[count] = known_value(gate, checks[i], facts[count], number);
 			count += values[count] ? 1 : 0;
 		}
-	gate->record.facts = fact = arena_raw(arena, (count + with_argument) * sizeof(*fact));
+	gate->record->facts = fact = arena_raw(arena, (count + with_argument) * sizeof(*fact));
 	for (size_t i = 0; i < count; i++)
 		record_value(fact++, slice_of(facts[i]->name), values[i], arena);
 	fact = record_arguments(fact, connection, arena);
 	fact = record_arguments(fact, message, arena);
-	gate->record.fact_count = (size_t)(fact - gate->record.facts);
+	gate->record->fact_count = (size_t)(fact - gate->record->facts);
 }
 
 static void record_recipients(struct gate *gate)
@@ -137,8 +137,8 @@ static void record_recipients(struct gate *gate)
 		recipients[i].reply = reply_print(&outcome->reply, arena);
 		recipients[i].rule = position_print(outcome->rule, arena);
 	}
-	gate->record.recipients = recipients;
-	gate->record.recipient_count = gate->rcpt_count;
+	gate->record->recipients = recipients;
+	gate->record->recipient_count = gate->rcpt_count;
 }
 
 static void record_notes(struct gate *gate)
@@ -155,8 +155,8 @@ static void record_notes(struct gate *gate)
 		    .rule = position_print(decision->notes[i].rule, arena),
 		    .text = decision->notes[i].text,
 		};
-	gate->record.notes = notes;
-	gate->record.note_count = decision->note_count;
+	gate->record->notes = notes;
+	gate->record->note_count = decision->note_count;
 }
 
 /* The score with its reasons, and the variables that are set. */
@@ -173,13 +173,13 @@ static void record_noted(struct gate *gate)
 		scores[i] =
 		    (struct record_score){decision->scores[i].points, position_print(decision->scores[i].rule, arena),
 					  decision->scores[i].why};
-	gate->record.scores = scores;
-	gate->record.score_count = decision->score_count;
-	gate->record.score = decision->noted.score;
-	gate->record.vars = vars;
+	gate->record->scores = scores;
+	gate->record->score_count = decision->score_count;
+	gate->record->score = decision->noted.score;
+	gate->record->vars = vars;
 	for (size_t i = 0; decision->noted.vars && i < count; i++)
 		if (decision->noted.vars[i].p)
-			vars[gate->record.var_count++] = (struct record_fact){
+			vars[gate->record->var_count++] = (struct record_fact){
 			    .name = variables[i].name, .form = RECORD_TEXT, .text = decision->noted.vars[i]};
 }
 
@@ -190,11 +190,11 @@ static void record_session(struct gate *gate)
 	const struct session *session = &gate->session;
 	char buffer[IP_TEXT];
 
-	gate->record.client = arena_copy(arena, ip_print(session->client, buffer));
-	gate->record.client_name = arena_copy(arena, session->client_name);
-	gate->record.helo = arena_copy(arena, session->helo);
-	gate->record.kind = slice_of(kind_names[gate->view.kind]);
-	gate->record.tenant = tenant_name(gate->view.tenant);
+	gate->record->client = arena_copy(arena, ip_print(session->client, buffer));
+	gate->record->client_name = arena_copy(arena, session->client_name);
+	gate->record->helo = arena_copy(arena, session->helo);
+	gate->record->kind = slice_of(kind_names[gate->view.kind]);
+	gate->record->tenant = tenant_name(gate->view.tenant);
 }
 
 static const char *const told_words[] = {
@@ -202,36 +202,36 @@ static const char *const told_words[] = {
 
 static void note_undone(struct gate *gate, const char *why)
 {
-	enum verdict verdict = gate->outcome.verdict;
+	enum verdict verdict = gate->outcome->verdict;
 
 	if (verdict == VERDICT_NONE || verdict == VERDICT_ACCEPT)
 		verdict = gate->decision.quarantined ? VERDICT_QUARANTINE : VERDICT_ACCEPT;
 	decision_note(&gate->decision, NOTE_LOG,
 		      arena_printf(gate->message.arena, "%s; the decision was %s", why, verdict_names[verdict]),
-		      gate->outcome.rule);
+		      gate->outcome->rule);
 }
 
 /* The decision was the answer. */
 static void record_verdict(struct gate *gate, enum verdict verdict)
 {
 	struct arena *arena = gate->message.arena;
-	struct record *record = &gate->record;
+	struct record *record = gate->record;
 
 	record->rule =
-	    position_print(verdict == VERDICT_QUARANTINE ? gate->decision.quarantine_rule : gate->outcome.rule, arena);
+	    position_print(verdict == VERDICT_QUARANTINE ? gate->decision.quarantine_rule : gate->outcome->rule, arena);
 	if (verdict == VERDICT_REJECT || verdict == VERDICT_DEFER)
-		record->reply = reply_print(&gate->outcome.reply, arena);
+		record->reply = reply_print(&gate->outcome->reply, arena);
 	if (verdict == VERDICT_QUARANTINE) {
 		record->quarantine = gate->decision.quarantine_reason;
 		record->stage = slice_of(stage_names[gate->quarantined_at]);
-	} else if (gate->outcome.verdict != VERDICT_NONE) {
+	} else if (gate->outcome->verdict != VERDICT_NONE) {
 		record->stage = slice_of(stage_names[gate->decided_at]);
 	}
 }
 
 static void record_decision(struct gate *gate, const struct told *told)
 {
-	struct record *record = &gate->record;
+	struct record *record = gate->record;
 
 	record->verdict = told->verdict == VERDICT_NONE ? SLICE("aborted") : slice_of(verdict_names[told->verdict]);
 	if (gate->decided)
@@ -290,7 +290,7 @@ static void record_envelope(struct gate *gate, const struct told *told)
 {
 	struct arena *arena = gate->message.arena;
 	const struct message *message = &gate->message;
-	struct record *record = &gate->record;
+	struct record *record = gate->record;
 	struct slice *added = arena_raw(arena, (gate->change_count + 1) * sizeof(*added));
 	struct slice *removed = arena_raw(arena, (message->recipient_count + 1) * sizeof(*removed));
 
@@ -314,7 +314,7 @@ static void record_envelope(struct gate *gate, const struct told *told)
 
 void message_finish(struct gate *gate, const struct told *told)
 {
-	struct record *record = &gate->record;
+	struct record *record = gate->record;
 	struct counters *counters = gate->engine->counters;
 
 	gate->open = false;

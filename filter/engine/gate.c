@@ -41,7 +41,8 @@ static void message_clear(struct gate *gate)
 	headers_init(&gate->message.headers, arena);
 	decision_init(&gate->decision, arena);
 	gate->decision.enforced = gate->enforced;
-	gate->outcome = (struct outcome){.verdict = VERDICT_NONE};
+	gate->outcome = NULL;
+	gate->record = NULL;
 	gate->spool = NULL;
 	gate->accepted = gate->decided = gate->late = gate->unable = gate->unusable = gate->ended_early = gate->open =
 	    gate->used = gate->recorded = gate->body_began = false;
@@ -183,7 +184,7 @@ void gate_auth(struct gate *gate, struct slice user, struct slice method)
 	remember(gate, &gate->session.auth_method, method);
 }
 
-/* No fact is read before MAIL, so an idle session has no memory for any. */
+/* Nothing is decided and no fact is read before MAIL, so an idle session has no memory for any. */
 static void memos_make(struct gate *gate)
 {
 	struct arena *session = gate->session.arena, *message = gate->message.arena;
@@ -192,6 +193,8 @@ static void memos_make(struct gate *gate)
 		gate->connection_memo = arena_alloc(session, sizeof(*gate->connection_memo));
 		gate->connection_slots = arena_alloc(session, CHECK_MAX * sizeof(*gate->connection_slots));
 	}
+	gate->outcome = arena_alloc(message, sizeof(*gate->outcome));
+	gate->record = arena_alloc(message, sizeof(*gate->record));
 	gate->view.connection_memo = gate->connection_memo;
 	gate->view.connection_slots = gate->connection_slots;
 	gate->view.message_memo = arena_alloc(message, sizeof(*gate->view.message_memo));
@@ -239,7 +242,7 @@ void gate_abort(struct gate *gate)
 		return;
 	refusal = gate->decided ? NULL : refusal_of_all(gate);
 	if (refusal) {
-		gate->outcome = *refusal;
+		*gate->outcome = *refusal;
 		gate->decided_at = STAGE_RCPT;
 		told = (struct told){TOLD_AS_DECIDED, refusal->verdict};
 	}
@@ -249,7 +252,7 @@ void gate_abort(struct gate *gate)
 /* What the client was told about a message by the answer of the engine. */
 static struct told told_of(const struct gate *gate, enum told_how how)
 {
-	enum verdict verdict = gate->outcome.verdict;
+	enum verdict verdict = gate->outcome->verdict;
 
 	if (how == TOLD_AS_DECIDED && gate->unable)
 		how = TOLD_EDITS_FAILED;
@@ -264,10 +267,12 @@ static struct told told_of(const struct gate *gate, enum told_how how)
 
 void gate_done(struct gate *gate, const struct told *said)
 {
-	struct told told = told_of(gate, said->how);
+	struct told told;
 
-	if (gate->open && gate->decided)
-		message_finish(gate, &told);
+	if (!gate->open || !gate->decided)
+		return;
+	told = told_of(gate, said->how);
+	message_finish(gate, &told);
 }
 
 const struct reply *gate_reply(const struct gate *gate)
@@ -288,7 +293,7 @@ const struct slice *gate_quarantine(const struct gate *gate)
 
 const struct record *gate_record(const struct gate *gate)
 {
-	return gate->recorded ? &gate->record : NULL;
+	return gate->recorded ? gate->record : NULL;
 }
 
 struct view *gate_view(struct gate *gate)

@@ -36,7 +36,8 @@ struct gate {
 	struct dns_budget *budget;
 	struct view view;
 	struct decision decision;
-	struct outcome outcome; /* of the message: the rule that accepts or ends it */
+	struct outcome
+	    *outcome; /* of the message: the rule that accepts or ends it. This and the record: in its arena */
 	enum stage decided_at, quarantined_at;
 	bool accepted;       /* outcome says ACCEPT */
 	bool decided;        /* gate_done is awaited */
@@ -61,7 +62,7 @@ struct gate {
 	int64_t began_wall_us, spent_us;
 	int64_t time_us; /* gate_time; 0: use the clock */
 	bool enforced;   /* ignore mode report */
-	struct record record;
+	struct record *record;
 	bool recorded;
 };
 

@@ -66,7 +66,7 @@ static bool run_stage(struct gate *gate, enum stage stage)
 	run_policy(gate, stage, &outcome);
 	if (outcome.verdict == VERDICT_NONE)
 		return false;
-	gate->outcome = outcome;
+	*gate->outcome = outcome;
 	gate->decided_at = stage;
 	gate->accepted = outcome.verdict == VERDICT_ACCEPT;
 	return !gate->accepted;
@@ -76,9 +76,9 @@ static bool run_stage(struct gate *gate, enum stage stage)
 static enum gate_answer end_answer(struct gate *gate)
 {
 	gate->decided = true;
-	if (gate->outcome.verdict == VERDICT_DISCARD)
+	if (gate->outcome->verdict == VERDICT_DISCARD)
 		return GATE_DISCARD;
-	gate->reply = &gate->outcome.reply;
+	gate->reply = &gate->outcome->reply;
 	return GATE_REFUSE;
 }
 
@@ -121,12 +121,12 @@ enum gate_answer gate_mail(struct gate *gate, struct slice argument, struct slic
 	struct path sender = message_begin(gate, argument, made, smtputf8);
 
 	if (sender.refusal) {
-		refuse_path(&sender, "5.1.7", &gate->outcome);
+		refuse_path(&sender, "5.1.7", gate->outcome);
 		gate->decided_at = STAGE_MAIL;
 	} else if (!run_mail(gate)) {
 		return GATE_CONTINUE;
 	}
-	if (gate->outcome.verdict == VERDICT_DISCARD) {
+	if (gate->outcome->verdict == VERDICT_DISCARD) {
 		gate->ended_early = true;
 		return GATE_CONTINUE;
 	}
@@ -191,7 +191,7 @@ static enum gate_answer rcpt_refuse(struct gate *gate, struct rcpt_outcome *said
 		gate->reply = &said->outcome.reply;
 		return GATE_REFUSE;
 	}
-	gate->outcome = said->outcome;
+	*gate->outcome = said->outcome;
 	gate->decided_at = STAGE_RCPT;
 	said->outcome.verdict = VERDICT_NONE;
 	recipient_keep(&gate->message, recipient);
@@ -205,7 +205,7 @@ static enum gate_answer rcpt_refuse_too_many(struct gate *gate)
 	gate->reply = too_many_recipients(gate);
 	if (gate->abilities.reply_rcpt)
 		return GATE_REFUSE;
-	gate->outcome = (struct outcome){.verdict = VERDICT_DEFER, .reply = *gate->reply};
+	*gate->outcome = (struct outcome){.verdict = VERDICT_DEFER, .reply = *gate->reply};
 	gate->decided_at = STAGE_RCPT;
 	return refuse_late(gate);
 }
@@ -320,7 +320,7 @@ static bool run_message(struct gate *gate)
 {
 	if (!gate->message.headers.too_large)
 		return run_stage(gate, STAGE_MESSAGE);
-	gate->outcome = (struct outcome){
+	*gate->outcome = (struct outcome){
 	    .verdict = VERDICT_REJECT,
 	    .reply = own_reply(552, SLICE("5.3.4"), SLICE("The header of the message is too large")),
 	};
@@ -350,7 +350,7 @@ static bool make_changes(struct gate *gate)
 		return true;
 	}
 	gate->change_count = 0;
-	gate->outcome = (struct outcome){.verdict = VERDICT_DISCARD, .rule = rule};
+	*gate->outcome = (struct outcome){.verdict = VERDICT_DISCARD, .rule = rule};
 	gate->decided_at = STAGE_MESSAGE;
 	return false;
 }

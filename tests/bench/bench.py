@@ -23,12 +23,20 @@ from figures import odd, ratio, spread, wanted
 from subjects import House, Missing, Subject, need
 from world import SIZES, Dns, World, space
 
+NATIVE = "sekisho, native"
+OURS = ("sekisho", NATIVE)
 TARGETS = {  # what must be reached of the first, as often as fast as the second
     ("2k", "empty, limit"): 0.60, ("60k", "empty, limit"): 0.40, ("1m", "empty, limit"): 0.30,
     ("2k", "chain of three"): 25, ("60k", "chain of three"): 18, ("1m", "chain of three"): 6,
     ("2k", "rspamd, authentication"): 2.8, ("60k", "rspamd, authentication"): 4, ("1m", "rspamd, authentication"): 4,
 }
+NATIVE_TARGETS = {  # the same for the native engine
+    ("2k", "sekisho"): 1.9, ("60k", "sekisho"): 1.7, ("1m", "sekisho"): 1.15,
+    ("2k", "empty, limit"): 1.30, ("60k", "empty, limit"): 1.05, ("1m", "empty, limit"): 0.45,
+    ("2k", "rspamd, authentication"): 3.4, ("60k", "rspamd, authentication"): 4.5, ("1m", "rspamd, authentication"): 4.2,
+}
 CPU_TARGET = 2  # times the processor time of the empty program, with 2 KB
+NATIVE_CPU_TARGET = 0.55  # times that with libmilter, with 2 KB
 
 
 class Bench:
@@ -73,6 +81,9 @@ class Bench:
 
     def start_sekisho(self, *arguments, **options):
         return self.house.sekisho(*arguments, words=self.words, **options)
+
+    def start_native(self, **options):
+        return self.start_sekisho(NATIVE, "native", engine="native", **options)
 
     def find_words(self):
         """A build without DKIM or DMARC is measured without."""
@@ -119,7 +130,8 @@ class Bench:
     def start_all(self):
         house = self.house
         started = self.start([("empty, limit", lambda: house.empty("limit")), ("empty, replies", lambda: house.empty("replies")),
-                              ("sekisho", self.start_sekisho), *self.three(), ("rspamd, authentication", house.rspamd_auth),
+                              ("sekisho", self.start_sekisho), (NATIVE, self.start_native), *self.three(),
+                              ("rspamd, authentication", house.rspamd_auth),
                               ("rspamd as installed", house.rspamd_full)])
         return [subject for subject in started.values() if self.works(subject)]
 
@@ -155,19 +167,25 @@ class Bench:
                 found[subject.name].append(self.load(subject, mails, messages=size[subject.name], **options))
         return found
 
-    def table(self, mails, found, title=None):
-        self.say(f"\n{(title or mails) + ': how many times as fast sekisho is':60}|   msg/s  spread   CPU s/1000   p50 us   p90 us   p99 us")
+    def table(self, mails, found, title=None, first="sekisho"):
+        """What others are compared with is `first`."""
+        targets = NATIVE_TARGETS if first == NATIVE else TARGETS
+        self.say(f"\n{(title or mails) + f': how many times as fast {first} is':60}|   msg/s  spread   CPU s/1000   p50 us   p90 us   p99 us")
         for name, runs in found.items():
             compared = ""
-            if "sekisho" in found:
-                value, wide = ratio(found["sekisho"], runs)
-                target = TARGETS.get((mails, name))
+            if first in found:
+                value, wide = ratio(found[first], runs)
+                target = targets.get((mails, name))
                 compared = f"{value:7.2f} ±{wide:5.2f}  " + (wanted(f"≥ {target}", value >= target) if target else "")
             rates = [run["rate"] for run in runs]
             rest = "".join(f"{statistics.median(run[key] for run in runs):9.0f}" for key in ("p50", "p90", "p99"))
             cpu = statistics.median(run["cpu"] for run in runs)
             self.say(f"{name:24}{compared:36}|{statistics.median(rates):8.0f} ±{spread(rates):6.0f} {cpu:12.3f}{rest}{odd(runs)}")
-        if "sekisho" in found and "empty, replies" in found:
+        if first == NATIVE and first in found and "sekisho" in found:
+            value, _ = ratio(found[first], found["sekisho"], "cpu")
+            self.say(f"processor time of {first}: {value:.2f} times that with libmilter "
+                     + (wanted(f"≤ {NATIVE_CPU_TARGET}", value <= NATIVE_CPU_TARGET) if mails == "2k" else ""))
+        elif "sekisho" in found and "empty, replies" in found:
             value, _ = ratio(found["sekisho"], found["empty, replies"], "cpu")
             self.say(f"processor time of sekisho: {value:.2f} times that of the empty program that replies "
                      + (wanted(f"≤ {CPU_TARGET}", value <= CPU_TARGET) if mails == "2k" else ""))
@@ -176,7 +194,8 @@ class Bench:
         for mails in SIZES:
             found = self.rounds_of(subjects, mails)
             self.numbers[mails] = found
-            self.table(mails, found)
+            for first in OURS:
+                self.table(mails, found, first=first)
 
     def where(self):
         """The facts that a reader needs to judge the numbers."""

@@ -11,10 +11,10 @@ SHOWN = 10
 PASSED_ON = 0.97  # a function that spends nearly all of it in one other function is not listed
 
 
-def run(bench, messages):
+def run(bench, messages, engine):
     """The file in which callgrind says what so many messages took."""
-    out = os.path.join(bench.out, f"callgrind.out.{messages}")
-    subject = bench.start_sekisho(prefix=["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}"]).ready()
+    out = os.path.join(bench.out, f"callgrind.out.{engine}.{messages}")
+    subject = bench.start_sekisho(engine=engine, prefix=["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}"]).ready()
     try:
         bench.load(subject, messages=messages, connections=2, mails="2k-one")
     finally:
@@ -51,11 +51,15 @@ def callgrind(bench):
     for program in ("valgrind", "callgrind_annotate"):
         if not shutil.which(program):
             raise Missing(f"{program} is not installed (package valgrind)")
-    few, many = run(bench, FEW), run(bench, MANY)
+    for engine in ("libmilter", "native"):
+        show(bench, engine, run(bench, FEW, engine), run(bench, MANY, engine))
+
+
+def show(bench, engine, few, many):
     each = (total(many) - total(few)) / (MANY - FEW)
     rows = dearest(functions(few), functions(many))
-    bench.numbers["callgrind"] = {"instructions": each, "functions": {name: cost for cost, name in rows}}
-    bench.say(f"\none 2 KB message, everything known to the resolver: {each:.0f} instructions; with what they call:")
+    bench.numbers.setdefault("callgrind", {})[engine] = {"instructions": each, "functions": {name: cost for cost, name in rows}}
+    bench.say(f"\none 2 KB message, {engine}, everything known to the resolver: {each:.0f} instructions; with what they call:")
     for cost, name in rows:
         bench.say(f"{cost:12.0f} {100 * cost / each:5.1f} %  {name}")
     bench.say(f"(all of them: callgrind_annotate --inclusive=yes {many})")

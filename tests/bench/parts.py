@@ -15,8 +15,8 @@ from world import SIZES, Dns
 DELAY_MS = 20
 RELOADS = 100
 IDLE = (0, 500, 2000)
-OURS = ("empty, limit", "sekisho")  # whose idle connections are counted in --quick too
-RESIDENT_MB, IDLE_KB = 25, 10  # what sekisho may take with 64 connections, and for each idle one
+OURS = ("empty, limit", "sekisho", "sekisho, native")  # whose idle connections are counted in --quick too
+LIMITS = {"sekisho": (25, 10), "sekisho, native": (16, 2)}  # MB that it may take with 64 connections, KB for each idle one
 DEPENDENT = 3  # questions: the SPF record, its include, and when MAIL is answered what the header names
 LATENCY = 1.3  # times that
 
@@ -75,9 +75,10 @@ def memory(bench, subjects):
             line = f" {error}"
         bench.numbers.setdefault("memory", {})[subject.name] = {"resident": resident, "threads": threads, "idle": dearest}
         bench.say(f"{subject.name:24}|{resident:9.1f} MB {threads:4} thr |{line}")
-        if subject.name == "sekisho":
-            bench.say(f"{'':24} " + wanted(f"≤ {RESIDENT_MB} MB", resident <= RESIDENT_MB)
-                      + " " + wanted(f"≤ {IDLE_KB} KB for each idle connection", dearest <= IDLE_KB))
+        if subject.name in LIMITS:
+            most, each = LIMITS[subject.name]
+            bench.say(f"{'':24} " + wanted(f"≤ {most} MB", resident <= most)
+                      + " " + wanted(f"≤ {each} KB for each idle connection", dearest <= each))
 
 
 # ---- cold DNS --------------------------------------------------------------------------------------------

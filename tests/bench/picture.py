@@ -7,7 +7,7 @@ OURS, OTHERS, BARE, REACHED = "#b7282e", "#6b8fbf", "#b5b5b5", "#2a7a2a"
 
 
 def colour_of(name):
-    return OURS if name == "sekisho" else BARE if name.startswith("empty") else OTHERS
+    return OURS if name.startswith("sekisho") else BARE if name.startswith("empty") else OTHERS
 
 
 def bars(axes, names, values, label):

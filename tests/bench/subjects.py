@@ -143,10 +143,10 @@ class House:
         program = os.path.join(self.build, "tests/bench/empty")
         return Subject(f"empty, {how}", ["mx.example.org"], [self.process("empty-" + how, [program, how, socket], socket)])
 
-    def policy(self, name, settings="", edit=lambda text: text, log="file"):
-        """The default policy, here."""
+    def policy(self, name, settings="", edit=lambda text: text, log="file", engine="libmilter"):
+        """The default policy, here; ENGINE reads the milter protocol."""
         with open(os.path.join(HERE, "../../conf/sekisho.conf")) as f:
-            text = re.sub(r"^listen .*$", f"listen unix:{self.socket(name)} mode 0666", f.read(), flags=re.M)
+            text = re.sub(r"^listen .*$", f"listen unix:{self.socket(name)} engine {engine} mode 0666", f.read(), flags=re.M)
         log = {"file": f"file:{self.run}/{name}.log", "syslog": "syslog", "off": "off"}.get(log, log)
         path = os.path.join(self.run, name + ".conf")
         with open(path, "w") as f:

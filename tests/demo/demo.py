@@ -80,6 +80,9 @@ class Stage:
 
     program = sekisho.PROGRAM
 
+    def __init__(self, engine):
+        self.engine = engine
+
     def __enter__(self):
         self.directory = tempfile.mkdtemp(prefix="sekisho-demo.", dir="/tmp")
         os.chmod(self.directory, 0o755)  # Postfix runs as another user and must get through
@@ -119,7 +122,7 @@ class Stage:
         with open(os.path.join(directory, "owners"), "w") as f:
             f.write("alice@example.org  alice@example.org\nbob@example.org    bob@example.org\n")
         policy = read("sekisho.conf")
-        for word, value in (("MILTER_PORT", milter), ("DNS_PORT", dns), ("DIRECTORY", directory),
+        for word, value in (("MILTER_PORT", milter), ("DNS_PORT", dns), ("DIRECTORY", directory), ("ENGINE", self.engine),
                             ("SUBMISSION_PORT", self.mta.ports["submission"])):
             policy = policy.replace(word, str(value))
         gate = sekisho.Daemon(directory, policy, listen=f"inet:{milter}@127.0.0.1", base="", start=False)
@@ -218,7 +221,7 @@ def stay(stage):
 
 def run(arguments):
     began = time.monotonic()
-    with Stage() as stage:
+    with Stage(arguments.engine) as stage:
         show.opening(stage)
         results = [play(stage, number, case) for number, case in enumerate(CASES, 1)]
         show.table(results)
@@ -233,6 +236,7 @@ def run(arguments):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--engine", choices=sekisho.ENGINES, default="libmilter", help="who reads the milter protocol")
     parser.add_argument("--stay", action="store_true", help="go on running until Ctrl-C")
     arguments = parser.parse_args()
     if os.geteuid() != 0:

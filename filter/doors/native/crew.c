@@ -6,11 +6,11 @@
  */
 #include "native_private.h"
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/sysinfo.h>
 #include <time.h>
-
-#include <sys/socket.h>
 
 #define SLOTS_MIN   2 /* so that one session with much to compute never stops all others */
 #define SLOTS_MAX   64
@@ -159,13 +159,13 @@ void crew_waits(struct worker *worker, bool begins)
 
 void crew_begin(struct worker *worker)
 {
-	__atomic_store_n(&worker->since, clock_us(), __ATOMIC_RELAXED);
+	atomic_store_explicit(&worker->since, clock_us(), memory_order_relaxed);
 }
 
 void crew_end(struct worker *worker)
 {
-	__atomic_store_n(&worker->since, 0, __ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&worker->away, __ATOMIC_SEQ_CST))
+	worker->since = 0;
+	if (worker->away)
 		crew_waits(worker, false);
 }
 
@@ -175,7 +175,7 @@ void crew_relieve(struct crew *crew)
 
 	pthread_mutex_lock(&crew->lock);
 	for (struct worker *worker = crew->workers; worker; worker = worker->next) {
-		int64_t since = __atomic_load_n(&worker->since, __ATOMIC_SEQ_CST);
+		int64_t since = worker->since;
 
 		if (since && now - since > LONG_US)
 			worker_away(worker, true);

@@ -9,10 +9,12 @@
 #include "native_private.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define READS_MAX 16 /* of one session before others have their turn */
@@ -31,6 +33,7 @@ struct link {
 	size_t unsent_n, unsent_at;
 	_Atomic int64_t moved_us; /* clock_us: when a packet was complete, or some of the answer written */
 	_Atomic bool stuck;       /* in the middle of one */
+	_Atomic unsigned turns;   /* what a thread has done to it, the next one sees */
 	int fd;
 	struct link *previous, *next; /* under native->lock */
 };
@@ -91,7 +94,9 @@ static void arm(struct native *native, int operation, int fd, uint32_t events, v
 {
 	struct epoll_event event = {.events = events | EPOLLONESHOT, .data.ptr = what};
 
-	epoll_ctl(native->epoll, operation, fd, &event); /* a listener that is draining is not in the set any more */
+	/* Not epoll_ctl(): for ThreadSanitizer it would race with close() in the thread that gets the event. It fails
+	 * for a listener that is draining, which is not in the set any more. */
+	syscall(SYS_epoll_ctl, native->epoll, operation, fd, &event);
 }
 
 static void link_free(struct link *link)
@@ -211,7 +216,10 @@ static int link_run(struct link *link, struct worker *worker)
 /* Runs it until nothing can be done, then waits for the next event with `operation`. */
 static void link_turn(struct link *link, struct worker *worker, int operation)
 {
+	unsigned turns = atomic_load_explicit(&link->turns, memory_order_acquire);
 	struct native *native = link->native;
+	int fd = link->fd;
+	uint32_t events;
 	bool idle;
 
 	crew_begin(worker);
@@ -227,7 +235,9 @@ static void link_turn(struct link *link, struct worker *worker, int operation)
 		link->moved_us = clock_us();
 	link->stuck = !idle;
 	crew_end(worker);
-	arm(native, operation, link->fd, link->unsent_n > 0 ? EPOLLOUT : EPOLLIN, link);
+	events = link->unsent_n > 0 ? EPOLLOUT : EPOLLIN;
+	atomic_store_explicit(&link->turns, turns + 1, memory_order_release);
+	arm(native, operation, fd, events, link);
 }
 
 /* ---- connections ------------------------------------------------------------------------------------------ */

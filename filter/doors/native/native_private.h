@@ -109,11 +109,11 @@ struct crew;
 /* A thread, and what it works with. */
 struct worker {
 	struct crew *crew;
-	struct worker *next;  /* under crew->lock */
-	int64_t since;        /* clock_us: it runs a session since; 0: it does not. Under crew->lock or its own */
-	bool away;            /* it waits for something slow, and does not count; under crew->lock */
-	pthread_mutex_t lock; /* of what follows: a thread tells the MTA of progress */
-	int busy_fd;          /* of a session at the end of a message; -1: none */
+	struct worker *next;   /* under crew->lock */
+	_Atomic int64_t since; /* clock_us: it runs a session since then; 0: it does not */
+	_Atomic bool away;     /* it waits for something slow, and does not count; written under crew->lock */
+	pthread_mutex_t lock;  /* of what follows: a thread tells the MTA of progress */
+	int busy_fd;           /* of a session at the end of a message; -1: none */
 	int64_t busy_since, told_at;
 	struct out out;
 	char in[IN_BYTES];
