@@ -18,7 +18,7 @@
 
 #include "base.h"
 
-enum dns_type { DNS_A = 1, DNS_CNAME = 5, DNS_PTR = 12, DNS_MX = 15, DNS_TXT = 16, DNS_AAAA = 28 };
+enum dns_type { DNS_A = 1, DNS_CNAME = 5, DNS_PTR = 12, DNS_MX = 15, DNS_TXT = 16, DNS_AAAA = 28, DNS_TLSA = 52 };
 
 enum dns_status {
 	DNS_OK,       /* there are records */
@@ -55,7 +55,7 @@ struct dns_record {
 	unsigned preference; /* MX */
 	struct slice
 	    name; /* MX host, PTR, CNAME: no trailing dot, what is not printable ASCII as \DDD; "" is the root */
-	struct slice text; /* TXT: its strings joined */
+	struct slice text; /* TXT: its strings joined; TLSA: its data as in RFC 6698 2.1, any bytes */
 	unsigned strings;  /* TXT: how many there were */
 };
 
@@ -64,6 +64,7 @@ struct dns_answer {
 	bool secure;                      /* validated by DNSSEC */
 	bool stale;                       /* expired, but served because the servers fail (RFC 8767) */
 	enum dns_reason reason;           /* DNS_TEMPFAIL: why; else DNS_NO_REASON */
+	uint32_t ttl;                     /* seconds, as the servers gave it; 0 also: not known, as in zone text */
 	size_t count;                     /* of records; 0 unless DNS_OK */
 	const struct dns_record *records; /* MX by preference, then as received */
 };
@@ -80,6 +81,9 @@ struct resolver_settings {
 	const char *forward[DNS_FORWARD_MAX]; /* "192.0.2.53@53" */
 	size_t forward_count;
 	const char *zone; /* DNS_ZONE: the zone file; other settings are then ignored */
+	/* DNS_RECURSE: a file with the addresses of the root servers; NULL: those that libunbound knows */
+	const char *root_hints;
+	const char *trust_anchor; /* a file with the keys of the root; NULL: where distributions keep them */
 	enum dnssec dnssec;
 	int64_t timeout_us;     /* for one answer */
 	unsigned cache_entries; /* most answers in the cache */
@@ -94,6 +98,7 @@ struct resolver_counters {
 	uint64_t tempfails;
 	uint64_t timeouts;
 	uint64_t stale;
+	uint64_t answered;      /* by the backend, with or without records; failures do not count */
 	uint64_t cache_entries; /* now */
 };
 

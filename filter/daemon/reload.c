@@ -15,13 +15,19 @@
 #define TESTS_TEXT_MAX (64 * 1024) /* only the end is returned; an answer is bounded */
 #define READ_TRIES     3           /* of a file that changes while it is read */
 
+static bool paths_equal(const char *a, const char *b)
+{
+	return slice_equal(slice_of(a), slice_of(b));
+}
+
 static bool resolver_settings_equal(const struct resolver_settings *a, const struct resolver_settings *b)
 {
 	if (a->source == DNS_ZONE || b->source == DNS_ZONE) /* its file is read again */
 		return false;
 	if (a->source != b->source || a->dnssec != b->dnssec || a->timeout_us != b->timeout_us ||
 	    a->cache_entries != b->cache_entries || a->hints_off != b->hints_off ||
-	    a->forward_count != b->forward_count)
+	    a->forward_count != b->forward_count || !paths_equal(a->root_hints, b->root_hints) ||
+	    !paths_equal(a->trust_anchor, b->trust_anchor))
 		return false;
 	for (size_t i = 0; i < a->forward_count; i++)
 		if (strcmp(a->forward[i], b->forward[i]) != 0)

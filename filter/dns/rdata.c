@@ -1,6 +1,6 @@
 /*
- * rdata.c - reads the data of A, AAAA, MX, TXT, PTR and CNAME records (RFC 1035
- * 3.3, RFC 3596). A record that is not exactly as long as it says is malformed.
+ * rdata.c - reads the data of A, AAAA, MX, TXT, PTR, CNAME and TLSA records (RFC 1035
+ * 3.3, RFC 3596, RFC 6698). A record that is not exactly as long as it says is malformed.
  */
 #include <string.h>
 
@@ -61,6 +61,11 @@ int rdata_read(enum dns_type type, struct slice rdata, struct arena *arena, stru
 		return rdata.n == 16 ? ip_take(rdata, record_r) : -1;
 	case DNS_TXT:
 		return txt_take(rdata, arena, record_r);
+	case DNS_TLSA:
+		if (rdata.n < 4)
+			return -1;
+		record_r->text = arena_copy(arena, rdata);
+		return 0;
 	case DNS_PTR:
 	case DNS_CNAME:
 		return name_take(rdata, arena, record_r);

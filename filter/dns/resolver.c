@@ -39,6 +39,8 @@ static void resolver_settle(void *resolver_, void *ticket, const struct dns_answ
 	struct flight *flight = ticket;
 	struct answer *answer = cache_settle(resolver->cache, &flight->question, draft, ttl_us, clock_us());
 
+	if (draft->status != DNS_TEMPFAIL)
+		resolver_count(resolver, 0, COUNT_ANSWERED);
 	flight_land(resolver->flights, flight, answer);
 	answer_release(answer);
 	flight_return(resolver->flights, flight);
@@ -185,6 +187,7 @@ void resolver_counters(const struct resolver *resolver, struct resolver_counters
 	    .tempfails = counter_sum(resolver, COUNT_TEMPFAILS),
 	    .timeouts = counter_sum(resolver, COUNT_TIMEOUTS),
 	    .stale = counter_sum(resolver, COUNT_STALE),
+	    .answered = counter_sum(resolver, COUNT_ANSWERED),
 	    .cache_entries = cache_entries(resolver->cache),
 	};
 }

@@ -26,6 +26,7 @@ enum resolver_count {
 	COUNT_TEMPFAILS,
 	COUNT_TIMEOUTS,
 	COUNT_STALE,
+	COUNT_ANSWERED,
 	COUNTS
 };
 

@@ -120,6 +120,7 @@ static void question_done(void *errand_, int code, struct ub_result *result)
 	struct source *source = errand->source;
 	struct dns_record room[DNS_RECORD_MAX];
 	struct dns_answer draft = result_read(source, code, result, room);
+	draft.ttl = result && result->ttl > 0 ? (uint32_t)result->ttl : 0;
 	int64_t ttl_us = draft.status == DNS_TEMPFAIL ? TTL_TEMPFAIL_US : result->ttl * SECOND_US;
 
 	backend_settle(&source->backend, errand_give(errand), &draft, ttl_us);

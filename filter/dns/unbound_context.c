@@ -5,6 +5,7 @@
  * whatever it refuses is an error that names the option: a resolver that is set up
  * half would ask the root servers where it should ask the site's own.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #define COUNT(table) (sizeof(table) / sizeof(*(table)))
 
 #define RESOLV_CONF_MAX (64 * 1024)
+#define ROOT_HINTS_MAX  (1024 * 1024)
 
 struct option {
 	const char *name, *value;
@@ -155,10 +157,26 @@ static int patience_set(struct ub_ctx *ctx, const struct resolver_settings *sett
 	return options_set(ctx, options, COUNT(options), err);
 }
 
+/* libunbound reads the file with the first question, and would go on with the hints it knows if it could not. */
+static int recursion_set(struct ub_ctx *ctx, const struct resolver_settings *settings, struct error *err)
+{
+	const struct option hints = {"root-hints:", settings->root_hints};
+	struct slice text;
+
+	if (options_set(ctx, for_recursion, COUNT(for_recursion), err) < 0)
+		return -1;
+	if (!settings->root_hints)
+		return 0;
+	if (file_read_plain(settings->root_hints, ROOT_HINTS_MAX, &text, err) < 0)
+		return -1;
+	free((char *)text.p);
+	return option_set(ctx, &hints, err);
+}
+
 static int servers_set(struct ub_ctx *ctx, const struct resolver_settings *settings, struct error *err)
 {
 	if (settings->source == DNS_RECURSE)
-		return options_set(ctx, for_recursion, COUNT(for_recursion), err);
+		return recursion_set(ctx, settings, err);
 	if (servers_name(ctx, settings, err) < 0 || options_set(ctx, for_servers, COUNT(for_servers), err) < 0 ||
 	    options_set(ctx, small_caches, COUNT(small_caches), err) < 0)
 		return -1;
@@ -180,9 +198,13 @@ static const char *anchor_find(void)
 	return NULL;
 }
 
-static int dnssec_set(struct ub_ctx *ctx, enum dnssec dnssec, struct error *err)
+static int dnssec_set(struct ub_ctx *ctx, const struct resolver_settings *settings, struct error *err)
 {
-	const char *anchor = dnssec != DNSSEC_OFF ? anchor_find() : NULL;
+	const char *given = settings->trust_anchor, *anchor = NULL;
+	enum dnssec dnssec = settings->dnssec;
+
+	if (dnssec != DNSSEC_OFF)
+		anchor = given ? given : anchor_find();
 
 	if (!anchor && dnssec == DNSSEC_STRICT) {
 		error_set(
@@ -202,7 +224,8 @@ static int dnssec_set(struct ub_ctx *ctx, enum dnssec dnssec, struct error *err)
 	int code = ub_ctx_add_ta_file(ctx, anchor);
 	if (code == 0)
 		return 0;
-	error_set(err, "cannot use the root's keys in %s: %s", anchor, ub_strerror(code));
+	error_set(err, "cannot use the root's keys in %s: %s", anchor,
+		  access(anchor, R_OK) < 0 ? strerror(errno) : ub_strerror(code));
 	return -1;
 }
 
@@ -229,7 +252,7 @@ struct ub_ctx *unbound_context(const struct resolver_settings *settings, struct 
 	}
 	(void)ub_ctx_debugout(ctx, NULL); /* what matters of it is in the answers */
 	if (options_set(ctx, always, COUNT(always), err) == 0 && servers_set(ctx, settings, err) == 0 &&
-	    dnssec_set(ctx, settings->dnssec, err) == 0 && context_settle(ctx, err) == 0)
+	    dnssec_set(ctx, settings, err) == 0 && context_settle(ctx, err) == 0)
 		return ctx;
 	ub_ctx_delete(ctx);
 	return NULL;

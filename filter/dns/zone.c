@@ -12,6 +12,8 @@
  * (NS, SOA, SPF, TYPE99, ...) make the name exist, and that is all they do. The
  * TTL is read and means nothing. A string over 255 bytes is cut into several.
  */
+#include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -174,6 +176,33 @@ static int read_txt(struct reader *reader, struct slice *rest, struct dns_record
 	return 0;
 }
 
+static int read_tlsa(struct reader *reader, struct slice *rest, struct dns_record *record_r)
+{
+	struct slice word;
+	struct text text;
+	uint64_t number;
+
+	text_init(&text, reader->zone->arena, DNS_TEXT_MAX);
+	for (int i = 0; i < 3; i++) {
+		if (token_take(rest, &word) != TOKEN_WORD || slice_number(word, 255, &number) < 0)
+			return wrong(reader, "a TLSA record is three numbers up to 255 and hexadecimal digits, not",
+				     word);
+		text_add_char(&text, (char)number);
+	}
+	while (token_take(rest, &word) == TOKEN_WORD && word.n % 2 == 0)
+		for (size_t i = 0; i < word.n; i += 2) {
+			unsigned byte;
+			if (!isxdigit((unsigned char)word.p[i]) || !isxdigit((unsigned char)word.p[i + 1]) ||
+			    sscanf(word.p + i, "%2x", &byte) != 1)
+				return wrong(reader, "these are not hexadecimal digits", word);
+			text_add_char(&text, (char)byte);
+		}
+	if (word.n > 0 || text.n < 4 || text.cut)
+		return wrong(reader, "a TLSA record ends with pairs of hexadecimal digits, not with", word);
+	record_r->text = text_slice(&text);
+	return 0;
+}
+
 static int read_other(struct reader *reader, struct slice *rest, struct dns_record *record_r)
 {
 	struct slice raw;
@@ -193,8 +222,9 @@ static const struct kind_of_rdata {
 	unsigned type;
 	int (*read)(struct reader *, struct slice *rest, struct dns_record *record_r);
 } kinds[] = {
-    {"A", DNS_A, read_a},       {"AAAA", DNS_AAAA, read_aaaa},   {"MX", DNS_MX, read_mx},
-    {"TXT", DNS_TXT, read_txt}, {"CNAME", DNS_CNAME, read_name}, {"PTR", DNS_PTR, read_name},
+    {"A", DNS_A, read_a},          {"AAAA", DNS_AAAA, read_aaaa},   {"MX", DNS_MX, read_mx},
+    {"TXT", DNS_TXT, read_txt},    {"CNAME", DNS_CNAME, read_name}, {"PTR", DNS_PTR, read_name},
+    {"TLSA", DNS_TLSA, read_tlsa},
 };
 static const struct kind_of_rdata other_kind = {"", ZONE_TYPE_OTHER, read_other};
 

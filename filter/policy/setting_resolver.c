@@ -48,6 +48,17 @@ static int finish(void *block, struct setting_told *told, struct error *err)
 {
 	struct resolver_settings *resolver = block;
 
+	if (resolver->root_hints && resolver->source != DNS_RECURSE) {
+		told->key = "root-hints";
+		error_set(err, "root-hints is used with recurse alone: other servers know where the root is");
+		return -1;
+	}
+	if (resolver->trust_anchor && (resolver->zone || resolver->dnssec == DNSSEC_OFF) &&
+	    (resolver->zone || setting_said(told, "dnssec"))) {
+		told->key = "trust-anchor";
+		error_set(err, "trust-anchor has no effect %s", resolver->zone ? "with zone" : "with dnssec off");
+		return -1;
+	}
 	if (resolver->zone)
 		return open_zone(resolver, told, err);
 	if (!setting_said(told, "dnssec"))
@@ -90,6 +101,14 @@ static const struct setting_key keys[] = {
      .usage = "the path of a file with zone text",
      .example = "resolver { zone /etc/sekisho/zone }"},
     {.name = "recurse", WHOM_TO_ASK(DNS_RECURSE)},
+    {.name = "root-hints",
+     .type = SETTING_PATH,
+     RESOLVER(root_hints),
+     .example = "resolver { recurse root-hints /etc/sekisho/root.hints }"},
+    {.name = "trust-anchor",
+     .type = SETTING_PATH,
+     RESOLVER(trust_anchor),
+     .example = "resolver { recurse trust-anchor /etc/sekisho/root.key }"},
     {.name = "hints",
      .type = SETTING_BOOL,
      RESOLVER(hints_off),

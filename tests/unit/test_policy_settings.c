@@ -65,7 +65,7 @@ static void more_sockets_than_the_daemon_serves_are_refused(void **state)
 	free(messages);
 }
 
-#define RESOLVER_KEYS "timeout, dnssec, cache, system, forward, zone, recurse and hints"
+#define RESOLVER_KEYS "timeout, dnssec, cache, system, forward, zone, recurse, root-hints, trust-anchor and hints"
 #define DKIM_KEYS     "minimum-key-bits, maximum-signatures, allow-length and engine"
 #define SELECTOR      "write selector NAME key FILE"
 
@@ -118,6 +118,11 @@ static void wrong_settings_are_reported_with_how_to_write_them(void **state)
 	    {"authserv-id a_b/c\n", "t:1:13: authserv-id cannot be \"a_b/c\"; write a name as in mx.example.org"},
 	    {"resolver { timeout 9s }\n", "t:1:20: timeout cannot be \"9s\"; write a time from 100ms to 8s"},
 	    {"resolver { timeout }\n", "t:1:12: timeout has no value; write a time from 100ms to 8s"},
+	    {"resolver { forward 192.0.2.53 root-hints /etc/hints }\n",
+	     "t:1:33: root-hints is used with recurse alone: other servers know where the root is"},
+	    {"resolver { recurse dnssec off trust-anchor /etc/key }\n",
+	     "t:1:31: trust-anchor has no effect with dnssec off"},
+	    {"resolver { zone /dev/null trust-anchor /etc/key }\n", "t:1:27: trust-anchor has no effect with zone"},
 	    {"resolver { dnssec maybe }\n", "t:1:19: dnssec cannot be \"maybe\"; write off, permissive or strict"},
 	    {"resolver { hints on }\n", "t:1:18: hints cannot be \"on\"; write yes or no"},
 	    {"resolver { system\nrecurse }\n", "t:2:1: recurse excludes system in line 1; keep one of them"},
