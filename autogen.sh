@@ -37,6 +37,12 @@ alpine="autoconf automake make gcc musl-dev linux-headers pkgconf bison flex lib
 	libidn2-dev libunistring-dev xxhash-dev openssl-dev opendkim-dev libpsl-dev lmdb-dev cmocka-dev python3 py3-pytest py3-dnspython py3-yaml postfix
 	cyrus-sasl cyrus-sasl-login openssl swaks iproute2 util-linux unshare"
 
+build_packages="$build_packages libcurl4-openssl-dev libldns-dev" # for `sekisho lookup`
+check_packages="$check_packages nsd ldnsutils rbldnsd"
+fedora="$fedora libcurl-devel ldns-devel"
+opensuse="$opensuse libcurl-devel libldns-devel"
+alpine="$alpine curl-dev ldns-dev"
+
 say() {
 	printf '%-12s %s\n' "$1" "$2"
 }

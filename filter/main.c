@@ -22,8 +22,10 @@ static const struct verb verbs[] = {
     {"fmt", verb_fmt, "[-i | --check] FILE ...", "write a policy file in the standard layout"},
     {"explain", verb_explain, "[-c FILE] [--zone FILE] --client IP ... [MESSAGE]",
      "show what the policy decides about one message, and why"},
-    {"lookup", verb_lookup, "spf IP SENDER [HELO] | dkim DOMAIN SELECTOR | dmarc DOMAIN | mx DOMAIN | ptr IP",
-     "ask the DNS as the daemon does"},
+    {"lookup", verb_lookup,
+     "domain DOMAIN | blacklist IP|DOMAIN | smtp HOST[:PORT] | trace NAME TYPE | spf IP SENDER [HELO] | spf DOMAIN |\n"
+     "                 dkim DOMAIN SELECTOR | dmarc DOMAIN | mx DOMAIN | ptr IP",
+     "ask the DNS as the daemon does, and test mail servers"},
     {"verify", verb_verify, "[--zone FILE] MESSAGE ...", "judge the DKIM signatures of messages in files"},
     {"genkey", verb_genkey, "DOMAIN SELECTOR [--type rsa2048|ed25519]", "make a key for DKIM signatures"},
     {"reload", verb_reload, "[-c FILE] [--socket PATH]", "make the running daemon read its file again"},

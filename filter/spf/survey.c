@@ -16,6 +16,8 @@
 #define STRING_BYTES       255 /* of one string of a TXT record */
 #define ASKED_MAX          50  /* terms whose names are queried: a record with 1000 would take minutes */
 #define DEPTH_MAX          20
+#define IP4_WIDEST         8 /* prefix; the largest networks that one organization has */
+#define IP6_WIDEST         16
 
 /* libspf2 compiles one term after the other, as long as there is room for the head of the next. */
 #define LIBSPF2_ROOM 511
@@ -118,6 +120,18 @@ static void advise_size(struct surveyor *surveyor, const struct place *place, co
 		    SLICE_ARGS(where), txt->strings);
 }
 
+/* A network that nobody has all of; its addresses can be rented by anyone. */
+static void advise_network(struct surveyor *surveyor, struct slice where, const struct spf_term *term)
+{
+	unsigned widest = term->mechanism == SPF_IP4 ? IP4_WIDEST : IP6_WIDEST;
+
+	if ((term->mechanism != SPF_IP4 && term->mechanism != SPF_IP6) || term->result != SPF_PASS ||
+	    term->net.prefix >= widest)
+		return;
+	advise(surveyor, "open-network", "%.*s: \"%.*s\" lets %s send mail for the domain", SLICE_ARGS(where),
+	       SLICE_ARGS(shown(surveyor, term->text)), term->net.prefix == 0 ? "anyone" : "millions of strangers");
+}
+
 static void advise_term(struct surveyor *surveyor, const struct place *place, const struct spf_term *term)
 {
 	struct slice where = shown(surveyor, place->domain);
@@ -125,6 +139,7 @@ static void advise_term(struct surveyor *surveyor, const struct place *place, co
 	if (term->mechanism == SPF_ALL && term->result == SPF_PASS)
 		advise(surveyor, "pass-all", "%.*s: \"%.*s\" lets anyone send mail for the domain", SLICE_ARGS(where),
 		       SLICE_ARGS(shown(surveyor, term->text)));
+	advise_network(surveyor, where, term);
 	if (term->mechanism == SPF_PTR)
 		advise(surveyor, "ptr", "%.*s: \"%.*s\" is slow and unreliable and should not be used (RFC 7208 5.5)",
 		       SLICE_ARGS(where), SLICE_ARGS(shown(surveyor, term->text)));
@@ -229,6 +244,12 @@ static void visit_record(struct surveyor *surveyor, const struct place *place, c
 		advise_unreachable(surveyor, place, record, i);
 		return;
 	}
+	if (!record->redirect.count && !place->above)
+		advise(
+		    surveyor, "no-all",
+		    "%.*s: the record has neither \"all\" nor \"redirect\": who is not named is neutral, as without a "
+		    "record; end it with -all or ~all",
+		    SLICE_ARGS(shown(surveyor, place->domain)));
 	if (!record->redirect.count)
 		return;
 	entry->lookups++;

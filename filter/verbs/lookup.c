@@ -3,6 +3,7 @@
  * shows how the result is found.
  */
 #include "lookup.h"
+#include "mail.h"
 #include "option.h"
 #include "verbs.h"
 
@@ -19,7 +20,11 @@ static const struct {
 	int least, most; /* operands */
 	const char *operands;
 } kinds[] = {
-    {"spf", lookup_spf, 2, 3, "IP SENDER [HELO]"},
+    {"domain", lookup_domain, 1, 1, "DOMAIN"},
+    {"blacklist", lookup_blacklist, 1, 1, "IP|DOMAIN, with --dnsbl ZONE"},
+    {"smtp", lookup_smtp, 1, 1, "HOST[:PORT]"},
+    {"trace", lookup_trace, 2, 2, "NAME TYPE"},
+    {"spf", lookup_spf, 1, 3, "IP SENDER [HELO], or spf DOMAIN"},
     {"mx", lookup_mx, 1, 1, "DOMAIN"},
     {"ptr", lookup_ptr, 1, 1, "IP"},
     {"dkim", lookup_dkim, 2, 2, "DOMAIN SELECTOR"},
@@ -28,12 +33,25 @@ static const struct {
 };
 
 static const char help[] =
-    "usage: sekisho lookup [OPTIONS] spf IP SENDER [HELO]\n"
+    "usage: sekisho lookup [OPTIONS] domain DOMAIN\n"
+    "       sekisho lookup [OPTIONS] blacklist IP|DOMAIN\n"
+    "       sekisho lookup [OPTIONS] smtp HOST[:PORT]\n"
+    "       sekisho lookup [OPTIONS] trace NAME TYPE\n"
+    "       sekisho lookup [OPTIONS] spf DOMAIN\n"
+    "       sekisho lookup [OPTIONS] spf IP SENDER [HELO]\n"
     "       sekisho lookup [OPTIONS] mx DOMAIN\n"
     "       sekisho lookup [OPTIONS] ptr IP\n"
     "       sekisho lookup [OPTIONS] dkim DOMAIN SELECTOR\n"
     "       sekisho lookup [OPTIONS] dmarc DOMAIN\n"
     "       sekisho lookup [OPTIONS] dmarc --from FROM [--spf RESULT:DOMAIN[:helo]] [--dkim RESULT:DOMAIN ...]\n"
+    "\n"
+    "  domain     one report about the mail of DOMAIN: MX hosts and a test of each, DNS lists, SPF, DMARC, DKIM, "
+    "MTA-STS,\n"
+    "             TLS reports, DANE and BIMI, with what is wrong.\n"
+    "  blacklist  is the address or domain on the lists of --dnsbl?\n"
+    "  smtp       what the mail server HOST answers, step by step with times; its certificate; do its names agree?\n"
+    "  trace      the way from the root servers to the servers of NAME, and what each of them answers.\n"
+    "  spf        of a DOMAIN alone: all records that its record leads to, and advice.\n"
     "\n"
     "  spf    may the client IP send mail from SENDER? Shows every record and every term that was tried.\n"
     "         SENDER is an address, a domain, or <> for the null sender, which means postmaster@HELO.\n"
@@ -48,38 +66,71 @@ static const char help[] =
     "\n"
     "  --zone FILE             answer from zone text (lines NAME TYPE RDATA), not from the network\n"
     "  --resolver ADDR[@PORT]  ask this name server (port 53); the default is the system's name servers\n"
+    "  -c, --config FILE       ask as the resolver { } of this policy file says\n"
     "  --receiver NAME         our own name, for the macro r of explanations (default: the name of this host)\n"
     "  --key FILE              dkim: the private key; does the published one belong to it?\n"
     "  --psl                   dmarc: the organization by the public suffix list, not by the walk of RFC 9989\n"
     "  --engine NAME           evaluate SPF with the engine native (the default), libspf2, or both (compare)\n"
+    "  --dnsbl ZONE            blacklist, domain: ask this DNS list; may be given several times\n"
+    "  --selector NAME         domain: the key of DKIM with this selector; may be given several times\n"
+    "  --no-smtp               domain: connect to nobody (the default with --zone; --smtp: connect all the same)\n"
+    "  --relay-test            smtp: would it relay mail of strangers? Use it on hosts of your own\n"
+    "  --ca FILE               smtp, domain: trust the certificates in this file, not those of the system\n"
+    "  --hints FILE            trace: the root servers (default: /usr/share/dns/root.hints, or those of the Internet)\n"
     "  --json                  one JSON object\n"
     "\n"
     "Exit code: 0 when SPF or DMARC passes, when the domain takes mail or has a DMARC policy, when a name leads back,\n"
-    "when a key can be used (and belongs to --key); 1 for every other answer;\n"
-    "64 wrong usage; 66 the zone file cannot be read; 69 the name servers cannot be used.\n";
+    "when a key can be used (and belongs to --key), when nothing is wrong with a domain or mail server, when nothing "
+    "is\n"
+    "listed, when a trace ends at an answer; 1 for every other answer;\n"
+    "64 wrong usage; 66 a file cannot be read; 69 no name server, or no list, answers; 78 the policy file is wrong.\n";
 
 /* ---- the command line -------------------------------------------------------------- */
 
-/* Options of a message that DMARC is asked about. */
-static int take_message(struct lookup *lookup, int option, const char *value)
-{
-	switch (option) {
-	case 'p':
-		lookup->psl = true;
-		break;
-	case 'f':
-		lookup->from = value;
-		break;
-	case 's':
-		lookup->spf = value;
-		break;
-	default:
-		if (lookup->dkim_count == LOOKUP_DKIM_MAX)
-			return lookup_usage("--dkim can be given at most %d times", LOOKUP_DKIM_MAX);
-		lookup->dkim[lookup->dkim_count++] = value;
+/* A value that is kept as it is. */
+#define WORD(name, member)                                                                                             \
+	{                                                                                                              \
+		name, required_argument, offsetof(struct lookup, member), 0, 0                                         \
 	}
-	return VERB_OK;
-}
+/* One of several values: the array, its count, its size. */
+#define WORDS(name, array, count)                                                                                      \
+	{                                                                                                              \
+		name, required_argument, offsetof(struct lookup, array), offsetof(struct lookup, count),               \
+		    sizeof(((struct lookup *)NULL)->array) / sizeof(char *)                                            \
+	}
+#define FLAG(name, member)                                                                                             \
+	{                                                                                                              \
+		name, no_argument, offsetof(struct lookup, member), 0, 0                                               \
+	}
+
+static const struct known_option {
+	const char *name;
+	int argument;
+	size_t member, count, most;
+} options[] = {
+    WORD("zone", zone),
+    WORD("resolver", server),
+    WORD("key", key),
+    WORD("from", from),
+    WORD("spf", spf),
+    WORD("ca", ca),
+    WORD("hints", hints),
+    WORD("config", config),
+    WORDS("dkim", dkim, dkim_count),
+    WORDS("dnsbl", dnsbl, dnsbl_count),
+    WORDS("selector", selectors, selector_count),
+    FLAG("json", json),
+    FLAG("psl", psl),
+    FLAG("relay-test", relay_test),
+    /* set_special has the rest */
+    {"receiver", required_argument, 0, 0, 0},
+    {"engine", required_argument, 0, 0, 0},
+    {"smtp", no_argument, 0, 0, 0},
+    {"no-smtp", no_argument, 0, 0, 0},
+    {"help", no_argument, 0, 0, 0},
+};
+
+#define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
 
 static int read_engine(struct lookup *lookup, const char *name)
 {
@@ -94,58 +145,78 @@ static int read_engine(struct lookup *lookup, const char *name)
 	return lookup_usage("--engine %s: use native, libspf2 or compare", name);
 }
 
+static int set_special(struct lookup *lookup, const char *name, const char *value, bool *help_r)
+{
+	if (strcmp(name, "receiver") == 0)
+		lookup->receiver = slice_of(value);
+	else if (strcmp(name, "engine") == 0)
+		return read_engine(lookup, value);
+	else if (strcmp(name, "smtp") == 0)
+		lookup->smtp = LOOKUP_SMTP_YES;
+	else if (strcmp(name, "no-smtp") == 0)
+		lookup->smtp = LOOKUP_SMTP_NO;
+	else
+		*help_r = true;
+	return VERB_OK;
+}
+
+static int set_option(struct lookup *lookup, const struct known_option *option, const char *value, bool *help_r)
+{
+	char *base = (char *)lookup;
+
+	if (option->member == 0)
+		return set_special(lookup, option->name, value, help_r);
+	if (option->argument == no_argument) {
+		*(bool *)(base + option->member) = true;
+	} else if (option->most == 0) {
+		*(const char **)(base + option->member) = value;
+	} else {
+		size_t *count = (size_t *)(base + option->count);
+		if (*count == option->most)
+			return lookup_usage("--%s can be given at most %zu times", option->name, option->most);
+		((const char **)(base + option->member))[(*count)++] = value;
+	}
+	return VERB_OK;
+}
+
+/* The zones of lists are names. */
+static int read_lists(struct lookup *lookup)
+{
+	for (size_t i = 0; i < lookup->dnsbl_count; i++) {
+		bool valid;
+		struct slice zone = domain_normalise(slice_of(lookup->dnsbl[i]), lookup->arena, &valid);
+
+		if (!valid)
+			return lookup_usage("--dnsbl %.100s: this is not the name of a list", lookup->dnsbl[i]);
+		lookup->dnsbl[i] = arena_cstring(lookup->arena, zone);
+	}
+	return VERB_OK;
+}
+
 static int parse_options(int argc, char **argv, struct lookup *lookup, bool *help_r)
 {
-	static const struct option known[] = {
-	    {"zone", required_argument, NULL, 'z'},     {"resolver", required_argument, NULL, 'r'},
-	    {"receiver", required_argument, NULL, 'n'}, {"json", no_argument, NULL, 'j'},
-	    {"key", required_argument, NULL, 'k'},      {"psl", no_argument, NULL, 'p'},
-	    {"from", required_argument, NULL, 'f'},     {"spf", required_argument, NULL, 's'},
-	    {"dkim", required_argument, NULL, 'd'},     {"engine", required_argument, NULL, 'e'},
-	    {"help", no_argument, NULL, 'h'},           {NULL},
-	};
-	int c;
+	struct option known[OPTION_COUNT + 1] = {{NULL}};
+	int c, status = VERB_OK;
 
+	for (size_t i = 0; i < OPTION_COUNT; i++)
+		known[i] = (struct option){options[i].name, options[i].argument, NULL, 256 + (int)i};
 	optind = 1;
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":h", known, NULL)) != -1) {
-		switch (c) {
-		case 'z':
-			lookup->zone = optarg;
-			break;
-		case 'r':
-			lookup->server = optarg;
-			break;
-		case 'n':
-			lookup->receiver = slice_of(optarg);
-			break;
-		case 'k':
-			lookup->key = optarg;
-			break;
-		case 'e':
-			if (read_engine(lookup, optarg) != VERB_OK)
-				return VERB_USAGE;
-			break;
-		case 'j':
-			lookup->json = true;
-			break;
-		case 'p':
-		case 'f':
-		case 's':
-		case 'd':
-			if (take_message(lookup, c, optarg) != VERB_OK)
-				return VERB_USAGE;
-			break;
-		case 'h':
+	while (status == VERB_OK && (c = getopt_long(argc, argv, ":hc:", known, NULL)) != -1) {
+		if (c == 'h')
 			*help_r = true;
-			break;
-		default:
-			return option_usage(argc, argv, "h", known);
-		}
+		else if (c == 'c')
+			lookup->config = optarg;
+		else if (c < 256)
+			return option_usage(argc, argv, "hc:", known);
+		else
+			status = set_option(lookup, &options[c - 256], optarg, help_r);
 	}
-	if (lookup->zone && lookup->server)
-		return lookup_usage("--zone and --resolver cannot be used together");
-	return VERB_OK;
+	if (status != VERB_OK)
+		return status;
+	if (!!lookup->zone + !!lookup->server + !!lookup->config > 1)
+		return lookup_usage("--zone, --resolver and --config cannot be used together");
+	return read_lists(lookup);
 }
 
 static struct slice host_name(struct arena *arena)
@@ -171,9 +242,10 @@ static int ask(int count, char **operands, struct lookup *lookup)
 			return lookup_usage("usage: sekisho lookup %s %s", kinds[i].name, kinds[i].operands);
 		return kinds[i].run(lookup);
 	}
-	return lookup_usage(*name ? "unknown question \"%s\"; use spf, mx, ptr, dkim or dmarc"
-				  : "%suse spf, mx, ptr, dkim or dmarc",
-			    name);
+	return lookup_usage(
+	    *name ? "unknown question \"%s\"; use domain, blacklist, smtp, trace, spf, mx, ptr, dkim or dmarc"
+		  : "%suse domain, blacklist, smtp, trace, spf, mx, ptr, dkim or dmarc",
+	    name);
 }
 
 int verb_lookup(int argc, char **argv)

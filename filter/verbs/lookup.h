@@ -8,7 +8,11 @@
 #include "spf.h"
 #include <jansson.h>
 
-#define LOOKUP_DKIM_MAX 32 /* --dkim options; DMARC uses no more */
+#define LOOKUP_DKIM_MAX      32 /* --dkim options; DMARC uses no more */
+#define LOOKUP_LISTS_MAX     64 /* --dnsbl options */
+#define LOOKUP_SELECTORS_MAX 32
+
+enum lookup_smtp { LOOKUP_SMTP_DEFAULT, LOOKUP_SMTP_YES, LOOKUP_SMTP_NO };
 
 struct lookup {
 	struct arena *arena;
@@ -16,6 +20,7 @@ struct lookup {
 	struct dns_budget *budget;
 	const char *verb;          /* the current verb, for messages */
 	const char *zone, *server; /* as --zone and --resolver say, or NULL */
+	const char *config;        /* the policy file whose resolver is used, or NULL */
 	const char *key;           /* as --key says, or NULL */
 	bool json;
 	enum spf_engine engine;
@@ -24,12 +29,24 @@ struct lookup {
 	const char *from, *spf; /* dmarc: of a message, or NULL */
 	const char *dkim[LOOKUP_DKIM_MAX];
 	size_t dkim_count;
+	const char *dnsbl[LOOKUP_LISTS_MAX]; /* zones of lists, lower case */
+	size_t dnsbl_count;
+	const char *selectors[LOOKUP_SELECTORS_MAX];
+	size_t selector_count;
+	const char *ca, *hints; /* files, or NULL */
+	enum lookup_smtp smtp;
+	bool relay_test;
 	int count; /* of operands after the kind of question */
 	char **operands;
 };
 
 /* Each reads its operands, opens the resolver, prints its answer on stdout and returns the exit code. */
 int lookup_spf(struct lookup *);
+int lookup_spf_domain(struct lookup *);
+int lookup_domain(struct lookup *);
+int lookup_blacklist(struct lookup *);
+int lookup_smtp(struct lookup *);
+int lookup_trace(struct lookup *);
 int lookup_mx(struct lookup *);
 int lookup_ptr(struct lookup *);
 int lookup_dkim(struct lookup *);

@@ -2,14 +2,14 @@
  * lookup_dkim.c - `sekisho lookup dkim`: a published key (RFC 6376 3.6.1), whether it
  * can be used, and whether it belongs to a private key.
  */
-#include "dkim.h"
-#include "lookup_near.h"
+#include "lookup_dkim.h"
 #include "verbs.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #define KEY_FILE_MAX (64 * 1024)
+#define ADVISED_BITS 2048 /* RFC 8301 3.2 */
 
 /* ---- advice ---------------------------------------------------------------------------- */
 
@@ -45,36 +45,41 @@ static bool has_tag_in_capitals(struct slice text)
 	return false;
 }
 
-static void advise(struct adviser *adviser, const struct dkim_published *published, struct slice selector,
-		   struct slice domain)
+void lookup_dkim_advise(struct lookup *lookup, const struct dkim_published *published, struct slice selector,
+			struct slice domain, lookup_tell *told, void *context)
 {
-	struct arena *arena = adviser->lookup->arena;
+	struct arena *arena = lookup->arena;
 	unsigned usable = 0, foreign = 0, near = 0;
 
 	for (size_t i = 0; i < published->count; i++) {
 		const struct dkim_record *record = &published->records[i];
 
 		usable += record->result == DKIM_PASS;
+		if (record->result == DKIM_PASS && record->algorithm == DKIM_RSA && record->bits < ADVISED_BITS)
+			told(context, "short-key",
+			     arena_printf(arena,
+					  "the key has %u bits: RFC 8301 advises %d, and some verifiers ask for it",
+					  record->bits, ADVISED_BITS));
 		if (record->result == DKIM_PASS)
 			continue;
-		near += lookup_near(adviser->lookup, published->name, record->text, "DKIM1", tell, adviser);
+		near += lookup_near(lookup, published->name, record->text, "DKIM1", told, context);
 		foreign += record->result == DKIM_NONE;
 		if (record->result != DKIM_NONE && has_tag_in_capitals(record->text))
-			tell(adviser, "tag-case", SLICE("names of tags are lower case, as p="));
+			told(context, "tag-case", SLICE("names of tags are lower case, as p="));
 	}
 	if (usable > 1)
-		tell(adviser, "several-keys",
+		told(context, "several-keys",
 		     arena_printf(arena,
 				  "%.*s has %u keys: a verifier may try any one of them (RFC 6376 3.6.2.2); leave one",
 				  SLICE_ARGS(published->name), usable));
 	if (usable > 0 && foreign > 0)
-		tell(adviser, "other-records",
+		told(context, "other-records",
 		     arena_printf(arena,
 				  "%.*s has other TXT records beside the key: some verifiers fail then; remove them",
 				  SLICE_ARGS(published->name)));
 	if (usable == 0 && near == 0 && published->chosen.result != DKIM_TEMPERROR)
-		lookup_near_names(adviser->lookup, arena_join(arena, selector, SLICE("._domainkey")), domain, "DKIM1",
-				  tell, adviser);
+		lookup_near_names(lookup, arena_join(arena, selector, SLICE("._domainkey")), domain, "DKIM1", told,
+				  context);
 }
 
 /* ---- output ---------------------------------------------------------------------------- */
@@ -178,7 +183,7 @@ static void show(struct lookup *lookup, const struct dkim_published *published, 
 
 	if (!lookup->json)
 		print_text(lookup, published);
-	advise(&adviser, published, selector, domain);
+	lookup_dkim_advise(lookup, published, selector, domain, tell, &adviser);
 	if (lookup->json)
 		print_json(lookup, published, adviser.array);
 }

@@ -1,8 +1,9 @@
 /*
- * lookup_open.c - what `sekisho lookup` asks: zone text, a name server, or those of the
- * system.
+ * lookup_open.c - what `sekisho lookup` asks: zone text, a name server, those of a policy file, or
+ * those of the system.
  */
 #include "lookup.h"
+#include "policy.h"
 #include "verbs.h"
 
 #include <stdio.h>
@@ -46,6 +47,29 @@ static int open_zone(struct lookup *lookup)
 	return VERB_NOINPUT;
 }
 
+/* The resolver of a policy file, which need not be right in other respects. */
+static int open_config(struct lookup *lookup)
+{
+	struct diagnostics *diagnostics = diagnostics_new();
+	struct policy *policy = policy_load_as(POLICY_EXPLAIN, lookup->config, diagnostics);
+	int status = VERB_CONFIG;
+	struct error err;
+
+	if (policy) {
+		lookup->resolver = resolver_open(&policy_settings(policy)->resolver, &err);
+		status = lookup->resolver ? VERB_OK : VERB_UNAVAILABLE;
+		if (!lookup->resolver)
+			fprintf(stderr, "sekisho %s: %s\n", lookup->verb, err.text);
+	} else {
+		char *text = diagnostics_print(diagnostics);
+		fputs(text, stderr);
+		free(text);
+	}
+	policy_release(policy);
+	diagnostics_free(diagnostics);
+	return status;
+}
+
 static int open_servers(struct lookup *lookup)
 {
 	struct resolver_settings settings = {
@@ -81,7 +105,7 @@ static bool servers_answer(struct lookup *lookup)
 	bool answer;
 
 	resolver_counters(lookup->resolver, &counters);
-	if (counters.tempfails == 0 || counters.tempfails < counters.asked)
+	if (counters.tempfails == 0 || counters.answered > 0)
 		return true;
 	budget = dns_budget_open(lookup->resolver, lookup->arena, 1);
 	answer = dns_ask(budget, SLICE("com"), DNS_A)->status != DNS_TEMPFAIL;
@@ -99,7 +123,7 @@ int lookup_status(struct lookup *lookup, int status)
 
 int lookup_open(struct lookup *lookup)
 {
-	int status = lookup->zone ? open_zone(lookup) : open_servers(lookup);
+	int status = lookup->zone ? open_zone(lookup) : lookup->config ? open_config(lookup) : open_servers(lookup);
 
 	if (status == VERB_OK)
 		lookup->budget = dns_budget_open(lookup->resolver, lookup->arena, QUESTIONS_MAX);

@@ -223,7 +223,11 @@ int lookup_spf(struct lookup *lookup)
 	const char *wrong;
 	int status;
 
-	if (ip_parse(slice_of(lookup->operands[0]), &request.client) < 0)
+	if (ip_parse(slice_of(lookup->operands[0]), &request.client) < 0 && lookup->count == 1)
+		return lookup_spf_domain(lookup);
+	if (lookup->count == 1)
+		return lookup_usage("usage: sekisho lookup spf IP SENDER [HELO], or spf DOMAIN");
+	if (request.client.family == 0)
 		return lookup_usage("\"%s\" is not an IP address", lookup->operands[0]);
 	wrong = parse_sender(slice_of(lookup->operands[1]), &request);
 	if (wrong)

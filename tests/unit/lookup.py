@@ -10,6 +10,9 @@ import sys
 import tempfile
 
 PROGRAM = os.environ.get("SEKISHO", "build/sekisho")
+# RSA with 1024 bits; nobody has the private half.
+SHORT_KEY = ("MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDiw9BFpi2LSK9WWR5kG5TWU1WJZZMgxTQSMANU3V3XPGw9N3TcLTB3byfPgS1xr4NpXPtsBg"
+             "2EtJvbPfsjkVoVtv09QTrym0Ba1JLJYxhlmuW/a7o8Q8foR0kdaFx2bgqzx6B9ZF78arbu8kqqRx560257OXVt5zcHNS7Rg/du+wIDAQAB")
 ZONE = r"""
 example.org TXT "v=spf1 a:relay.example.org include:_spf.example.net -all exp=why.example.org"
 relay.example.org A 192.0.2.1
@@ -61,6 +64,38 @@ dmarc.under.example TXT "v=DMARC1; p=reject"
 _dmarc.double.example.double.example TXT "v=DMARC1; p=reject"
 _dmarc.slip.example TXT "v=DMARC1; p=reject; rau=mailto:a@slip.example; rua=mailto:a@slip.example"
 _dmarc.parts.example TXT "v=DMARC1; p=reject; rua=mailto:a@parts.example,b@parts.example,mailto://c@parts.example,mailto:d,mailto:e f@parts.example"
+wide.example TXT "v=spf1 ip4:0.0.0.0/0 ip4:192.0.2.0/24 ip6:2000::/3 -ip4:128.0.0.0/1"
+near.example TXT "v=spf1;mx -all"
+front.example TXT " v=spf1 mx -all"
+quote.example TXT "\"v=spf1 mx -all\""
+bare.example TXT "spf1 mx -all"
+_spf.moved.example TXT "v=spf1 mx -all"
+noall.example TXT "v=spf1 a"
+4.2.0.192.bl.example A 127.0.0.4
+4.2.0.192.bl.example TXT "look at bl.example"
+8.b.d.0.1.0.0.2.bl.example A 127.0.0.2
+bad.example.bl.example A 127.0.1.2
+4.2.0.192.open.example A 127.0.0.2
+1.0.0.127.open.example A 127.0.0.2
+4.2.0.192.refuses.example A 127.255.255.254
+4.2.0.192.moved.example A 192.0.2.99
+4.2.0.192.bits.example A 127.0.0.1
+dead.example TIMEOUT
+*.dead.example TIMEOUT
+mail.example MX 10 mx.mail.example
+mail.example MX 20 alias.mail.example
+mail.example MX 30 192.0.2.7
+mail.example MX 40 nowhere.mail.example
+mail.example MX 50 .
+mail.example TXT "v=spf1 mx -all"
+mx.mail.example A 192.0.2.4
+alias.mail.example CNAME mx.mail.example
+_mta-sts.mail.example TXT "v=STSv1; id=2026-1"
+_smtp._tls.mail.example TXT "v=TLSRPTv1; rua=t@mail.example"
+_25._tcp.mx.mail.example TLSA 3 1 1 00112233 44556677 8899aabb ccddeeff 00112233 44556677 8899aabb ccddeeff
+_25._tcp.mx.mail.example TLSA 1 0 1 00
+default._bimi.mail.example TXT "v=BIMI1\\; l=https://mail.example/l.svg"
+s1._domainkey.mail.example TXT "v=DKIM1; k=rsa; p=@SHORT@"
 s1._domainkey.slash.example TXT "v=DKIM1\\; k=rsa\\; p=MIIB"
 s1._domainkey.small.example TXT "v=dkim1; k=rsa; p=MIIB"
 s1._domainkey.joined.example TXT "v=DKIM1 k=rsa p=MIIB"
@@ -68,7 +103,7 @@ s1._domainkey.capitals.example TXT "v=DKIM1; k=rsa; P=MIIB"
 top.example TXT "v=DKIM1; k=rsa; p=MIIB"
 s1.half.example TXT "v=DKIM1; k=rsa; p=MIIB"
 s1._domainkey.double.example.double.example TXT "v=DKIM1; k=rsa; p=MIIB"
-""".replace("@CROWD@", "\n".join("crowd.example MX %d mx%d.crowd.example" % (i, i) for i in range(11))).replace("@LONG@", " ".join('" ip4:198.51.100.%d"' % (i % 9) for i in range(70)))  # what is cut changes nothing
+""".replace("@SHORT@", SHORT_KEY).replace("@CROWD@", "\n".join("crowd.example MX %d mx%d.crowd.example" % (i, i) for i in range(11))).replace("@LONG@", " ".join('" ip4:198.51.100.%d"' % (i % 9) for i in range(70)))  # what is cut changes nothing
 
 # Arguments, exit code, and what must be in the object; a function looks for itself.
 JSON_CASES = [
@@ -86,6 +121,22 @@ JSON_CASES = [
     (["spf", "203.0.113.9", "<>", "example.org", "--receiver=r"], 1,
      {"explanation": "203.0.113.9 may not send as postmaster@example.org, says r"}),
     (["spf", "192.0.2.1", "example.org"], 0, {"result": "pass"}),
+    (["spf", "example.org"], 0,
+     {"domain": "example.org", "usable": True, "lookups": 2, "void-lookups": 0, "advice": [],
+      "tree": [{"depth": 0, "domain": "example.org", "lookups": 2, "trouble": "",
+                "record": "v=spf1 a:relay.example.org include:_spf.example.net -all exp=why.example.org"},
+               {"depth": 1, "domain": "_spf.example.net", "lookups": 0, "trouble": "",
+                "record": "v=spf1 ip4:198.51.100.0/24 ?all"}]}),
+    (["spf", "many.example"], 1, {"usable": False}),
+    (["spf", "nothing.example"], 1, {"usable": False, "tree": [
+        {"depth": 0, "domain": "nothing.example", "record": "", "lookups": 0, "trouble": "it has no SPF record"}]}),
+    (["--dnsbl", "bl.example", "blacklist", "192.0.2.4"], 1,
+     {"subject": "192.0.2.4", "listed": True,
+      "lists": [{"list": "bl.example", "result": "listed", "codes": ["127.0.0.4"], "text": "look at bl.example", "why": "",
+                 "ttl": 0}]}),
+    (["--dnsbl", "bl.example", "blacklist", "::ffff:192.0.2.4"], 1, {"subject": "192.0.2.4", "listed": True}),
+    (["--dnsbl", "BL.example.", "blacklist", "bad.example"], 1, {"listed": True}),
+    (["--dnsbl", "bl.example", "blacklist", "192.0.2.5"], 0, {"listed": False}),
     (["spf", "192.0.2.1", "joe@nothing.example"], 1,
      {"result": "none", "mechanism": "", "reason": "nothing.example: the name does not exist"}),
     (["spf", "192.0.2.1", "joe@slow.example"], 1, {"result": "temperror"}),
@@ -173,6 +224,7 @@ ADVICE_CASES = [
     ("fine.example", []),
     ("bad.example", ["include-without-record", "loop", "pass-all", "ptr", "several-records", "unreachable-terms",
                      "unreachable-terms"]),
+    ("wide.example", ["no-all", "open-network", "open-network"]),
     ("many.example", ["many-strings", "ptr", "too-many-lookups", "too-many-void-lookups"]),
     ("long.example", ["libspf2-cut", "long-record", "many-strings"]),
     ("wrong.example", ["syntax"]),
@@ -211,13 +263,45 @@ RECORD_CASES = [
     ("dkim", "nothing.example", [], ""),
 ]
 
+# A list, and what it says of 192.0.2.4: answers that are not listings.
+LIST_CASES = [("bl.example", "listed"), ("open.example", "broken"), ("refuses.example", "error"), ("moved.example", "broken"),
+              ("bits.example", "error"), ("dead.example", "temperror"), ("clean.example", "clean")]
+
+# A domain, and some codes of advice that its report has, and some that it has not.
+DOMAIN_CASES = [
+    (["mail.example", "--selector", "s1"],
+     ["mx-alias", "mx-address", "mx-nowhere", "null-mx-beside", "mx-bogus", "sts-id", "report-address", "dane-insecure",
+      "dane-usage", "backslash", "short-key", "no-record"], ["implicit-mx", "no-all"]),
+    (["null.example"], [], ["no-mx", "mx-nowhere"]),
+    (["implicit.example"], ["implicit-mx"], ["no-mx"]),
+    (["nothing.example"], ["no-mx"], ["no-record"]),
+    (["near.example"], ["version"], ["wrong-name"]),
+    (["front.example"], ["leading-blank"], ["wrong-name"]),
+    (["quote.example"], ["quotes"], ["wrong-name"]),
+    (["bare.example"], ["version"], ["wrong-name"]),
+    (["moved.example"], ["wrong-name"], []),
+    (["noall.example"], ["no-all"], []),
+]
+
 # Arguments, exit code, and a text of the one line on standard error.
 WRONG_CASES = [
-    ([], 64, "use spf, mx, ptr, dkim or dmarc"),
+    ([], 64, "use domain, blacklist, smtp, trace, spf, mx, ptr, dkim or dmarc"),
     (["spv"], 64, "spv"),
     (["spf", "192.0.2.1"], 64, "sekisho lookup spf IP SENDER [HELO]"),
     (["spf", "192.0.2.1", "a@b.c", "d", "e"], 64, "sekisho lookup spf IP SENDER [HELO]"),
     (["spf", "192.0.2", "a@b.example"], 64, "192.0.2"),
+    (["spf", "a..b"], 64, "not a domain"),
+    (["domain", "a..b"], 64, "not a domain"),
+    (["blacklist", "192.0.2.1"], 64, "--dnsbl ZONE"),
+    (["blacklist", "a..b", "--dnsbl", "bl.example"], 64, "neither an IP address nor a domain"),
+    (["blacklist", "192.0.2.1", "--dnsbl", "bl..example"], 64, "not the name of a list"),
+    (["blacklist", "192.0.2.1", *["--dnsbl=a.b"] * 65], 64, "64 times"),
+    (["blacklist", "192.0.2.1", "--dnsbl", "dead.example"], 69, "no list has answered"),
+    (["smtp", "a..b"], 64, "HOST:PORT"),
+    (["smtp", "a.b:0"], 64, "HOST:PORT"),
+    (["smtp", "a.b:65536"], 64, "HOST:PORT"),
+    (["trace", "a.b", "NOTYPE"], 64, "not a type"),
+    (["trace", "a.b", "A"], 64, "--hints"),
     (["spf", "192.0.2.1", "<>"], 64, "HELO"),
     (["spf", "192.0.2.1", "joe@"], 64, "domain after the @"),
     (["spf", "192.0.2.1", "joe"], 64, "neither an address nor a domain"),
@@ -251,6 +335,8 @@ ALONE_CASES = [
     (["mx", "a.b", "--resolver", "localhost"], 64, "localhost"),
     (["mx", "a.b", "--resolver", "127.0.0.1@0"], 64, "127.0.0.1@0"),
     (["mx", "a.b", "--resolver", "127.0.0.1@65536"], 64, "127.0.0.1@65536"),
+    (["trace", "a.b", "A", "--hints", "/nonexistent/hints"], 66, "/nonexistent/hints"),
+    (["trace", "a.b", "A", "--hints", "/dev/null"], 66, "no line with the address of a root server"),
     (["mx", "a.b", "--zone", "/nonexistent/zone"], 66, "/nonexistent/zone"),
     (["mx", "a.b", "--resolver", "127.0.0.1@9"], 69, "no name server answers (forward 127.0.0.1@9)"),
 ]
@@ -296,6 +382,21 @@ def check_record(arguments, text, wanted):
     return codes == wanted and good, (codes, printed)
 
 
+def check_list(arguments, name, wanted):
+    done = run(arguments + ["--dnsbl", name, "blacklist", "192.0.2.4", "--json"])
+    code = {"listed": 1, "clean": 0}.get(wanted, 69)  # a list that does not answer says nothing
+    seen = json.loads(done.stdout)["lists"][0]["result"]
+    return (seen, done.returncode) == (wanted, code), (seen, done.returncode)
+
+
+def check_domain(arguments, absent, wanted):
+    answer = json.loads(run(arguments + ["--json"]).stdout)
+    codes = [advice["code"] for advice in answer["advice"]]
+    printed = run(arguments).stdout
+    good = not set(wanted) - set(codes) and not set(absent) & set(codes) and all(" %s " % code in printed for code in codes)
+    return good and "\033" not in printed, codes
+
+
 def main():
     passed = failed = 0
     libspf2 = "built without" not in run(["--engine", "libspf2", "--zone", "/nonexistent", "spf", "::1", "a.b"]).stderr
@@ -313,6 +414,8 @@ def main():
         cases += [(check_advice, ["--zone", zone, "spf", "203.0.113.9", domain], 1, codes) for domain, codes in ADVICE_CASES]
         cases += [(check_record, ["--zone", zone, kind, domain] + ["s1"] * (kind == "dkim"), text, codes)
                   for kind, domain, codes, text in RECORD_CASES]
+        cases += [(check_list, ["--zone", zone], name, wanted) for name, wanted in LIST_CASES]
+        cases += [(check_domain, ["--zone", zone, "domain", *words], absent, wanted) for words, wanted, absent in DOMAIN_CASES]
         cases.append((check_wrong, ["mx", "a.b", "--zone", bad], 66, "bad:1:"))
         for check, arguments, code, wanted in cases:
             good, seen = check(arguments, code, wanted)
