@@ -26,6 +26,7 @@ static const struct verb verbs[] = {
      "domain DOMAIN | blacklist IP|DOMAIN | smtp HOST[:PORT] | trace NAME TYPE | spf IP SENDER [HELO] | spf DOMAIN |\n"
      "                 dkim DOMAIN SELECTOR | dmarc DOMAIN | mx DOMAIN | ptr IP",
      "ask the DNS as the daemon does, and test mail servers"},
+    {"headers", verb_headers, "[--json] FILE", "read the header of a message: its hops, results, what is inconsistent"},
     {"verify", verb_verify, "[--zone FILE] MESSAGE ...", "judge the DKIM signatures of messages in files"},
     {"genkey", verb_genkey, "DOMAIN SELECTOR [--type rsa2048|ed25519]", "make a key for DKIM signatures"},
     {"reload", verb_reload, "[-c FILE] [--socket PATH]", "make the running daemon read its file again"},

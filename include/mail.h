@@ -183,6 +183,24 @@ struct received {
  * never decides whether the field is read. Texts live in the arena. */
 bool received_parse(struct slice value, struct arena *, struct received *received_r);
 
+/* ---- Received fields, for a person ------------------------------------------- */
+
+/* Reads a date and time (RFC 5322 3.3, with the old forms of 4.3) as seconds since 1970. False: it is not one. */
+bool date_read(struct slice text, struct arena *, int64_t *seconds_r);
+
+/* The parts of a Received field, as far as they can be read, whoever wrote them. Nothing may be decided by them. */
+struct hop {
+	bool known;                                       /* received_parse reads it */
+	struct received received;                         /* if known */
+	struct slice from, by, with, id, recipient, date; /* as written; "" without one */
+	struct slice tls;                                 /* the version, as in "TLSv1.3"; "" when it is not told */
+	bool encrypted;                                   /* it says so (RFC 3848) */
+	bool dated;
+	int64_t when_s; /* if dated */
+};
+/* Texts live in the arena. */
+void hop_read(struct slice value, struct arena *, struct hop *hop_r);
+
 /* ---- Authentication-Results (RFC 8601) ------------------------------------- */
 
 struct authres; /* one header field under construction */

@@ -5,7 +5,6 @@
  * whatever it refuses is an error that names the option: a resolver that is set up
  * half would ask the root servers where it should ask the site's own.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -16,6 +15,7 @@
 
 #define RESOLV_CONF_MAX (64 * 1024)
 #define ROOT_HINTS_MAX  (1024 * 1024)
+#define ANCHOR_MAX      (64 * 1024)
 
 struct option {
 	const char *name, *value;
@@ -206,6 +206,12 @@ static int dnssec_set(struct ub_ctx *ctx, const struct resolver_settings *settin
 	if (dnssec != DNSSEC_OFF)
 		anchor = given ? given : anchor_find();
 
+	if (given && anchor) {
+		struct slice text;
+		if (file_read_plain(given, ANCHOR_MAX, &text, err) < 0)
+			return -1;
+		free((char *)text.p);
+	}
 	if (!anchor && dnssec == DNSSEC_STRICT) {
 		error_set(
 		    err, "dnssec strict needs the root's keys in /usr/share/dns/root.key or /var/lib/unbound/root.key; "
@@ -224,8 +230,7 @@ static int dnssec_set(struct ub_ctx *ctx, const struct resolver_settings *settin
 	int code = ub_ctx_add_ta_file(ctx, anchor);
 	if (code == 0)
 		return 0;
-	error_set(err, "cannot use the root's keys in %s: %s", anchor,
-		  access(anchor, R_OK) < 0 ? strerror(errno) : ub_strerror(code));
+	error_set(err, "cannot use the root's keys in %s: %s", anchor, ub_strerror(code));
 	return -1;
 }
 

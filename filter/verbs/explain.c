@@ -5,6 +5,7 @@
  */
 #include "explain.h"
 #include "option.h"
+#include "origin.h"
 #include "verbs.h"
 #include <getopt.h>
 #include <stdio.h>
@@ -14,11 +15,12 @@
 #define MESSAGE_MAX (256u * 1024 * 1024) /* no server accepts larger messages */
 
 static const char help[] =
-    "usage: sekisho explain [-c FILE] [--zone FILE] --client IP --sender ADDRESS [OPTIONS] [MESSAGE]\n"
+    "usage: sekisho explain [-c FILE] [--zone FILE] [--client IP] [--sender ADDRESS] [OPTIONS] [MESSAGE]\n"
     "\n"
     "Runs the policy over one message and shows each rule that was tried, what it saw, and\n"
     "which one decided. MESSAGE is a file with header and body (\"-\": standard input); without\n"
-    "it the message is empty.\n"
+    "it the message is empty. Without --client and --sender, MESSAGE says them: its topmost Received field\n"
+    "the client and HELO, and Return-Path the sender.\n"
     "\n"
     "  -c, --config FILE     policy file (" DEFAULT_CONFIG ")\n"
     "      --zone FILE       answer DNS questions from this zone text alone\n"
@@ -157,10 +159,29 @@ static int read_arguments(struct explain *explain, int argc, char **argv)
 		explain->message = argv[optind++];
 	if (optind < argc)
 		return wrong("only one message at a time; unexpected:", argv[optind]);
+	return VERB_OK;
+}
+
+/* What was not given is taken from what the last server wrote into the message. */
+static int complete_arguments(struct explain *explain, struct slice message)
+{
+	struct origin origin;
+
+	origin_read(message, explain->arena, &origin);
+	if (!explain->client_given && origin.has_client) {
+		explain->client_given = true;
+		explain->client = origin.client;
+		explain->taken_client = origin.client_text;
+		if (!explain->helo)
+			explain->helo = explain->taken_helo = origin.helo;
+	}
+	if (!explain->sender && origin.has_sender)
+		explain->sender = explain->taken_sender = origin.sender;
 	if (!explain->client_given)
-		return wrong("--client IP is missing", NULL);
+		return wrong("--client IP is missing, and the message has no Received field that names it", NULL);
 	if (!explain->sender)
-		return wrong("--sender ADDRESS is missing (<> is the null sender)", NULL);
+		return wrong("--sender ADDRESS is missing (<> is the null sender), and the message has no Return-Path",
+			     NULL);
 	return VERB_OK;
 }
 
@@ -253,6 +274,12 @@ int verb_explain(int argc, char **argv)
 		fprintf(stderr, "sekisho explain: %s\n", err.text);
 		return VERB_NOINPUT;
 	}
+	explain.arena = explain.trace.arena = arena_new();
+	code = complete_arguments(&explain, message);
+	if (code != VERB_OK) {
+		arena_free(explain.arena);
+		return code;
+	}
 	diagnostics = diagnostics_new();
 	policy = policy_load_as(POLICY_EXPLAIN, explain.config, diagnostics);
 	if (diagnostics_errors(diagnostics) + diagnostics_warnings(diagnostics) > 0) {
@@ -260,7 +287,6 @@ int verb_explain(int argc, char **argv)
 		fputs(text, stderr);
 		free(text);
 	}
-	explain.arena = explain.trace.arena = arena_new();
 	code = policy ? explain_message(&explain, policy, message) : VERB_CONFIG;
 	arena_free(explain.arena);
 	policy_release(policy);

@@ -14,6 +14,7 @@ struct explain {
 	const char *config, *zone, *client_name, *helo, *sender, *auth_user, *daemon_name, *message;
 	const char *recipients[EXPLAIN_RECIPIENTS_MAX];
 	size_t recipient_count;
+	const char *taken_client, *taken_helo, *taken_sender; /* of the message, because they were not given; or NULL */
 	struct ip client;
 	bool client_given, local_program, tls, json;
 	unsigned port;

@@ -236,12 +236,27 @@ static json_t *notes_json(const struct record *record)
 	return notes;
 }
 
+/* Where what was not given comes from. */
+static json_t *taken_json(const struct explain *explain)
+{
+	json_t *taken = json_object();
+
+	if (explain->taken_client)
+		json_object_set_new(taken, "client", json_string("Received"));
+	if (explain->taken_helo)
+		json_object_set_new(taken, "helo", json_string("Received"));
+	if (explain->taken_sender)
+		json_object_set_new(taken, "sender", json_string("Return-Path"));
+	return taken;
+}
+
 void explain_show_json(struct explain *explain, struct gate *gate)
 {
 	const struct record *record = gate_record(gate);
 	const struct slice *quarantine = gate_quarantine(gate);
 	json_t *object = json_object();
 
+	json_object_set_new(object, "taken", taken_json(explain));
 	json_object_set_new(object, "verdict", json_text(record->verdict));
 	json_object_set_new(object, "reply", text_or_null(record->reply));
 	json_object_set_new(object, "rule", text_or_null(record->rule));
@@ -333,11 +348,23 @@ static void print_changes(struct gate *gate)
 	}
 }
 
+static void print_taken(const char *what, const char *text, const char *where)
+{
+	if (!text)
+		return;
+	printf("%s ", what);
+	print_safe(slice_of(*text ? text : "<>"));
+	printf(" from %s\n", where);
+}
+
 void explain_show_text(struct explain *explain, struct gate *gate)
 {
 	const struct record *record = gate_record(gate);
 	const struct slice *quarantine = gate_quarantine(gate);
 
+	print_taken("client", explain->taken_client, "the top Received field");
+	print_taken("HELO", explain->taken_helo, "the top Received field");
+	print_taken("sender", explain->taken_sender, "Return-Path");
 	trace_print(&explain->trace, stdout);
 	putchar('\n');
 	print_line("traffic", record->kind);

@@ -120,6 +120,11 @@ bool sheet_is_wrong(const struct sheet *sheet)
 	return sheet->marks[MARK_WRONG] > 0;
 }
 
+size_t sheet_advice_count(const struct sheet *sheet)
+{
+	return json_array_size(sheet->advice);
+}
+
 json_t *sheet_advice_json(const struct sheet *sheet)
 {
 	return json_incref(sheet->advice);

@@ -23,7 +23,8 @@ void sheet_line(struct sheet *, enum mark, struct slice label, const char *forma
 void sheet_advice(struct sheet *, enum mark, const char *code, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-bool sheet_is_wrong(const struct sheet *);       /* is any line marked MARK_WRONG? */
+bool sheet_is_wrong(const struct sheet *); /* is any line marked MARK_WRONG? */
+size_t sheet_advice_count(const struct sheet *);
 json_t *sheet_advice_json(const struct sheet *); /* all advice so far; the caller owns the reference */
 void sheet_print(const struct sheet *);          /* on stdout, with a last line that counts the marks */
 
