@@ -7,7 +7,8 @@
 
 #include <stdio.h>
 
-#define ADDRESSES_LISTED 8 /* that are looked up in lists */
+#define ADDRESSES_LISTED 8       /* that are looked up in lists */
+#define NAMES_US         6000000 /* for the names of all servers, which were asked for before */
 
 /* No mail comes to these from the Internet (RFC 6890). */
 static bool is_bogus(struct ip ip)
@@ -230,6 +231,7 @@ void lookup_domain_smtp(struct domain_sheet *domain)
 	if (domain->target_count > 0)
 		sheet_section(domain->sheet, "SMTP");
 	lookup_smtp_probe(domain->lookup, domain->targets, domain->target_count);
+	dns_budget_deadline(domain->lookup->budget, clock_us() + NAMES_US);
 	for (size_t i = 0; i < domain->target_count; i++)
 		json_array_append_new(array,
 				      lookup_smtp_show(domain->lookup, domain->sheet, &domain->targets[i], false));

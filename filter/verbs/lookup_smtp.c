@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <time.h>
 
-#define DNS_US     6000000 /* for questions after the test */
-#define SLOW_US    5000000 /* RFC 5321 4.5.3.2 lets a client wait for minutes; people notice this */
-#define ENDS_SOON  14      /* days */
+#define TOTAL_US   26000000 /* all of it; the last question to the DNS may be on its way then */
+#define SLOW_US    5000000  /* RFC 5321 4.5.3.2 lets a client wait for minutes; people notice this */
+#define ENDS_SOON  14       /* days */
 #define DAY        86400
 #define SAID_SHOWN 100
 
@@ -229,7 +229,6 @@ json_t *lookup_smtp_show(struct lookup *lookup, struct sheet *sheet, const struc
 	if (steps && result->has_certificate)
 		show_certificate(lookup, sheet, &result->certificate);
 	judge_tls(sheet, target);
-	dns_budget_deadline(lookup->budget, clock_us() + DNS_US);
 	name = judge_names(lookup, sheet, target);
 	if (steps && name.n > 0)
 		sheet_line(sheet, MARK_OK, SLICE("name"), "%.*s leads back to the address", SLICE_ARGS(name));
@@ -296,6 +295,7 @@ int lookup_smtp(struct lookup *lookup)
 	status = lookup_open(lookup);
 	if (status != VERB_OK)
 		return status;
+	dns_budget_deadline(lookup->budget, clock_us() + TOTAL_US);
 	count = lookup_smtp_targets(lookup, host, port, targets, TARGETS_MAX, &dns);
 	if (count == 0)
 		return no_address(lookup, host, dns);

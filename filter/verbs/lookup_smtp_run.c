@@ -86,8 +86,10 @@ static void *run(void *target_)
 
 void lookup_smtp_probe(struct lookup *lookup, struct smtp_target *targets, size_t count)
 {
+	int64_t until_us = clock_us() + PROBE_US;
+
 	for (size_t i = 0; i < count; i++) {
-		targets[i].request.until_us = clock_us() + PROBE_US;
+		targets[i].request.until_us = until_us;
 		targets[i].running = pthread_create(&targets[i].thread, NULL, run, &targets[i]) == 0;
 		if (!targets[i].running)
 			run(&targets[i]);

@@ -3,11 +3,16 @@
 
 The program is $SEKISHO. The last line counts the cases.
 """
+import fcntl
 import json
 import os
+import pty
+import re
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 
 PROGRAM = os.environ.get("SEKISHO", "build/sekisho")
 # RSA with 1024 bits; nobody has the private half.
@@ -397,6 +402,30 @@ def check_domain(arguments, absent, wanted):
     return good and "\033" not in printed, codes
 
 
+def check_terminal(zone):
+    """On a terminal of 70 columns: no line is longer, and marks have colours unless NO_COLOR says no."""
+    def printed(**more):
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 70, 0, 0))
+        environment = {**os.environ, "TERM": "xterm", **more}
+        environment.pop("NO_COLOR", None) if not more else None
+        process = subprocess.Popen([PROGRAM, "lookup", "--zone", zone, "domain", "mail.example"], stdout=theirs, env=environment)
+        os.close(theirs)
+        seen = b""
+        try:
+            while piece := os.read(ours, 65536):
+                seen += piece
+        except OSError:  # the end of a terminal
+            pass
+        process.wait(timeout=60)
+        os.close(ours)
+        return seen.decode()
+    coloured, plain = printed(), printed(NO_COLOR="1")
+    stripped = re.sub("\033\\[[0-9;]*m", "", coloured)
+    longest = max(len(line) for line in stripped.replace("\r", "").split("\n"))
+    return stripped == plain and coloured != plain and longest <= 70 and "mx-alias" in plain, (longest, coloured)
+
+
 def main():
     passed = failed = 0
     libspf2 = "built without" not in run(["--engine", "libspf2", "--zone", "/nonexistent", "spf", "::1", "a.b"]).stderr
@@ -417,6 +446,7 @@ def main():
         cases += [(check_list, ["--zone", zone], name, wanted) for name, wanted in LIST_CASES]
         cases += [(check_domain, ["--zone", zone, "domain", *words], absent, wanted) for words, wanted, absent in DOMAIN_CASES]
         cases.append((check_wrong, ["mx", "a.b", "--zone", bad], 66, "bad:1:"))
+        cases.append((lambda *_: check_terminal(zone), ["domain", "on a terminal"], 0, "folded lines"))
         for check, arguments, code, wanted in cases:
             good, seen = check(arguments, code, wanted)
             passed += good
