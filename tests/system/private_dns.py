@@ -27,6 +27,7 @@ ZONES = {
                  "one.zz. 900 IN NS ns.two.zz.\ntwo.zz. 900 IN NS ns.one.zz.\n"},
     AUTH: {"good.zz.": f"good.zz. {SOA}good.zz. 600 IN NS ns1.good.zz.\nns1.good.zz. 600 IN A {AUTH}\nns2.good.zz. 600 IN A {OTHER}\n"
                        'good.zz. 300 IN TXT "v=spf1 a -all"\ngood.zz. 300 IN A 192.0.2.1\ngood.zz. 300 IN MX 10 mx.good.zz.\n'
+                       f"mx.good.zz. 300 IN A {DEAD}\n_25._tcp.mx.good.zz. 300 IN TLSA 3 1 1 {'ab' * 32}\n"
                        "www.good.zz. 300 IN CNAME www.other.zz.\nloop.good.zz. 300 IN CNAME loop.plain.zz.\n",
            "plain.zz.": f"plain.zz. {SOA}plain.zz. 600 IN NS ns1.good.zz.\n"
                         "loop.plain.zz. 300 IN CNAME loop.good.zz.\n",

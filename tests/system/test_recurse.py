@@ -61,6 +61,13 @@ def test_with_dnssec_permissive_its_answer_counts_but_is_not_proved(ask):
     assert answer["result"] == "pass" and not answer["secure"]
 
 
+def test_tlsa_records_of_a_signed_domain_are_proved(ask):
+    _, answer = ask("--no-smtp", "domain", "good.zz")
+    codes = [advice["code"] for advice in answer["advice"]]
+    assert answer["mx"]["secure"] and answer["dane"][0]["secure"] and answer["dane"][0]["records"][0]["data"] == "ab" * 32
+    assert "dane-insecure" not in codes and "dane-mx" not in codes
+
+
 def test_a_lame_server_is_passed_over(ask):
     code, answer = ask("spf", "192.0.2.1", "a@lame.zz")
     assert answer["result"] == "fail" and answer["secure"]
