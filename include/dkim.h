@@ -53,7 +53,8 @@ struct dkim_digest {
 /* The body of one message; lives in the arena. Line ends may be CRLF or LF, chunks may end anywhere. */
 struct dkim_body;
 struct dkim_body *dkim_body_new(struct arena *);
-/* Call it before the first byte. dkim_body_end fills in the digest. Equal requests get the same digest. */
+/* Call it before the first byte. dkim_body_end fills in the digest. Equal requests get the same digest, also after the
+ * end. NULL: too many were requested, or it is requested too late. */
 const struct dkim_digest *dkim_body_want(struct dkim_body *, enum dkim_canon, uint64_t length);
 /* Call it before the first byte: detects lines over `line_max` octets (without CRLF) and bytes over 0x7f. */
 void dkim_body_watch(struct dkim_body *, size_t line_max);
@@ -129,6 +130,11 @@ void dkim_verify_body(struct dkim_verifier *, struct slice chunk); /* as dkim_bo
  * the field. */
 struct dkim_verifier *dkim_verify_arc_begin(const struct dkim_rules *, const struct headers *,
 					    const struct header_field *, struct dkim_body *, struct arena *);
+
+/* For one that dkim_verify_arc_begin may read after the body has ended: requests the digest that its c= and l= seem to
+ * say. */
+void dkim_arc_want(struct slice value, struct dkim_body *);
+bool dkim_arc_covers_part(struct slice value); /* it seems to have l= */
 
 /* Call it after the body. Never fails: an error is a result. */
 void dkim_verify_end(struct dkim_verifier *, struct dns_budget *, struct dkim_outcome *outcome_r);
@@ -218,7 +224,6 @@ enum dkim_compared dkim_signature_compare(const struct dkim_signing *, struct dk
 
 /* i= of an ARC-Message-Signature or ARC-Seal, as written; "" when there is none. The rest is not checked. */
 struct slice dkim_instance(struct slice value);
-struct slice dkim_length(struct slice value); /* l=, likewise */
 
 /* A seal covers the fields of all sets up to its own. One hash runs over them, in the order of their instances, and its
  * state is copied at each seal: the work grows with the number of sets, not with its square. */

@@ -8,8 +8,8 @@
 
 const char *const arc_result_names[5] = {"none", "pass", "fail", "temperror", NULL};
 
-/* Message signatures that cover part of a body (l=) each need a hash of their own: those of older sets only decide
- * about oldest-pass. */
+/* Older message signatures that cover part of a body (l=) can each need a hash of their own, and decide about
+ * oldest-pass alone. */
 #define PARTS_MOST 8
 
 struct arc_verifier {
@@ -17,7 +17,9 @@ struct arc_verifier {
 	struct dkim_rules keys;
 	struct arena *arena;
 	struct arc_sets sets;
-	struct dkim_verifier *signatures[ARC_SETS_MAX]; /* by instance; NULL: not to be verified */
+	const struct headers *headers;
+	struct dkim_body *body;
+	struct dkim_verifier *newest; /* its message signature; NULL: nothing is verified */
 	struct arc_outcome outcome;
 };
 
@@ -31,21 +33,26 @@ void arc_hint(struct dns_budget *budget, const struct header_field *field, struc
 
 /* ---- before the body ------------------------------------------------------------------------ */
 
-static bool covers_part(struct slice value)
+static struct dkim_verifier *signature_begin(struct arc_verifier *verifier, unsigned instance)
 {
-	return dkim_length(value).n > 0;
+	return dkim_verify_arc_begin(&verifier->keys, verifier->headers,
+				     verifier->sets.list[instance - 1].parts[ARC_SIGNATURE], verifier->body,
+				     verifier->arena);
 }
 
-static void want_bodies(struct arc_verifier *verifier, const struct headers *headers, struct dkim_body *body)
+/* Only the newest is read now. For the others, in case somebody asks for oldest-pass, the body is hashed in their
+ * forms, most often in the same. */
+static void want_bodies(struct arc_verifier *verifier)
 {
 	unsigned parts = 0;
 
-	for (unsigned i = verifier->sets.highest; i-- > 0;) {
+	verifier->newest = signature_begin(verifier, verifier->sets.highest);
+	for (unsigned i = verifier->sets.highest - 1; i-- > 0;) {
 		const struct header_field *field = verifier->sets.list[i].parts[ARC_SIGNATURE];
 
-		if (covers_part(field->value) && parts++ == PARTS_MOST)
+		if (dkim_arc_covers_part(field->value) && parts++ == PARTS_MOST)
 			return;
-		verifier->signatures[i] = dkim_verify_arc_begin(&verifier->keys, headers, field, body, verifier->arena);
+		dkim_arc_want(field->value, verifier->body);
 	}
 }
 
@@ -57,11 +64,13 @@ struct arc_verifier *arc_verify_begin(const struct arc_rules *rules, const struc
 	verifier->rules = *rules;
 	verifier->keys = (struct dkim_rules){.now_s = rules->now_s, .minimum_bits = rules->minimum_bits};
 	verifier->arena = arena;
+	verifier->headers = headers;
+	verifier->body = body;
 	arc_sets_find(&verifier->sets, headers->fields, headers->count,
 		      rules->sets < ARC_SETS_MAX ? rules->sets : ARC_SETS_MAX, arena);
 	verifier->outcome = (struct arc_outcome){.result = ARC_NONE, .reason = SLICE("")};
 	if (verifier->sets.fields > 0 && verifier->sets.wrong.n == 0)
-		want_bodies(verifier, headers, body);
+		want_bodies(verifier);
 	return verifier;
 }
 
@@ -89,19 +98,26 @@ static void judge(struct arc_verifier *verifier, const char *what, unsigned inst
 	     arena_printf(verifier->arena, "the %s of set %u: %.*s", what, instance, SLICE_ARGS(seen->reason)));
 }
 
-static bool signature_passes(struct arc_verifier *verifier, unsigned instance, struct dns_budget *budget,
-			     struct dkim_signature *seen_r)
+static struct dkim_signature signature_end(struct dkim_verifier *signature, struct dns_budget *budget)
 {
 	struct dkim_outcome outcome;
 
-	if (!verifier->signatures[instance - 1])
-		return false;
-	dkim_verify_end(verifier->signatures[instance - 1], budget, &outcome);
-	*seen_r = outcome.signatures[0];
-	return seen_r->result == DKIM_PASS;
+	dkim_verify_end(signature, budget, &outcome);
+	return outcome.signatures[0];
 }
 
-/* RFC 8617 5.2, steps 2 and 3; 5.1.2: a chain that ended is not looked at any further. */
+/* RFC 8617 5.2 step 2: a chain that ended, whatever else is wrong with it. */
+static bool has_ended(struct arc_verifier *verifier)
+{
+	unsigned sets = verifier->sets.highest;
+	const struct header_field *field =
+	    sets > 0 && sets <= ARC_SETS_MAX ? verifier->sets.list[sets - 1].parts[ARC_SEAL] : NULL;
+	const struct dkim_seal *seal = field ? dkim_seal_read(dkim_chain_new(verifier->arena), field) : NULL;
+
+	return seal && slice_equal(dkim_seal_status(seal), SLICE("fail"));
+}
+
+/* RFC 8617 5.2, steps 2 and 3. A chain that ended is not looked at any further. */
 static void judge_status(struct arc_verifier *verifier, struct dkim_seal *const *seals)
 {
 	unsigned sets = verifier->sets.highest;
@@ -152,7 +168,7 @@ static void verify(struct arc_verifier *verifier, struct dns_budget *budget)
 {
 	struct dkim_chain *chain = dkim_chain_new(verifier->arena);
 	struct dkim_seal *seals[ARC_SETS_MAX];
-	struct dkim_signature newest = {.result = DKIM_NONE};
+	struct dkim_signature newest;
 	unsigned sets = verifier->sets.highest;
 
 	for (unsigned i = 0; i < sets; i++)
@@ -160,7 +176,7 @@ static void verify(struct arc_verifier *verifier, struct dns_budget *budget)
 	judge_status(verifier, seals);
 	if (verifier->outcome.result == ARC_FAIL)
 		return;
-	signature_passes(verifier, sets, budget, &newest);
+	newest = signature_end(verifier->newest, budget);
 	judge(verifier, "ARC-Message-Signature", sets, &newest);
 	if (verifier->outcome.result != ARC_FAIL)
 		verify_seals(verifier, chain, seals, budget);
@@ -172,21 +188,22 @@ static void verify(struct arc_verifier *verifier, struct dns_budget *budget)
 void arc_verify_end(struct arc_verifier *verifier, struct dns_budget *budget, struct arc_outcome *outcome_r)
 {
 	verifier->outcome.sets = verifier->sets.highest;
-	if (verifier->sets.wrong.n > 0)
+	if (verifier->sets.wrong.n > 0) {
 		fail(verifier, ARC_FAIL, verifier->sets.wrong);
-	else if (verifier->sets.fields > 0)
+		verifier->outcome.ended = has_ended(verifier);
+	} else if (verifier->sets.fields > 0) {
 		verify(verifier, budget);
+	}
 	*outcome_r = verifier->outcome;
 }
 
 unsigned arc_oldest_pass(struct arc_verifier *verifier, struct dns_budget *budget)
 {
-	struct dkim_signature seen;
 	unsigned instance = verifier->sets.highest;
 
 	if (verifier->outcome.result != ARC_PASS)
 		return 0;
-	while (instance > 1 && signature_passes(verifier, instance - 1, budget, &seen))
+	while (instance > 1 && signature_end(signature_begin(verifier, instance - 1), budget).result == DKIM_PASS)
 		instance--;
 	return instance == 1 ? 0 : instance;
 }

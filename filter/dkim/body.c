@@ -64,7 +64,7 @@ const struct dkim_digest *dkim_body_want(struct dkim_body *body, enum dkim_canon
 		at++;
 	if (at < canon->count && canon->digests[at]->length == length)
 		return canon->digests[at];
-	if (canon->count == DIGESTS_MAX)
+	if (canon->count == DIGESTS_MAX || body->ended)
 		return NULL;
 	if (!canon->hash) {
 		canon->hash = hash_new(body->arena);

@@ -26,9 +26,22 @@ struct slice dkim_instance(struct slice value)
 	return tags_glance(slice_head(value, DKIM_FIELD_MAX), 'i');
 }
 
-struct slice dkim_length(struct slice value)
+bool dkim_arc_covers_part(struct slice value)
 {
-	return tags_glance(slice_head(value, DKIM_FIELD_MAX), 'l');
+	return tags_glance(slice_head(value, DKIM_FIELD_MAX), 'l').n > 0;
+}
+
+void dkim_arc_want(struct slice value, struct dkim_body *body)
+{
+	struct slice canons = tags_glance(slice_head(value, DKIM_FIELD_MAX), 'c'), header;
+	struct slice number = tags_glance(slice_head(value, DKIM_FIELD_MAX), 'l');
+	uint64_t length = DKIM_WHOLE;
+
+	slice_cut(&canons, '/', &header);
+	if (number.n > 0 && slice_number(number, DKIM_WHOLE - 1, &length) < 0)
+		return;
+	dkim_body_want(body, slice_equal_nocase(slice_trim(canons), SLICE("relaxed")) ? DKIM_RELAXED : DKIM_SIMPLE,
+		       length);
 }
 
 struct dkim_chain *dkim_chain_new(struct arena *arena)
