@@ -5,6 +5,7 @@ import statistics
 import subprocess
 import threading
 
+from arc import arc
 from behind import through_postfix
 from figures import median, odd, wanted
 from instructions import callgrind
@@ -260,5 +261,5 @@ def reloads(bench):
     bench.numbers["reloads"] = {"calm": calm, "busy": busy}
 
 
-PARTS = {"sign": signing, "cold": cold, "refusal": refusal, "logging": logging, "growth": growth, "reloads": reloads, "postfix": through_postfix,
+PARTS = {"sign": signing, "arc": arc, "cold": cold, "refusal": refusal, "logging": logging, "growth": growth, "reloads": reloads, "postfix": through_postfix,
          "callgrind": callgrind}

@@ -18,7 +18,7 @@ sys.path.insert(0, os.path.join(HERE, "../system"))
 
 import space  # noqa: E402
 
-VERSION = 5
+VERSION = 6
 DOMAINS = 200
 FEW = 20  # of the messages that are large
 KEYS = 20
@@ -126,12 +126,29 @@ class World:
         for count in SIGNATURES:
             messages(f"2k-{count}sig", SIZES["2k"], FEW, count)
         messages("2k-0sig", SIZES["2k"], FEW, 0)
+        self.chains(lambda i: signed(i, SIZES["2k"], 1), lambda i: keys[i % KEYS][0])
         with open(self.list("2k")) as f:
             self.write("2k-one.list", f.readline())
         for name in list(SIZES):  # from where SPF says that it does not come
             with open(self.list(name)) as f:
                 self.write(f"{name}-bad.list", f.read().replace(f" {IP} ", f" {BAD_IP} "))
         self.zones([record for _, record in keys], self.own())
+
+    def chains(self, text_of, key_of):
+        """Messages without and with a set of ARC fields."""
+        import dkim
+        names = [b"from", b"to", b"subject", b"date", b"message-id"]
+        lines = {"2k-nochain": "", "2k-arc": ""}
+        for i in range(FEW):
+            text = text_of(i)
+            found = b"Authentication-Results: lists.example.org; arc=none\r\n"
+            fields = dkim.arc_sign(found + text, b"s0", domain(i).encode(), key_of(i), b"lists.example.org", include_headers=names)
+            chain = b"".join(field.rstrip(b"\r\n") + b"\r\n" for field in fields)
+            for name, whole in ("2k-nochain", text), ("2k-arc", chain + text):
+                self.write(f"{name}-{i}", whole)
+                lines[name] += f"{self.path(name)}-{i} somebody@{domain(i)} {IP} mail.{domain(i)}\n"
+        for name, text in lines.items():
+            self.write(name + ".list", text)
 
     def own(self):
         """Keys, and messages that nobody has signed; the zone lines of the keys."""
