@@ -46,4 +46,29 @@ struct footer_plan {
 void footer_plan(const struct footer *, const struct header_field *, size_t count, struct slice body, struct arena *,
 		 struct footer_plan *plan_r);
 
+/* ---- two bodies of one message ------------------------------------------------------- */
+
+enum line_ends { LINE_ENDS_NONE, LINE_ENDS_LF, LINE_ENDS_CRLF, LINE_ENDS_MIXED };
+extern const char *const line_ends_names[5]; /* "none" "LF" "CRLF" "LF and CRLF" NULL */
+
+/* How the body of a message differs from what it was. Lines are compared without their ends. When 8-bit text became
+ * quoted-printable or base64, the decoded texts are compared. Slices point into the bodies or the arena. */
+struct body_difference {
+	bool same;               /* every byte */
+	enum line_ends ends[2];  /* before, after */
+	bool seven_bits;         /* there was 8-bit text, and there is none now */
+	bool decoded;            /* the lines below are those of the decoded texts */
+	size_t blank_line;       /* the first line that differs only by blanks at its end; 0: none */
+	size_t empty_lines[2];   /* at the end */
+	size_t line;             /* the first that differs otherwise, from 1; 0: none */
+	struct slice changed[2]; /* that line; p is NULL: the body has ended */
+	size_t added, removed;   /* so many lines from there on were added, or removed, and all the rest is as it was;
+				  * 0: the change is another one */
+	bool footer;             /* they were added at the end of the body, or of one of its parts */
+};
+
+/* `encodings`: the values of Content-Transfer-Encoding, "" without one. */
+void body_compare(const struct slice bodies[2], const struct slice encodings[2], struct arena *,
+		  struct body_difference *difference_r);
+
 #endif
