@@ -26,7 +26,7 @@ from corpora import summary, CHECKOUT, HERE
 
 try:
     import dkim
-    from arc_chain import BODY, ED_SEED, HEADER, Message, SIGNED
+    from arc_chain import BODY, ED_SEED, Message, SIGNED, body_of
     import nacl.signing
 except ImportError:
     dkim = None
@@ -189,6 +189,7 @@ CHAINS = {
     "rsa-sha1": (of({"algorithm": b"rsa-sha1"}), "fail", "RFC 8301 3.1"),
     "Ed25519": (of({"algorithm": b"ed25519-sha256"}), "pass", "RFC 8463 3"),
     "RSA, then Ed25519": (of({}, {"algorithm": b"ed25519-sha256"}), "pass", "RFC 8463 3"),
+    "an older seal is wrong, and a later one covers it": (of({"order": lambda f: f[::-1]}, {}, {}), "fail", "5.2 step 6"),
     "the seal covers the newest set first": (of({}, {"order": lambda f: f[3:] + f[:3]}), "fail", "5.1.1"),
     "the seal covers the message signature before the results": (of({"order": lambda f: f[::-1]}), "fail", "5.1.1"),
     "fields scattered": (lambda: scattered(of({}, {})), "pass", "5.1.1: in the order of i="),
@@ -393,6 +394,46 @@ def oracles():
     return found
 
 
+# ---- trust -------------------------------------------------------------------------------------------------------
+
+def trust_cases():
+    """(name, message, arc.trusted, arc.dmarc): whose word counts, when example.org is in the list."""
+    yield "a sealer in the list", of({})(), True, "pass"
+    yield "both in the list", of({}, {})(), True, "pass"
+    yield "a stranger sealed first", of({"domain": b"example.net"}, {})(), False, None
+    yield "a stranger sealed last", of({}, {"domain": b"example.net"})(), False, None
+    yield "the chain fails", of({})().replace(b"Hello", b"Hallo"), False, None
+    yield "a part of the body is not sealed", of({"ams": {b"l": b"10"}, "length": 10})(), False, None
+    yield "l= is as long as the body", of({"ams": {b"l": b"%d" % len(body_of(BODY, b"relaxed"))}})(), True, "pass"
+    yield "no result of DMARC", of({"results": b"i=%s; mx.example.net; none"})(), True, None
+    yield "results that are not well-formed", of({"results": b"i=%s; dmarc=pass"})(), True, None
+    yield "an unknown result", of({"results": b"i=%s; mx.example.net; dmarc=bestguesspass"})(), True, None
+    yield "the first sealer counts", of({"results": b"i=%s; mx.example.net; dmarc=fail"}, {})(), True, "fail"
+
+
+def run_trust(scratch):
+    """How many are as they should be, and lines about the others."""
+    files = {name: os.path.join(scratch, name) for name in ("policy", "trusted", "trust-zone", "message")}
+    write_zone(files["trust-zone"], usual_keys())
+    with open(files["trusted"], "w", encoding="ascii") as f:
+        f.write("example.org\n")
+    with open(files["policy"], "w", encoding="ascii") as f:
+        f.write("list trusted file:trusted\narc { trust trusted }\nrecord { facts all }\npolicy inbound { on message { log \"x\" } }\n")
+    wrong, count = [], 0
+    for name, text, trusted, dmarc in trust_cases():
+        with open(files["message"], "wb") as f:
+            f.write(text)
+        done = subprocess.run([PROGRAM, "explain", "--json", "-c", files["policy"], "--zone", files["trust-zone"], "--client", "192.0.2.1",
+                               "--sender", "a@example.org", files["message"]], capture_output=True, timeout=60, check=False)
+        if done.returncode != 0:
+            sys.exit("sekisho explain: exit code %d: %s" % (done.returncode, done.stderr.decode()))
+        facts = json.loads(done.stdout)["facts"]
+        count += 1
+        if (facts["arc.trusted"], facts["arc.dmarc"]) != (trusted, dmarc):
+            wrong.append("%s: trusted %s, dmarc %s" % (name, facts["arc.trusted"], facts["arc.dmarc"]))
+    return count - len(wrong), wrong
+
+
 def judge(case, results):
     """What is wrong, line by line."""
     if results["sekisho"] != case.wanted:
@@ -429,8 +470,11 @@ def main():
                 failed += bool(wrong)
                 for line in wrong:
                     print("FAILED %s: %s" % (case.name, line))
+        trusted, wrong = run_trust(scratch)
+        for line in wrong:
+            print("FAILED " + line)
     print("%d chains, asked %s, too: %d differences" % (len(cases), ", ".join(asked), differences))
-    return summary(len(cases) - failed, failed, 3 - len(asked))
+    return summary(len(cases) - failed + trusted, failed + len(wrong), 3 - len(asked))
 
 
 if __name__ == "__main__":

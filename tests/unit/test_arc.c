@@ -216,6 +216,23 @@ static void oldest_pass_is_the_oldest_set_that_saw_the_message_as_it_is(void **s
 	assert_int_equal(seen.oldest_pass, 3);
 }
 
+/* Every seal counts, not only the newest, which covers all. */
+static void an_older_seal_that_is_wrong_fails_although_later_ones_cover_it(void **state)
+{
+	struct bench *bench = *state;
+	const struct arc_outcome arrived[] = {{.result = ARC_PASS, .sets = 1}, {.result = ARC_PASS, .sets = 2}};
+	struct slice text = replaced(bench, sealed(bench, 1), "t=1700000000", "t=1700000001");
+	struct error err = {""};
+	struct seen seen;
+
+	for (int i = 0; i < 2; i++)
+		text = seal_as(bench, false, "news.example.org", &arrived[i], text, &err);
+	assert_string_equal(err.text, "");
+	seen = verify(bench, text);
+	assert_seen(&seen, "fail", "the ARC-Seal of set 1: the signature does not match the fields of the sets");
+	assert_null(seen.outcome.sealers);
+}
+
 /* RFC 8617 5.1.2, 5.2 step 2 */
 static void a_chain_that_failed_gets_one_last_set(void **state)
 {
@@ -399,6 +416,7 @@ int main(void)
 	    cmocka_unit_test(what_we_seal_passes_and_names_its_sealers),
 	    cmocka_unit_test(what_is_changed_after_sealing_fails),
 	    cmocka_unit_test(oldest_pass_is_the_oldest_set_that_saw_the_message_as_it_is),
+	    cmocka_unit_test(an_older_seal_that_is_wrong_fails_although_later_ones_cover_it),
 	    cmocka_unit_test(a_chain_that_failed_gets_one_last_set),
 	    cmocka_unit_test(a_chain_has_50_sets_at_most_and_they_cost_51_verifications),
 	    cmocka_unit_test(trouble_with_a_key_is_temperror_unless_something_else_fails),
