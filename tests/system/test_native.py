@@ -143,6 +143,9 @@ def test_a_large_body_comes_back_in_pieces(daemon):
 def test_accepting_stops_and_resumes_with_descriptors(directory, nameserver):
     path = directory + "/socket"
     with sekisho.Daemon(directory, POLICY, listen=f"unix:{path}") as daemon:
+        with miltc.Milter(path) as m:  # now the resolver has its descriptors, too
+            m.greet()
+            assert m.message().what == "continue"
         opened = len(os.listdir(f"/proc/{daemon.process.pid}/fd"))
         resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, (opened + 20, opened + 20))
         many = [miltc.Milter(path, timeout=5) for _ in range(30)]
