@@ -155,6 +155,7 @@ struct steps {
 	struct door_host *host;
 	const struct mta *mta;
 	void *context;
+	struct engine *engine; /* held: what was negotiated follows from its policy */
 	struct gate *gate;
 	struct terms terms;
 	struct client client;
@@ -165,6 +166,7 @@ struct steps {
 
 /* Of what the MTA offers, what the policy wants is taken: steps->terms. steps_end() it: an open message ends. */
 void steps_begin(struct steps *, unsigned long offered_actions, unsigned long offered_steps);
+void steps_renew(struct steps *); /* another client under the same terms, and so with the same policy */
 void steps_end(struct steps *);
 
 /* Texts are copied. */

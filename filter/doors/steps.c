@@ -30,16 +30,19 @@ static struct connect_macros connect_macros(struct steps *steps)
 
 /* ---- a session and its messages ------------------------------------------------------------ */
 
+static void session_open(struct steps *steps)
+{
+	struct abilities abilities = negotiate_abilities(&steps->terms);
+
+	abilities.waiting = (struct dns_waiting){steps->mta->waits, steps->context};
+	steps->gate = gate_open(steps->engine, &abilities);
+}
+
 void steps_begin(struct steps *steps, unsigned long offered_actions, unsigned long offered_steps)
 {
-	struct engine *engine = steps->host->engine(steps->host);
-	struct abilities abilities;
-
-	steps->terms = negotiate_terms(wishes_of(engine_policy(engine)), offered_actions, offered_steps);
-	abilities = negotiate_abilities(&steps->terms);
-	abilities.waiting = (struct dns_waiting){steps->mta->waits, steps->context};
-	steps->gate = gate_open(engine, &abilities);
-	engine_release(engine);
+	steps->engine = steps->host->engine(steps->host);
+	steps->terms = negotiate_terms(wishes_of(engine_policy(steps->engine)), offered_actions, offered_steps);
+	session_open(steps);
 }
 
 static void message_open(struct steps *steps)
@@ -57,12 +60,24 @@ static void message_close(struct steps *steps)
 	steps->open = false;
 }
 
-void steps_end(struct steps *steps)
+static void session_close(struct steps *steps)
 {
 	message_close(steps);
 	gate_close(steps->gate);
 	steps->gate = NULL;
 	client_free(&steps->client);
+}
+
+void steps_renew(struct steps *steps)
+{
+	session_close(steps);
+	session_open(steps);
+}
+
+void steps_end(struct steps *steps)
+{
+	session_close(steps);
+	engine_release(steps->engine);
 }
 
 /* The message is over: the MTA gets this answer now. */

@@ -15,11 +15,13 @@ static struct native_scene {
 	struct policy *policy;
 	struct resolver *resolver;
 	bool gone;
+	unsigned engines; /* how often one was asked for */
 } native_scene;
 
 static struct engine *scene_engine(struct door_host *host)
 {
 	(void)host;
+	native_scene.engines++;
 	return engine_hold(native_scene.engine);
 }
 

@@ -277,6 +277,7 @@ static void memory_follows_what_arrives_and_not_what_is_announced(void **state)
 static void one_connection_serves_several_sessions(void **state)
 {
 	(void)state;
+	native_scene.engines = 0;
 	begin();
 	SAY(&script, 'M', "<a@good.example>\0");
 	SAY(&script, 'K', "");
@@ -286,6 +287,7 @@ static void one_connection_serves_several_sessions(void **state)
 	SAY(&script, 'R', "<b@example.org>\0");
 	say_content(&script);
 	assert_letters(&script, "Occcc");
+	assert_int_equal(native_scene.engines, 1); /* a new policy could want what was not negotiated */
 }
 
 static void an_mta_that_has_gone_was_told_nothing(void **state)

@@ -340,12 +340,9 @@ static int on_macros(struct dialog *dialog, struct slice data)
 /* Another client, under the same terms. */
 static int on_next(struct dialog *dialog, struct slice data)
 {
-	struct terms terms = dialog->steps.terms;
-
 	(void)data;
-	steps_end(&dialog->steps);
+	steps_renew(&dialog->steps);
 	macros_drop(&dialog->macros, SET_CONNECT);
-	steps_begin(&dialog->steps, terms.actions, terms.steps);
 	return 0;
 }
 
