@@ -51,9 +51,10 @@ struct value {
 	/* ADDRESS: what must be owned, when the fact speaks of several; `address` is then the first, or nobody's. NULL:
 	 * `address` alone. */
 	const struct mailboxes *mailboxes;
-	struct ip ip;     /* IP */
-	bool unstored;    /* VALUE_UNKNOWN because the store did not answer: its on-failure applies */
-	bool provisional; /* recomputed at the message stage, once the header is complete */
+	struct ip ip;              /* IP */
+	bool unstored;             /* VALUE_UNKNOWN because the store did not answer: its on-failure applies */
+	const struct list *unread; /* VALUE_UNKNOWN because this list cannot be read: its on-failure applies */
+	bool provisional;          /* recomputed at the message stage, once the header is complete */
 };
 
 /* What a fact needs beyond the envelope; decides the milter negotiation. */
@@ -159,6 +160,7 @@ struct check_settings {
 	bool received_spf;                            /* stamp messages with it */
 	struct list *submission_clients;              /* they are users without AUTH; NULL: no such list */
 	struct list *relays;                          /* our own servers that relay mail from outside; NULL: none */
+	struct list *forwarders;                      /* trusted-forwarders; NULL: none */
 	uint64_t read;                                /* bit n: some rule reads a fact of checks[n] */
 	struct check_block blocks[CHECK_MAX];         /* by check number */
 };

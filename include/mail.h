@@ -111,6 +111,11 @@ struct slice header_unfold(struct slice value, struct arena *);
  * LF and a space, as milters require). */
 struct slice header_safe(struct slice value, size_t name_length, struct arena *);
 
+/* A name as it comes before an address (RFC 5322 3.2.5 phrase): a quoted string, or encoded words (RFC 2047) when it
+ * is not ASCII or looks encoded. Control bytes become spaces; at most PHRASE_MAX bytes of the name are used. */
+#define PHRASE_MAX 100 /* with its address it fits what Sendmail keeps (255), even encoded */
+struct slice header_phrase(struct slice name, size_t name_length, struct arena *);
+
 /* True for a field name of RFC 5322 3.6.8: printable ASCII without the colon, 1..76 bytes. */
 bool header_name_valid(struct slice name);
 
@@ -182,6 +187,9 @@ struct received {
 /* Reads the forms of Postfix, Sendmail, Exchange, Exim, qmail and amavis; false for all others. Text of the client
  * never decides whether the field is read. Texts live in the arena. */
 bool received_parse(struct slice value, struct arena *, struct received *received_r);
+
+/* The recipient in it, "for <bob@example.org>", if there is one with a domain. Nobody verifies such fields. */
+bool received_for(struct slice value, struct arena *, struct address *address_r);
 
 /* ---- Received fields, for a person ------------------------------------------- */
 

@@ -270,6 +270,7 @@ enum edit_kind {
 	EDIT_PREFIX_SUBJECT,
 	EDIT_CANONICAL,   /* the only address of the login: in From and the envelope */
 	EDIT_ADD_MISSING, /* Date and Message-ID (RFC 6409 8.1, 8.2) */
+	EDIT_REWRITE_FROM,
 	EDIT_FOOTER,
 	EDIT_SET_SENDER, /* these four change the envelope */
 	EDIT_ADD_RECIPIENT,
@@ -287,7 +288,7 @@ struct edit {
 	/* As written in the rule, with facts filled in; made safe by header_safe except for prefix-subject; an address;
 	 * the text of a footer, lines separated by LF. */
 	struct slice value;
-	struct slice html;         /* FOOTER: "": convert the text */
+	struct slice html;         /* FOOTER: "": convert the text; REWRITE_FROM: the address, value is the name */
 	const struct slice *names; /* DELETE_HEADER: use edit_names */
 	size_t name_count;
 	struct list *list;         /* DELETE_HEADER: of further names; NULL: none */

@@ -40,6 +40,7 @@ const struct authors *check_first_authors(struct view *);
 const struct spf_outcome *check_spf_outcome(struct view *);
 const struct dkim_outcome *check_dkim_outcome(struct view *);    /* at the end of the message */
 unsigned check_dkim_minimum_bits(const struct check_settings *); /* of RSA keys */
+const struct spf_outcome *check_spf_helo(struct view *);         /* of HELO */
 
 /* secret.c: the first `length` characters of a keyed hash of the text, in base64. False: the store does not answer. */
 bool check_hash(struct view *, struct slice text, size_t length, struct slice *hash_r);

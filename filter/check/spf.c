@@ -122,6 +122,11 @@ const struct spf_outcome *check_spf_outcome(struct view *view)
 	return mail_outcome(view);
 }
 
+const struct spf_outcome *check_spf_helo(struct view *view)
+{
+	return helo_outcome(view);
+}
+
 /* ---- facts: each for MAIL FROM and for HELO ------------------------------------------- */
 
 static struct value settle(struct view *view, struct value value)

@@ -175,6 +175,24 @@ static void plan_missing(struct gate *gate, struct plan *plan)
 			    false);
 }
 
+/* Replies still go to the author, unless it names another address for them. */
+static void plan_rewrite_from(struct gate *gate, struct plan *plan, const struct edit *edit)
+{
+	struct plan_field *deleted;
+	struct slice value, reply;
+	const char *why = rewrite_from(edit, plan, &value, &reply);
+
+	if (why)
+		decision_note(&gate->decision, NOTE_LOG, arena_printf(plan->arena, "From is not rewritten: %s", why),
+			      edit->rule);
+	gate->unusable |= why && value.n > 0;
+	if (why)
+		return;
+	if (!plan_has(plan, SLICE("Reply-To"), &deleted))
+		plan_insert(plan, SLICE("Reply-To"), reply, false);
+	plan_replace(plan, SLICE("From"), value);
+}
+
 static void plan_edit(struct gate *gate, struct plan *plan, const struct edit *edit)
 {
 	switch (edit->kind) {
@@ -195,6 +213,9 @@ static void plan_edit(struct gate *gate, struct plan *plan, const struct edit *e
 		break;
 	case EDIT_ADD_MISSING:
 		plan_missing(gate, plan);
+		break;
+	case EDIT_REWRITE_FROM:
+		plan_rewrite_from(gate, plan, edit);
 		break;
 	default:
 		break; /* envelope and body; signatures come last */

@@ -257,3 +257,45 @@ struct slice header_safe(struct slice value, size_t name_length, struct arena *a
 	}
 	return text_slice(&out);
 }
+
+/* ---- a name before an address --------------------------------------------------- */
+
+/* At most `most` bytes, and no part of a character. */
+static struct slice cut_text(struct slice text, size_t most)
+{
+	size_t n = 0;
+
+	while (n < text.n && n + slice_utf8(slice_from(text, n)) <= most)
+		n += slice_utf8(slice_from(text, n));
+	return slice_trim(slice_head(text, n));
+}
+
+static bool looks_encoded(struct slice text)
+{
+	for (size_t i = 0; i + 1 < text.n; i++)
+		if (text.p[i] == '=' && text.p[i + 1] == '?')
+			return true;
+	return false;
+}
+
+struct slice header_phrase(struct slice name, size_t name_length, struct arena *arena)
+{
+	struct slice text = cut_text(clean(name, arena), PHRASE_MAX);
+	struct text out;
+	struct writer w = {&out, name_length + 2};
+
+	text_init(&out, arena, SIZE_MAX / 4); /* linear in the name, which is bounded */
+	if (text.n == 0)
+		return text;
+	if (!slice_is_ascii(text) || looks_encoded(text)) {
+		write_encoded(&w, SLICE(""), text);
+		return text_slice(&out);
+	}
+	text_add_char(&out, '"');
+	for (size_t i = 0; i < text.n; i++) {
+		text_add(&out, text.p[i] == '"' || text.p[i] == '\\' ? SLICE("\\") : SLICE(""));
+		text_add_char(&out, text.p[i]);
+	}
+	text_add_char(&out, '"');
+	return text_slice(&out);
+}

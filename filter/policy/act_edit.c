@@ -55,6 +55,17 @@ static struct slice html_of(struct run *run, struct slice text)
 	return text_slice(&html);
 }
 
+bool act_rewrite_from(struct run *run, const struct rule *rule, struct outcome *outcome)
+{
+	struct edit edit = {.kind = EDIT_REWRITE_FROM, .rule = rule->where, .name = SLICE("")};
+
+	(void)outcome;
+	edit.value = as_utf8(template_expand(run, &rule->templates[0], FOR_SUBJECT, 0), run_arena(run));
+	edit.html = template_expand(run, &rule->templates[1], FOR_SUBJECT, 0);
+	decision_edit(run->decision, &edit);
+	return false;
+}
+
 bool act_footer(struct run *run, const struct rule *rule, struct outcome *outcome)
 {
 	size_t lines = rule->template_count > 1 ? rule->template_count - 1 : 1;

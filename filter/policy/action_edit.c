@@ -115,7 +115,7 @@ int compile_canonical(struct compiler *compiler, const struct rule_syntax *said,
 static int check_address(struct compiler *compiler, const struct rule_syntax *said, const struct rule *rule,
 			 const struct word *word, bool null)
 {
-	const struct template *template = &rule->templates[0];
+	const struct template *template = &rule->templates[rule->template_count - 1];
 	struct address address;
 	bool fixed = template->count == 0 ||
 		     (template->count == 1 && !template->parts[0].reading.fact && !template->parts[0].is_capture);
@@ -213,6 +213,24 @@ int compile_arc_seal(struct compiler *compiler, const struct rule_syntax *said, 
 				    "tell of; write sign");
 	compiler->rules->signs = compiler->rules->seals = true;
 	return 0;
+}
+
+/* The name that readers see, and the address. */
+int compile_rewrite_from(struct compiler *compiler, const struct rule_syntax *said, struct rule *rule)
+{
+	struct template *templates = arena_alloc(compiler->policy->arena, 2 * sizeof(*templates));
+	const struct word *name = said->arguments.first, *address = name ? name->next : NULL;
+
+	if (compiler->stage != STAGE_MESSAGE)
+		return action_wrong(compiler, said->action.place,
+				    "rewrite-from needs the author, who is known when the header is complete; move the "
+				    "rule to \"on message\"");
+	if (!address || name->kind != WORD_QUOTED || address->kind != WORD_QUOTED || address->next)
+		return action_misused(compiler, said, rule, name, "a name and an address, both in quotes, fit here");
+	if (action_add_template(compiler, name, templates, rule) ||
+	    action_add_template(compiler, address, templates, rule))
+		return -1;
+	return check_address(compiler, said, rule, address, false);
 }
 
 /* ---- footers -------------------------------------------------------------------------------- */

@@ -139,13 +139,31 @@ static bool has_exemption(const struct rule_advice *advice, const struct stage_s
 	return false;
 }
 
+/* "forwarder is none", which is always true as long as no list names any. */
+static bool asks_no_forwarder(const struct condition_syntax *test)
+{
+	return test->kind == CONDITION_TEST && slice_equal(test->fact.name.text, SLICE("forwarder")) &&
+	       asks_result(test, "none");
+}
+
+/* "spf is fail and forwarder is none" */
+static bool hopes_for_forwarders(const struct condition_syntax *said)
+{
+	const struct condition_syntax *first = said->first, *second = first ? first->next : NULL;
+
+	return said->kind == CONDITION_AND && second && !second->next && first->kind == CONDITION_TEST &&
+	       asks_spf_fail(first) && asks_no_forwarder(second);
+}
+
 /* That SPF fails is enough for the rule; with an `and` its author has thought of more. */
-static bool suffices(const struct condition_syntax *said)
+static bool suffices(const struct rule_advice *advice, const struct condition_syntax *said)
 {
 	if (said->kind == CONDITION_TEST)
 		return asks_spf_fail(said);
+	if (!advice->compiler->policy->settings.check.forwarders && hopes_for_forwarders(said))
+		return true;
 	for (const struct condition_syntax *part = said->first; part && said->kind == CONDITION_OR; part = part->next)
-		if (suffices(part))
+		if (suffices(advice, part))
 			return true;
 	return false;
 }
@@ -153,11 +171,11 @@ static bool suffices(const struct condition_syntax *said)
 static void check_spf(const struct rule_advice *advice, const struct stage_syntax *stage,
 		      const struct rule_syntax *rule)
 {
-	if (suffices(rule->condition) && !has_exemption(advice, stage, rule))
+	if (suffices(advice, rule->condition) && !has_exemption(advice, stage, rule))
 		diagnostics_advice(
 		    advice->compiler->diagnostics, rule->action.place,
-		    "SPF also fails for mail that a forwarder or a relay of your own hands on; name them in a "
-		    "list and add: and not (client in NAME)");
+		    "SPF also fails for mail that a forwarder or a relay of your own hands on; name them in the "
+		    "list trusted-forwarders and add: and forwarder is none");
 }
 
 /* ---- edits ---------------------------------------------------------------------------------------- */
@@ -204,6 +222,20 @@ static void check_edit(const struct rule_advice *advice, const struct rule_synta
 		    QUOTE(field));
 }
 
+static bool asks_dmarc_policy(const struct condition_syntax *test)
+{
+	return slice_equal(test->fact.name.text, SLICE("dmarc.policy"));
+}
+
+static void check_rewrite(const struct rule_advice *advice, const struct rule_syntax *rule)
+{
+	if (!is_action(rule, "rewrite-from") || (rule->condition && condition_find(rule->condition, asks_dmarc_policy)))
+		return;
+	diagnostics_advice(advice->compiler->diagnostics, rule->action.place,
+			   "this takes every author out of From, also those whose domain does not ask for it; add: if "
+			   "dmarc.policy is { quarantine reject }");
+}
+
 /* ---- all rules ------------------------------------------------------------------------------------ */
 
 static void check_stage(struct rule_advice *advice, const struct stage_syntax *stage, bool inbound)
@@ -211,6 +243,7 @@ static void check_stage(struct rule_advice *advice, const struct stage_syntax *s
 	for (const struct rule_syntax *rule = stage->first; rule; rule = rule->next) {
 		check_shadow(advice, stage, rule);
 		check_never(advice, rule);
+		check_rewrite(advice, rule);
 		if (inbound)
 			check_edit(advice, rule);
 		if (!is_action(rule, "reject") || rule->try || !rule->condition)
@@ -315,7 +348,8 @@ static void check_lists(struct compiler *compiler, const struct file_syntax *fil
 
 		if (!slice_equal(said->name.text, SLICE("list")) || !name)
 			continue;
-		if (slice_equal(name->text, SLICE("owners")) || slice_equal(name->text, SLICE("relays")))
+		if (slice_equal(name->text, SLICE("owners")) || slice_equal(name->text, SLICE("relays")) ||
+		    slice_equal(name->text, SLICE("trusted-forwarders")))
 			continue; /* they mean something by themselves */
 		if (!rules_name(file, name->text) && !settings_name(file, name->text))
 			diagnostics_advice(

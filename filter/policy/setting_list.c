@@ -29,14 +29,15 @@ static int read_dynamic(struct list_setting *setting, struct slice life, struct 
 		error_set(err, "\"%s\" is not how long an entry lasts, from 1s to ten years", QUOTE(life));
 		return -1;
 	}
-	if (setting->owners || setting->canonical || slice_equal(setting->name, SLICE("relays"))) {
+	if (setting->owners || setting->canonical || slice_equal(setting->name, SLICE("relays")) ||
+	    slice_equal(setting->name, SLICE("trusted-forwarders"))) {
 		error_set(err, "the list %s says whom to trust, so programs cannot change it", QUOTE(setting->name));
 		return -1;
 	}
 	return 0;
 }
 
-/* Three names have a meaning of their own: owners, canonical and relays. */
+/* Four names have a meaning of their own: owners, canonical, relays and trusted-forwarders. */
 static int read_list(struct setting_told *told, void *item, struct error *err)
 {
 	struct list_setting *setting = item;
@@ -154,5 +155,7 @@ int setting_keep_list(struct setting_reader *reader, const void *block)
 		reader->compiler->policy->canonical = kept;
 	if (slice_equal(said->setting.name, SLICE("relays")))
 		reader->settings->check.relays = kept->list;
+	if (slice_equal(said->setting.name, SLICE("trusted-forwarders")))
+		reader->settings->check.forwarders = kept->list;
 	return 0;
 }

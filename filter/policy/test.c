@@ -129,6 +129,17 @@ static struct judgement test_compare(struct run *run, const struct node *node, c
 	return judgement_of(value->state == VALUE_SET && node->compare(value->number, node->operands[0].number));
 }
 
+/* A fact that a list could not answer defers as the list does. */
+static struct judgement of_unknown(const struct run *run, const struct value *value)
+{
+	struct judgement judged = judgement_of_unknown(value);
+
+	for (size_t i = 0; value->unread && i < run->policy->list_count; i++)
+		if (run->policy->lists[i]->list == value->unread)
+			judged.list = run->policy->lists[i];
+	return judged;
+}
+
 struct judgement test_judge(struct run *run, const struct node *node, const struct value *value)
 {
 	static struct judgement (*const tests[])(struct run *, const struct node *, const struct value *) = {
@@ -137,6 +148,6 @@ struct judgement test_judge(struct run *run, const struct node *node, const stru
 	};
 
 	if (value->state == VALUE_UNKNOWN)
-		return judgement_of_unknown(value);
+		return of_unknown(run, value);
 	return tests[node->kind](run, node, value);
 }

@@ -47,6 +47,13 @@ CASES = [
     (inbound('reject 550 "no" if spf is fail and not (size > 5 or auth.user is "a")'), 0,
      "p:2:53: warning: auth.user tells nothing in \"policy inbound\""),
     (submission('reject 550 "no" if not auth'), 0, ""),
+    (inbound('reject 550 "no" if spf is fail and forwarder is none'), 0,
+     "name them in the list trusted-forwarders and add: and forwarder is none"),
+    ("list trusted-forwarders file:t\n" + inbound('reject 550 "no" if spf is fail and forwarder is none'), 0, ""),
+    (submission('rewrite-from "%{from.name} via list" "l@example.org"'), 0,
+     "p:2:1: warning: this takes every author out of From, also those whose domain does not ask for it; add: if "
+     "dmarc.policy is { quarantine reject }"),
+    (submission('rewrite-from "a" "l@example.org" if dmarc.policy is { quarantine reject }'), 0, ""),
     (inbound('reject 550 "no ${sender} here"'), 0,
      "p:2:16: warning: \"${sender}\" is sent as it is; write %{sender} for the fact"),
     (inbound('log "${header(Subject)}"'), 0,

@@ -79,7 +79,7 @@ CASES = [
       "write defer, and the client tries again"]),
     (inbound("reject if spf is fail"),
      ["p:2:1: warning: SPF also fails for mail that a forwarder or a relay of your own hands on; name "
-      "them in a list and add: and not (client in NAME)"]),
+      "them in the list trusted-forwarders and add: and forwarder is none"]),
     (inbound("prefix-subject \"[a] \""),
      ["p:2:1: warning: this changes Subject, which the DKIM signature of the author covers: mail that "
       "is forwarded later has a broken signature; add a field of your own, as in add-header X-Warning "

@@ -122,6 +122,39 @@ def shipped():
     yield "every example is tested", missing
 
 
+FORWARDED = """
+test "a forwarder is taken although SPF and DMARC fail" {
+  client 198.51.100.25 sender bob@example.net recipient a@example.org
+  header "From: bob@example.net"
+  zone "example.net TXT \\"v=spf1 ip4:203.0.113.9 -all\\""
+  zone "_dmarc.example.net TXT \\"v=DMARC1; p=reject\\""
+  expect accept
+  expect dmarc is fail
+  expect forwarder is address
+}
+test "also one that rewrites the sender" {
+  client 198.51.100.30 sender x@f.example.com recipient a@example.org
+  header "From: bob@example.net"
+  zone "f.example.com TXT \\"v=spf1 ip4:198.51.100.30 -all\\""
+  zone "_dmarc.example.net TXT \\"v=DMARC1; p=quarantine\\""
+  expect accept
+  expect forwarder is spf-domain
+}
+"""
+
+
+def forwarders():
+    """The shipped policy does what its comment says: with the list, and nothing else, forwarders are exempt."""
+    with open(os.path.join(CHECKOUT, "conf/sekisho.conf"), encoding="utf-8") as f:
+        text = f.read()
+    line = "#list trusted-forwarders file:/etc/sekisho/trusted-forwarders"
+    write("forwarders", "198.51.100.25\nf.example.com\n")
+    write("p", text.replace(line, "list trusted-forwarders file:forwarders") + FORWARDED)
+    done = check("--test", "p")
+    wrong = line not in text or done.returncode or ": warning: " in done.stderr
+    yield "forwarders are exempt in the shipped policy", wrong and done.stdout + done.stderr
+
+
 def one_test(settings, test, message):
     write("p", POLICY % (settings, test))
     done = check("--test", "p")
@@ -193,6 +226,7 @@ def cases():
         yield case, one_test(*case)
     for case in WRONG:
         yield case, wrong_test(*case)
+    yield from forwarders()
     yield "trace", trace()
     yield "effective", effective()
     yield "effective of a wrong file", effective_wrong()

@@ -320,6 +320,17 @@ static void actions_get_what_they_take(void **state)
 	     "[\"user@domain\"]"},
 	    {"message", "delete-recipient \"bob@example.org\"", ""},
 	    {"message", "redirect \"bob@example.org\"", ""},
+	    {"message", "rewrite-from \"%{from.name} via list\" \"list@example.org\"", ""},
+	    {"message", "rewrite-from \"list\" \"%{sender}\"", ""},
+	    {"message", "rewrite-from \"list\" \"nobody\"",
+	     "21: this is not an address that mail can be sent to; write rewrite-from \"name\" \"user@domain\""},
+	    {"message", "rewrite-from \"list@example.org\"",
+	     "14: a name and an address, both in quotes, fit here; write rewrite-from \"name\" \"user@domain\""},
+	    {"message", "rewrite-from \"a\" list@example.org",
+	     "14: a name and an address, both in quotes, fit here; write rewrite-from \"name\" \"user@domain\""},
+	    {"mail", "rewrite-from \"a\" \"list@example.org\"",
+	     "1: rewrite-from needs the author, who is known when the header is complete; move the rule to \"on "
+	     "message\""},
 	    {"rcpt", "redirect \"bob@example.org\"",
 	     "1: redirect replaces all recipients and \"on rcpt\" has one; write delete-recipient and add-recipient, "
 	     "or "

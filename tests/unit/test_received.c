@@ -267,6 +267,39 @@ static void a_field_beyond_the_bound_is_not_read(void **state)
 	arena_free(arena);
 }
 
+static void the_recipient_in_a_field_is_read(void **state)
+{
+	static const struct {
+		const char *value, *address; /* NULL: none */
+	} cases[] = {
+	    {"from a (b [192.0.2.1]) by c (Postfix) with ESMTP id 1\r\n\tfor <Bob@Example.org>; Fri, 27 Nov 2026",
+	     "bob@example.org"},
+	    {"from a by c with ESMTP id 1 for bob@example.org; Fri", "bob@example.org"},
+	    {"from a by c id 1 FOR <bob@example.org> (envelope-from x@example.net)", "bob@example.org"},
+	    {"from a by c (for <x@example.net>) id 1", NULL},
+	    {"from a (for \\) <x@example.net>) by c id 1", NULL},
+	    {"from a ((for) <x@example.net>) by c for <bob@example.org>", "bob@example.org"},
+	    {"from a by c for <x@example.net> for <bob@example.org>", "bob@example.org"},
+	    {"from a by c for example.org", NULL},
+	    {"from a by c for", NULL},
+	    {"from a by c for <bob>", NULL},
+	    {"from a by c (for <x@example.net>", NULL},
+	    {"", NULL},
+	};
+	struct arena *arena = arena_new();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct address address = {.valid = false};
+		bool found = received_for(slice_of(cases[i].value), arena, &address);
+
+		if (found != (cases[i].address != NULL) ||
+		    (found && !slice_equal(address_fold(&address, arena), slice_of(cases[i].address))))
+			fail_msg("%s: %.*s", cases[i].value, SLICE_ARGS(address.text));
+	}
+	arena_free(arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -275,6 +308,7 @@ int main(void)
 	    cmocka_unit_test(a_cut_through_the_address_changes_nothing),
 	    cmocka_unit_test(fields_that_no_server_writes_are_not_read),
 	    cmocka_unit_test(a_field_beyond_the_bound_is_not_read),
+	    cmocka_unit_test(the_recipient_in_a_field_is_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /*
- * test_reduce.c - what stays the same in a sender that changes from message to message.
+ * test_reduce.c - what stays the same in a sender that changes from message to message; the keyed hash of an address;
+ * a name before an address.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -74,6 +75,35 @@ static void changing_parts_of_a_sender_are_left_out_and_nothing_else(void **stat
 	arena_free(arena);
 }
 
+static void a_name_before_an_address_is_safe_whatever_it_says(void **state)
+{
+	static const struct {
+		const char *name, *phrase;
+	} cases[] = {
+	    {"Bob via list", "\"Bob via list\""},
+	    {"Bob \"the\" B\\, Inc. <x@y>", "\"Bob \\\"the\\\" B\\\\, Inc. <x@y>\""},
+	    {"a\r\nBcc: x@example.org", "\"a  Bcc: x@example.org\""},
+	    {"J\xc3\xbcrgen, A.", "=?UTF-8?B?SsO8cmdlbiwgQS4=?="},
+	    {"=?utf-8?q?x?= <boss@example.org>", "=?UTF-8?B?PT91dGYtOD9xP3g/PSA8Ym9zc0BleGFtcGxlLm9yZz4=?="},
+	    {"\xff", "\"?\""},
+	    {"", ""},
+	    {" \t ", ""},
+	    {"0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789cut",
+	     "\"0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"
+	     "\""},
+	};
+	struct arena *arena = arena_new();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct slice phrase = header_phrase(slice_of(cases[i].name), 4, arena);
+
+		if (!slice_equal(phrase, slice_of(cases[i].phrase)))
+			fail_msg("%s: %.*s", cases[i].name, SLICE_ARGS(phrase));
+	}
+	arena_free(arena);
+}
+
 static void the_keyed_hash_is_that_of_rfc_4231(void **state)
 {
 	static const struct {
@@ -96,6 +126,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(changing_parts_of_a_sender_are_left_out_and_nothing_else),
+	    cmocka_unit_test(a_name_before_an_address_is_safe_whatever_it_says),
 	    cmocka_unit_test(the_keyed_hash_is_that_of_rfc_4231),
 	};
 
