@@ -4,9 +4,9 @@
  *
  * Pure protocol: header fields, body, DNS and the time go in; results and their
  * reasons, or the value of a DKIM-Signature field, come out. No milter, no policy,
- * no configuration, no global state (except SHA-256, fetched once). Only this folder uses OpenSSL.
- * ARC (RFC 8617) signs with the same keys, canonical forms and body hashes in fields of its own: filter/arc/ has the
- * rules, and this room the signatures.
+ * no configuration, no global state (except SHA-256, fetched once). But for a keyed hash of base/, only this folder
+ * uses OpenSSL. ARC (RFC 8617) signs with the same keys, canonical forms and body hashes in fields of its own:
+ * filter/arc/ has the rules, and this room the signatures.
  *
  * The body is never stored. It streams through a struct dkim_body, which keeps one
  * running hash for each requested canonicalisation and copies its state where an l=
@@ -99,6 +99,7 @@ struct dkim_signature {
 	struct slice algorithm; /* a=, lower case */
 	struct slice identity;  /* i= as written; "" when there is none */
 	struct slice b;         /* the first characters of b= (RFC 6008) */
+	struct slice bytes;     /* all of b=, decoded; "" when it could not be read */
 	unsigned bits;          /* of the key; 0: not known */
 	const char *second;     /* DKIM_COMPARE: libopendkim's result if it differs; else NULL */
 	bool testing;           /* the key has t=y */
@@ -195,6 +196,7 @@ struct dkim_signing {
 	const struct slice *oversigned; /* fields that are named once more than they are there, so that nobody can add
 					 * one; From always. NULL: the usual ones; none when `names` is given */
 	size_t oversigned_count;
+	bool oversigned_all;          /* and every field that a receiver acts on */
 	int64_t now_s;                /* t= */
 	int64_t lifetime_s;           /* x= is t= plus this; 0: no x= */
 	unsigned instance;            /* not 0: an ARC-Message-Signature, or an ARC-Seal, with this i= */
@@ -207,6 +209,11 @@ struct dkim_signing {
 bool dkim_never_signed(struct slice name); /* RFC 6376 5.4: trace fields, Bcc */
 /* Is a field of this name signed? With an instance, by the signature or by the seal. */
 bool dkim_signing_covers(const struct dkim_signing *, struct slice name);
+
+/* Is the field a DKIM-Signature by the same key, domain and selector over this header and body, not expired? Asks no
+ * DNS. `body` as for dkim_signature_make. */
+bool dkim_signature_holds(const struct dkim_signing *, const struct header_field *, struct dkim_fields *,
+			  const struct dkim_body *, struct arena *);
 
 /* The value of a DKIM-Signature field (with an instance, of an ARC-Message-Signature, which can sign DKIM-Signature,
  * too) with its leading space, folded by LF and tab. `body` has ended, and DKIM_WHOLE was requested in body_canon. From

@@ -88,6 +88,7 @@ struct sign_setting {
 	int64_t lifetime_us;                    /* 0: signatures do not expire */
 	SETTING_ITEMS(struct slice) names;      /* of the fields to sign; none: the usual ones */
 	SETTING_ITEMS(struct slice) oversigned; /* named once more than they occur; none: the usual ones */
+	bool oversigned_all;                    /* one of them is "all": every field that a receiver acts on */
 	const char *table;                      /* NULL: from a block */
 	struct signing_key keys[SIGN_KEYS_MAX];
 	size_t key_count;

@@ -40,6 +40,8 @@ const struct authors *check_first_authors(struct view *);
 const struct spf_outcome *check_spf_outcome(struct view *);
 const struct dkim_outcome *check_dkim_outcome(struct view *);    /* at the end of the message */
 unsigned check_dkim_minimum_bits(const struct check_settings *); /* of RSA keys */
+bool check_dkim_is_judged(const struct view *);                  /* check_dkim_outcome asks nothing anew */
+int64_t check_dkim_repeats_us(const struct check_settings *);    /* dkim { repeats-window } */
 const struct spf_outcome *check_spf_helo(struct view *);         /* of HELO */
 
 /* secret.c: the first `length` characters of a keyed hash of the text, in base64. False: the store does not answer. */

@@ -15,6 +15,7 @@
 struct dkim_settings {
 	unsigned minimum_bits, signatures;
 	SETTING_ITEMS(struct slice) length_domains; /* whose l= may leave part of the body unsigned */
+	int64_t repeats_us;                         /* how long accepted signatures are counted */
 	enum dkim_engine engine;
 	struct dkim_library *library; /* for an engine other than native */
 };
@@ -33,6 +34,11 @@ enum dkim_engine check_dkim_engine(const struct check_settings *settings, struct
 unsigned check_dkim_minimum_bits(const struct check_settings *settings)
 {
 	return settings_of(settings)->minimum_bits;
+}
+
+int64_t check_dkim_repeats_us(const struct check_settings *settings)
+{
+	return settings_of(settings)->repeats_us;
 }
 
 struct state {
@@ -125,6 +131,13 @@ static const struct state *ended(struct view *view)
 		dkim_verify_end(state->verifier, view->budget, &state->outcome);
 	collect_passes(state, view->message->arena);
 	return state;
+}
+
+bool check_dkim_is_judged(const struct view *view)
+{
+	const struct state *state = view->message_slots[check_number(&check_dkim)];
+
+	return state && state->ended;
 }
 
 const struct dkim_outcome *check_dkim_outcome(struct view *view)
@@ -303,6 +316,12 @@ static const struct setting_key keys[] = {
      .offset = offsetof(struct dkim_settings, length_domains),
      .usage = "the domains (d=) whose l= may leave part of the body unsigned",
      .example = "dkim { allow-length lists.example.org }"},
+    {.name = "repeats-window",
+     .type = SETTING_DURATION,
+     .offset = offsetof(struct dkim_settings, repeats_us),
+     .least = 60 * INT64_C(1000000),
+     .most = 30 * STORE_DAY_US,
+     .preset = "2d"},
     {.name = "engine",
      .type = SETTING_WORD,
      .offset = offsetof(struct dkim_settings, engine),

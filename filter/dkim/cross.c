@@ -58,6 +58,18 @@ static struct slice refused_natively(struct made *made, const struct dkim_signin
 	return made->seen.reason;
 }
 
+bool dkim_signature_holds(const struct dkim_signing *signing, const struct header_field *field,
+			  struct dkim_fields *fields, const struct dkim_body *body, struct arena *arena)
+{
+	const struct dkim_digest *digest = body_digest(body, signing->body_canon, DKIM_WHOLE);
+	struct made made;
+
+	if (field->value.n > DKIM_FIELD_MAX || !digest || !digest->reached)
+		return false;
+	made_read(&made, signing, fields, body, field->value, arena);
+	return refused_natively(&made, signing, fields, arena).n == 0;
+}
+
 static void take(void *second, struct slice chunk)
 {
 	second_body(second, chunk);

@@ -20,7 +20,8 @@
 /* RFC 6376 5.4.1, and the fields that make a message MIME. */
 static const struct {
 	const char *name;
-	enum { ONCE_MORE = 1, WHEN_THERE = 2 } more; /* when to name it once more than it occurs; 0: never */
+	enum more { ONCE_MORE = 1, WHEN_THERE = 2 } more; /* when to name it once more than it occurs; 0: never */
+	bool acted_on; /* with oversigned_all: ONCE_MORE, unless `more` says WHEN_THERE */
 } usual[] = {
     /* Sendmail adds a missing From, Date or Message-ID after us: naming it would then break the signature. */
     {"From", ONCE_MORE},
@@ -33,9 +34,9 @@ static const struct {
     {"MIME-Version", ONCE_MORE},
     {"Content-Type", ONCE_MORE},
     {"Content-Transfer-Encoding", ONCE_MORE},
-    {"In-Reply-To", 0},
-    {"References", 0},
-    {"Sender", 0},
+    {"In-Reply-To", 0, true},
+    {"References", 0, true},
+    {"Sender", 0, true},
     {"Content-ID", 0},
     {"Content-Description", 0},
     {"Resent-Date", 0},
@@ -43,10 +44,10 @@ static const struct {
     {"Resent-To", 0},
     {"Resent-Cc", 0},
     {"Resent-Message-ID", 0},
-    {"List-Id", 0},
+    {"List-Id", 0, true},
     {"List-Help", 0},
-    {"List-Unsubscribe", 0},
-    {"List-Unsubscribe-Post", 0},
+    {"List-Unsubscribe", 0, true},
+    {"List-Unsubscribe-Post", 0, true},
     {"List-Subscribe", 0},
     {"List-Post", 0},
     {"List-Owner", 0},
@@ -85,8 +86,21 @@ static void add_name(struct signed_name *names, size_t *count, const struct dkim
 	names[(*count)++] = (struct signed_name){name, fields_count(fields, name), more};
 }
 
-static bool is_oversigned(const struct dkim_signing *signing, struct slice name)
+/* A receiver acts on it: shows it, replies to it, unsubscribes with it. */
+static enum more acted_on(struct slice name)
 {
+	for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++)
+		if ((usual[i].more || usual[i].acted_on) && slice_equal_nocase(name, slice_of(usual[i].name)))
+			return usual[i].more ? usual[i].more : ONCE_MORE;
+	return 0;
+}
+
+static bool is_oversigned(const struct dkim_signing *signing, const struct dkim_fields *fields, struct slice name)
+{
+	enum more more = signing->oversigned_all ? acted_on(name) : 0;
+
+	if (more == ONCE_MORE || (more == WHEN_THERE && (!fields || fields_count(fields, name) > 0)))
+		return true;
 	for (size_t i = 0; i < signing->oversigned_count; i++)
 		if (slice_equal_nocase(name, signing->oversigned[i]))
 			return true;
@@ -102,7 +116,9 @@ static void add_usual(const struct dkim_signing *signing, const struct dkim_fiel
 		bool more =
 		    usual[i].more == ONCE_MORE || (usual[i].more == WHEN_THERE && fields_count(fields, name) > 0);
 
-		add_name(names, count, fields, name, signing->oversigned ? is_oversigned(signing, name) : more);
+		if (signing->oversigned || signing->oversigned_all)
+			more = is_oversigned(signing, fields, name);
+		add_name(names, count, fields, name, more);
 	}
 }
 
@@ -110,16 +126,20 @@ size_t signing_names(const struct dkim_signing *signing, const struct dkim_field
 		     const struct signed_name **names_r)
 {
 	size_t usual_count = sizeof(usual) / sizeof(usual[0]), count = 0;
-	struct signed_name *names =
-	    arena_alloc(arena, (2 + usual_count + signing->name_count + signing->oversigned_count) * sizeof(*names));
+	struct signed_name *names = arena_alloc(
+	    arena, (2 + 2 * usual_count + signing->name_count + signing->oversigned_count) * sizeof(*names));
 
 	if (!signing->names) {
 		add_usual(signing, fields, names, &count);
 	} else {
 		add_name(names, &count, fields, SLICE("From"), true);
 		for (size_t i = 0; i < signing->name_count; i++)
-			add_name(names, &count, fields, signing->names[i], is_oversigned(signing, signing->names[i]));
+			add_name(names, &count, fields, signing->names[i],
+				 is_oversigned(signing, fields, signing->names[i]));
 	}
+	for (size_t i = 0; signing->oversigned_all && i < usual_count; i++)
+		if (is_oversigned(signing, fields, slice_of(usual[i].name)))
+			add_name(names, &count, fields, slice_of(usual[i].name), true);
 	for (size_t i = 0; i < signing->oversigned_count; i++)
 		add_name(names, &count, fields, signing->oversigned[i], true);
 	if (signing->instance) /* RFC 8617 4.1.2 */
@@ -131,7 +151,7 @@ size_t signing_names(const struct dkim_signing *signing, const struct dkim_field
 
 bool dkim_signing_covers(const struct dkim_signing *signing, struct slice name)
 {
-	bool covers = is_oversigned(signing, name);
+	bool covers = is_oversigned(signing, NULL, name);
 
 	if (signing->instance && (is_of_arc(name) || slice_equal_nocase(name, SLICE(SIGNATURE_NAME))))
 		return true;

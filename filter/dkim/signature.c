@@ -147,6 +147,7 @@ static const char *read_b(struct signature *signature, const struct tags *tags, 
 	signature->b_raw = b->raw;
 	if (base64_decode(b->value, arena, &signature->b) < 0 || signature->b.n == 0)
 		return "b= is not base64";
+	signature->seen->bytes = signature->b;
 	signature->seen->b = slice_head(base64_encode(slice_head(signature->b, B_SHOWN / 4 * 3), arena), B_SHOWN);
 	return NULL;
 }

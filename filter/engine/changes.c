@@ -394,13 +394,13 @@ static void plan_take(struct plan *plan, const struct outgoing *fields)
 	added_take(plan, fields, true);
 }
 
-static void plan_sign(struct gate *gate, struct plan *plan, struct position rule)
+static void plan_sign(struct gate *gate, struct plan *plan, const struct edit *edit)
 {
 	struct slice values[SIGN_KEYS_MAX];
 	size_t field_count, count;
 	struct outgoing *fields = plan_result(plan, &field_count);
 
-	count = sign_message(gate, rule, fields, field_count, values);
+	count = sign_message(gate, edit, fields, field_count, values);
 	if (count > 0)
 		plan_take(plan, fields);
 	for (size_t i = 0; i < count; i++)
@@ -420,15 +420,12 @@ static void plan_footer(struct gate *gate, struct plan *plan)
 	footer_make(gate, fields, count);
 }
 
-/* Once, even when several rules say so. */
+/* Each domain once, even when several rules say so. */
 static void plan_signatures(struct gate *gate, struct plan *plan)
 {
-	for (size_t i = 0; i < gate->decision.edit_count; i++) {
-		if (gate->decision.edits[i].kind != EDIT_SIGN)
-			continue;
-		plan_sign(gate, plan, gate->decision.edits[i].rule);
-		return;
-	}
+	for (size_t i = 0; i < gate->decision.edit_count; i++)
+		if (gate->decision.edits[i].kind == EDIT_SIGN)
+			plan_sign(gate, plan, &gate->decision.edits[i]);
 }
 
 /* RFC 8617 5.1: after every change and all signatures. The DKIM signatures are above the header that they sign. */

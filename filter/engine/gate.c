@@ -54,6 +54,7 @@ static void message_clear(struct gate *gate)
 	gate->pieces = NULL;
 	gate->piece_count = 0;
 	gate->new_body = NULL;
+	gate->signer_count = 0;
 	gate->footer = SLICE("");
 	gate->spent_us = 0;
 	gate->reply = NULL;

@@ -6,6 +6,8 @@
 
 #include "engine.h"
 
+#define SIGNERS_MAX 4 /* domains that sign one message: the author's, and a provider's */
+
 struct engine {
 	_Atomic unsigned owners;
 	struct policy *policy;
@@ -56,9 +58,11 @@ struct gate {
 	size_t change_count, change_room;
 	struct slice *pieces; /* of the new body; none: unchanged */
 	size_t piece_count;
-	struct dkim_body *new_body; /* hashed for signing; NULL: the original body is */
-	struct slice footer;        /* what happened to it; "": no rule adds one */
-	bool unusable;              /* a rule produced an unusable address: nothing is let through */
+	struct dkim_body *new_body;                      /* hashed for signing; NULL: the original body is */
+	const struct sign_setting *signers[SIGNERS_MAX]; /* that have signed it */
+	size_t signer_count;
+	struct slice footer; /* what happened to it; "": no rule adds one */
+	bool unusable;       /* a rule produced an unusable address: nothing is let through */
 	int64_t began_wall_us, spent_us;
 	int64_t time_us; /* gate_time; 0: use the clock */
 	bool enforced;   /* ignore mode report */
@@ -118,7 +122,7 @@ struct dkim_body *signed_body(struct gate *);             /* as it will be sent 
 void sign_note_body(struct gate *, struct position rule); /* why mail servers could change it */
 /* The values of the DKIM-Signature fields for this header; returns their number. What was done, why nothing was done,
  * and why a signature may break, is noted for the rule. Fields are changed only when the header is signed. */
-size_t sign_message(struct gate *, struct position rule, struct outgoing *, size_t count,
+size_t sign_message(struct gate *, const struct edit *, struct outgoing *, size_t count,
 		    struct slice values_r[SIGN_KEYS_MAX]);
 
 /* seal.c: the set of ARC fields for this header, with the results for ARC-Authentication-Results. False: nothing may be

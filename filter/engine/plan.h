@@ -26,7 +26,8 @@ struct plan {
 	struct plan_field *fields; /* one for each field of the message */
 	struct plan_new *added;    /* by rules, in their order */
 	size_t new_count;
-	struct plan_new stamps[1 + CHECK_MAX + SIGN_KEYS_MAX]; /* by engine and checks; rules cannot change them */
+	struct plan_new
+	    stamps[1 + CHECK_MAX + SIGNERS_MAX * SIGN_KEYS_MAX]; /* by engine and checks; rules cannot change them */
 	size_t stamp_count;
 	struct plan_new seal[3]; /* of ARC, above all others */
 	size_t seal_count;

@@ -10,6 +10,8 @@
 /* Sendmail breaks longer lines (L=990 of its SMTP mailers), Postfix those over 998 (smtp_line_length_limit). */
 #define BODY_LINE_MAX 990
 
+#define SIGNED_LOOKED_AT 10 /* signatures that arrived, and may be ours: each may cost a verification */
+
 static void note(struct gate *gate, struct position rule, struct slice text)
 {
 	decision_note(&gate->decision, NOTE_LOG, text, rule);
@@ -161,6 +163,7 @@ static struct dkim_signing signing_of(struct gate *gate, const struct sign_setti
 	    .name_count = sign->names.count,
 	    .oversigned = sign->oversigned.items,
 	    .oversigned_count = sign->oversigned.count,
+	    .oversigned_all = sign->oversigned_all,
 	    .now_s = gate->view.now_us / 1000000,
 	    .lifetime_s = sign->lifetime_us / 1000000,
 	    .engine = engine,
@@ -208,34 +211,75 @@ const struct header_field *sign_fields(struct gate *gate, struct position rule, 
 	return list;
 }
 
-size_t sign_message(struct gate *gate, struct position rule, struct outgoing *fields, size_t count,
+/* What passes here twice, as after a content filter, is signed once. */
+static bool is_signed(struct gate *gate, const struct dkim_signing *signing, const struct header_field *list,
+		      size_t count, struct dkim_fields *prepared)
+{
+	unsigned looked = 0;
+
+	for (size_t i = 0; i < count && looked < SIGNED_LOOKED_AT; i++) {
+		if (!header_is_named(&list[i], SLICE("DKIM-Signature")))
+			continue;
+		looked++;
+		if (dkim_signature_holds(signing, &list[i], prepared, signed_body(gate), gate->message.arena))
+			return true;
+	}
+	return false;
+}
+
+/* The setting of a domain; NULL, and a note: nothing is to be done. Each signs once, whoever names it. */
+static const struct sign_setting *find_signer(struct gate *gate, const struct edit *edit, const struct outgoing *fields,
+					      size_t count)
+{
+	struct arena *arena = gate->message.arena;
+	struct slice domain = edit->name.n > 0 ? edit->name : signing_domain(fields, count, arena);
+	const struct sign_setting *sign = policy_sign(gate->engine->policy, domain);
+
+	if (!sign)
+		note(gate, edit->rule,
+		     domain.n ? arena_printf(arena, "not signed: no key for %.*s", SLICE_ARGS(domain))
+			      : SLICE("not signed: From does not name one author"));
+	for (size_t i = 0; i < gate->signer_count; i++)
+		if (gate->signers[i] == sign)
+			return NULL;
+	if (sign && gate->signer_count == SIGNERS_MAX) {
+		note(gate, edit->rule, SLICE("not signed: four domains have signed it"));
+		return NULL;
+	}
+	if (sign)
+		gate->signers[gate->signer_count++] = sign;
+	return sign;
+}
+
+size_t sign_message(struct gate *gate, const struct edit *edit, struct outgoing *fields, size_t count,
 		    struct slice values_r[SIGN_KEYS_MAX])
 {
 	struct arena *arena = gate->message.arena;
-	struct slice domain = signing_domain(fields, count, arena);
-	const struct sign_setting *sign = policy_sign(gate->engine->policy, domain);
+	const struct sign_setting *sign = find_signer(gate, edit, fields, count);
 	struct dkim_signing signing;
 	const struct header_field *list;
 	struct dkim_fields *prepared;
 	size_t made = 0;
 
-	if (!sign) {
-		note(gate, rule,
-		     domain.n ? arena_printf(arena, "not signed: no key for %.*s", SLICE_ARGS(domain))
-			      : SLICE("not signed: From does not name one author"));
+	if (!sign)
 		return 0;
-	}
 	dkim_body_end(signed_body(gate));
 	signing = signing_of(gate, sign);
-	list = sign_fields(gate, rule, &signing, fields, count, &count);
+	list = sign_fields(gate, edit->rule, &signing, fields, count, &count);
 	prepared = dkim_fields_new(list, count, arena);
 	for (size_t i = 0; i < sign->key_count; i++) {
 		signing.selector = sign->keys[i].selector;
 		signing.key = sign->keys[i].key;
-		values_r[made] = sign_with(gate, rule, &signing, prepared);
+		if (is_signed(gate, &signing, list, count, prepared)) {
+			note(gate, edit->rule,
+			     arena_join(arena, SLICE("signed already: d="), signing.domain, SLICE(" s="),
+					signing.selector));
+			continue;
+		}
+		values_r[made] = sign_with(gate, edit->rule, &signing, prepared);
 		made += values_r[made].n > 0;
 	}
 	if (made > 0)
-		sign_note_body(gate, rule);
+		sign_note_body(gate, edit->rule);
 	return made;
 }

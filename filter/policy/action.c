@@ -220,20 +220,6 @@ static int compile_added(struct compiler *compiler, const struct rule_syntax *sa
 	return compile_field(compiler, &short_said, rule);
 }
 
-/* The keys follow from the author domain, at the end of the message. */
-static int compile_sign(struct compiler *compiler, const struct rule_syntax *said, struct rule *rule)
-{
-	if (said->arguments.count)
-		return action_misused(compiler, said, rule, said->arguments.first,
-				      "this action takes no arguments; only \"if\" may follow");
-	compiler->rules->signs = true;
-	if (compiler->policy->sign_count == 0)
-		diagnostics_warning(
-		    compiler->diagnostics, said->action.place,
-		    "there is no key to sign with; write sign DOMAIN { selector NAME key /path } above");
-	return 0;
-}
-
 /* What DMARC reports call it (RFC 9990 3.1.6), and what it is about. */
 static int compile_override(struct compiler *compiler, const struct rule_syntax *said, struct rule *rule)
 {
@@ -394,7 +380,8 @@ static const struct action actions[] = {
      .edit = EDIT_SIGN,
      .needs = NEED_HEADERS | NEED_BODY,
      .compile = compile_sign,
-     .usage = "sign"},
+     .usage = "sign [DOMAIN]",
+     .example = "sign"},
     {.name = "arc-seal",
      EDIT,
      .edit = EDIT_ARC_SEAL,

@@ -29,6 +29,7 @@ int compile_footer(struct compiler *, const struct rule_syntax *, struct rule *)
 int compile_sender(struct compiler *, const struct rule_syntax *, struct rule *);
 int compile_recipient(struct compiler *, const struct rule_syntax *, struct rule *);
 int compile_deleted_recipient(struct compiler *, const struct rule_syntax *, struct rule *);
+int compile_sign(struct compiler *, const struct rule_syntax *, struct rule *);
 int compile_arc_seal(struct compiler *, const struct rule_syntax *, struct rule *);
 int compile_rewrite_from(struct compiler *, const struct rule_syntax *, struct rule *);
 int compile_redirect(struct compiler *, const struct rule_syntax *, struct rule *);

@@ -173,6 +173,36 @@ int compile_redirect(struct compiler *compiler, const struct rule_syntax *said, 
 	return take_address(compiler, said, rule, false);
 }
 
+/* ---- signatures ----------------------------------------------------------------------------- */
+
+/* The keys follow from the author domain, at the end of the message, or from the domain that is named. */
+int compile_sign(struct compiler *compiler, const struct rule_syntax *said, struct rule *rule)
+{
+	const struct word *word = said->arguments.first;
+	bool valid = true;
+
+	if (word && word->next)
+		return action_misused(compiler, said, rule, word->next, "one domain fits here");
+	if (word)
+		rule->name =
+		    domain_normalise(word_value(word, compiler->policy->arena), compiler->policy->arena, &valid);
+	if (!valid)
+		return action_misused(compiler, said, rule, word, "this is not a domain");
+	compiler->rules->signs = true;
+	if (word && !policy_sign(compiler->policy, rule->name)) {
+		diagnostics_error(
+		    compiler->diagnostics, word->place,
+		    "there is no key to sign with; write sign %s { selector NAME key /path } in the settings",
+		    QUOTE(word->text));
+		return -1;
+	}
+	if (compiler->policy->sign_count == 0)
+		diagnostics_warning(
+		    compiler->diagnostics, said->action.place,
+		    "there is no key to sign with; write sign DOMAIN { selector NAME key /path } above");
+	return 0;
+}
+
 /* ---- ARC ------------------------------------------------------------------------------------ */
 
 static bool is_for_submission(const struct compiler *compiler)

@@ -1,7 +1,7 @@
 /*
  * setting_sign.c - whose mail is signed, with which keys.
  *
- *	sign DOMAIN { selector S key FILE ...  subdomains yes  expire 7d  headers NAME ... }
+ *	sign DOMAIN { selector S key FILE ...  subdomains yes  expire 7d  headers NAME ...  oversign NAME|all ... }
  *	sign-table file:/path           of lines DOMAIN SELECTOR KEYFILE [subdomains]
  *
  * What is said is kept until all settings are read: only then it is known who must own the keys.
@@ -49,7 +49,7 @@ static int read_selector(struct setting_told *told, void *item, struct error *er
 	return -1;
 }
 
-/* What every relay adds or changes is not signed (RFC 6376 5.4). */
+/* "all", or a name. What every relay adds or changes is not signed (RFC 6376 5.4). */
 static int read_oversigned(struct setting_told *told, void *item, struct error *err)
 {
 	*(struct slice *)item = told->words[0];
@@ -89,8 +89,8 @@ static const struct setting_key keys[] = {
      SIGN(oversigned),
      .read = read_oversigned,
      .size = sizeof(struct slice),
-     .usage = "names of header fields as in From To Subject",
-     EXAMPLE(" oversign From Subject")},
+     .usage = "names of header fields as in From To Subject, or all",
+     EXAMPLE(" oversign all")},
 };
 
 const struct setting_block sign_block = {
@@ -100,6 +100,8 @@ int setting_keep_sign(struct setting_reader *reader, const void *block)
 {
 	struct sign_setting sign = *(const struct sign_setting *)block;
 
+	for (size_t i = 0; i < sign.oversigned.count; i++)
+		sign.oversigned_all |= slice_equal(sign.oversigned.items[i], SLICE("all"));
 	sign.where = where(reader);
 	if (sign_add(reader->compiler->policy, &sign) == 0)
 		return 0;

@@ -97,6 +97,34 @@ static void the_fields_to_oversign_can_be_chosen(void **state)
 	assert_int_equal(bench_verify(bench, text).result, DKIM_PASS);
 }
 
+/* Whatever is signed besides; a Date or Message-ID that is not there may be added after us. */
+static void all_fields_that_a_receiver_acts_on_can_be_oversigned(void **state)
+{
+	static const struct slice names[] = {SLICE("X-Mine"), SLICE("Subject")};
+	struct bench *bench = *state;
+	struct dkim_signing signing = bench_signing(bench, false);
+	struct slice text;
+
+	signing.oversigned_all = true;
+	text = bench_sign(bench, &signing, SLICE(LETTER));
+	assert_slice(tag_of(bench, text, "h"),
+		     "From:From:Date:Date:Subject:Subject:Subject:To:Cc:Reply-To:MIME-Version:Content-Type:"
+		     "Content-Transfer-Encoding:In-Reply-To:References:Sender:List-Id:List-Id:List-Unsubscribe:"
+		     "List-Unsubscribe-Post");
+	assert_int_equal(bench_verify(bench, text).result, DKIM_PASS);
+	signing.names = names;
+	signing.name_count = 2;
+	text = bench_sign(bench, &signing, SLICE(LETTER));
+	assert_slice(tag_of(bench, text, "h"),
+		     "From:From:X-Mine:Subject:Subject:Subject:Date:Date:To:Cc:Reply-To:MIME-Version:Content-Type:"
+		     "Content-Transfer-Encoding:In-Reply-To:References:Sender:List-Id:List-Id:List-Unsubscribe:"
+		     "List-Unsubscribe-Post");
+	assert_int_equal(bench_verify(bench, text).result, DKIM_PASS);
+	assert_true(dkim_signing_covers(&signing, SLICE("list-unsubscribe")));
+	assert_true(dkim_signing_covers(&signing, SLICE("Message-ID")));
+	assert_false(dkim_signing_covers(&signing, SLICE("Resent-From")));
+}
+
 static void chosen_fields_are_signed_and_from_and_never_received(void **state)
 {
 	static const struct slice names[] = {SLICE("x-mine"), SLICE("Received"), SLICE("absent"), SLICE("SUBJECT")};
@@ -248,6 +276,7 @@ int main(void)
 	    cmocka_unit_test(two_signatures_of_one_message_both_pass),
 	    cmocka_unit_test(fields_are_named_once_more_than_they_are_there),
 	    cmocka_unit_test(the_fields_to_oversign_can_be_chosen),
+	    cmocka_unit_test(all_fields_that_a_receiver_acts_on_can_be_oversigned),
 	    cmocka_unit_test(chosen_fields_are_signed_and_from_and_never_received),
 	    cmocka_unit_test(times_and_identity_are_in_their_tags),
 	    cmocka_unit_test(no_line_of_a_signature_is_longer_than_78),

@@ -66,7 +66,7 @@ static void more_sockets_than_the_daemon_serves_are_refused(void **state)
 }
 
 #define RESOLVER_KEYS "timeout, dnssec, cache, system, forward, zone, recurse, root-hints, trust-anchor and hints"
-#define DKIM_KEYS     "minimum-key-bits, maximum-signatures, allow-length and engine"
+#define DKIM_KEYS     "minimum-key-bits, maximum-signatures, allow-length, repeats-window and engine"
 #define SELECTOR      "write selector NAME key FILE"
 
 static void wrong_settings_are_reported_with_how_to_write_them(void **state)
@@ -179,8 +179,7 @@ static void wrong_settings_are_reported_with_how_to_write_them(void **state)
 	     "t:1:28: headers cannot contain \"To:\"; write the name of a header field as in Subject"},
 	    {"sign example.org { selector s1 key x oversign Received }\n",
 	     "t:1:47: Received is never signed, since mail servers add or change it; write names of header fields as "
-	     "in "
-	     "From To Subject"},
+	     "in From To Subject, or all"},
 	    {"sign example.org { key x }\n",
 	     "t:1:20: sign has no key \"key\"; its keys are selector, subdomains, expire, headers and oversign"},
 	    {"sign example.org { selector a key x selector b key x selector c key x selector d key x selector e key x "

@@ -351,7 +351,10 @@ static void actions_get_what_they_take(void **state)
 	    {"mail", "try try reject",
 	     "5: unknown action \"try\"; a rule is [try] ACTION [if CONDITION], and sekisho.conf(5) names the actions"},
 	    {"mail", "adheader X \"y\"", "1: unknown action \"adheader\"; did you mean \"add-header\"?"},
-	    {"mail", "sign example.org", "6: this action takes no arguments; only \"if\" may follow; write sign"},
+	    {"mail", "sign example.org",
+	     "6: there is no key to sign with; write sign example.org { selector NAME key /path } in the settings"},
+	    {"mail", "sign \"..\"", "6: this is not a domain; write sign [DOMAIN]"},
+	    {"mail", "sign example.org example.net", "18: one domain fits here; write sign [DOMAIN]"},
 	};
 
 	(void)state;
