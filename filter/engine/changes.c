@@ -180,13 +180,8 @@ static void plan_rewrite_from(struct gate *gate, struct plan *plan, const struct
 {
 	struct plan_field *deleted;
 	struct slice value, reply;
-	const char *why = rewrite_from(edit, plan, &value, &reply);
 
-	if (why)
-		decision_note(&gate->decision, NOTE_LOG, arena_printf(plan->arena, "From is not rewritten: %s", why),
-			      edit->rule);
-	gate->unusable |= why && value.n > 0;
-	if (why)
+	if (!rewrite_from(gate, edit, plan, &value, &reply))
 		return;
 	if (!plan_has(plan, SLICE("Reply-To"), &deleted))
 		plan_insert(plan, SLICE("Reply-To"), reply, false);

@@ -39,8 +39,9 @@ bool canonical_from(const struct plan *, struct slice address, struct slice *val
 
 void plan_write(struct gate *, const struct plan *);
 
-/* rewrite.c: the values of From as a rule wants it and of Reply-To for the author who is in the plan. NULL; else why
- * From stays: *value_r is then not empty when the rule made an unusable address. */
-const char *rewrite_from(const struct edit *, const struct plan *, struct slice *value_r, struct slice *reply_r);
+/* rewrite.c: the values of From as a rule wants it and of Reply-To for the author who is in the plan. False: From
+ * stays, for the reason that is noted. */
+bool rewrite_from(struct gate *, const struct edit *, const struct plan *, struct slice *value_r,
+		  struct slice *reply_r);
 
 #endif

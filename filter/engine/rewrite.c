@@ -23,7 +23,9 @@ static const struct slice *plan_from(const struct plan *plan)
 	return NULL;
 }
 
-const char *rewrite_from(const struct edit *edit, const struct plan *plan, struct slice *value_r, struct slice *reply_r)
+/* NULL; else why From stays: *value_r is then not empty when the rule made an unusable address. */
+static const char *find_values(const struct edit *edit, const struct plan *plan, struct slice *value_r,
+			       struct slice *reply_r)
 {
 	const struct slice *from = plan_from(plan);
 	struct arena *arena = plan->arena;
@@ -47,4 +49,17 @@ const char *rewrite_from(const struct edit *edit, const struct plan *plan, struc
 	*value_r = arena_join(arena, name, name.n > 0 ? SLICE(" <") : SLICE("<"), address.local, SLICE("@"),
 			      address.domain, SLICE(">"));
 	return NULL;
+}
+
+bool rewrite_from(struct gate *gate, const struct edit *edit, const struct plan *plan, struct slice *value_r,
+		  struct slice *reply_r)
+{
+	const char *why = find_values(edit, plan, value_r, reply_r);
+
+	if (!why)
+		return true;
+	gate->unusable |= value_r->n > 0;
+	decision_note(&gate->decision, NOTE_LOG, arena_printf(plan->arena, "From is not rewritten: %s", why),
+		      edit->rule);
+	return false;
 }
