@@ -10,8 +10,8 @@
  *	grey:pNET           the senders of a network that came back and were accepted (a set); NET with its 4 or 6
  *	grey:kNET           the network is proven
  *
- * Values: "w" and the window in seconds, counted from the first attempt: it waits; "p": it has passed; "k": proven.
- * Keys are short because a large site has millions.
+ * Values: "w" and the window in seconds, counted from the first attempt, unless it is GREYLIST_WINDOW: it waits; "p":
+ *it has passed; "k": proven. Keys are short because a large site has millions.
  */
 #ifndef SEKISHO_GREYLIST_H
 #define SEKISHO_GREYLIST_H
@@ -21,7 +21,8 @@
 #define GREYLIST_PREFIX  "grey:"
 #define GREYLIST_IPV4    24 /* prefix lengths of a network: providers send again from a neighbouring address */
 #define GREYLIST_IPV6    64
-#define GREYLIST_KEYS    3 /* prefixes of one identity */
+#define GREYLIST_KEYS    3      /* prefixes of one identity */
+#define GREYLIST_WINDOW  172800 /* seconds: the preset */
 #define GREYLIST_WAITING 'w'
 #define GREYLIST_PASSED  'p'
 #define GREYLIST_PROVEN  'k'

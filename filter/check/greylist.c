@@ -12,7 +12,7 @@
 #include "greylist.h"
 
 #define SECOND    INT64_C(1000000)
-#define HASH_TEXT 8                  /* 48 bits: among the senders of one network */
+#define HASH_TEXT 6                  /* 36 bits: among the senders of one network */
 #define RENEW_US  (1 * STORE_DAY_US) /* an entry in use is written again once a day */
 
 enum key { KEY_DOMAIN, KEY_NETWORK };
@@ -112,6 +112,14 @@ static void know(const struct view *view, struct state *state, struct slice key,
 		state->renewed = key;
 }
 
+/* Millions of entries are shorter without the usual window. */
+static struct slice waiting_value(int64_t window_us, struct arena *arena)
+{
+	if (window_us == GREYLIST_WINDOW * SECOND)
+		return SLICE("w");
+	return arena_printf(arena, "%c%lld", GREYLIST_WAITING, (long long)(window_us / SECOND));
+}
+
 static void decide_by_entry(const struct view *view, struct state *state, const struct store_item *item)
 {
 	const struct greylist *greylist = settings_of(view);
@@ -122,7 +130,8 @@ static void decide_by_entry(const struct view *view, struct state *state, const 
 		know(view, state, state->key, GREYLIST_PASSED, item->life_us);
 		return;
 	}
-	if (slice_number(slice_from(item->value, 1), STORE_LIFE_MAX_US / SECOND, &window) != 0)
+	window = item->value.n > 1 ? 0 : GREYLIST_WINDOW;
+	if (window == 0 && slice_number(slice_from(item->value, 1), STORE_LIFE_MAX_US / SECOND, &window) != 0)
 		window = (uint64_t)(greylist->window_us / SECOND);
 	waited = (int64_t)window * SECOND - item->life_us;
 	state->wait_us = waited < greylist->delay_us ? greylist->delay_us - waited : 0;
@@ -147,9 +156,7 @@ static bool decide_anew(struct view *view, struct state *state)
 	state->word = NEW;
 	state->wait_us = greylist->delay_us;
 	answer =
-	    store_put_absent(view->store, state->key,
-			     arena_printf(arena, "%c%lld", GREYLIST_WAITING, (long long)(greylist->window_us / SECOND)),
-			     greylist->window_us);
+	    store_put_absent(view->store, state->key, waiting_value(greylist->window_us, arena), greylist->window_us);
 	if (answer == STORE_EXISTS) /* another session was first */
 		state->word = EARLY;
 	return answer == STORE_OK || answer == STORE_EXISTS;

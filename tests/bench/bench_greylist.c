@@ -138,9 +138,9 @@ static void fill(struct scene *scene, unsigned entries)
 		struct slice text = base64_encode((struct slice){(const char *)&hash, sizeof(hash)}, scene->arena);
 		struct slice key =
 		    arena_join(scene->arena, SLICE(GREYLIST_PREFIX), greylist_network(client_of(i), scene->arena),
-			       SLICE(":"), slice_head(text, 8));
+			       SLICE(":"), slice_head(text, 6));
 
-		while (store_put_absent(scene->store, key, SLICE("w172800"), WINDOW * SECOND) == STORE_UNAVAILABLE)
+		while (store_put_absent(scene->store, key, SLICE("w"), WINDOW * SECOND) == STORE_UNAVAILABLE)
 			usleep(10000);
 		arena_reset(scene->arena);
 	}
