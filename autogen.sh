@@ -21,20 +21,20 @@ objects=build # where make works: configure refuses another directory once the s
 
 build_packages="autoconf automake make gcc libc6-dev linux-libc-dev pkg-config bison flex
 	libmilter-dev libunbound-dev libspf2-dev libpcre2-dev libjansson-dev libidn2-dev libunistring-dev libxxhash-dev libssl-dev libopendkim-dev
-	libpsl-dev liblmdb-dev"
+	libpsl-dev liblmdb-dev libsqlite3-dev"
 demo_packages="python3 python3-dnspython sasl2-bin libsasl2-modules libsasl2-modules-db openssl dns-root-data
 	swaks libnet-ssleay-perl"
 check_packages="faketime python3-dkim python3-nacl libmail-dkim-perl libcmocka-dev python3-pytest python3-spf python3-yaml python3-cryptography golang-blitiri-go-spf-dev
 	libnet-dns-perl libio-socket-inet6-perl iproute2 util-linux procps m4 dovecot-core"
 
 fedora="autoconf automake make gcc kernel-headers pkgconf bison flex sendmail-milter-devel unbound-devel libspf2-devel pcre2-devel jansson-devel
-	libidn2-devel libunistring-devel xxhash-devel openssl-devel libopendkim-devel libpsl-devel lmdb-devel libcmocka-devel python3 python3-pytest python3-dns python3-pyyaml postfix
+	libidn2-devel libunistring-devel xxhash-devel openssl-devel libopendkim-devel libpsl-devel lmdb-devel sqlite-devel libcmocka-devel python3 python3-pytest python3-dns python3-pyyaml postfix
 	cyrus-sasl-lib cyrus-sasl-plain openssl swaks iproute util-linux"
 opensuse="autoconf automake make gcc linux-glibc-devel pkg-config bison flex sendmail-devel unbound-devel libspf2-devel pcre2-devel libjansson-devel
-	libidn2-devel libunistring-devel xxhash-devel libopenssl-devel libopendkim-devel libpsl-devel lmdb-devel libcmocka-devel python3 python3-pytest python3-dnspython python3-PyYAML postfix
+	libidn2-devel libunistring-devel xxhash-devel libopenssl-devel libopendkim-devel libpsl-devel lmdb-devel sqlite3-devel libcmocka-devel python3 python3-pytest python3-dnspython python3-PyYAML postfix
 	cyrus-sasl cyrus-sasl-plain openssl swaks iproute2 util-linux"
 alpine="autoconf automake make gcc musl-dev linux-headers pkgconf bison flex libmilter-dev unbound-dev libspf2-dev pcre2-dev jansson-dev
-	libidn2-dev libunistring-dev xxhash-dev openssl-dev opendkim-dev libpsl-dev lmdb-dev cmocka-dev python3 py3-pytest py3-dnspython py3-yaml postfix
+	libidn2-dev libunistring-dev xxhash-dev openssl-dev opendkim-dev libpsl-dev lmdb-dev sqlite-dev cmocka-dev python3 py3-pytest py3-dnspython py3-yaml postfix
 	cyrus-sasl cyrus-sasl-login openssl swaks iproute2 util-linux unshare"
 
 build_packages="$build_packages libcurl4-openssl-dev libldns-dev" # for `sekisho lookup`

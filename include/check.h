@@ -107,6 +107,7 @@ struct fact {
 	unsigned needs;
 	bool changes;             /* read again each time: a score, a counter, anything a rule can set */
 	bool recorded;            /* in the record once its check has a result, even if no rule read it */
+	bool replays;             /* of what each record says apart: computed also when a record is judged again */
 	bool apart;               /* has its own key in the record, outside of "facts" */
 	const char *const *words; /* TYPE_RESULT: all possible words, NULL-terminated */
 	bool (*order)(struct slice word, int64_t *number_r); /* TYPE_STRING: its values have an order, and carry that
@@ -262,6 +263,8 @@ struct view {
 	struct dns_budget *budget;
 	struct store *store; /* NULL: none is open */
 	struct fact_memo *connection_memo, *message_memo;
+	struct fact_memo *recorded; /* facts of a record: what is not there is unknown. NULL: facts are computed */
+	const struct fact *missing; /* the first that was read and is not there */
 	void **connection_slots, **message_slots; /* one for each check (check_number), shared by its facts */
 	const struct noted *noted;                /* for the current rules; NULL: no rules have run */
 	struct sink *sinks;                       /* of this message */

@@ -167,6 +167,16 @@ void dns_hint(struct dns_budget *, struct slice name, enum dns_type);
 /* The in-addr.arpa or ip6.arpa name of an address (RFC 1035 3.5, RFC 3596 2.5). */
 struct slice dns_reverse_name(struct ip, struct arena *);
 
+/* A question of a budget, with what it was told. */
+struct dns_told {
+	struct slice name; /* no trailing dot */
+	enum dns_type type;
+	const struct dns_answer *answer;
+};
+/* The questions that have an answer, in the order in which they were asked first; in the arena. */
+struct dns_told *dns_budget_told(const struct dns_budget *, struct arena *, size_t *count_r);
+const char *dns_type_name(enum dns_type); /* "A" "TXT" ... */
+
 unsigned dns_budget_asked(const struct dns_budget *);    /* queries that counted */
 int64_t dns_budget_waited_us(const struct dns_budget *); /* time spent waiting in dns_ask */
 unsigned dns_budget_stale(const struct dns_budget *);    /* expired answers that were returned */

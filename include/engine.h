@@ -162,6 +162,24 @@ struct conversation {
 /* Returns the last stage that was reached: a refusal ends the session. */
 enum stage gate_converse(struct gate *, const struct conversation *);
 
+/* ---- a message judged again from its record ------------------------------------------- */
+
+struct fact_names; /* all facts by name: made once for many records */
+struct fact_names *fact_names_new(void);
+void fact_names_free(struct fact_names *);
+
+struct replayed {
+	enum verdict verdict;     /* ACCEPT, REJECT, DEFER, DISCARD or QUARANTINE */
+	struct slice rule, reply; /* "" when no rule decided */
+	bool unjudged; /* a rule was unknown because the record lacks a fact: the verdict is not to be relied on */
+	const char *missing; /* the first fact that was missing; NULL: none */
+};
+/* Judges the message of a record with the policy of the engine. Facts are those of the record, what it lacks is
+ * unknown. Asks no DNS and no store, makes no edits, writes no record. Texts live until gate_close of the result; the
+ * record lives as long. */
+struct gate *gate_replay(struct engine *, const struct record *, const struct fact_names *, const struct tracer *,
+			 struct replayed *replayed_r);
+
 /* The rules that were evaluated, in order: a tracer with trace_keep as its function and the trace as its context. */
 struct trace {
 	struct arena *arena; /* of the list; texts live as long as the message */

@@ -12,6 +12,7 @@
 #define SEKISHO_POLICY_H
 
 #include "check.h"
+#include "history.h"
 
 #include <stdio.h>
 
@@ -103,6 +104,13 @@ struct store_setting {
 	bool said;       /* in the file */
 };
 
+/* history sqlite:PATH keep TIME at-most SIZE addresses plain|hashed|off */
+struct history_setting {
+	const char *path; /* NULL: no history */
+	int64_t keep_us, at_most;
+	enum history_addresses addresses;
+};
+
 /* ownership { }: rules for all logins, in addition to the list of owners */
 struct ownership_setting {
 	bool self;               /* a login that is an address owns it */
@@ -128,6 +136,7 @@ struct settings {
 	int64_t drain_us;   /* the time that open messages have when the daemon ends */
 	struct resolver_settings resolver;
 	struct store_setting store;
+	struct history_setting history;
 	struct ownership_setting ownership;
 	struct check_settings check;
 };

@@ -8,6 +8,7 @@
 #define SEKISHO_REPORT_H
 
 #include "base.h"
+#include "history.h"
 
 #define RECORD_VERSION    2
 #define RECORD_SYSLOG_MAX 2000  /* RFC 5424 6.1: every receiver should accept 2048, including its header */
@@ -34,11 +35,18 @@ struct record_score {
 	struct slice rule, why;
 };
 
+/* A DNS question that the results rest on. */
+struct record_question {
+	struct slice name, answer; /* "v=spf1 -all", "nxdomain" */
+	const char *type;
+};
+
 /* All texts are borrowed for the duration of the call. */
 struct record {
 	int64_t time_us;      /* when MAIL came, clock_wall_us */
 	struct slice case_id; /* our own name of the message */
 	struct slice queue_id, client, client_name, helo, kind, sender;
+	bool hidden;         /* its addresses are not what they were: those in a history that hides them */
 	struct slice tenant; /* "": no tenant */
 	const struct record_recipient *recipients;
 	size_t recipient_count;
@@ -62,6 +70,8 @@ struct record {
 	size_t score_count;
 	const struct record_fact *vars; /* set by rules */
 	size_t var_count;
+	const struct record_question *questions; /* for the history alone: the log does not show them */
+	size_t question_count;
 	int64_t dns_us, total_us; /* waiting for DNS; in our callbacks */
 	unsigned dns_questions, dns_stale;
 };
@@ -71,6 +81,11 @@ struct record {
  * that is too long loses facts first, then notes, then recipients ("truncated": true), then the ends of texts. */
 char *record_line(const struct record *, size_t limit, struct arena *);
 
+/* The record of a line, with texts that belong to the result: json_decref() it when the record is not used any more.
+ * What the line lacks is empty; time_us is 0. NULL: it is not a record. */
+struct json_t;
+struct json_t *record_parse(struct slice line, struct arena *, struct record *record_r);
+
 /* ---- where records go ------------------------------------------------------------ */
 
 enum report_target { REPORT_OFF, REPORT_SYSLOG, REPORT_STDERR, REPORT_FILE };
@@ -79,7 +94,10 @@ struct report;
 /* A queue and a writing thread, so callers never wait for a disk, a pipe or syslog. Lines that do not fit in the queue
  * or cannot be written are lost and counted. NULL and err when the file cannot be written. */
 struct report *report_open(enum report_target, const char *file, struct error *err);
-void report_close(struct report *);                    /* writes the queue, for at most a second */
+void report_keep(struct report *,
+		 struct history *);       /* before the first record; records go there too. It outlives the report */
+bool report_keeps(const struct report *); /* does a history take the records? */
+void report_close(struct report *);       /* writes the queue, for at most a second */
 int report_reopen(struct report *, struct error *err); /* after log rotation */
 uint64_t report_lost(const struct report *);           /* lost lines so far */
 /* Any thread; never blocks. The line is made in the arena. */

@@ -53,7 +53,7 @@ static const struct setting_key keys[] = {
 static const struct setting_block block = {.name = "auth", .size = sizeof(struct auth_settings), SETTING_KEYS(keys)};
 
 static const struct fact facts[] = {
-    FACT("auth", BOOL, MAIL, get_auth, "the client has authenticated"),
+    FACT("auth", BOOL, MAIL, get_auth, "the client has authenticated", .replays = true),
     FACT("auth.user", STRING, MAIL, get_user, "its login name", .recorded = true),
     FACT("auth.method", STRING, MAIL, get_method, "the SASL mechanism"),
 };

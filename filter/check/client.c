@@ -126,18 +126,20 @@ static void hint(struct view *view, enum stage stage, const struct asking *askin
 }
 
 static const struct fact facts[] = {
-    FACT("client", IP, CONNECT, get_client, "address of the SMTP client", .scope = SCOPE_CONNECTION),
-    FACT("client.name", DOMAIN, CONNECT, get_name, "its name as the MTA verified it", .scope = SCOPE_CONNECTION),
+    FACT("client", IP, CONNECT, get_client, "address of the SMTP client", .replays = true, .scope = SCOPE_CONNECTION),
+    FACT("client.name", DOMAIN, CONNECT, get_name, "its name as the MTA verified it", .replays = true,
+	 .scope = SCOPE_CONNECTION),
     FACT("client.port", NUMBER, CONNECT, get_port, "the port it comes from", .scope = SCOPE_CONNECTION),
-    FACT("helo", DOMAIN, HELO, get_helo, "the name it gave in HELO or EHLO", .scope = SCOPE_CONNECTION),
+    FACT("helo", DOMAIN, HELO, get_helo, "the name it gave in HELO or EHLO", .replays = true,
+	 .scope = SCOPE_CONNECTION),
     FACT("trusted", BOOL, CONNECT, get_trusted, "the client is in a trusted network or a program of this host",
 	 .scope = SCOPE_CONNECTION),
     FACT("port", NUMBER, CONNECT, get_daemon_port, "the port of ours that the client came to",
 	 .scope = SCOPE_CONNECTION),
     FACT("daemon-name", STRING, CONNECT, get_daemon_name, "the mail server's name of the service there",
 	 .scope = SCOPE_CONNECTION),
-    FACT("submission", BOOL, MAIL, get_submission, "the message is submitted by a user"),
-    FACT("local", BOOL, MAIL, get_local, "the message comes from this host or a trusted network"),
+    FACT("submission", BOOL, MAIL, get_submission, "the message is submitted by a user", .replays = true),
+    FACT("local", BOOL, MAIL, get_local, "the message comes from this host or a trusted network", .replays = true),
 };
 
 const struct check check_client = {CHECK_NAMED(client), FACTS(facts)};

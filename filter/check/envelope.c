@@ -72,11 +72,12 @@ static void hint(struct view *view, enum stage stage, const struct asking *askin
 }
 
 static const struct fact facts[] = {
-    FACT("sender", ADDRESS, MAIL, get_sender, "the envelope sender (MAIL FROM)"),
-    FACT("sender.domain", DOMAIN, MAIL, get_sender_domain, "its domain"),
-    FACT("recipient", ADDRESS, RCPT, get_recipient, "the envelope recipient (RCPT TO) at hand",
+    FACT("sender", ADDRESS, MAIL, get_sender, "the envelope sender (MAIL FROM)", .replays = true),
+    FACT("sender.domain", DOMAIN, MAIL, get_sender_domain, "its domain", .replays = true),
+    FACT("recipient", ADDRESS, RCPT, get_recipient, "the envelope recipient (RCPT TO) at hand", .replays = true,
 	 .scope = SCOPE_RECIPIENT),
-    FACT("recipient.domain", DOMAIN, RCPT, get_recipient_domain, "its domain", .scope = SCOPE_RECIPIENT),
+    FACT("recipient.domain", DOMAIN, RCPT, get_recipient_domain, "its domain", .replays = true,
+	 .scope = SCOPE_RECIPIENT),
     FACT("case", STRING, CONNECT, get_case, "our own name of the message, also in the record", .apart = true),
     FACT("recipients", NUMBER, MESSAGE, get_recipients, "how many recipients the message has"),
     FACT("queue-id", STRING, MESSAGE, get_queue_id, "the MTA's name of the message"),

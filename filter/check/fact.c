@@ -146,6 +146,22 @@ static struct value get_from_memo(struct view *view, const struct fact *fact, st
 	return *value;
 }
 
+/* A fact of a record. */
+static struct value get_recorded(struct view *view, const struct fact *fact, struct argument argument)
+{
+	const struct fact_list *list = &view->recorded->with_argument;
+	const struct value *value = view->recorded->values[fact_number(fact)];
+
+	for (unsigned i = 0; fact->argument != ARGUMENT_NONE && i < list->count; i++)
+		if (list->items[i].fact == fact && slice_equal_nocase(list->items[i].argument.text, argument.text))
+			return list->items[i].value;
+	if (fact->argument == ARGUMENT_NONE && value)
+		return *value;
+	if (!view->missing)
+		view->missing = fact;
+	return value_unknown(fact->type, "the record does not have it");
+}
+
 struct value fact_get(struct view *view, const struct fact *fact, struct argument argument)
 {
 	struct traits traits = {.scope = fact->scope, .stage = fact->stage};
@@ -156,6 +172,8 @@ struct value fact_get(struct view *view, const struct fact *fact, struct argumen
 		traits = fact_traits(fact, argument);
 	if (view->stage < traits.stage)
 		return value_absent(fact->type);
+	if (view->recorded && !fact->apart && !fact->replays)
+		return get_recorded(view, fact, argument);
 	if (traits.scope == SCOPE_RECIPIENT)
 		return get_of_recipient(view, fact, argument);
 	if (traits.scope == SCOPE_CONNECTION) {

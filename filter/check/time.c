@@ -29,8 +29,8 @@ static struct value get_weekday(struct view *view)
 
 static const struct fact facts[] = {
     FACT("time.hour", NUMBER, CONNECT, get_hour,
-	 "the hour at which the message came, 0 to 23, in the time zone of the host"),
-    FACT("time.weekday", RESULT, CONNECT, get_weekday, "its day of the week there", .words = weekdays),
+	 "the hour at which the message came, 0 to 23, in the time zone of the host", .replays = true),
+    FACT("time.weekday", RESULT, CONNECT, get_weekday, "its day of the week there", .words = weekdays, .replays = true),
 };
 
 const struct check check_time = {CHECK_NAMED(time), FACTS(facts)};

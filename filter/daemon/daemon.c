@@ -102,6 +102,7 @@ static void daemon_release(struct daemon *daemon)
 	policy_release(daemon->startup_policy);
 	daemon_store_close(daemon);
 	report_close(daemon->host.report);
+	history_close(daemon->history);
 }
 
 /* `quiet`: neither the keeper nor the control thread runs any more. Returns the exit code, or ends the process. */
@@ -122,6 +123,7 @@ static int daemon_end(struct daemon *daemon, bool quiet, int64_t until, int code
 	if (daemon->store)
 		store_flush(daemon->store, clock_us() + END_US);
 	report_close(daemon->host.report);
+	history_close(daemon->history);
 	_exit(code); /* a thread is in the engine or reads a file: nothing it uses can be freed */
 }
 

@@ -89,6 +89,7 @@ struct daemon {
 	struct counters counters;
 	struct settings startup; /* those that need a restart; texts belong to startup_policy */
 	struct policy *startup_policy;
+	struct history *history;     /* NULL: none */
 	struct store *_Atomic store; /* NULL: nothing has needed one so far. It stays until the end */
 
 	pthread_mutex_t lock;  /* of what follows */
@@ -141,6 +142,13 @@ int daemon_store_open(struct daemon *, const struct policy *, struct error *err)
 void daemon_store_report(struct daemon *);    /* logs its messages; called every few seconds */
 void daemon_store_close(struct daemon *);     /* no session uses it any more */
 json_t *daemon_store_status(struct daemon *); /* NULL: none is open */
+
+/* ---- history.c ---------------------------------------------------------------------------------------- */
+
+/* Opens the history if the policy has one; once the privileges are dropped. 0, or -1 and err. */
+int daemon_history_open(struct daemon *, const struct policy *, struct error *err);
+void daemon_history_report(struct daemon *);    /* logs its messages; called every few seconds */
+json_t *daemon_history_status(struct daemon *); /* only if there is one */
 
 /* ---- drain.c: the keeper ------------------------------------------------------------------------------ */
 

@@ -47,6 +47,7 @@ static void keeper_refresh(struct keeper *keeper)
 	policy_refresh_lists(engine_policy(engine), refresh_report, keeper->daemon->host.report);
 	keeper_warn(keeper, engine_resolver(engine));
 	daemon_store_report(keeper->daemon);
+	daemon_history_report(keeper->daemon);
 	engine_release(engine);
 	keeper->refresh_at = clock_us() + TICK_US;
 }

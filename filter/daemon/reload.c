@@ -92,12 +92,22 @@ static bool store_changed(const struct settings *a, const struct settings *b)
 	return a->store.url.n > 0 && (!slice_equal(a->store.url, b->store.url) || a->store.at_most != b->store.at_most);
 }
 
+static bool history_changed(const struct settings *a, const struct settings *b)
+{
+	const struct history_setting *x = &a->history, *y = &b->history;
+
+	if (!x->path || !y->path)
+		return x->path != y->path;
+	return strcmp(x->path, y->path) != 0 || x->keep_us != y->keep_us || x->at_most != y->at_most ||
+	       x->addresses != y->addresses;
+}
+
 static const struct {
 	const char *name;
 	bool (*changed)(const struct settings *, const struct settings *);
 } restarts[] = {
     {"listen", listen_changed}, {"user and group", user_changed}, {"control", control_changed},
-    {"log", log_changed},       {"store", store_changed},
+    {"log", log_changed},       {"store", store_changed},         {"history", history_changed},
 };
 
 /* `found`: errors and warnings of the compiler; `log`: why the log file was not reopened, or "". NULL when there

@@ -102,6 +102,8 @@ json_t *daemon_status(struct daemon *daemon)
 	json_object_set_new(object, "log", json_pack("{s:I}", "lost", (json_int_t)report_lost(daemon->host.report)));
 	if (daemon->store)
 		json_object_set_new(object, "store", daemon_store_status(daemon));
+	if (daemon->history)
+		json_object_set_new(object, "history", daemon_history_status(daemon));
 	json_object_set_new(object, "resolver", status_resolver(engine_resolver(engine)));
 	engine_release(engine);
 	return object;

@@ -285,6 +285,41 @@ static void count_unchecked(struct gate *gate)
 	}
 }
 
+static struct slice answer_text(const struct dns_answer *answer, struct arena *arena)
+{
+	const struct dns_record *first = answer->records;
+	char ip[IP_TEXT];
+
+	if (answer->status == DNS_TEMPFAIL)
+		return arena_join(arena, SLICE("tempfail "), slice_of(dns_reason_texts[answer->reason]));
+	if (answer->status != DNS_OK || answer->count == 0)
+		return slice_of(dns_status_names[answer->status]);
+	if (first->text.p)
+		return first->text;
+	if (first->name.p)
+		return first->name;
+	return arena_copy(arena, ip_print(first->ip, ip));
+}
+
+/* What the DNS said, when somebody keeps it. */
+static void record_questions(struct gate *gate)
+{
+	struct arena *arena = gate->message.arena;
+	struct record_question *questions;
+	struct dns_told *told;
+	size_t count;
+
+	if (!report_keeps(gate->engine->report))
+		return;
+	told = dns_budget_told(gate->budget, arena, &count);
+	questions = arena_alloc(arena, (count + 1) * sizeof(*questions));
+	for (size_t i = 0; i < count; i++)
+		questions[i] = (struct record_question){told[i].name, answer_text(told[i].answer, arena),
+							dns_type_name(told[i].type)};
+	gate->record->questions = questions;
+	gate->record->question_count = count;
+}
+
 /* For a message that was let through, or that had no recipients left. */
 static void record_envelope(struct gate *gate, const struct told *told)
 {
@@ -335,6 +370,7 @@ void message_finish(struct gate *gate, const struct told *told)
 	record_facts(gate);
 	record_notes(gate);
 	record_noted(gate);
+	record_questions(gate);
 	record->dns_us = dns_budget_waited_us(gate->budget);
 	record->dns_questions = dns_budget_asked(gate->budget);
 	record->dns_stale = dns_budget_stale(gate->budget);

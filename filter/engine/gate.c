@@ -65,6 +65,7 @@ struct gate *gate_open(struct engine *engine, const struct abilities *abilities)
 {
 	struct gate *gate = xmalloc(sizeof(*gate));
 
+	gate->replay = NULL;
 	gate->engine = engine_hold(engine);
 	gate->abilities = *abilities;
 	gate->settings = policy_settings(engine->policy);
@@ -106,6 +107,10 @@ static void view_aim(struct gate *gate)
 
 	gate->view.tenant = policy_tenant(policy, gate->session.daemon_name);
 	gate->view.settings = policy_check_settings(policy, gate->view.tenant);
+	if (gate->replay) {
+		gate->view.kind = replay_kind(gate->replay->record);
+		return;
+	}
 	gate->view.kind = kind_of(gate->view.settings, &gate->session, gate->engine->store);
 }
 
@@ -114,7 +119,7 @@ static void view_aim(struct gate *gate)
 static void hint(struct gate *gate, enum stage stage)
 {
 	gate->view.stage = stage;
-	for (unsigned i = 0; checks[i]; i++)
+	for (unsigned i = 0; checks[i] && !gate->replay; i++)
 		if (checks[i]->hint &&
 		    policy_uses_check(gate->engine->policy, gate->view.tenant, gate->view.kind, checks[i]))
 			checks[i]->hint(
@@ -200,6 +205,8 @@ static void memos_make(struct gate *gate)
 	gate->view.connection_slots = gate->connection_slots;
 	gate->view.message_memo = arena_alloc(message, sizeof(*gate->view.message_memo));
 	gate->view.message_slots = arena_alloc(message, CHECK_MAX * sizeof(*gate->view.message_slots));
+	if (gate->replay)
+		replay_facts(gate);
 }
 
 struct path message_begin(struct gate *gate, struct slice argument, struct slice made, bool smtputf8)
@@ -213,7 +220,8 @@ struct path message_begin(struct gate *gate, struct slice argument, struct slice
 	memos_make(gate);
 	gate->used = gate->open = true;
 	gate->began_wall_us = gate->view.now_us = gate->time_us ? gate->time_us : clock_wall_us();
-	gate->message.case_id = case_id_new(gate->message.arena);
+	gate->message.case_id =
+	    gate->replay ? gate->replay->record->case_id : case_id_new(gate->message.arena);
 	sender = path_read(argument, made, false, gate->message.arena);
 	gate->message.sender = sender.address;
 	path_note(gate, &sender, "sender");

@@ -23,7 +23,14 @@ struct rcpt_outcome {
 	struct outcome outcome; /* verdict NONE: no answer */
 };
 
+/* A record that is judged again. */
+struct replay {
+	const struct record *record;
+	const struct fact_names *names;
+};
+
 struct gate {
+	const struct replay *replay; /* NULL: a message is here */
 	struct engine *engine;
 	const struct settings *settings;
 	const struct tracer *tracer;
@@ -69,6 +76,10 @@ struct gate {
 	struct record *record;
 	bool recorded;
 };
+
+/* replay_facts.c */
+void replay_facts(struct gate *); /* those of the record, before they are read */
+enum kind replay_kind(const struct record *);
 
 /* path.c: an argument of MAIL or RCPT, and the address that the MTA made of it. */
 struct path {

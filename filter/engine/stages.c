@@ -289,7 +289,7 @@ void gate_header(struct gate *gate, struct slice name, struct slice value)
 /* The header is complete: checks that need the body say so now. */
 static void body_begin(struct gate *gate)
 {
-	if (gate->body_began || gate->ended_early || gate->message.headers.too_large)
+	if (gate->body_began || gate->ended_early || gate->message.headers.too_large || gate->replay)
 		return;
 	gate->body_began = true;
 	gate->view.stage = STAGE_MESSAGE;
@@ -366,7 +366,7 @@ enum gate_answer gate_end(struct gate *gate)
 		return end_answer(gate);
 	began = callback_begin(gate, gate->abilities.end_us);
 	body_begin(gate);
-	ends = run_message(gate) || !make_changes(gate);
+	ends = run_message(gate) || (!gate->replay && !make_changes(gate));
 	callback_end(gate, began);
 	if (ends)
 		return end_answer(gate);

@@ -13,6 +13,7 @@
 
 #define TEXT_MAX       512 /* of one text in a record; a Subject may be a megabyte */
 #define RECIPIENTS_MAX 100 /* listed by name; all are counted */
+#define QUESTION_MAX   160 /* of an answer: enough to see what kind of record it is */
 #define SCORES_MAX     50  /* listed; all are counted, and in the sum */
 
 /* How much of a record is shown. Its head (everything before the facts) depends only on `recipients` and `text`. */
@@ -124,6 +125,8 @@ static void add_head(struct json_writer *writer, const struct record *record, co
 	if (record->tenant.n > 0)
 		writer_text(writer, SLICE("tenant"), cut(record->tenant, amount->text));
 	writer_text(writer, SLICE("case"), cut(record->case_id, amount->text));
+	if (record->hidden)
+		writer_word(writer, SLICE("hidden"), SLICE("true"));
 	add_or_null(writer, SLICE("queue-id"), record->queue_id, amount->text);
 	add_or_null(writer, SLICE("client"), record->client, amount->text);
 	add_or_null(writer, SLICE("client.name"), record->client_name, amount->text);
@@ -170,6 +173,21 @@ static void add_notes(struct json_writer *writer, const struct record *record, c
 	writer_close(writer, ']');
 }
 
+static void add_questions(struct json_writer *writer, const struct record *record, const struct amount *amount)
+{
+	writer_open(writer, SLICE("dns"), '[');
+	for (size_t i = 0; i < record->question_count && !writer->full; i++) {
+		const struct record_question *question = &record->questions[i];
+
+		writer_open(writer, SLICE(""), '{');
+		writer_text(writer, SLICE("name"), cut(question->name, amount->text));
+		writer_text(writer, SLICE("type"), slice_of(question->type));
+		writer_text(writer, SLICE("answer"), cut(question->answer, QUESTION_MAX));
+		writer_close(writer, '}');
+	}
+	writer_close(writer, ']');
+}
+
 static void add_scores(struct json_writer *writer, const struct record *record, const struct amount *amount)
 {
 	size_t shown = record->score_count < SCORES_MAX ? record->score_count : SCORES_MAX;
@@ -197,6 +215,8 @@ static void add_rest(struct json_writer *writer, const struct record *record, co
 		add_scores(writer, record, amount);
 	if (amount->notes && record->note_count > 0)
 		add_notes(writer, record, amount);
+	if (amount->facts && record->question_count > 0)
+		add_questions(writer, record, amount);
 	writer_number(writer, SLICE("dns-us"), record->dns_us);
 	writer_number(writer, SLICE("dns-questions"), record->dns_questions);
 	if (record->dns_stale > 0)

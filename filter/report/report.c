@@ -2,6 +2,7 @@
  * report.c - records and the daemon's own lines, given to the log.
  */
 #include "report.h"
+#include "kept.h"
 #include "log.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +10,8 @@
 
 struct report {
 	enum report_target target;
-	struct log *log; /* NULL: off */
+	struct log *log;         /* NULL: off */
+	struct history *history; /* NULL: none */
 };
 
 struct report *report_open(enum report_target target, const char *file, struct error *err)
@@ -25,6 +27,7 @@ struct report *report_open(enum report_target target, const char *file, struct e
 	report = xmalloc(sizeof(*report));
 	report->target = target;
 	report->log = log;
+	report->history = NULL;
 	return report;
 }
 
@@ -46,14 +49,32 @@ uint64_t report_lost(const struct report *report)
 	return report->log ? log_lost(report->log) : 0;
 }
 
-void report_record(struct report *report, const struct record *record, struct arena *arena)
+void report_keep(struct report *report, struct history *history)
 {
+	report->history = history;
+}
+
+bool report_keeps(const struct report *report)
+{
+	return report && report->history;
+}
+
+static void log_record(struct report *report, const struct record *record, struct arena *arena)
+{
+	struct record shown = *record;
 	size_t limit;
 
-	if (!report || !report->log)
-		return;
+	shown.question_count = 0;
 	limit = report->target == REPORT_SYSLOG ? RECORD_SYSLOG_MAX : RECORD_LINE_MAX;
-	log_add(report->log, LOG_INFO, record_line(record, limit, arena));
+	log_add(report->log, LOG_INFO, record_line(&shown, limit, arena));
+}
+
+void report_record(struct report *report, const struct record *record, struct arena *arena)
+{
+	if (report && report->log)
+		log_record(report, record, arena);
+	if (report && report->history)
+		kept_add(report->history, record, arena);
 }
 
 static int priority_of(const char *level)

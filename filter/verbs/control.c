@@ -140,6 +140,7 @@ static void status_print(json_t *status)
 	long long up = number_of(status, "uptime");
 	json_t *policy = json_object_get(status, "policy"), *messages = json_object_get(status, "messages");
 	json_t *resolver = json_object_get(status, "resolver"), *store = json_object_get(status, "store");
+	json_t *history = json_object_get(status, "history");
 
 	printf("sekisho %s, pid %lld, up %lldd %02lld:%02lld:%02lld\n", text_of(status, "version"),
 	       number_of(status, "pid"), up / 86400, up / 3600 % 24, up / 60 % 60, up % 60);
@@ -156,6 +157,10 @@ static void status_print(json_t *status)
 	if (store) {
 		printf("%-10s %s\n", "store", text_of(store, "place"));
 		status_print_numbers("", store);
+	}
+	if (history) {
+		printf("%-10s %s\n", "history", text_of(history, "file"));
+		status_print_numbers("", history);
 	}
 	status_print_numbers("spf", json_object_get(status, "spf"));
 	status_print_numbers("dkim", json_object_get(status, "dkim"));

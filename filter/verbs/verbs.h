@@ -36,5 +36,8 @@ int verb_list(int argc, char **argv);
 int verb_unblock(int argc, char **argv);
 int verb_blocks(int argc, char **argv);
 int verb_greylist(int argc, char **argv);
+int verb_why(int argc, char **argv);
+int verb_replay(int argc, char **argv);
+int verb_history(int argc, char **argv);
 
 #endif

@@ -19,7 +19,7 @@ ROOMS_MAX, FILE_MAX, FUNCTION_MAX = 20, 500, 60
 # From the bottom up: a room may need those of the lines before its own, and no other.
 FLOORS = (
     ("base",),
-    ("mail", "dns", "store", "probe"),
+    ("mail", "dns", "store", "history", "probe"),
     ("setting",),
     ("list", "spf", "dkim", "dmarc"),
     ("arc",),

@@ -182,14 +182,20 @@ class Daemon:
             time.sleep(0.1)
         return self.read_records()
 
+    def messages(self):
+        """What the daemon itself said in the log."""
+        return [line for line in self.read_lines() if "message" in line]
+
     def read_records(self):
+        return [line for line in self.read_lines() if "verdict" in line]
+
+    def read_lines(self):
         try:
             with open(self.record_file, errors="replace") as f:
                 lines = f.read().split("\n")
         except FileNotFoundError:
             return []
-        found = [json.loads(line) for line in lines[:-1]]  # the last line may be half written
-        return [record for record in found if "verdict" in record]
+        return [json.loads(line) for line in lines[:-1]]  # the last line may be half written
 
     def record(self, **wanted):
         """The one record whose fields have these values (queue_id means queue-id); waits for it."""

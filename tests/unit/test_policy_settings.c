@@ -93,6 +93,10 @@ static void wrong_settings_are_reported_with_how_to_write_them(void **state)
 	     "t:2:1: libmilter serves one socket, that of line 1; remove one of them, or add \"engine native\" to one"},
 	    {"listen inet:1\nlisten milter inet:1\n", "t:2:1: inet:1 is listened on already in line 1; "
 						      "remove one of them"},
+	    {"history lmdb:/x\n", "t:1:9: history cannot be \"lmdb:/x\"; write sqlite:/path"},
+	    {"history sqlite:x\n", "t:1:9: history cannot be \"sqlite:x\"; write sqlite:/path"},
+	    {"history sqlite:/x at-most 1M\n", "t:1:27: at-most cannot be \"1M\"; write a size from 16M to 4096G"},
+	    {"history sqlite:/x addresses none\n", "t:1:29: addresses cannot be \"none\"; write plain, hashed or off"},
 	    {"drain 11m\n", "t:1:7: drain cannot be \"11m\"; write a time from 0s to 10m"},
 	    {"drain 5\n", "t:1:7: drain cannot be \"5\"; write a time from 0s to 10m"},
 	    {"drain\n", "t:1:1: drain has no value; write a time from 0s to 10m"},
