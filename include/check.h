@@ -115,6 +115,8 @@ struct fact {
 	const char *ordered;                                 /* one of these words, for messages */
 	bool list;    /* TYPE_STRING: words separated by blanks; rules can test any or all of them */
 	enum type of; /* the type of each of these words: STRING or DOMAIN */
+	/* TYPE_STRING of a thing: all words it can be, NULL-terminated. NULL: it can be any text */
+	const char *const *(*words_of)(const void *thing);
 	/* Exactly one of the two is set. Texts live in the arena of the scope. */
 	struct value (*get)(struct view *);
 	struct value (*get_of)(struct view *, struct argument); /* of a fact with an argument */

@@ -132,7 +132,9 @@ const char *resolver_warning(const struct resolver *);
 
 /* ---- the budget of a message --------------------------------------------------- */
 
-#define DNS_BUDGET_QUESTIONS 300 /* two SPF identities with 111 queries each (RFC 7208 4.6.4) and room for the rest */
+/* Two SPF identities with 111 queries each (RFC 7208 4.6.4), the DNS lists of a file (DNSBL_MAX, each with its text and
+ * its test entry), and room for the rest. */
+#define DNS_BUDGET_QUESTIONS 500
 
 struct dns_budget;
 
@@ -161,8 +163,9 @@ void dns_budget_deadline(struct dns_budget *, int64_t until_us);
 const struct dns_answer *dns_ask(struct dns_budget *, struct slice name, enum dns_type);
 
 /* Starts a query whose answer will be needed later. Does not wait; does nothing when
- * the budget is used up, or places are short. Counted like dns_ask. */
-void dns_hint(struct dns_budget *, struct slice name, enum dns_type);
+ * the budget is used up, or places are short. Counted like dns_ask. The answer when it is known already, as dns_ask
+ * gives it; else NULL. */
+const struct dns_answer *dns_hint(struct dns_budget *, struct slice name, enum dns_type);
 
 /* The in-addr.arpa or ip6.arpa name of an address (RFC 1035 3.5, RFC 3596 2.5). */
 struct slice dns_reverse_name(struct ip, struct arena *);

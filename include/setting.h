@@ -97,6 +97,7 @@ struct setting_block {
 	size_t key_count;
 	bool line;        /* the keys come after the value on its line, not in { } */
 	bool repeats;     /* given once for each thing that `value` names, each with its own struct */
+	size_t most;      /* so many times at most; 0: no limit of its own */
 	bool preset_only; /* presets apply only if the file does not have the block */
 	/* After all keys: checks what depends on several keys, and opens files. Returns 0, or -1 with err. */
 	int (*finish)(void *block, struct setting_told *, struct error *err);

@@ -105,7 +105,8 @@ static void daemon_release(struct daemon *daemon)
 	history_close(daemon->history);
 }
 
-/* `quiet`: neither the keeper nor the control thread runs any more. Returns the exit code, or ends the process. */
+/* `quiet`: neither the keeper nor the tender nor the control thread runs any more. Returns the exit code, or ends the
+ * process. */
 static int daemon_end(struct daemon *daemon, bool quiet, int64_t until, int code)
 {
 	bool stopped;
@@ -168,19 +169,23 @@ static int daemon_prepare(struct daemon *daemon, pthread_t *keeper_r)
 	return start_failed(EXIT_UNAVAILABLE, &err);
 }
 
-/* The control thread and the keeper may hang (for example in a file system): we wait for them no longer than this. True
- * when both have ended. */
-static bool threads_end(struct daemon *daemon, struct control *control, pthread_t keeper, int64_t until)
+/* The control thread and the keeper may hang (for example in a file system), the tender waits for the DNS: we wait for
+ * them no longer than this. True when all have ended. */
+static bool threads_end(struct daemon *daemon, struct control *control, struct tender *tender, pthread_t keeper,
+			int64_t until)
 {
 	bool stopped = control_stop(control, until);
 
 	daemon_post(daemon, EVENT_END);
-	return thread_join_until(keeper, until) && stopped;
+	stopped &= thread_join_until(keeper, until);
+	return tender_stop(tender, until) && stopped;
 }
 
 static int daemon_serve(struct daemon *daemon)
 {
 	struct control *control = NULL;
+	struct tender *tender;
+	struct error err;
 	pthread_t keeper;
 	int code = daemon_prepare(daemon, &keeper);
 	int64_t until;
@@ -191,10 +196,13 @@ static int daemon_serve(struct daemon *daemon)
 	if (daemon->control.fd >= 0)
 		control = control_start(daemon);
 	daemon_say_started(daemon);
+	tender = tender_start(daemon, &err);
+	if (!tender)
+		daemon->host.failed(&daemon->host, err.text);
 	entrances_start(daemon);
 	daemon_wait(daemon);
 	until = clock_us() + END_US;
-	quiet = threads_end(daemon, control, keeper, until);
+	quiet = threads_end(daemon, control, tender, keeper, until);
 	return daemon_end(daemon, quiet, until, daemon->failed ? EXIT_UNAVAILABLE : EXIT_SUCCESS);
 }
 

@@ -3,7 +3,8 @@
  *
  * Threads: main waits for signals and does nothing else (signals.c). The keeper
  * does what takes time: reloading, list files, draining, progress. The control
- * thread answers `sekisho reload` and `status`. Doors have threads of their own.
+ * thread answers `sekisho reload` and `status`. The tender tests DNS lists, which takes as long as the DNS does. Doors
+ * have threads of their own.
  */
 #ifndef SEKISHO_DAEMON_PRIVATE_H
 #define SEKISHO_DAEMON_PRIVATE_H
@@ -149,6 +150,13 @@ json_t *daemon_store_status(struct daemon *); /* NULL: none is open */
 int daemon_history_open(struct daemon *, const struct policy *, struct error *err);
 void daemon_history_report(struct daemon *);    /* logs its messages; called every few seconds */
 json_t *daemon_history_status(struct daemon *); /* only if there is one */
+
+/* ---- tend.c: a thread that tests what the policy declares outside of this host: DNS lists ----------------- */
+
+struct tender;
+struct tender *tender_start(struct daemon *, struct error *err); /* NULL and err: no thread can be started */
+/* False when it did not end by `until_us` (clock_us). NULL is allowed. */
+bool tender_stop(struct tender *, int64_t until_us);
 
 /* ---- drain.c: the keeper ------------------------------------------------------------------------------ */
 

@@ -7,6 +7,7 @@
  * policy has errors: it may have been rotated.
  */
 #include "daemon_private.h"
+#include "dnsbl.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -158,6 +159,7 @@ static int reload_take(struct daemon *daemon, struct engine *old, struct policy 
 		*text_r = xstrdup(err.text);
 		return -1;
 	}
+	dnsbl_adopt(&policy_settings(policy)->check, &policy_settings(engine_policy(old))->check);
 	engine = engine_new(policy, resolver, daemon->host.report, &daemon->counters);
 	engine_lend_store(engine, daemon->store);
 	daemon_engine_set(daemon, engine);

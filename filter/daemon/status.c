@@ -3,6 +3,7 @@
  */
 #include "config.h"
 #include "daemon_private.h"
+#include "dnsbl.h"
 #include <unistd.h>
 
 static json_t *status_policy(const struct policy *policy)
@@ -63,6 +64,30 @@ static json_t *status_unchecked(const struct counters *counters)
 	return object;
 }
 
+/* "dnsbl": {"zen": {"state": "used", ...}}: by the names of the file, since that of a zone may contain a key. */
+static json_t *status_dnsbl(const struct check_settings *settings)
+{
+	json_t *object = json_object();
+	struct arena *arena = arena_new();
+
+	for (size_t i = 0; i < dnsbl_count(settings); i++) {
+		struct dnsbl_status status;
+		json_t *list;
+
+		dnsbl_status(settings, i, &status);
+		list = json_pack("{s:s, s:I, s:I, s:I}", "state", dnsbl_state_names[status.state], "asked",
+				 (json_int_t)status.asked, "listed", (json_int_t)status.listed, "temperror",
+				 (json_int_t)status.failed);
+		if (status.since_us)
+			json_object_set_new(list, "since", json_text(clock_print(status.since_us, arena)));
+		if (status.incomplete)
+			json_object_set_new(list, "incomplete", json_true());
+		json_object_set_new(object, arena_cstring(arena, status.name), list);
+	}
+	arena_free(arena);
+	return object;
+}
+
 static json_t *status_messages(const struct counters *c)
 {
 	return json_pack("{s:I, s:I, s:o, s:I}", "open", (json_int_t)c->messages_open, "total", (json_int_t)c->messages,
@@ -105,6 +130,8 @@ json_t *daemon_status(struct daemon *daemon)
 	if (daemon->history)
 		json_object_set_new(object, "history", daemon_history_status(daemon));
 	json_object_set_new(object, "resolver", status_resolver(engine_resolver(engine)));
+	if (dnsbl_count(&policy_settings(engine_policy(engine))->check))
+		json_object_set_new(object, "dnsbl", status_dnsbl(&policy_settings(engine_policy(engine))->check));
 	engine_release(engine);
 	return object;
 }

@@ -199,20 +199,22 @@ const struct dns_answer *dns_ask(struct dns_budget *budget, struct slice name, e
 	return asked->given ? asked->given : asked_wait(budget, asked);
 }
 
-void dns_hint(struct dns_budget *budget, struct slice name, enum dns_type type)
+const struct dns_answer *dns_hint(struct dns_budget *budget, struct slice name, enum dns_type type)
 {
 	struct question question;
 
 	if (!resolver_hints(budget->resolver) ||
 	    question_make(name, type, resolver_hash_seed(budget->resolver), &question) < 0)
-		return;
+		return NULL;
 	resolver_count(budget->resolver, budget->stripe, COUNT_QUESTIONS);
-	if (asked_find(budget, &question) || budget->asked >= budget->questions)
-		return;
 
-	struct asked *asked = asked_begin(budget, &question);
+	struct asked *asked = asked_find(budget, &question);
+	if (asked || budget->asked >= budget->questions)
+		return asked ? asked->given : NULL;
+	asked = asked_begin(budget, &question);
 	if (!asked->given)
 		asked->flight = asked_send(budget, asked, true);
+	return asked->given;
 }
 
 /* ---- the parsed form --------------------------------------------------------------------- */

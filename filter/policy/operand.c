@@ -99,8 +99,31 @@ static int want_number(const struct wanted *wanted, struct operand *operand_r)
 	return 0;
 }
 
+/* A text that can only be one of some words: dnsbl.code("zen"). */
+static int check_words(const struct wanted *wanted)
+{
+	const struct reading *reading = wanted->reading;
+	const char *const *words = reading->fact->words_of ? reading->fact->words_of(reading->argument.thing) : NULL;
+	struct text all;
+
+	if (!words || wanted->text.n == 0)
+		return 0;
+	text_init(&all, wanted->compiler->policy->arena, DIAGNOSTIC_TEXT_MAX / 2);
+	for (size_t i = 0; words[i]; i++) {
+		if (slice_equal_nocase(wanted->text, slice_of(words[i])))
+			return 0;
+		text_printf(&all, " %s", words[i]);
+	}
+	diagnostics_error(wanted->compiler->diagnostics, wanted->word->place,
+			  "%.*s is never \"%s\"%s; its words are%.*s", SLICE_ARGS(reading->shown), QUOTE(wanted->text),
+			  suggestion_aside(wanted->text, words).text, SLICE_ARGS(text_slice(&all)));
+	return -1;
+}
+
 static int want_string(const struct wanted *wanted, struct operand *operand_r)
 {
+	if (check_words(wanted))
+		return -1;
 	operand_r->matches = is_text;
 	operand_r->text = wanted->text;
 	return 0;

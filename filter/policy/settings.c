@@ -330,6 +330,17 @@ static void *new_block(struct setting_reader *reader)
 	return first + blocks->count++ * size;
 }
 
+static int check_most(struct setting_reader *reader)
+{
+	const struct setting_block *block = reader->row->block;
+
+	if (!block->most || reader->settings->check.blocks[check_number(reader->row->check)].count < block->most)
+		return 0;
+	diagnostics_error(reader->compiler->diagnostics, reader->said->name.place,
+			  "%s is set more than %zu times; remove some", block->name, block->most);
+	return -1;
+}
+
 /* A thing is declared once. Its name is the value before the keys. */
 static int check_name(struct setting_reader *reader, const char *declared)
 {
@@ -355,6 +366,8 @@ static int read_block(struct setting_reader *reader)
 	const struct setting_row *row = reader->row;
 	void *base = (char *)reader->settings + row->key.offset;
 
+	if (row->check && check_most(reader))
+		return -1;
 	if (row->check)
 		base = new_block(reader);
 	else if (row->keep)

@@ -135,6 +135,20 @@ static void status_print_doors(json_t *doors)
 	}
 }
 
+/* One line for each DNS list. */
+static void status_print_lists(json_t *lists)
+{
+	const char *name;
+	json_t *list;
+
+	json_object_foreach(lists, name, list) if (json_is_object(list))
+	    printf("%-10s %s %s%s%s%s, asked %lld, listed %lld, temperror %lld\n", "dnsbl", name,
+		   text_of(list, "state"), json_object_get(list, "since") ? " since " : "",
+		   json_object_get(list, "since") ? text_of(list, "since") : "",
+		   json_is_true(json_object_get(list, "incomplete")) ? ", lacks its test entry" : "",
+		   number_of(list, "asked"), number_of(list, "listed"), number_of(list, "temperror"));
+}
+
 static void status_print(json_t *status)
 {
 	long long up = number_of(status, "uptime");
@@ -165,6 +179,7 @@ static void status_print(json_t *status)
 	status_print_numbers("spf", json_object_get(status, "spf"));
 	status_print_numbers("dkim", json_object_get(status, "dkim"));
 	status_print_numbers("unchecked", json_object_get(status, "unchecked"));
+	status_print_lists(json_object_get(status, "dnsbl"));
 }
 
 int verb_status(int argc, char **argv)

@@ -374,6 +374,9 @@ static void write_settings(struct writer *writer)
 	    "list friends file:/proc/self/fd/%u\nlist others file:/proc/self/fd/%u\nlist owners file:/proc/self/fd/%u\n"
 	    "list relays file:/proc/self/fd/%u\nsign example.org { selector s key /proc/self/fd/%u subdomains yes }\n",
 	    writer->lists[0], writer->lists[1], writer->lists[2], writer->lists[1], writer->key);
+	text_add(writer->out, SLICE("dnsbl hourly { zone bl.test code 127.0.0.2 hello }\n"
+				    "dnsbl inbox { zone dbl.test of sender.domain code 127.0.*.2 hello weight -2 }\n"
+				    "dnsbl volume { zone multi.test of from.domain bit 2 hello }\n"));
 	text_add(writer->out, SLICE("limit hourly { key client count messages soft 1 hard 2 per 1h }\n"
 				    "limit inbox { key recipient count messages hard 1 per 10m }\n"
 				    "limit volume { key client count bytes soft 10 hard 200 per 1h }\n"

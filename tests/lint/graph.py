@@ -34,7 +34,7 @@ FLOORS = (
 )
 
 # Headers of include/ that are not named after their room.
-DOORS = {"block.h": "check", "door.h": "doors", "greylist.h": "check", "json.h": "report", "milter.h": "doors", "mime.h": "mail"}
+DOORS = {"block.h": "check", "dnsbl.h": "check", "door.h": "doors", "greylist.h": "check", "json.h": "report", "milter.h": "doors", "mime.h": "mail"}
 
 # Tables: they name what registers itself in them, which may well need the room that asks the table. Arrows out of these
 # files are not followed when circles are looked for; all other rules hold for them.

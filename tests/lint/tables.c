@@ -41,6 +41,7 @@ static void write_statement(FILE *out, const char *statement)
 
 	fputs("list friends file:friends\nlist canonical file:canonical\nlimit NAME { key client count messages hard 1 "
 	      "per 1h }\n"
+	      "dnsbl NAME { zone bl.example.org code 127.0.0.2 text }\n"
 	      "policy local {\n\ton connect {\n\t\tset NAME \"a\"\n\t}\n}\n",
 	      out);
 	if (strstr(statement, "arc-seal ")) /* a rule that names its key */

@@ -40,6 +40,8 @@ test "t" {
   %s
 }
 """
+SHIPPED.append("conf/examples/dns-lists.conf")
+
 SPF = r'''zone "example.net TXT \"v=spf1 ip4:203.0.113.9 -all\""'''
 
 # settings before the policy, the test, what the program prints of it ("" when it passes)

@@ -1,0 +1,47 @@
+/*
+ * dnsbl.h - the health of the DNS lists that a policy declares (dnsbl NAME { }).
+ *
+ * A list publishes test entries (RFC 5782 5): one that it must contain, one that it must not contain. A list that
+ * contains the second would refuse everybody, so it is switched off until it no longer does. The daemon asks at its
+ * start, after a reload and every hour, and logs what it and the mail before found out; the facts are in check/dnsbl.c.
+ *
+ * The health of a list is the only part of a policy that changes, by atomic operations.
+ */
+#ifndef SEKISHO_DNSBL_H
+#define SEKISHO_DNSBL_H
+
+#include "check.h"
+
+#define DNSBL_MAX 64 /* lists of a file: each is a query for each message. Sites use two to ten */
+
+enum dnsbl_state {
+	DNSBL_UNTESTED,
+	DNSBL_USED,    /* it does not contain what it must not contain */
+	DNSBL_OFF,     /* it does: it is not asked, and its fact is temperror */
+	DNSBL_SILENT,  /* its servers did not answer the test */
+	DNSBL_REFUSING /* it answered with one of its error codes */
+};
+#define DNSBL_STATES (DNSBL_REFUSING + 1)
+extern const char *const dnsbl_state_names[DNSBL_STATES + 1]; /* "untested" "used" "off" "silent" "refusing" NULL */
+
+struct dnsbl_status {
+	struct slice name; /* never the zone, whose name may contain a key */
+	enum dnsbl_state state;
+	int64_t since_us; /* clock_wall_us; 0: never tested */
+	bool incomplete;  /* it lacks the entry that it must contain */
+	uint64_t asked, listed, failed;
+};
+
+size_t dnsbl_count(const struct check_settings *);
+void dnsbl_status(const struct check_settings *, size_t number, struct dnsbl_status *status_r); /* from 0 */
+
+/* Lists of a new policy that an old one has too keep their health. Before the new policy is used. */
+void dnsbl_adopt(const struct check_settings *now, const struct check_settings *before);
+
+/* Tests the lists whose time has come (now_us is clock_us), and says what is new. One thread at a time; waits for the
+ * DNS, DNSBL_TEST_US at most. Call it every second or so. */
+#define DNSBL_TEST_US (10 * 1000 * 1000)
+void dnsbl_tend(const struct check_settings *, struct resolver *, int64_t now_us,
+		void (*say)(void *context, const char *level, const char *line), void *context);
+
+#endif
