@@ -24,6 +24,7 @@
 	(86400 * SECOND_US) /* RFC 8767 4 advises a cap of days to weeks; a policy wants to change in one              \
 			     */
 #define TTL_NEGATIVE_US  (3600 * SECOND_US) /* RFC 2308 5 advises one to three hours */
+#define TTL_NO_SOA_US    (60 * SECOND_US)   /* negative, and nobody says for how long */
 #define TTL_TEMPFAIL_US  (5 * SECOND_US)   /* RFC 2308 7.1 allows five minutes; a broken server is asked again sooner */
 #define TTL_BIG_US       (300 * SECOND_US) /* for answers over CACHE_BIG: none may sit on the room for long */
 #define STALE_US         (86400 * SECOND_US) /* RFC 8767 5: one to three days */

@@ -16,6 +16,7 @@
 #include "unbound.h"
 
 #define TYPE_DNSKEY     48  /* RFC 4034 2 */
+#define DNS_HEADER      12  /* bytes, RFC 1035 4.1.1 */
 #define BROKEN_PAUSE_MS 100 /* when libunbound's pipe fails: so that it does not eat a processor */
 
 /* Questions that libunbound holds, wanted or not: 34 KB and a socket each, for up to five seconds where nobody answers
@@ -113,6 +114,25 @@ static void *errand_give(struct errand *errand)
 	return ticket;
 }
 
+/* The number of records of the authority section (RFC 1035 4.1.1). */
+static unsigned authority_count(const struct ub_result *result)
+{
+	const uint8_t *packet = result->answer_packet;
+
+	return packet && result->answer_len >= DNS_HEADER ? (unsigned)packet[8] << 8 | packet[9] : 0;
+}
+
+/* libunbound gives a negative answer without SOA nine hours. RFC 2308 5 wants it not to be kept at all, but some DNS
+ * lists send no other, and are asked for every client. */
+static int64_t ttl_of(const struct ub_result *result, enum dns_status status)
+{
+	int64_t ttl = result->ttl * SECOND_US;
+
+	if (status == DNS_TEMPFAIL)
+		return TTL_TEMPFAIL_US;
+	return status != DNS_OK && authority_count(result) == 0 && ttl > TTL_NO_SOA_US ? TTL_NO_SOA_US : ttl;
+}
+
 /* Runs in the dispatcher. */
 static void question_done(void *errand_, int code, struct ub_result *result)
 {
@@ -121,9 +141,9 @@ static void question_done(void *errand_, int code, struct ub_result *result)
 	struct dns_record room[DNS_RECORD_MAX];
 	struct dns_answer draft = result_read(source, code, result, room);
 	draft.ttl = result && result->ttl > 0 ? (uint32_t)result->ttl : 0;
-	int64_t ttl_us = draft.status == DNS_TEMPFAIL ? TTL_TEMPFAIL_US : result->ttl * SECOND_US;
 
-	backend_settle(&source->backend, errand_give(errand), &draft, ttl_us);
+	backend_settle(&source->backend, errand_give(errand), &draft,
+		       result ? ttl_of(result, draft.status) : TTL_TEMPFAIL_US);
 	ub_resolve_free(result);
 	arena_reset(source->arena);
 }
