@@ -202,9 +202,10 @@ static void judge_records(const struct dnsbl *list, const struct dns_answer *ans
 void dnsbl_judge(const struct dnsbl *list, const struct dns_answer *answer, struct dnsbl_finding *finding_r)
 {
 	*finding_r = (struct dnsbl_finding){.result = DNSBL_RESULT_CLEAN};
-	if (answer->status == DNS_TEMPFAIL) {
+	/* Lists change by the minute: what was true before its servers failed is no reason to refuse. */
+	if (answer->status == DNS_TEMPFAIL || answer->stale) {
 		finding_r->result = DNSBL_RESULT_TEMPERROR;
-		finding_r->why = dns_reason_texts[answer->reason];
+		finding_r->why = answer->stale ? "no answer" : dns_reason_texts[answer->reason];
 		return;
 	}
 	if (answer->status != DNS_OK)

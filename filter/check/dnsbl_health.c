@@ -176,7 +176,7 @@ static enum dnsbl_state test_negative(const struct turn *turn, const struct dnsb
 	struct dnsbl_finding finding;
 
 	dnsbl_judge(list, answer, &finding);
-	if (answer->status == DNS_TEMPFAIL)
+	if (answer->status == DNS_TEMPFAIL || answer->stale)
 		return DNSBL_SILENT;
 	if (finding.foreign)
 		atomic_store(&list->health->foreign, finding.foreign);
