@@ -7,6 +7,7 @@ import threading
 
 from arc import arc
 from behind import through_postfix
+from dnslists import dns_lists
 from figures import median, odd, wanted
 from instructions import callgrind
 from signing import signing
@@ -263,3 +264,4 @@ def reloads(bench):
 
 PARTS = {"sign": signing, "arc": arc, "cold": cold, "refusal": refusal, "logging": logging, "growth": growth, "reloads": reloads, "postfix": through_postfix,
          "callgrind": callgrind}
+PARTS["dnsbl"] = dns_lists
