@@ -81,6 +81,7 @@ struct connection {
 	struct slice daemon_name; /* the MTA's name of the service, "" when unknown */
 	unsigned daemon_port;     /* that the client connected to; 0: unknown */
 	bool local_program;       /* a program on this host submitted the message */
+	struct ip daemon_ip;      /* that the client connected to; family 0: unknown */
 };
 void gate_connect(struct gate *,
 		  const struct connection *); /* call it again when more is known. All texts are copied */

@@ -285,6 +285,7 @@ struct session {
 	struct slice helo;                    /* as the client sent it; "" before HELO */
 	struct slice daemon_name;             /* the MTA's name of the service */
 	unsigned daemon_port;                 /* the port the client connected to; 0: unknown or no network */
+	struct ip daemon_ip;                  /* the address it connected to; family 0: unknown */
 	bool local_program;                   /* submitted by a program on this host, not by SMTP over a network */
 	struct slice tls_version, tls_cipher; /* "" without TLS */
 	struct slice auth_user, auth_method;  /* "" without AUTH */

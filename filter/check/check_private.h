@@ -64,6 +64,11 @@ struct value value_word(const char *word);              /* TYPE_RESULT */
 struct value value_number(int64_t number);
 struct value value_bool(bool);
 
+/* bogon.c: have mail hosts addresses, and none at which a server can be? The first BOGON_HOSTS_MAX are asked for. False
+ * when that cannot be known. */
+#define BOGON_HOSTS_MAX 10
+bool bogon_hosts(struct dns_budget *, const struct dns_mx_host *hosts, size_t count);
+
 /* relay.c: who handed the mail to us, or to the relay that handed it to us. */
 struct origin {
 	bool known;   /* ip and helo are the client's */

@@ -96,6 +96,48 @@ static struct value get_ptr(struct view *view)
 	return value_text(TYPE_DOMAIN, name);
 }
 
+static const char *const fcrdns_words[] = {"pass", "none", "mismatch", "temperror", NULL};
+enum fcrdns { FCRDNS_PASS, FCRDNS_NONE, FCRDNS_MISMATCH, FCRDNS_TEMPERROR };
+
+/* RFC 8601 2.7.3 */
+static enum fcrdns fcrdns_of(struct view *view)
+{
+	struct arena *arena = view->message->arena;
+	struct ip client = view->session->client;
+	const struct dns_answer *ptr = dns_ask(view->budget, dns_reverse_name(client, arena), DNS_PTR);
+	struct slice name;
+
+	if (ptr->status != DNS_OK)
+		return ptr->status == DNS_TEMPFAIL ? FCRDNS_TEMPERROR : FCRDNS_NONE;
+	switch (dns_confirmed_name(view->budget, client, arena, &name)) {
+	case DNS_OK:
+		return FCRDNS_PASS;
+	case DNS_TEMPFAIL:
+		return FCRDNS_TEMPERROR;
+	default:
+		return FCRDNS_MISMATCH;
+	}
+}
+
+static struct value get_fcrdns(struct view *view)
+{
+	return view->session->client.family ? value_word(fcrdns_words[fcrdns_of(view)]) : value_absent(TYPE_RESULT);
+}
+
+/* As large as one site usually is: /24, and /64 (RFC 6177). */
+static struct value get_network(struct view *view)
+{
+	struct ip ip = view->session->client;
+	size_t kept = ip.family == 4 ? 3 : 8;
+	char buffer[IP_TEXT];
+
+	if (!ip.family)
+		return value_absent(TYPE_STRING);
+	memset(ip.bytes + kept, 0, sizeof(ip.bytes) - kept);
+	return value_text(TYPE_STRING, arena_join(view->session->arena, ip_print(ip, buffer),
+						  ip.family == 4 ? SLICE("/24") : SLICE("/64")));
+}
+
 static struct value get_helo(struct view *view)
 {
 	bool valid;
@@ -130,6 +172,7 @@ static const struct fact facts[] = {
     FACT("client.name", DOMAIN, CONNECT, get_name, "its name as the MTA verified it", .replays = true,
 	 .scope = SCOPE_CONNECTION),
     FACT("client.port", NUMBER, CONNECT, get_port, "the port it comes from", .scope = SCOPE_CONNECTION),
+    FACT("client.network", STRING, CONNECT, get_network, "its network: /24, or /64 of IPv6", .scope = SCOPE_CONNECTION),
     FACT("helo", DOMAIN, HELO, get_helo, "the name it gave in HELO or EHLO", .replays = true,
 	 .scope = SCOPE_CONNECTION),
     FACT("trusted", BOOL, CONNECT, get_trusted, "the client is in a trusted network or a program of this host",
@@ -147,6 +190,8 @@ const struct check check_client = {CHECK_NAMED(client), FACTS(facts)};
 /* A separate check, so that only policies that read it ask the DNS. */
 static const struct fact ptr_facts[] = {
     FACT("client.ptr", DOMAIN, CONNECT, get_ptr, "its forward-confirmed name in the DNS", .scope = SCOPE_CONNECTION),
+    FACT("client.fcrdns", RESULT, CONNECT, get_fcrdns, "whether a name of it in the DNS has its address",
+	 .words = fcrdns_words, .scope = SCOPE_CONNECTION),
 };
 
 const struct check check_ptr = {CHECK_NAMED(ptr), FACTS(ptr_facts), .hint = hint};

@@ -39,6 +39,9 @@ static struct value get_recipients(struct view *view)
 	return value_number(count);
 }
 
+/* Those of the DNS, and what only we say. */
+static const char *const mx_words[] = {"ok", "implicit", "null", "none", "temperror", "bogon", NULL};
+
 static struct value get_mx(struct view *view)
 {
 	struct dns_mx_outcome outcome;
@@ -46,6 +49,8 @@ static struct value get_mx(struct view *view)
 	if (!view->message->sender.domain.n)
 		return value_absent(TYPE_RESULT);
 	dns_mx(view->budget, view->message->sender.domain, view->message->arena, &outcome);
+	if (bogon_hosts(view->budget, outcome.hosts, outcome.host_count))
+		return value_word("bogon");
 	return value_word(dns_mx_names[outcome.result]);
 }
 
@@ -89,7 +94,7 @@ const struct check check_envelope = {CHECK_NAMED(envelope), FACTS(facts)};
 /* A separate check, so that only policies that read it ask the DNS. */
 static const struct fact mx_facts[] = {
     FACT("sender.domain.mx", RESULT, MAIL, get_mx, "whether mail can be sent back to the sender's domain",
-	 .words = dns_mx_names),
+	 .words = mx_words),
 };
 
 const struct check check_mx = {CHECK_NAMED(mx), FACTS(mx_facts), .hint = hint};

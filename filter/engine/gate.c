@@ -137,6 +137,7 @@ void gate_connect(struct gate *gate, const struct connection *connection)
 	session->client_name = arena_copy(session->arena, connection->client_name);
 	session->daemon_name = arena_copy(session->arena, connection->daemon_name);
 	session->daemon_port = connection->daemon_port;
+	session->daemon_ip = connection->daemon_ip;
 	session->local_program = connection->local_program;
 	view_aim(gate);
 	hint(gate, STAGE_CONNECT);

@@ -349,7 +349,8 @@ static void check_lists(struct compiler *compiler, const struct file_syntax *fil
 		if (!slice_equal(said->name.text, SLICE("list")) || !name)
 			continue;
 		if (slice_equal(name->text, SLICE("owners")) || slice_equal(name->text, SLICE("relays")) ||
-		    slice_equal(name->text, SLICE("trusted-forwarders")))
+		    slice_equal(name->text, SLICE("trusted-forwarders")) ||
+		    slice_equal(name->text, SLICE("dynamic-names")))
 			continue; /* they mean something by themselves */
 		if (!rules_name(file, name->text) && !settings_name(file, name->text))
 			diagnostics_advice(

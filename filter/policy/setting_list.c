@@ -37,7 +37,7 @@ static int read_dynamic(struct list_setting *setting, struct slice life, struct 
 	return 0;
 }
 
-/* Four names have a meaning of their own: owners, canonical, relays and trusted-forwarders. */
+/* Five names have a meaning of their own: owners, canonical, relays, trusted-forwarders and dynamic-names. */
 static int read_list(struct setting_told *told, void *item, struct error *err)
 {
 	struct list_setting *setting = item;
@@ -157,5 +157,7 @@ int setting_keep_list(struct setting_reader *reader, const void *block)
 		reader->settings->check.relays = kept->list;
 	if (slice_equal(said->setting.name, SLICE("trusted-forwarders")))
 		reader->settings->check.forwarders = kept->list;
+	if (slice_equal(said->setting.name, SLICE("dynamic-names")))
+		reader->settings->check.dynamic_names = kept->list;
 	return 0;
 }
