@@ -60,6 +60,7 @@ struct value {
 /* What a fact needs beyond the envelope; decides the milter negotiation. */
 #define NEED_HEADERS 1u
 #define NEED_BODY    2u
+#define NEED_REFUSED 4u /* the MTA tells of recipients that it refuses */
 
 /* The argument in parentheses after a fact. */
 enum argument_kind {

@@ -95,6 +95,7 @@ void gate_auth(struct gate *, struct slice user, struct slice method);   /* "" c
  * argument is refused with 553 when the MTA does not tell. gate_mail ends a message that is still open. */
 enum gate_answer gate_mail(struct gate *, struct slice argument, struct slice made, bool smtputf8);
 enum gate_answer gate_rcpt(struct gate *, struct slice argument, struct slice made);
+void gate_rcpt_refused(struct gate *); /* the MTA has refused a recipient; it is not one of the message */
 void gate_queue_id(struct gate *, struct slice queue_id); /* whenever it becomes known */
 void gate_header(struct gate *, struct slice name,
 		 struct slice value); /* value with its leading space, if the MTA passes it */

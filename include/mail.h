@@ -279,14 +279,15 @@ extern const char *const kind_names[KIND_COUNT + 1]; /* "inbound", ..., NULL */
 /* What is known of the connection. All texts live in `arena`. */
 struct session {
 	struct arena *arena;
-	struct ip client;                     /* family 0: no address (a local program) */
-	struct slice client_name;             /* the MTA's verified name, "" when it has none */
-	unsigned client_port;                 /* 0: unknown */
-	struct slice helo;                    /* as the client sent it; "" before HELO */
-	struct slice daemon_name;             /* the MTA's name of the service */
-	unsigned daemon_port;                 /* the port the client connected to; 0: unknown or no network */
-	struct ip daemon_ip;                  /* the address it connected to; family 0: unknown */
-	bool local_program;                   /* submitted by a program on this host, not by SMTP over a network */
+	struct ip client;         /* family 0: no address (a local program) */
+	struct slice client_name; /* the MTA's verified name, "" when it has none */
+	unsigned client_port;     /* 0: unknown */
+	struct slice helo;        /* as the client sent it; "" before HELO */
+	struct slice daemon_name; /* the MTA's name of the service */
+	unsigned daemon_port;     /* the port the client connected to; 0: unknown or no network */
+	struct ip daemon_ip;      /* the address it connected to; family 0: unknown */
+	unsigned refused;         /* recipients refused so far, by rules, and by the MTA as far as it tells */
+	bool local_program;       /* submitted by a program on this host, not by SMTP over a network */
 	struct slice tls_version, tls_cipher; /* "" without TLS */
 	struct slice auth_user, auth_method;  /* "" without AUTH */
 };

@@ -35,7 +35,8 @@ enum { /* steps: which commands are not sent, and which get no reply */
        MUTE_HEADER = 0x80,
        NO_UNKNOWN = 0x100,
        NO_DATA = 0x200,
-       CAN_SKIP = 0x400, /* the MTA understands "enough of the body" */
+       CAN_SKIP = 0x400,    /* the MTA understands "enough of the body" */
+       SEE_REFUSED = 0x800, /* RCPT is sent for recipients that the MTA has refused, too */
        MUTE_CONNECT = 0x1000,
        MUTE_HELO = 0x2000,
        MUTE_MAIL = 0x4000,
@@ -59,7 +60,7 @@ struct wishes {
 
 struct terms {
 	unsigned long actions; /* CAN_ */
-	unsigned long steps;   /* NO_, MUTE_, CAN_SKIP, LEADING_SPACE */
+	unsigned long steps;   /* NO_, MUTE_, CAN_SKIP, SEE_REFUSED, LEADING_SPACE */
 	bool leading_space;    /* header values come and go with it */
 	bool skip_body;        /* the MTA sends a body that is not read, and can be told to stop */
 };
@@ -79,7 +80,7 @@ extern const char *const macros_asked[MACRO_STEPS];
 
 struct connect_macros { /* NULL: the MTA did not send it */
 	const char *client_name, *client_resolve;
-	const char *daemon_name, *daemon_port;
+	const char *daemon_name, *daemon_port, *daemon_addr;
 };
 
 /* Who is at the other end. Names are cut at 255 bytes: RFC 1035 allows 253. */
@@ -88,13 +89,14 @@ struct client {
 	unsigned port;
 	char *name, *daemon_name; /* "": none; owned */
 	unsigned daemon_port;
+	struct ip daemon_ip; /* family 0: unknown */
 	bool local_program;
 };
 
 /* `host` and `address` are what the connect step got; address NULL: none. client_free() it. */
 void client_read(const char *host, const struct sockaddr *address, const struct connect_macros *,
 		 struct client *client_r);
-/* Stores the daemon's name and port if they were not known; true when something was new. */
+/* Stores the daemon's name, port and address if they were not known; true when something was new. */
 bool client_complete(struct client *, const struct connect_macros *);
 void client_free(struct client *);
 

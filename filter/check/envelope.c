@@ -54,6 +54,11 @@ static struct value get_mx(struct view *view)
 	return value_word(dns_mx_names[outcome.result]);
 }
 
+static struct value get_refused(struct view *view)
+{
+	return value_number(view->session->refused);
+}
+
 static struct value get_queue_id(struct view *view)
 {
 	return value_text(TYPE_STRING, view->message->queue_id);
@@ -85,6 +90,8 @@ static const struct fact facts[] = {
 	 .scope = SCOPE_RECIPIENT),
     FACT("case", STRING, CONNECT, get_case, "our own name of the message, also in the record", .apart = true),
     FACT("recipients", NUMBER, MESSAGE, get_recipients, "how many recipients the message has"),
+    FACT("refused.recipients", NUMBER, MAIL, get_refused, "recipients that were refused so far on the connection",
+	 .changes = true, .needs = NEED_REFUSED),
     FACT("queue-id", STRING, MESSAGE, get_queue_id, "the MTA's name of the message"),
     FACT("size", NUMBER, MESSAGE, get_size, "bytes of header and body", .needs = NEED_HEADERS | NEED_BODY),
 };

@@ -15,10 +15,10 @@
 #define NAME_MAX_BYTES 255 /* of host and daemon names: RFC 1035 allows 253, the rest is cut */
 
 const char *const macros_asked[MACRO_STEPS] = {
-    "{daemon_name} {daemon_port} {client_name} {client_resolve} {tls_version} {cipher}",
+    "{daemon_name} {daemon_port} {daemon_addr} {client_name} {client_resolve} {tls_version} {cipher}",
     "{daemon_name} {daemon_port} {tls_version} {cipher}",
     "i {daemon_name} {daemon_port} {tls_version} {cipher} {auth_authen} {auth_type} {mail_addr}",
-    "i {rcpt_addr}",
+    "i {rcpt_addr} {rcpt_mailer}",
     "i",
     "i",
     NULL,
@@ -89,6 +89,8 @@ bool client_complete(struct client *client, const struct connect_macros *macros)
 		client->daemon_port = (unsigned)port;
 		news = true;
 	}
+	if (client->daemon_ip.family == 0 && ip_parse(slice_of(macros->daemon_addr), &client->daemon_ip) == 0)
+		news = true;
 	if ((!client->daemon_name || !client->daemon_name[0]) && macros->daemon_name && macros->daemon_name[0]) {
 		free(client->daemon_name);
 		client->daemon_name = name_copy(macros->daemon_name);

@@ -80,6 +80,8 @@ struct terms negotiate_terms(struct wishes wishes, unsigned long offered_actions
 		terms.steps |= MUTE_MAIL;
 	if (!wishes.reply_rcpt)
 		terms.steps |= MUTE_RCPT;
+	if (wishes.needs & NEED_REFUSED)
+		terms.steps |= SEE_REFUSED;
 	terms.steps &= offered_steps;
 	terms.leading_space = (terms.steps & LEADING_SPACE) != 0;
 	return terms;

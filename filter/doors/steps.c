@@ -25,6 +25,7 @@ static struct connect_macros connect_macros(struct steps *steps)
 	    .client_resolve = mta->macro(steps->context, "{client_resolve}"),
 	    .daemon_name = mta->macro(steps->context, "{daemon_name}"),
 	    .daemon_port = mta->macro(steps->context, "{daemon_port}"),
+	    .daemon_addr = mta->macro(steps->context, "{daemon_addr}"),
 	};
 }
 
@@ -121,6 +122,7 @@ static void tell_client(struct steps *steps)
 				      .daemon_name = slice_of(client->daemon_name),
 				      .daemon_port = client->daemon_port,
 				      .local_program = client->local_program,
+				      .daemon_ip = client->daemon_ip,
 				  });
 }
 
@@ -202,7 +204,10 @@ enum step_answer step_rcpt(struct steps *steps, const char *path)
 	enum gate_answer answer = GATE_CONTINUE;
 
 	tell_queue_id(steps);
-	if (steps->open)
+	/* Postfix and Sendmail: one that is refused already. Sendmail tells of unknown users only. */
+	if (slice_equal(macro(steps, "{rcpt_mailer}"), SLICE("error")))
+		gate_rcpt_refused(steps->gate);
+	else if (steps->open)
 		answer = gate_rcpt(steps->gate, slice_of(path), macro(steps, "{rcpt_addr}"));
 	return step_answer(steps, MUTE_RCPT, answer);
 }

@@ -188,6 +188,7 @@ static enum gate_answer rcpt_refuse(struct gate *gate, struct rcpt_outcome *said
 {
 	if (gate->abilities.reply_rcpt) {
 		gate->engine->counters->recipients_refused++;
+		gate->session.refused++;
 		gate->reply = &said->outcome.reply;
 		return GATE_REFUSE;
 	}
@@ -256,6 +257,11 @@ enum gate_answer gate_rcpt(struct gate *gate, struct slice argument, struct slic
 	said->outcome.verdict = VERDICT_NONE;
 	recipient_keep(&gate->message, &recipient);
 	return GATE_CONTINUE;
+}
+
+void gate_rcpt_refused(struct gate *gate)
+{
+	gate->session.refused++;
 }
 
 void gate_queue_id(struct gate *gate, struct slice queue_id)

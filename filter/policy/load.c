@@ -161,7 +161,7 @@ static void add_readers(struct policy *policy, struct ruleset *rules)
 
 		rules->uses[i] |= reads;
 		for (unsigned j = 0; reads && j < checks[i]->fact_count; j++)
-			policy->needs |= checks[i]->facts[j].needs;
+			policy->needs |= checks[i]->facts[j].needs & ~NEED_REFUSED; /* a rule has to count them */
 	}
 }
 

@@ -40,6 +40,16 @@ static void steps_without_rules_give_no_reply(void **state)
 	}
 }
 
+static void refused_recipients_are_asked_for_when_a_rule_counts_them(void **state)
+{
+	struct wishes counted = {.needs = NEED_REFUSED};
+
+	(void)state;
+	assert_false(negotiate_terms(nothing, EVERYTHING, EVERY_STEP).steps & SMFIP_RCPT_REJ);
+	assert_true(negotiate_terms(counted, EVERYTHING, EVERY_STEP).steps & SMFIP_RCPT_REJ);
+	assert_false(negotiate_terms(counted, EVERYTHING, EVERY_STEP & ~SMFIP_RCPT_REJ).steps & SMFIP_RCPT_REJ);
+}
+
 static void a_body_that_nobody_reads_is_not_sent(void **state)
 {
 	struct terms terms = negotiate_terms(nothing, EVERYTHING, EVERY_STEP);
@@ -199,6 +209,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(steps_without_rules_give_no_reply),
+	    cmocka_unit_test(refused_recipients_are_asked_for_when_a_rule_counts_them),
 	    cmocka_unit_test(a_body_that_nobody_reads_is_not_sent),
 	    cmocka_unit_test(an_mta_that_must_send_the_body_is_told_to_stop),
 	    cmocka_unit_test(an_mta_that_can_neither_leave_out_nor_skip_sends_the_body_for_nothing),

@@ -23,6 +23,8 @@ static const struct slice names[] = {
     BRACED("auth_type"),
     BRACED("mail_addr"),
     BRACED("rcpt_addr"),
+    BRACED("rcpt_mailer"),
+    BRACED("daemon_addr"),
     {"{i}", 3},
 };
 #define SET_MAX (16 * 1024) /* bytes kept of one packet: each name once, with its longest value */
