@@ -221,8 +221,7 @@ struct path message_begin(struct gate *gate, struct slice argument, struct slice
 	memos_make(gate);
 	gate->used = gate->open = true;
 	gate->began_wall_us = gate->view.now_us = gate->time_us ? gate->time_us : clock_wall_us();
-	gate->message.case_id =
-	    gate->replay ? gate->replay->record->case_id : case_id_new(gate->message.arena);
+	gate->message.case_id = gate->replay ? gate->replay->record->case_id : case_id_new(gate->message.arena);
 	sender = path_read(argument, made, false, gate->message.arena);
 	gate->message.sender = sender.address;
 	path_note(gate, &sender, "sender");

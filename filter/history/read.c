@@ -242,8 +242,10 @@ static int erase_in(struct history_reader *reader, const struct part *part, int6
 /* As a sender whose messages were refused. */
 static int erase_counts(struct history_reader *reader, struct slice address, struct error *err)
 {
-	sqlite3_stmt *statement = db_prepare(reader->db, err, "DELETE FROM count WHERE kind = %d AND (name = ? COLLATE NOCASE OR name = ? COLLATE NOCASE)",
-					     (int)HISTORY_COUNT_REFUSED);
+	sqlite3_stmt *statement =
+	    db_prepare(reader->db, err,
+		       "DELETE FROM count WHERE kind = %d AND (name = ? COLLATE NOCASE OR name = ? COLLATE NOCASE)",
+		       (int)HISTORY_COUNT_REFUSED);
 	struct arena *arena = arena_new();
 	struct slice hidden = hiding_hide(&reader->hiding, address, arena);
 	int result;
