@@ -26,6 +26,7 @@ demo_packages="python3 python3-dnspython sasl2-bin libsasl2-modules libsasl2-mod
 	swaks libnet-ssleay-perl"
 check_packages="faketime python3-dkim python3-nacl libmail-dkim-perl libcmocka-dev python3-pytest python3-spf python3-yaml python3-cryptography golang-blitiri-go-spf-dev
 	libnet-dns-perl libio-socket-inet6-perl rbldnsd bind9 iproute2 util-linux procps m4 dovecot-core"
+check_packages="$check_packages dovecot-pop3d"
 
 fedora="autoconf automake make gcc kernel-headers pkgconf bison flex sendmail-milter-devel unbound-devel libspf2-devel pcre2-devel jansson-devel
 	libidn2-devel libunistring-devel xxhash-devel openssl-devel libopendkim-devel libpsl-devel lmdb-devel sqlite-devel libcmocka-devel python3 python3-pytest python3-dns python3-pyyaml postfix

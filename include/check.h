@@ -322,6 +322,8 @@ const struct arc_outcome *check_arc_outcome(struct view *);
  * MAIL. The store (NULL: none is open) is for a dynamic list of clients. A client is a user only if that list answers
  * so. */
 enum kind kind_of(const struct check_settings *, const struct session *, struct store *);
+/* Has the client authenticated, or is it in the list of submission { clients }? */
+bool client_is_user(const struct check_settings *, const struct session *, struct store *);
 bool client_is_trusted(const struct check_settings *, const struct session *);
 
 #endif

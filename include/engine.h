@@ -43,6 +43,15 @@ void engine_release(struct engine *);
 struct policy *engine_policy(const struct engine *);
 struct resolver *engine_resolver(const struct engine *);
 
+/* For look-ups: is the key in the list? A key is an IP address, a mail address, or else a domain or a text. */
+enum listed {
+	LISTED_NOT,
+	LISTED,
+	LISTED_UNKNOWN, /* the list cannot be read now, and its on-failure is defer; with skip it is LISTED_NOT */
+	LISTED_NOWHERE  /* there is no such list, or it is a list of owners */
+};
+enum listed engine_listed(struct engine *, struct slice list, struct slice key);
+
 #define MADE_UNKNOWN ((struct slice){NULL, 0}) /* the MTA does not tell the address it uses */
 
 /* ---- a session ---------------------------------------------------------------------- */
@@ -65,6 +74,7 @@ struct abilities {
 	unsigned changes; /* bit n: changes of the kind n (enum change_kind) */
 	bool quarantine;
 	struct dns_waiting waiting; /* told when the session waits for DNS; its context outlives the gate */
+	bool envelope_only; /* it sees no message: rules of the message stage do not run, and edits are only recorded */
 };
 extern const struct abilities abilities_all; /* for a driver that is not a door: everything, in 8 s */
 
@@ -104,6 +114,10 @@ enum gate_answer gate_end(struct gate *);
 void gate_abort(struct gate *); /* RSET, or the MTA gave up: the message ends, the session goes on */
 
 const struct reply *gate_reply(const struct gate *); /* of the last GATE_REFUSE */
+bool gate_discards(const struct gate *); /* after gate_mail: the message will be discarded, whatever follows */
+/* After gate_rcpt: may this client relay to the last recipient? A rule accepted it, and the client is a user: it has
+ * authenticated, or is in the list of submission { clients }. A port alone does not make a client a user here. */
+bool gate_permits(const struct gate *);
 const struct reply *
 gate_reply_unchanged(void); /* when the MTA did not make every change: the message must not pass unchanged */
 

@@ -53,7 +53,7 @@ enum log_target { LOG_TO_SYSLOG, LOG_TO_STDERR, LOG_TO_FILE, LOG_TO_NOWHERE };
 #define LISTEN_USERS_MAX 8
 
 /* What is spoken on a socket: the word before its address. */
-enum listen_door { LISTEN_MILTER };
+enum listen_door { LISTEN_MILTER, LISTEN_POLICY, LISTEN_SOCKETMAP };
 extern const char *const listen_doors[]; /* their words, then NULL */
 
 /* Who reads the milter protocol. */
@@ -175,6 +175,8 @@ int duration_parse(struct slice text, int64_t *us_r);
 size_t policy_rules(const struct policy *); /* the number of rules */
 size_t policy_lists(const struct policy *);
 struct list *policy_list_at(const struct policy *, size_t number);               /* lives as long as the policy */
+struct list *policy_list_named(const struct policy *, struct slice name);        /* NULL: there is none */
+bool policy_list_defers(const struct policy *, const struct list *);             /* its on-failure */
 const struct variable *policy_variables(const struct policy *, size_t *count_r); /* by number */
 
 /* What edits need from the mail server besides header changes (and besides NEED_HEADERS, NEED_BODY). */

@@ -28,6 +28,11 @@ static bool is_listed(const struct check_settings *settings, const struct sessio
 	       list_has(settings->submission_clients, store, &key) == TRUTH_TRUE;
 }
 
+bool client_is_user(const struct check_settings *settings, const struct session *session, struct store *store)
+{
+	return session->auth_user.n > 0 || is_listed(settings, session, store);
+}
+
 static bool is_submission(const struct check_settings *settings, const struct session *session, struct store *store)
 {
 	if (session->auth_user.n)

@@ -23,14 +23,6 @@ struct inquiry {
 	struct error err;
 };
 
-struct list *control_find_list(const struct policy *policy, struct slice name)
-{
-	for (size_t i = 0; i < policy_lists(policy); i++)
-		if (slice_equal(name, slice_of(list_name(policy_list_at(policy, i)))))
-			return policy_list_at(policy, i);
-	return NULL;
-}
-
 static json_t *refusal(const struct inquiry *asked)
 {
 	return json_pack("{s:b, s:o}", "ok", 0, "error", json_text(slice_of(asked->err.text)));
@@ -108,7 +100,7 @@ static json_t *answer_with(struct daemon *daemon, const json_t *request, json_t 
 
 	asked.engine = daemon_engine(daemon);
 	asked.arena = arena_new();
-	asked.list = control_find_list(engine_policy(asked.engine), name);
+	asked.list = policy_list_named(engine_policy(asked.engine), name);
 	if (asked.list) {
 		said = answer(&asked);
 	} else {

@@ -177,7 +177,6 @@ json_t *control_blocks(struct daemon *, const json_t *request);
 
 /* ---- control_list.c: its requests about dynamic lists ---------------------------------------------------- */
 
-struct list *control_find_list(const struct policy *, struct slice name); /* NULL: there is none */
 json_t *control_list_add(struct daemon *, const json_t *request);
 json_t *control_list_remove(struct daemon *, const json_t *request);
 json_t *control_list_show(struct daemon *, const json_t *request);

@@ -66,7 +66,7 @@ static bool writes(const struct control_peer *peer, const struct list *list)
 bool control_peer_writes(struct daemon *daemon, const struct control_peer *peer, struct slice list_name)
 {
 	struct engine *engine = daemon_engine(daemon);
-	const struct list *list = control_find_list(engine_policy(engine), list_name);
+	const struct list *list = policy_list_named(engine_policy(engine), list_name);
 	bool may = list && writes(peer, list);
 
 	engine_release(engine);

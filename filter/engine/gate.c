@@ -44,8 +44,8 @@ static void message_clear(struct gate *gate)
 	gate->outcome = NULL;
 	gate->record = NULL;
 	gate->spool = NULL;
-	gate->accepted = gate->decided = gate->late = gate->unable = gate->unusable = gate->ended_early = gate->open =
-	    gate->used = gate->recorded = gate->body_began = false;
+	gate->rcpt_accepted = gate->accepted = gate->decided = gate->late = gate->unable = gate->unusable =
+	    gate->ended_early = gate->open = gate->used = gate->recorded = gate->body_began = false;
 	gate->rcpts = NULL;
 	gate->rcpt_count = gate->rcpt_room = 0;
 	gate->recipients_reply = NULL;

@@ -49,6 +49,7 @@ struct gate {
 	    *outcome; /* of the message: the rule that accepts or ends it. This and the record: in its arena */
 	enum stage decided_at, quarantined_at;
 	bool accepted;       /* outcome says ACCEPT */
+	bool rcpt_accepted;  /* or a rule accepted the last recipient */
 	bool decided;        /* gate_done is awaited */
 	bool late;           /* a refusal waits for the end of the message */
 	bool unable;         /* the door cannot make a change that was decided */
@@ -156,6 +157,9 @@ bool emit_is_torn(struct slice value);
 /* emit_lines.c: does the field have a line that MTAs would cut? Then *value_r is the value, folded at its blanks.
  * *cut_r: a line is too long even so. */
 bool emit_folds(struct slice name, struct slice value, struct arena *, struct slice *value_r, bool *cut_r);
+
+/* envelope_only.c: the end of a message that the door does not see. */
+void end_unseen(struct gate *);
 
 /* finish.c: the message is over; fills the record, counts it and hands it to the report. */
 void message_finish(struct gate *, const struct told *);

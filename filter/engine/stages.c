@@ -252,6 +252,7 @@ enum gate_answer gate_rcpt(struct gate *gate, struct slice argument, struct slic
 		run_rcpt(gate, &recipient, &said->outcome);
 		callback_end(gate, began);
 	}
+	gate->rcpt_accepted = gate->accepted || said->outcome.verdict == VERDICT_ACCEPT;
 	if (said->outcome.verdict == VERDICT_REJECT || said->outcome.verdict == VERDICT_DEFER)
 		return rcpt_refuse(gate, said, &recipient);
 	said->outcome.verdict = VERDICT_NONE;
@@ -370,6 +371,10 @@ enum gate_answer gate_end(struct gate *gate)
 		return GATE_CONTINUE;
 	if (gate->ended_early)
 		return end_answer(gate);
+	if (gate->abilities.envelope_only) {
+		end_unseen(gate);
+		return GATE_CONTINUE;
+	}
 	began = callback_begin(gate, gate->abilities.end_us);
 	body_begin(gate);
 	ends = run_message(gate) || (!gate->replay && !make_changes(gate));

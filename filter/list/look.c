@@ -3,9 +3,10 @@
  */
 #include "look.h"
 
+/* A key that begins with a control byte is that of a network (entry.c), and never what a stranger says. */
 static enum truth has(const struct look *look, const struct key *key)
 {
-	return key->n ? look->has(look->context, key) : TRUTH_FALSE;
+	return key->n && (unsigned char)key->bytes[0] >= 0x20 ? look->has(look->context, key) : TRUTH_FALSE;
 }
 
 /* ".org" and ".example.org" for mail.example.org: one look-up for each label, at most 127 in a domain. */
@@ -46,7 +47,7 @@ enum truth look_address(const struct look *look, const struct address *address)
 	struct key key;
 
 	key_of_address(address, &key);
-	if (key.n && (unsigned char)key.bytes[0] >= 0x20 && key.bytes[0] != '.')
+	if (key.n && key.bytes[0] != '.')
 		found = has(look, &key);
 	if (found == TRUTH_FALSE) {
 		key_of_domain('@', address->domain, &key);
@@ -75,7 +76,7 @@ enum truth look_ip(const struct look *look, const bool *prefixes, struct ip ip)
 		if (!prefixes[prefix])
 			continue;
 		key_of_net(&net, &key);
-		found = has(look, &key);
+		found = look->has(look->context, &key);
 	}
 	return found;
 }

@@ -123,6 +123,20 @@ struct list *policy_list_at(const struct policy *policy, size_t number)
 	return policy->lists[number]->list;
 }
 
+struct list *policy_list_named(const struct policy *policy, struct slice name)
+{
+	const struct policy_list *found = policy_list(policy, name);
+
+	return found ? found->list : NULL;
+}
+
+bool policy_list_defers(const struct policy *policy, const struct list *list)
+{
+	const struct policy_list *found = policy_list(policy, slice_of(list_name(list)));
+
+	return found && !found->skip;
+}
+
 unsigned policy_needs(const struct policy *policy)
 {
 	return policy->needs;

@@ -55,6 +55,11 @@ static int finish(void *block, struct setting_told *told, struct error *err)
 
 	if (!told->said)
 		return 0;
+	if (listen->door != LISTEN_MILTER && setting_said(told, "engine")) {
+		told->key = "engine";
+		error_set(err, "only the milter door has engines; remove it");
+		return -1;
+	}
 	if (listen->address.family == LISTEN_UNIX) {
 		if (!setting_said(told, "user"))
 			return 0;
@@ -71,7 +76,8 @@ static int finish(void *block, struct setting_told *told, struct error *err)
 
 #define LISTEN(member) .offset = offsetof(struct listen_setting, member)
 
-const char *const listen_doors[] = {[LISTEN_MILTER] = "milter", NULL};
+const char *const listen_doors[] = {
+    [LISTEN_MILTER] = "milter", [LISTEN_POLICY] = "policy", [LISTEN_SOCKETMAP] = "socketmap", NULL};
 
 const char *const listen_engines[] = {[ENGINE_LIBMILTER] = "libmilter", [ENGINE_NATIVE] = "native", NULL};
 

@@ -7,7 +7,7 @@
 #include <getopt.h>
 #include <stdio.h>
 
-static const struct door *const doors[] = {&milter_door, &native_door, NULL};
+static const struct door *const doors[] = {&milter_door, &native_door, &policy_door, &socketmap_door, NULL};
 
 static void usage(FILE *out)
 {

@@ -91,6 +91,9 @@ MASTER = """\
   -o content_filter=onward:[{address}]:25 -o receive_override_options=no_milters
 onward unix - - n - - smtp -o myhostname=mx2.example.org -o smtp_bind_address={address}
   -o inet_interfaces=127.0.0.1
+2530 inet n - n - - smtpd -o syslog_name=postfix/pop -o smtpd_milters=
+  -o {{ smtpd_relay_restrictions = check_policy_service unix:{policy}, reject_unauth_destination }}
+  -o {{ smtpd_data_restrictions = check_policy_service unix:{policy} }}
 2526 inet n - n - - smtpd -o syslog_name=postfix/unix -o smtpd_milters=unix:{unix}
 2528 inet n - n - - smtpd -o syslog_name=postfix/dovecot -o smtpd_sasl_type=dovecot -o smtpd_sasl_path={dovecot}
 2529 inet n - n - - smtpd -o syslog_name=postfix/private -o cleanup_service_name=submission-cleanup
@@ -132,6 +135,7 @@ class Postfix(Mta):
     address = space.POSTFIX
     address6 = space.POSTFIX6
     ports = dict(Mta.ports, unix=2526,  # its milter is behind self.unix
+                 pop=2530,          # no milter: asks the policy door behind self.policy
                  relay=2527,        # no milter: hands on to port 25, as a secondary MX does
                  dovecot=2528,      # asks Dovecot for logins (dovecot.py)
                  private=2529)      # keeps the client out of its own Received field
@@ -142,6 +146,7 @@ class Postfix(Mta):
         self.log = os.path.join(directory, "log/mail.log")
         self.milter = milter
         self.unix = os.path.join(directory, "milter", "socket")
+        self.policy = os.path.join(directory, "milter", "policy")
         self.configure()
         started = subprocess.run(["postfix", "-c", self.d + "/conf", "start"], capture_output=True, text=True, timeout=60)
         if started.returncode != 0:
@@ -173,7 +178,7 @@ class Postfix(Mta):
         self.write("conf/main.cf", MAIN.format(d=self.d, address=self.address, address6=self.address6, cert=cert, key=key,
                                                milter=self.milter, uid=nobody.pw_uid, gid=nobody.pw_gid))
         self.write("conf/master.cf", MASTER.format(
-            unix=self.unix, address=self.address, dovecot=self.d + "/dovecot-auth", conf=CONF))
+            unix=self.unix, policy=self.policy, address=self.address, dovecot=self.d + "/dovecot-auth", conf=CONF))
         for name in ("main.cf", "master.cf"):  # files younger than two seconds make Postfix doze
             path = os.path.join(self.d, "conf", name)
             old = os.stat(path).st_mtime - 60

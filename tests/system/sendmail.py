@@ -32,6 +32,7 @@ define(`HELP_FILE', `{d}/conf/helpfile')
 define(`confSERVICE_SWITCH_FILE', `{d}/conf/service.switch')
 define(`ALIAS_FILE', `')
 define(`confCONTROL_SOCKET_NAME', `{d}/control')
+define(`confDONT_PROBE_INTERFACES', `True')
 define(`confTO_IDENT', `0')
 define(`confTO_QUEUEWARN', `')
 define(`confDELIVERY_MODE', `i')
@@ -67,12 +68,20 @@ DAEMON_OPTIONS(`Name=MAPPED, Family=inet6, Addr=::, Port=2525')
 DAEMON_OPTIONS(`Name=MSA, Family=inet, Addr={address}, Port=587, M=E')
 DAEMON_OPTIONS(`Name=TLSMSA, Family=inet, Addr={address}, Port=465, M=Es')
 DAEMON_OPTIONS(`Name=UNIX, Family=inet, Addr={address}, Port=2526, InputMailFilters=by-unix')
+DAEMON_OPTIONS(`Name=POP, Family=inet, Addr={address}, Port=2530')
 MAIL_FILTER(`by-unix', `S=unix:{unix}, F=T, T=C:10s;S:20s;R:20s;E:30s')
 INPUT_MAIL_FILTER(`sekisho', `S={milter}, F=T, T=C:10s;S:20s;R:20s;E:30s')
 {received}MAILER(`local')
 MAILER(`smtp')
 LOCAL_CONFIG
 ESASL_CONF_PATH={d}/conf/sasl
+Krecent socket -T<TMPF> unix:{map}
+LOCAL_RULESETS
+SLocal_check_rcpt
+R$*\t$: $&{{daemon_name}}
+RPOP\t$: $(recent $&{{client_addr}} $: NO $)
+R$* <TMPF>\t$# TEMP $@ 4.3.0 $: "451 Temporary failure, try again later"
+ROK\t$# OK
 """
 
 def received_header():
@@ -105,6 +114,7 @@ class Sendmail(Mta):
         Mta.ports,
         mapped=2525,  # an IPv6 socket that IPv4 clients come to as well
         unix=2526,  # its milter is behind self.unix
+        pop=2530,  # who is in the list recent, which is asked for at self.map, may relay
     )
 
     def __init__(self, directory, milter="inet:8891@127.0.0.1"):
@@ -113,6 +123,7 @@ class Sendmail(Mta):
         self.log = os.path.join(os.path.dirname(directory), "syslog")
         self.milter = milter
         self.unix = os.path.join(directory, "milter", "socket")
+        self.map = os.path.join(directory, "milter", "map")
         self.configure()
         self.environment = dict(os.environ, SASL_CONF_PATH=self.d + "/conf/sasl", LD_LIBRARY_PATH=self.libraries())
         started = self.run("-bd", "-q30m")
@@ -156,7 +167,7 @@ class Sendmail(Mta):
         cf = os.path.join(ROOT, "usr/share/sendmail/cf")
         self.write("conf/sendmail.mc", MC.format(d=self.d, cf=cf, cert=cert, key=key, address=self.address,
                                                  address6=self.address6, milter=self.milter, unix=self.unix,
-                                                 received=received_header()))
+                                                 map=self.map, received=received_header()))
         with open(self.d + "/conf/sendmail.cf", "w") as f:
             subprocess.run(["m4", self.d + "/conf/sendmail.mc"], stdout=f, check=True, timeout=60)
         os.chmod(self.d + "/conf/sendmail.cf", 0o644)

@@ -57,7 +57,7 @@ static void entries_mean_what_they_mean_in_a_file(void **state)
 	static const char *const entries[] = {"192.0.2.1",         "198.51.100.77/24", "2001:db8:1::/48",
 					      "Alice@Example.ORG", "@example.net",     ".example.com",
 					      "example.edu",       "x%y@example.org",  "<>",
-					      "***SPAM***"};
+					      "***SPAM***",        "198.51.99.33"};
 	static const struct {
 		int kind;
 		const char *text;
@@ -85,6 +85,8 @@ static void entries_mean_what_they_mean_in_a_file(void **state)
 	    {LIST_TEXT, "192.0.2.1", TRUTH_FALSE}, /* HELO 192.0.2.1 is not the client */
 	    {LIST_TEXT, "@example.net", TRUTH_FALSE},
 	    {LIST_TEXT, "\x01\x20\xc0", TRUTH_FALSE},
+	    {LIST_ADDRESS, "a@\x01", TRUTH_FALSE},
+	    {LIST_ADDRESS, "a@\x01\x20\xc6\x33\x63\x21", TRUTH_FALSE}, /* as the key of a network has it */
 	    {LIST_TEXT, "", TRUTH_FALSE},
 	};
 	struct scene *scene = *state;

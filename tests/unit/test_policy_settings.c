@@ -143,6 +143,7 @@ static void wrong_settings_are_reported_with_how_to_write_them(void **state)
 	    {"spf native\n", "t:1:5: \"native\" is not expected here; write the keys of spf in { }"},
 	    {"spf { engine }\n", "t:1:7: engine has no value; write native, libspf2 or compare"},
 	    {"spf { engine pyspf }\n", "t:1:14: engine cannot be \"pyspf\"; write native, libspf2 or compare"},
+	    {"listen policy unix:/x engine native\n", "t:1:30: only the milter door has engines; remove it"},
 	    {"list x\n", "t:1:1: list has too few values; " LIST_USAGE},
 	    {"list x /etc/x\n", "t:1:8: \"/etc/x\" is not a place for a list; " LIST_USAGE},
 	    {"list 1 file:/x\n", "t:1:6: \"1\" cannot be the name of a list; " LIST_USAGE},

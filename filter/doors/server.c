@@ -1,0 +1,272 @@
+/*
+ * server.c - the thread that reads and writes, and the workers. Contract: server.h.
+ *
+ * A connection is being read, or a worker has it, or its answer is being written. The lock protects the queue and the
+ * states; buffers belong to whoever has the connection.
+ */
+#include "server_private.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define ACCEPT_MAX 64 /* in one turn */
+
+/* ---- workers --------------------------------------------------------------------------------- */
+
+void server_wake(struct server *server)
+{
+	ssize_t ignored = write(server->wake[1], "", 1); /* a full pipe wakes, too */
+
+	(void)ignored;
+}
+
+static void answer(struct server *server, struct server_conn *conn)
+{
+	size_t n = server->protocol->frame((struct slice){conn->in, conn->in_n});
+	struct arena *arena = arena_new();
+	struct text text;
+
+	text_init(&text, arena, SERVER_ANSWER_MAX);
+	conn->closing = !server->protocol->answer(server->door, &conn->peer, (struct slice){conn->in, n}, &text);
+	conn->in_n -= n;
+	memmove(conn->in, conn->in + n, conn->in_n);
+	conn->out = xmalloc(text.n + 1);
+	if (text.n)
+		memcpy(conn->out, text.p, text.n);
+	conn->out_n = text.n;
+	conn->out_at = 0;
+	arena_free(arena);
+}
+
+static void *worker_run(void *context)
+{
+	struct server *server = context;
+	struct server_conn *conn;
+
+	pthread_mutex_lock(&server->lock);
+	while (!server->stopping) {
+		conn = server->queue;
+		if (!conn) {
+			server->waiting++;
+			pthread_cond_wait(&server->work, &server->lock);
+			server->waiting--;
+			continue;
+		}
+		server->queue = conn->queued;
+		if (!server->queue)
+			server->queue_end = &server->queue;
+		pthread_mutex_unlock(&server->lock);
+		answer(server, conn);
+		pthread_mutex_lock(&server->lock);
+		conn->state = WRITING;
+		conn->since_us = clock_us();
+		server_wake(server);
+	}
+	pthread_mutex_unlock(&server->lock);
+	return NULL;
+}
+
+/* The lock is held. */
+static void queue_add(struct server *server, struct server_conn *conn)
+{
+	conn->state = WORKING;
+	conn->queued = NULL;
+	*server->queue_end = conn;
+	server->queue_end = &conn->queued;
+	if (server->waiting == 0 && server->worker_count < SERVER_WORKERS_MAX &&
+	    pthread_create(&server->workers[server->worker_count], NULL, worker_run, server) == 0)
+		server->worker_count++;
+	pthread_cond_signal(&server->work);
+}
+
+/* ---- connections ----------------------------------------------------------------------------- */
+
+static void report_invalid(struct server *server)
+{
+	int64_t now = clock_us();
+
+	if (server->reported_us && now - server->reported_us < SERVER_REPORT_US)
+		return;
+	server->reported_us = now;
+	report_line(
+	    server->host->report, "warning",
+	    "listen %s: a connection was closed because of an invalid or too long request; is the other program "
+	    "configured for this protocol?",
+	    server->protocol->name);
+}
+
+/* What has arrived is a request, a part of one, or nothing valid. False: close the connection. */
+static bool conn_next(struct server *server, struct server_conn *conn)
+{
+	size_t n = conn->in_n ? server->protocol->frame((struct slice){conn->in, conn->in_n}) : 0;
+
+	if (n == FRAME_INVALID || (n == 0 && conn->in_n >= server->protocol->request_max)) {
+		report_invalid(server);
+		return false;
+	}
+	if (n == 0)
+		return !conn->eof;
+	pthread_mutex_lock(&server->lock);
+	queue_add(server, conn);
+	pthread_mutex_unlock(&server->lock);
+	return true;
+}
+
+static bool is_passing(int number)
+{
+	return number == EAGAIN || number == EWOULDBLOCK || number == EINTR;
+}
+
+static bool conn_read(struct server *server, struct server_conn *conn)
+{
+	ssize_t got;
+
+	if (!conn->in)
+		conn->in = xmalloc(server->protocol->request_max);
+	got = recv(conn->fd, conn->in + conn->in_n, server->protocol->request_max - conn->in_n, MSG_DONTWAIT);
+	if (got < 0)
+		return is_passing(errno);
+	if (conn->in_n == 0)
+		conn->since_us = clock_us();
+	conn->eof |= got == 0;
+	conn->in_n += (size_t)got;
+	return conn_next(server, conn);
+}
+
+static bool conn_write(struct server *server, struct server_conn *conn)
+{
+	while (conn->out_at < conn->out_n) {
+		ssize_t sent =
+		    send(conn->fd, conn->out + conn->out_at, conn->out_n - conn->out_at, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (sent < 0)
+			return is_passing(errno);
+		conn->out_at += (size_t)sent;
+	}
+	free(conn->out);
+	conn->out = NULL;
+	conn->state = READING;
+	conn->since_us = clock_us();
+	return !conn->closing && conn_next(server, conn);
+}
+
+void peer_close(struct server *server, struct server_conn *conn)
+{
+	struct server_conn **link = &server->conns;
+
+	while (*link != conn)
+		link = &(*link)->next;
+	*link = conn->next;
+	server->conn_count--;
+	if (server->protocol->closed)
+		server->protocol->closed(server->door, &conn->peer);
+	close(conn->fd);
+	free(conn->in);
+	free(conn->out);
+	free(conn);
+}
+
+static bool conn_is_late(const struct server_conn *conn, int64_t now)
+{
+	int64_t limit = conn->state == WRITING ? SERVER_WRITE_US : conn->in_n ? SERVER_REQUEST_US : SERVER_IDLE_US;
+
+	return now - conn->since_us > limit;
+}
+
+/* ---- accepting ------------------------------------------------------------------------------- */
+
+/* The connection that has been idle for longest; false: all of them work. */
+static bool make_room(struct server *server)
+{
+	struct server_conn *oldest = NULL;
+
+	pthread_mutex_lock(&server->lock);
+	for (struct server_conn *conn = server->conns; conn; conn = conn->next)
+		if (conn->state == READING && (!oldest || conn->since_us < oldest->since_us))
+			oldest = conn;
+	pthread_mutex_unlock(&server->lock);
+	if (oldest)
+		peer_close(server, oldest);
+	return oldest != NULL;
+}
+
+/* False: nobody waits. */
+static bool conn_accept(struct server *server)
+{
+	int fd = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct server_conn *conn;
+
+	if (fd < 0) {
+		if (!is_passing(errno) && errno != ECONNABORTED)
+			server->accept_at_us = clock_us() + 1000000; /* no busy loop while descriptors are short */
+		return false;
+	}
+	if (!server->host->admits(server->host, server->listener, fd) ||
+	    (server->conn_count >= SERVER_CONNECTIONS_MAX && !make_room(server))) {
+		close(fd);
+		return true;
+	}
+	conn = xmalloc(sizeof(*conn));
+	conn->fd = fd;
+	conn->since_us = clock_us();
+	conn->next = server->conns;
+	server->conns = conn;
+	server->conn_count++;
+	return true;
+}
+
+/* ---- the loop -------------------------------------------------------------------------------- */
+
+/* Fills the poll set and the connections it is about; returns their number. */
+static size_t poll_set(struct server *server, struct pollfd *set, struct server_conn **about)
+{
+	bool accepting = clock_us() >= server->accept_at_us;
+	size_t n = 2;
+
+	set[0] = (struct pollfd){.fd = server->wake[0], .events = POLLIN};
+	set[1] = (struct pollfd){.fd = accepting ? server->listener : -1, .events = POLLIN};
+	pthread_mutex_lock(&server->lock);
+	for (struct server_conn *conn = server->conns; conn; conn = conn->next) {
+		if (conn->state == WORKING)
+			continue;
+		about[n] = conn;
+		set[n++] = (struct pollfd){.fd = conn->fd, .events = conn->state == WRITING ? POLLOUT : POLLIN};
+	}
+	pthread_mutex_unlock(&server->lock);
+	return n;
+}
+
+static void conn_serve(struct server *server, struct server_conn *conn, short ready, int64_t now)
+{
+	bool keep = true;
+
+	if (ready && (conn->state == WRITING))
+		keep = conn_write(server, conn);
+	else if (ready)
+		keep = conn_read(server, conn);
+	else
+		keep = !conn_is_late(conn, now);
+	if (!keep)
+		peer_close(server, conn);
+}
+
+void server_turn(struct server *server, int wait_ms)
+{
+	struct pollfd *set = server->set;
+	size_t n = poll_set(server, set, server->about);
+	char drop[256];
+	int64_t now;
+
+	if (poll(set, n, wait_ms) < 0)
+		return;
+	now = clock_us();
+	if (set[0].revents && read(server->wake[0], drop, sizeof(drop)) < 0 && !is_passing(errno))
+		return;
+	for (size_t i = 2; i < n; i++)
+		conn_serve(server, server->about[i], set[i].revents, now);
+	for (unsigned i = 0; set[1].revents && i < ACCEPT_MAX && conn_accept(server);)
+		i++;
+}

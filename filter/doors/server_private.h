@@ -1,0 +1,53 @@
+/*
+ * server_private.h - the state of a server; private to server.c and server_life.c.
+ */
+#ifndef SEKISHO_DOORS_SERVER_PRIVATE_H
+#define SEKISHO_DOORS_SERVER_PRIVATE_H
+
+#include "server.h"
+#include <poll.h>
+#include <pthread.h>
+#include <sys/socket.h>
+
+enum conn_state { READING, WORKING, WRITING };
+
+struct server_conn {
+	struct server_conn *next, *queued;
+	int fd;
+	enum conn_state state; /* under the lock while it is WORKING */
+	bool eof;              /* the peer sends no more */
+	bool closing;          /* after the answer */
+	char *in, *out;
+	size_t in_n, out_n, out_at;
+	int64_t since_us; /* clock_us: of the first byte of the request, or when it became idle, or of the answer */
+	struct server_peer peer;
+};
+
+struct server {
+	struct door_host *host;
+	const struct server_protocol *protocol;
+	void *door;
+	int listener;
+	int wake[2];    /* a pipe: the loop has something to do */
+	pthread_t loop; /* everything here but the locked part is its own */
+	bool started;
+	struct server_conn *conns;
+	size_t conn_count;
+	int64_t accept_at_us; /* not before */
+	int64_t reported_us;
+	struct pollfd set[SERVER_CONNECTIONS_MAX + 2];
+	struct server_conn *about[SERVER_CONNECTIONS_MAX + 2];
+
+	pthread_mutex_t lock; /* of what follows */
+	pthread_cond_t work;
+	struct server_conn *queue, **queue_end;
+	pthread_t workers[SERVER_WORKERS_MAX];
+	unsigned worker_count, waiting;
+	bool stopping;
+};
+
+void server_turn(struct server *, int wait_ms); /* server.c: polls once and does what there is to do */
+void server_wake(struct server *);
+void peer_close(struct server *, struct server_conn *);
+
+#endif

@@ -1,0 +1,213 @@
+/*
+ * test_server.c - connections with one request after another: nothing that a peer does disturbs the others.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "../fuzz/door_host.h"
+#include "server.h"
+
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#define BIG (8 * SERVER_ANSWER_MAX)
+
+static struct server *server;
+static struct sockaddr_un address = {.sun_family = AF_UNIX};
+static int listener;
+static _Atomic unsigned closed;
+
+/* ---- a protocol: lines, and the line is the answer ---------------------------------------------- */
+
+static size_t line_frame(struct slice bytes)
+{
+	ptrdiff_t end = slice_find(bytes, '\n');
+
+	return bytes.n > 0 && bytes.p[0] == '!' ? FRAME_INVALID : (size_t)(end + 1);
+}
+
+static bool line_answer(void *door, struct server_peer *peer, struct slice request, struct text *answer)
+{
+	(void)door;
+	peer->state = (char *)peer->state + 1;
+	if (slice_equal(request, SLICE("big\n")))
+		for (size_t i = 0; i < BIG; i++)
+			text_add_char(answer, 'x');
+	else if (slice_equal(request, SLICE("wait\n")))
+		usleep(300000);
+	text_add(answer, request);
+	return !slice_equal(request, SLICE("bye\n"));
+}
+
+static void line_closed(void *door, struct server_peer *peer)
+{
+	(void)door, (void)peer;
+	closed++;
+}
+
+static const struct server_protocol protocol = {
+    .name = "line", .request_max = 100, .frame = line_frame, .answer = line_answer, .closed = line_closed};
+
+static int open_server(void **state)
+{
+	struct rlimit files = {.rlim_cur = 4096, .rlim_max = 4096};
+	struct error err;
+
+	(void)state;
+	if (setrlimit(RLIMIT_NOFILE, &files) != 0)
+		return -1;          /* both ends of a thousand connections are here */
+	address.sun_path[0] = '\0'; /* an abstract name: no file to remove */
+	snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1, "sekisho-test-server-%d", (int)getpid());
+	listener = socket(AF_UNIX, SOCK_STREAM, 0);
+	if (bind(listener, (struct sockaddr *)&address, sizeof(address)) != 0 || listen(listener, 1100) != 0)
+		return -1;
+	server = server_open(door_host_with("log off\n"), listener, &protocol, NULL, &err);
+	return server ? server_start(server, &err) : -1;
+}
+
+static int close_server(void **state)
+{
+	(void)state;
+	assert_true(server_stop(server, clock_us() + 5000000));
+	server_close(server);
+	return close(listener);
+}
+
+static int dial(void)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	return fd;
+}
+
+static void say(int fd, const char *text)
+{
+	assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+}
+
+/* What arrives until the text ends so, or the other end closes. */
+static bool hears(int fd, const char *end)
+{
+	static char heard[2 * BIG];
+	size_t n = 0, want = strlen(end);
+	struct pollfd ready = {.fd = fd, .events = POLLIN};
+
+	while (n < sizeof(heard) && poll(&ready, 1, 10000) > 0) {
+		ssize_t got = recv(fd, heard + n, sizeof(heard) - n, 0);
+
+		if (got <= 0)
+			return want == 0;
+		n += (size_t)got;
+		if (want && n >= want && memcmp(heard + n - want, end, want) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void serves(void)
+{
+	int fd = dial();
+
+	say(fd, "hello\n");
+	assert_true(hears(fd, "hello\n"));
+	close(fd);
+}
+
+static void requests_are_answered_one_after_another_however_they_are_cut(void **state)
+{
+	int fd = dial();
+
+	(void)state;
+	say(fd, "a\nb\nc");
+	assert_true(hears(fd, "a\nb\n"));
+	say(fd, "d\n");
+	assert_true(hears(fd, "cd\n"));
+	say(fd, "bye\nlost\n");
+	assert_true(hears(fd, "bye\n"));
+	assert_true(hears(fd, ""));
+	close(fd);
+}
+
+static void who_stops_sending_still_gets_the_answer(void **state)
+{
+	int fd = dial(), part = dial();
+
+	(void)state;
+	say(fd, "wait\n");
+	shutdown(fd, SHUT_WR);
+	say(part, "half");
+	shutdown(part, SHUT_WR);
+	assert_true(hears(part, ""));
+	assert_true(hears(fd, "wait\n"));
+	assert_true(hears(fd, ""));
+	close(fd);
+	close(part);
+}
+
+static void garbage_and_endless_requests_end_their_connection_only(void **state)
+{
+	char endless[200];
+	int fd = dial(), other = dial();
+
+	(void)state;
+	say(fd, "!\n");
+	assert_true(hears(fd, ""));
+	memset(endless, 'a', sizeof(endless) - 1);
+	endless[sizeof(endless) - 1] = '\0';
+	say(other, endless);
+	assert_true(hears(other, ""));
+	close(fd);
+	close(other);
+	serves();
+}
+
+static void who_does_not_read_or_waits_holds_up_nobody(void **state)
+{
+	int deaf = dial(), slow[SERVER_WORKERS_MAX / 2];
+
+	(void)state;
+	for (int i = 0; i < 20; i++)
+		say(deaf, "big\n");
+	for (size_t i = 0; i < sizeof(slow) / sizeof(slow[0]); i++)
+		say(slow[i] = dial(), "wait\n");
+	serves();
+	for (size_t i = 0; i < sizeof(slow) / sizeof(slow[0]); i++) {
+		assert_true(hears(slow[i], "wait\n"));
+		close(slow[i]);
+	}
+	close(deaf);
+}
+
+static void a_thousand_silent_connections_make_room_for_the_next(void **state)
+{
+	static int silent[SERVER_CONNECTIONS_MAX];
+	unsigned before = closed;
+
+	(void)state;
+	for (size_t i = 0; i < SERVER_CONNECTIONS_MAX; i++)
+		silent[i] = dial();
+	serves();
+	serves();
+	assert_true(closed > before);
+	for (size_t i = 0; i < SERVER_CONNECTIONS_MAX; i++)
+		close(silent[i]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(requests_are_answered_one_after_another_however_they_are_cut),
+	    cmocka_unit_test(who_stops_sending_still_gets_the_answer),
+	    cmocka_unit_test(garbage_and_endless_requests_end_their_connection_only),
+	    cmocka_unit_test(who_does_not_read_or_waits_holds_up_nobody),
+	    cmocka_unit_test(a_thousand_silent_connections_make_room_for_the_next),
+	};
+
+	return cmocka_run_group_tests(tests, open_server, close_server);
+}
