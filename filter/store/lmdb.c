@@ -21,22 +21,31 @@ static int lmdb_check(struct slice rest, struct error *err)
 
 /* ---- what the table asks ------------------------------------------------------------------- */
 
-static int load(struct local *local, struct entry *entry)
+static int load_entry(struct lmdb *lmdb, MDB_txn *txn, struct entry *entry)
 {
-	struct lmdb *lmdb = (struct lmdb *)local;
 	struct record record;
-	MDB_txn *txn;
-	int rc = lmdb_reader_take(&lmdb->readers, lmdb->file.env, clock_us() + READ_US, &txn);
+	int rc = lmdb_record_get(&lmdb->file, txn, entry_key(entry), &record);
 
-	if (rc != 0)
-		return -1;
-	rc = lmdb_record_get(&lmdb->file, txn, entry_key(entry), &record);
 	if (rc == 0)
 		entry_fill(entry, record.kind, record.value, record.expires);
-	lmdb_reader_give(&lmdb->readers, txn);
 	if (rc == MDB_CORRUPTED)
 		atomic_fetch_add(&lmdb->damaged, 1);
 	return rc == 0 || rc == MDB_NOTFOUND || rc == MDB_CORRUPTED ? 0 : -1;
+}
+
+static int load(struct local *local, struct entry *const *entries, size_t count)
+{
+	struct lmdb *lmdb = (struct lmdb *)local;
+	int worked = 0;
+	MDB_txn *txn;
+
+	if (lmdb_reader_take(&lmdb->readers, lmdb->file.env, clock_us() + READ_US, &txn) != 0)
+		return -1;
+	for (size_t i = 0; i < count && worked == 0; i++)
+		if (entries[i])
+			worked = load_entry(lmdb, txn, entries[i]);
+	lmdb_reader_give(&lmdb->readers, txn);
+	return worked;
 }
 
 /* Nothing is promised while the latest commit has failed or hangs. */

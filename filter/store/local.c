@@ -35,13 +35,22 @@ static void unlock_shards(struct hold *hold)
 		pthread_mutex_unlock(&hold->local->table->shards[__builtin_ctzll(left)].lock);
 }
 
-static uint64_t count_drops(const struct hold *hold)
-{
-	uint64_t drops = 0;
+/* What has happened in the shards: numbers that only grow. */
+struct history {
+	uint64_t drops, adds;
+};
 
-	for (uint64_t left = hold->shards; left; left &= left - 1)
-		drops += hold->local->table->shards[__builtin_ctzll(left)].drops;
-	return drops;
+static struct history history_of(const struct hold *hold)
+{
+	struct history history = {0, 0};
+
+	for (uint64_t left = hold->shards; left; left &= left - 1) {
+		const struct shard *shard = &hold->local->table->shards[__builtin_ctzll(left)];
+
+		history.drops += shard->drops;
+		history.adds += shard->adds;
+	}
+	return history;
 }
 
 /* How many are missing. */
@@ -49,6 +58,8 @@ static size_t find_all(struct hold *hold)
 {
 	size_t missing = 0;
 
+	if (hold->count > 1)
+		table_fetch(hold->local->table, hold->hashes, hold->count);
 	for (size_t i = 0; i < hold->count; i++) {
 		hold->entries[i] = table_find(hold->local->table, hold->keys[i], hold->hashes[i]);
 		missing += !hold->entries[i];
@@ -59,23 +70,14 @@ static size_t find_all(struct hold *hold)
 /* Entries for those that are missing, as the file has them; with no lock held. */
 static int load_missing(struct hold *hold, struct entry **loaded)
 {
-	int worked = 0;
-
-	for (size_t i = 0; i < hold->count; i++) {
-		loaded[i] = NULL;
-		if (hold->entries[i] || worked < 0)
-			continue;
-		loaded[i] = entry_new(hold->keys[i], hold->hashes[i]);
-		if (hold->local->kind->load)
-			worked = hold->local->kind->load(hold->local, loaded[i]);
-	}
-	return worked;
+	for (size_t i = 0; i < hold->count; i++)
+		loaded[i] = hold->entries[i] ? NULL : entry_new(hold->keys[i], hold->hashes[i]);
+	return hold->local->kind->load ? hold->local->kind->load(hold->local, loaded, hold->count) : 0;
 }
 
 /* Puts what was loaded into the table, except what another thread has put there first. */
 static void insert_loaded(struct hold *hold, struct entry **loaded)
 {
-	find_all(hold);
 	for (size_t i = 0; i < hold->count; i++) {
 		if (hold->entries[i] || !loaded[i])
 			continue;
@@ -90,7 +92,7 @@ static void insert_loaded(struct hold *hold, struct entry **loaded)
 static int fetch_missing(struct hold *hold, bool unlocked)
 {
 	struct entry *loaded[STORE_LIMITS_MAX];
-	uint64_t drops = count_drops(hold);
+	struct history before = history_of(hold), now;
 	int worked;
 
 	if (unlocked)
@@ -98,7 +100,10 @@ static int fetch_missing(struct hold *hold, bool unlocked)
 	worked = load_missing(hold, loaded);
 	if (unlocked)
 		lock_shards(hold);
-	if (worked == 0 && drops == count_drops(hold)) {
+	now = history_of(hold);
+	if (now.adds != before.adds || now.drops != before.drops)
+		find_all(hold);
+	if (worked == 0 && now.drops == before.drops) {
 		insert_loaded(hold, loaded);
 		worked = 1;
 	}
@@ -123,7 +128,7 @@ static bool hold_entries(struct hold *hold)
 	else if (!hold->local->kind->may_hold(hold->local))
 		worked = -1;
 	for (int tries = hold->local->kind->load ? 0 : LOAD_TRIES; worked == 0; tries++)
-		worked = find_all(hold) == 0 ? 1 : fetch_missing(hold, tries < LOAD_TRIES);
+		worked = fetch_missing(hold, tries < LOAD_TRIES);
 	if (worked == 1) {
 		hold->now = ticker_now(&hold->local->ticker);
 		return true;

@@ -11,8 +11,9 @@
 struct local;
 
 struct local_kind {
-	/* Fills an entry with what the file has. 0, also when it has nothing; -1: it cannot be read. NULL: no file. */
-	int (*load)(struct local *, struct entry *);
+	/* Fills entries with what the file has; NULL among them is left out. 0, also when it has nothing; -1: it cannot
+	 * be read. NULL: no file. */
+	int (*load)(struct local *, struct entry *const *, size_t count);
 	bool (*may_write)(struct local *); /* false: what is decided could not be saved */
 	bool (*may_hold)(struct local *);  /* false: no memory for one more entry */
 	bool (*may_add)(struct local *);   /* false: no room for a key that is not there yet */

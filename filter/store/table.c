@@ -6,7 +6,8 @@
 #include <stdlib.h>
 
 #define FIRST_ROOM 16
-#define MALLOC     24 /* what two pieces of memory and a place in a bucket cost beyond their bytes, on average */
+#define MALLOC     16 /* what a piece of memory and a place in a bucket cost beyond their bytes, on average */
+#define ROOM       18 /* bytes of a value that an entry has room for: a window with one count; more where malloc gives it */
 
 struct table *table_new(bool backed)
 {
@@ -63,9 +64,37 @@ static struct entry **bucket_of(const struct shard *shard, uint64_t hash)
 	return &shard->buckets[hash & (shard->room - 1)];
 }
 
+/* Of an entry with its key and the room: malloc hands out pieces of 16 bytes, less 8. */
+static size_t entry_size(size_t key_n)
+{
+	return ((sizeof(struct entry) + key_n + ROOM + 7) | 15) - 7;
+}
+
+static size_t entry_room(const struct entry *entry)
+{
+	return entry_size(entry->key_n) - sizeof(*entry) - entry->key_n;
+}
+
+static char *entry_inside(struct entry *entry)
+{
+	return entry->key + entry->key_n;
+}
+
+/* Bytes of a value of that length that are not inside the entry. */
+static size_t outside(const struct entry *entry, size_t n)
+{
+	return n > entry_room(entry) ? n + MALLOC : 0;
+}
+
 static size_t entry_bytes(const struct entry *entry)
 {
-	return sizeof(*entry) + entry->key_n + entry->value_n + MALLOC;
+	return entry_size(entry->key_n) + MALLOC + outside(entry, entry->value_n);
+}
+
+static void value_free(struct entry *entry)
+{
+	if (entry->value != entry_inside(entry))
+		free(entry->value);
 }
 
 struct entry *table_find(struct table *table, struct slice key, uint64_t hash)
@@ -77,6 +106,14 @@ struct entry *table_find(struct table *table, struct slice key, uint64_t hash)
 	if (entry)
 		entry->flags |= ENTRY_USED;
 	return entry;
+}
+
+void table_fetch(struct table *table, const uint64_t *hashes, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		__builtin_prefetch(bucket_of(table_shard(table, hashes[i]), hashes[i]));
+	for (size_t i = 0; i < count; i++)
+		__builtin_prefetch(*bucket_of(table_shard(table, hashes[i]), hashes[i]));
 }
 
 static void shard_grow(struct shard *shard)
@@ -109,6 +146,7 @@ void table_insert(struct table *table, struct entry *entry)
 	entry->next = *bucket;
 	*bucket = entry;
 	shard->count++;
+	shard->adds++;
 	atomic_fetch_add_explicit(&table->count, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&table->bytes, entry_bytes(entry), memory_order_relaxed);
 }
@@ -150,13 +188,20 @@ void table_mark_dirty(struct table *table, struct entry *entry)
 
 void table_set(struct table *table, struct entry *entry, enum store_kind kind, char *value, size_t n, int64_t expires)
 {
-	atomic_fetch_sub_explicit(&table->bytes, entry->value_n, memory_order_relaxed);
-	free(entry->value);
-	entry->value = value;
+	size_t before = outside(entry, entry->value_n), after = value ? outside(entry, n) : 0;
+
+	value_free(entry);
+	if (value && after == 0) {
+		entry->value = memcpy(entry_inside(entry), value, n);
+		free(value);
+	} else {
+		entry->value = value;
+	}
 	entry->value_n = value ? (uint32_t)n : 0;
 	entry->kind = value ? (uint8_t)kind : 0;
 	entry->expires = expires;
-	atomic_fetch_add_explicit(&table->bytes, entry->value_n, memory_order_relaxed);
+	if (before != after)
+		atomic_fetch_add_explicit(&table->bytes, after - before, memory_order_relaxed);
 	table_mark_dirty(table, entry);
 }
 
@@ -191,7 +236,7 @@ void table_sweep(struct table *table, struct shard *shard, size_t buckets, int64
 
 struct entry *entry_new(struct slice key, uint64_t hash)
 {
-	struct entry *entry = xmalloc(sizeof(*entry) + key.n);
+	struct entry *entry = xmalloc(entry_size(key.n));
 
 	entry->hash = hash;
 	entry->key_n = (uint16_t)key.n;
@@ -202,7 +247,7 @@ struct entry *entry_new(struct slice key, uint64_t hash)
 
 void entry_fill(struct entry *entry, enum store_kind kind, struct slice value, int64_t expires)
 {
-	entry->value = xrealloc(NULL, value.n);
+	entry->value = outside(entry, value.n) == 0 ? entry_inside(entry) : xrealloc(NULL, value.n);
 	if (value.n > 0)
 		memcpy(entry->value, value.p, value.n);
 	entry->value_n = (uint32_t)value.n;
@@ -214,6 +259,6 @@ void entry_free(struct entry *entry)
 {
 	if (!entry)
 		return;
-	free(entry->value);
+	value_free(entry);
 	free(entry);
 }

@@ -5,6 +5,9 @@
  * written, and an entry without a value says that the file has none, or will have none. Entries that are not dirty may
  * be dropped at any time; `drops` of their shard then tells a thread that read the file without the lock to read again.
  * Without a file an entry is dropped when it expires.
+ *
+ * An entry is one piece of memory with its key and room for a short value, as that of most limits is: few pieces of
+ * memory, and none of them touched that need not be.
  */
 #ifndef SEKISHO_STORE_TABLE_H
 #define SEKISHO_STORE_TABLE_H
@@ -24,7 +27,7 @@ enum entry_flags {
 
 struct entry {
 	struct entry *next, *next_dirty;
-	char *value;
+	char *value;     /* in the room after the key, or malloc'ed; NULL: none */
 	int64_t expires; /* time of the store; ignored when there is no value */
 	uint64_t hash;
 	uint32_t value_n;
@@ -40,7 +43,7 @@ struct shard {
 	size_t room, count;
 	size_t hand; /* the next bucket to sweep */
 	struct entry *dirty;
-	uint64_t drops;
+	uint64_t drops, adds; /* entries that were removed and inserted so far */
 };
 
 struct table {
@@ -60,9 +63,11 @@ unsigned table_shard_number(uint64_t hash);
 
 /* The shard's lock is held in all of these. */
 struct entry *table_find(struct table *, struct slice key, uint64_t hash); /* NULL: none */
-void table_insert(struct table *, struct entry *);                         /* its key is not there */
-void table_remove(struct table *, struct entry *);                         /* and frees it */
-/* Gives the entry a malloc'ed value of its own (NULL: none; kind and expires are then ignored), and marks it. */
+/* Several will be looked up: the memory of all is fetched at once, not of one after the other. */
+void table_fetch(struct table *, const uint64_t *hashes, size_t count);
+void table_insert(struct table *, struct entry *); /* its key is not there */
+void table_remove(struct table *, struct entry *); /* and frees it */
+/* Gives the entry a malloc'ed value (NULL: none; kind and expires are then ignored), which it owns, and marks it. */
 void table_set(struct table *, struct entry *, enum store_kind kind, char *value, size_t n, int64_t expires);
 void table_mark_dirty(struct table *, struct entry *);
 /* Visits that many buckets, from where it stopped; drops what expired and, with `unused`, what was not used since the

@@ -25,12 +25,14 @@ struct scene {
 	char url[128];
 };
 
+static struct slice login_of(struct scene *scene, unsigned login)
+{
+	return arena_printf(scene->arena, "user%07u@example.org", login);
+}
+
 static struct slice key_of(struct scene *scene, const char *limit, unsigned login)
 {
-	char text[32];
-
-	snprintf(text, sizeof(text), "user%07u@example.org", login);
-	return store_key(scene->arena, SLICE("limit"), slice_of(limit), slice_of(text));
+	return store_key(scene->arena, SLICE("limit"), slice_of(limit), login_of(scene, login));
 }
 
 static void reserve_five(void *with)
@@ -40,11 +42,14 @@ static void reserve_five(void *with)
 	struct scene *scene = with;
 	struct store_limit limits[LIMITS];
 	struct store_usage usage[LIMITS];
-	unsigned login = scene->next++ * 7919u % scene->among;
+	struct slice login = login_of(scene, scene->next++ * 7919u % scene->among); /* a message has one */
 
 	for (int i = 0; i < LIMITS; i++)
-		limits[i] = (struct store_limit){
-		    .key = key_of(scene, names[i], login), .length_us = lengths[i], .amount = 1, .hard = 1000000};
+		limits[i] =
+		    (struct store_limit){.key = store_key(scene->arena, SLICE("limit"), slice_of(names[i]), login),
+					 .length_us = lengths[i],
+					 .amount = 1,
+					 .hard = 1000000};
 	if (store_reserve(scene->store, limits, LIMITS, usage) != STORE_OK)
 		die("a reservation was refused");
 	arena_reset(scene->arena);

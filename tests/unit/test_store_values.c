@@ -158,10 +158,12 @@ static void a_window_is_small(void **state)
 /* A file of one record, which somebody else changes, writes and drops from memory while it is being read. */
 static int times_loaded;
 
-static int load_too_early(struct local *local, struct entry *entry)
+static int load_too_early(struct local *local, struct entry *const *entries, size_t count)
 {
+	struct entry *entry = entries[0];
 	struct slice key = entry_key(entry);
 
+	assert_int_equal(count, 1);
 	entry_fill(entry, STORE_VALUE, times_loaded++ == 0 ? SLICE("old") : SLICE("new"), INT64_MAX);
 	if (times_loaded > 1)
 		return 0;
