@@ -44,6 +44,7 @@ static const struct verb verbs[] = {
     {"history", verb_history, "show | erase --address A", "print the history, or erase an address from it"},
     {"greylist", verb_greylist, "show [WHAT] | forget DOMAIN|ADDRESS|NETWORK",
      "show who waits or has passed, or forget them"},
+    {"logins", verb_logins, "[--day] [--most NUMBER] [--json]", "list the logins that send the most now"},
     {"store", verb_store, "list [PREFIX] | get PREFIX | delete PREFIX",
      "show what the running daemon keeps in its store"},
     {NULL},

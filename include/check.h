@@ -188,7 +188,8 @@ enum told_how {
 
 struct told {
 	enum told_how how;
-	enum verdict verdict; /* that was told to the client; NONE: none. Set by the engine */
+	enum verdict verdict;        /* that was told to the client; NONE: none. Set by the engine */
+	unsigned recipients_refused; /* at RCPT, or deferred; likewise */
 };
 
 /* A field that a check adds at the top of a message. */

@@ -70,6 +70,7 @@ static const struct command {
     {"list-add", control_list_add, true},
     {"list-remove", control_list_remove, true},
     {"list-show", control_list_show, true},
+    {"logins", control_logins, false},
 };
 
 static bool request_is_flat(struct slice request)

@@ -8,6 +8,8 @@
  *     {"command":"unblock","what":W}                          {"ok":true,"was":B}
  *     {"command":"blocks"}                                    {"ok":true,"blocks":[{"what":W,"why":T,"life":SECONDS}],
  *                                                             "more":B}
+ *     {"command":"logins","day":B,"most":N}                   {"ok":true,"logins":[{"login":L,"recent":N,
+ *                                                             "recipients":N,"refused":N,"networks":N}],"more":B}
  *
  * An answer is one page. "next" is present when there is another page: repeat the request with it as "after". With
  * "whole", and to delete, a prefix is some parts of a key: "limit:a" means "limit:a" and "limit:a:...", but not
@@ -15,6 +17,7 @@
  */
 #include "block.h"
 #include "daemon_private.h"
+#include "login.h"
 #include <string.h>
 
 #define PAGE_SHORT 500 /* keys; a value is cut at SHORT_MAX: an answer stays below CONTROL_ANSWER_MAX */
@@ -226,6 +229,38 @@ json_t *control_blocks(struct daemon *daemon, const json_t *request)
 		json_array_append_new(list, json_pack("{s:o, s:o, s:I}", "what", json_text(blocks[i].what), "why",
 						      json_text(blocks[i].why), "life",
 						      (json_int_t)((blocks[i].life_us + SECOND - 1) / SECOND)));
+	json_decref(list);
+	arena_free(arena);
+	return answer;
+}
+
+/* ---- logins ----------------------------------------------------------------------------------------------- */
+
+static json_t *login_print(const struct login *login)
+{
+	return json_pack("{s:o, s:I, s:I, s:I, s:I}", "login", json_text(login->name), "recent",
+			 (json_int_t)login->recent, "recipients", (json_int_t)login->recipients, "refused",
+			 (json_int_t)login->refused, "networks", (json_int_t)login->networks);
+}
+
+json_t *control_logins(struct daemon *daemon, const json_t *request)
+{
+	bool day = json_is_true(json_object_get(request, "day")), more = false;
+	json_int_t most = json_integer_value(json_object_get(request, "most"));
+	json_t *list = json_array(), *answer;
+	struct arena *arena = arena_new();
+	struct login *logins;
+	size_t count = 0;
+
+	if (!daemon->store)
+		answer = no_store(daemon);
+	else if (login_list(daemon->store, day, most > 0 ? (size_t)most : LOGIN_LIST_MAX, arena, &logins, &count,
+			    &more) != 0)
+		answer = refusal("the store does not answer; see the log of the daemon");
+	else
+		answer = json_pack("{s:b, s:O, s:b}", "ok", 1, "logins", list, "more", more);
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(list, login_print(&logins[i]));
 	json_decref(list);
 	arena_free(arena);
 	return answer;

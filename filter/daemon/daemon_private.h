@@ -174,6 +174,7 @@ json_t *control_store_delete(struct daemon *, const json_t *request);
 json_t *control_block(struct daemon *, const json_t *request);
 json_t *control_unblock(struct daemon *, const json_t *request);
 json_t *control_blocks(struct daemon *, const json_t *request);
+json_t *control_logins(struct daemon *, const json_t *request);
 
 /* ---- control_list.c: its requests about dynamic lists ---------------------------------------------------- */
 

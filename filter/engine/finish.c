@@ -251,9 +251,14 @@ static void record_decision(struct gate *gate, const struct told *told)
 /* Every check learns how it ended, even when no fact of it was read. */
 static void tell_checks(struct gate *gate, const struct told *told)
 {
+	struct told complete = *told;
+
+	for (size_t i = 0; i < gate->rcpt_count; i++)
+		complete.recipients_refused +=
+		    gate->rcpts[i].outcome.verdict == VERDICT_REJECT || gate->rcpts[i].outcome.verdict == VERDICT_DEFER;
 	for (unsigned i = 0; checks[i]; i++)
 		if (checks[i]->finished)
-			checks[i]->finished(&gate->view, told);
+			checks[i]->finished(&gate->view, &complete);
 }
 
 /* Two engines that disagree about a message are worth a note. */

@@ -253,7 +253,7 @@ void gate_abort(struct gate *gate)
 	if (refusal) {
 		*gate->outcome = *refusal;
 		gate->decided_at = STAGE_RCPT;
-		told = (struct told){TOLD_AS_DECIDED, refusal->verdict};
+		told = (struct told){.how = TOLD_AS_DECIDED, .verdict = refusal->verdict};
 	}
 	message_finish(gate, &told);
 }
@@ -266,12 +266,12 @@ static struct told told_of(const struct gate *gate, enum told_how how)
 	if (how == TOLD_AS_DECIDED && gate->unable)
 		how = TOLD_EDITS_FAILED;
 	if (how == TOLD_NOBODY)
-		return (struct told){how, VERDICT_NONE};
+		return (struct told){.how = how, .verdict = VERDICT_NONE};
 	if (how == TOLD_EDITS_FAILED)
-		return (struct told){how, VERDICT_DEFER};
+		return (struct told){.how = how, .verdict = VERDICT_DEFER};
 	if (verdict == VERDICT_NONE || verdict == VERDICT_ACCEPT)
 		verdict = gate->decision.quarantined ? VERDICT_QUARANTINE : VERDICT_ACCEPT;
-	return (struct told){gate->late ? TOLD_LATE : how, verdict};
+	return (struct told){.how = gate->late ? TOLD_LATE : how, .verdict = verdict};
 }
 
 void gate_done(struct gate *gate, const struct told *said)

@@ -39,5 +39,6 @@ int verb_greylist(int argc, char **argv);
 int verb_why(int argc, char **argv);
 int verb_replay(int argc, char **argv);
 int verb_history(int argc, char **argv);
+int verb_logins(int argc, char **argv);
 
 #endif

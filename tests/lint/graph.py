@@ -34,7 +34,8 @@ FLOORS = (
 )
 
 # Headers of include/ that are not named after their room.
-DOORS = {"block.h": "check", "dnsbl.h": "check", "door.h": "doors", "greylist.h": "check", "json.h": "report", "milter.h": "doors", "mime.h": "mail"}
+DOORS = {"block.h": "check", "dnsbl.h": "check", "door.h": "doors", "greylist.h": "check", "json.h": "report", "login.h": "check",
+         "milter.h": "doors", "mime.h": "mail"}
 DOORS["server.h"] = "doors"
 
 # Tables: they name what registers itself in them, which may well need the room that asks the table. Arrows out of these

@@ -15,7 +15,8 @@ CHECKOUT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__fil
 PROGRAM = os.path.abspath(os.environ.get("SEKISHO") or os.path.join(CHECKOUT, "build/sekisho"))
 SHIPPED = ["conf/sekisho.conf", "conf/examples/company.conf", "conf/examples/family.conf",
            "conf/examples/mailing-lists.conf", "conf/examples/provider.conf",
-           "conf/examples/bulk-mail.conf", "conf/examples/port-25.conf"]
+           "conf/examples/bulk-mail.conf", "conf/examples/port-25.conf",
+           "conf/examples/stolen-account.conf"]
 
 POLICY = """%s
 policy inbound {
