@@ -38,6 +38,8 @@ engine_new(struct policy *, struct resolver *, struct report *,
 	   struct counters *); /* holds policy and resolver; report (NULL: none) and counters outlive it */
 void engine_lend_store(struct engine *,
 		       struct store *); /* before its first session; the store outlives it. NULL, as without: none */
+struct mailer;
+void engine_lend_mailer(struct engine *, struct mailer *); /* likewise. Without one, notes are only recorded */
 struct engine *engine_hold(struct engine *);
 void engine_release(struct engine *);
 struct policy *engine_policy(const struct engine *);

@@ -111,6 +111,13 @@ struct history_setting {
 	enum history_addresses addresses;
 };
 
+/* mailer ADDRESS from MAILBOX */
+struct mailer_setting {
+	struct slice text; /* as written in the file: "inet:25@127.0.0.1"; "": there is none */
+	struct listen_address address;
+	struct address from;
+};
+
 /* ownership { }: rules for all logins, in addition to the list of owners */
 struct ownership_setting {
 	bool self;               /* a login that is an address owns it */
@@ -137,6 +144,7 @@ struct settings {
 	struct resolver_settings resolver;
 	struct store_setting store;
 	struct history_setting history;
+	struct mailer_setting mailer;
 	struct ownership_setting ownership;
 	struct check_settings check;
 };
@@ -189,7 +197,7 @@ const struct variable *policy_variables(const struct policy *, size_t *count_r);
 unsigned policy_needs(const struct policy *);
 bool policy_reads(const struct policy *, const struct fact *); /* some rule does */
 bool policy_has_rules(const struct policy *, enum stage);      /* of any kind of traffic */
-bool policy_needs_store(const struct policy *); /* the file configures it, has a dynamic list, or some rule reads it */
+bool policy_needs_store(const struct policy *); /* the file configures it, has a dynamic list, or some rule uses it */
 
 /* A part of the traffic with its own name and rules: tenant NAME { }. It lives as long as the policy. For a kind of
  * traffic without a policy in the tenant, the policy outside of tenants applies. */
@@ -314,12 +322,12 @@ bool edit_names(const struct edit *, struct store *, struct slice field);
 /* Does the value of a field, on one line, match the expression of the edit? UNKNOWN: *why_r says why. */
 enum truth edit_matches(const struct edit *, struct slice value, const char **why_r);
 
-enum note_kind { NOTE_LOG, NOTE_WOULD, NOTE_UNKNOWN, NOTE_OVERRIDE };
+enum note_kind { NOTE_LOG, NOTE_WOULD, NOTE_UNKNOWN, NOTE_OVERRIDE, NOTE_NOTIFY };
 
 struct note {
 	enum note_kind kind;
 	struct slice text; /* LOG: the text; WOULD: "reject 550 5.7.1 ..."; UNKNOWN: why;
-			    * OVERRIDE: "trusted_forwarder: why" (RFC 9990 3.1.6) */
+			    * OVERRIDE: "trusted_forwarder: why" (RFC 9990 3.1.6); NOTIFY: to whom, and what */
 	struct position rule;
 };
 
@@ -327,6 +335,15 @@ struct note {
  * sum, so recipients cannot displace the edits of another rule. A note says what was left out. */
 #define DECISION_RULE_EDITS_MAX 100
 #define DECISION_RULE_NOTES_MAX 32 /* and one that says that there are more */
+
+/* A message for a person that a rule wants to be sent: notify. */
+struct notice {
+	struct slice recipient; /* as the rule says it; not checked */
+	struct slice text, key; /* key: the text without numbers that facts filled in */
+	int64_t once_us;        /* not again within this time with the same recipient and key */
+	struct position rule;
+};
+#define DECISION_NOTICES_MAX 20 /* of one message; a note says that there are more */
 
 /* The points that a rule with `score` gave to the message: once per rule, for any number of recipients. */
 struct score {
@@ -365,6 +382,8 @@ struct decision {
 	size_t edit_count, edit_room;
 	struct note *notes;
 	size_t note_count, note_room;
+	struct notice *notices; /* equal ones (recipient and key) are kept once */
+	size_t notice_count;
 	struct noted noted;     /* for rules of `on message`, and for the record */
 	struct noted earlier;   /* before the first recipient */
 	struct noted recipient; /* of the current one: begins as a copy of `earlier` */

@@ -90,8 +90,9 @@ struct daemon {
 	struct counters counters;
 	struct settings startup; /* those that need a restart; texts belong to startup_policy */
 	struct policy *startup_policy;
-	struct history *history;     /* NULL: none */
-	struct store *_Atomic store; /* NULL: nothing has needed one so far. It stays until the end */
+	struct history *history;       /* NULL: none */
+	struct store *_Atomic store;   /* NULL: nothing has needed one so far. It stays until the end */
+	struct mailer *_Atomic mailer; /* likewise */
 
 	pthread_mutex_t lock;  /* of what follows */
 	struct engine *engine; /* for sessions that begin now */
@@ -157,6 +158,15 @@ struct tender;
 struct tender *tender_start(struct daemon *, struct error *err); /* NULL and err: no thread can be started */
 /* False when it did not end by `until_us` (clock_us). NULL is allowed. */
 bool tender_stop(struct tender *, int64_t until_us);
+
+/* ---- mailer.c ----------------------------------------------------------------------------------------- */
+
+/* Opens the mailer unless it is open, or the file has none; one thread at a time. 0, or -1 and err. */
+int daemon_mailer_open(struct daemon *, const struct policy *, struct error *err);
+void daemon_mailer_report(struct daemon *); /* logs its messages; called every few seconds */
+/* No session uses it any more; waits until `until_us` for what can be sent at once. Before the store is closed. */
+void daemon_mailer_close(struct daemon *, int64_t until_us);
+json_t *daemon_mailer_status(struct daemon *); /* it is open */
 
 /* ---- drain.c: the keeper ------------------------------------------------------------------------------ */
 

@@ -103,12 +103,18 @@ static bool history_changed(const struct settings *a, const struct settings *b)
 	       x->addresses != y->addresses;
 }
 
+/* Likewise. Its `from` is that of the new file at once. */
+static bool mailer_changed(const struct settings *a, const struct settings *b)
+{
+	return a->mailer.text.n > 0 && !slice_equal(a->mailer.text, b->mailer.text);
+}
+
 static const struct {
 	const char *name;
 	bool (*changed)(const struct settings *, const struct settings *);
 } restarts[] = {
-    {"listen", listen_changed}, {"user and group", user_changed}, {"control", control_changed},
-    {"log", log_changed},       {"store", store_changed},         {"history", history_changed},
+    {"listen", listen_changed}, {"user and group", user_changed}, {"control", control_changed}, {"log", log_changed},
+    {"store", store_changed},   {"history", history_changed},     {"mailer", mailer_changed},
 };
 
 /* `found`: errors and warnings of the compiler; `log`: why the log file was not reopened, or "". NULL when there
@@ -152,7 +158,7 @@ static int reload_take(struct daemon *daemon, struct engine *old, struct policy 
 	struct engine *engine;
 	struct error err;
 
-	if (daemon_store_open(daemon, policy, &err) == 0)
+	if (daemon_store_open(daemon, policy, &err) == 0 && daemon_mailer_open(daemon, policy, &err) == 0)
 		resolver = reload_resolver(old, policy_settings(policy), &err);
 	if (!resolver) {
 		free(*text_r);
@@ -162,6 +168,7 @@ static int reload_take(struct daemon *daemon, struct engine *old, struct policy 
 	dnsbl_adopt(&policy_settings(policy)->check, &policy_settings(engine_policy(old))->check);
 	engine = engine_new(policy, resolver, daemon->host.report, &daemon->counters);
 	engine_lend_store(engine, daemon->store);
+	engine_lend_mailer(engine, daemon->mailer);
 	daemon_engine_set(daemon, engine);
 	reload_control(daemon, policy);
 	resolver_release(resolver);

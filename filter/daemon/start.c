@@ -195,12 +195,13 @@ static int start_engine(struct daemon *daemon, struct policy *policy)
 	daemon->host.report = report_open(targets[settings->log], arena_cstring(arena, settings->log_file), &err);
 	arena_free(arena);
 	if (daemon->host.report && daemon_store_open(daemon, policy, &err) == 0 &&
-	    daemon_history_open(daemon, policy, &err) == 0)
+	    daemon_history_open(daemon, policy, &err) == 0 && daemon_mailer_open(daemon, policy, &err) == 0)
 		resolver = resolver_open(&settings->resolver, &err);
 	if (!resolver)
 		return start_failed(EXIT_UNAVAILABLE, &err);
 	daemon->engine = engine_new(policy, resolver, daemon->host.report, &daemon->counters);
 	engine_lend_store(daemon->engine, daemon->store);
+	engine_lend_mailer(daemon->engine, daemon->mailer);
 	resolver_release(resolver);
 	return 0;
 }

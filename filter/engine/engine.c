@@ -25,6 +25,7 @@ struct engine *engine_new(struct policy *policy, struct resolver *resolver, stru
 	engine->policy = policy_hold(policy);
 	engine->resolver = resolver_hold(resolver);
 	engine->store = NULL;
+	engine->mailer = NULL;
 	engine->report = report;
 	engine->counters = counters;
 	return engine;
@@ -33,6 +34,11 @@ struct engine *engine_new(struct policy *policy, struct resolver *resolver, stru
 void engine_lend_store(struct engine *engine, struct store *store)
 {
 	engine->store = store;
+}
+
+void engine_lend_mailer(struct engine *engine, struct mailer *mailer)
+{
+	engine->mailer = mailer;
 }
 
 struct engine *engine_hold(struct engine *engine)

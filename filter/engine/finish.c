@@ -143,8 +143,11 @@ static void record_recipients(struct gate *gate)
 
 static void record_notes(struct gate *gate)
 {
-	static const char *const kinds[] = {
-	    [NOTE_LOG] = "log", [NOTE_WOULD] = "would", [NOTE_UNKNOWN] = "unknown", [NOTE_OVERRIDE] = "override"};
+	static const char *const kinds[] = {[NOTE_LOG] = "log",
+					    [NOTE_WOULD] = "would",
+					    [NOTE_UNKNOWN] = "unknown",
+					    [NOTE_OVERRIDE] = "override",
+					    [NOTE_NOTIFY] = "notify"};
 	struct arena *arena = gate->message.arena;
 	const struct decision *decision = &gate->decision;
 	struct record_note *notes = arena_raw(arena, (decision->note_count + 1) * sizeof(*notes));
@@ -372,6 +375,7 @@ void message_finish(struct gate *gate, const struct told *told)
 	count_disagreements(gate);
 	count_unchecked(gate);
 	tell_checks(gate, told);
+	notices_send(gate);
 	record_facts(gate);
 	record_notes(gate);
 	record_noted(gate);

@@ -5,6 +5,7 @@
 #define SEKISHO_GATE_PRIVATE_H
 
 #include "engine.h"
+#include "mailer.h"
 
 #define SIGNERS_MAX 4 /* domains that sign one message: the author's, and a provider's */
 
@@ -12,7 +13,8 @@ struct engine {
 	_Atomic unsigned owners;
 	struct policy *policy;
 	struct resolver *resolver;
-	struct store *store; /* NULL: none is open */
+	struct store *store;   /* NULL: none is open */
+	struct mailer *mailer; /* NULL: there is none */
 	struct report *report;
 	struct counters *counters;
 };
@@ -160,6 +162,9 @@ bool emit_folds(struct slice name, struct slice value, struct arena *, struct sl
 
 /* envelope_only.c: the end of a message that the door does not see. */
 void end_unseen(struct gate *);
+
+/* notify.c: what rules want to be sent goes to the mailer; what becomes of it is noted. */
+void notices_send(struct gate *);
 
 /* finish.c: the message is over; fills the record, counts it and hands it to the report. */
 void message_finish(struct gate *, const struct told *);

@@ -395,6 +395,14 @@ static const struct action actions[] = {
      .note = NOTE_OVERRIDE,
      .compile = compile_override,
      .usage = "override trusted_forwarder \"why\""},
+    {.name = "notify",
+     .class = ACTION_NOTE,
+     .use = FOR_LOG,
+     .needs = NEED_HEADERS,
+     .compile = compile_notify,
+     .act = act_notify,
+     .usage = "notify \"user@domain\" \"text\" [once 1h]",
+     .example = "notify \"postmaster@example.org\" \"%{client} was refused\" once 1h"},
     {.name = "score",
      .class = ACTION_NOTE,
      .use = FOR_LOG,
@@ -433,7 +441,8 @@ static int unknown_action(struct compiler *compiler, const struct word *word)
 	}
 	for (size_t i = 0; i < ACTION_COUNT; i++)
 		names[i] = actions[i].name;
-	near = nearest_word(word->text, names);
+	/* "not" is not misspelt: it belongs to a condition of the line before */
+	near = slice_equal(word->text, SLICE("not")) ? NULL : nearest_word(word->text, names);
 	diagnostics_error(compiler->diagnostics, word->place, "unknown action \"%s\"; %s", QUOTE(word->text),
 			  near ? suggestion(word->text, names).text
 			       : "a rule is [try] ACTION [if CONDITION], and sekisho.conf(5) names the actions");

@@ -33,5 +33,6 @@ int compile_sign(struct compiler *, const struct rule_syntax *, struct rule *);
 int compile_arc_seal(struct compiler *, const struct rule_syntax *, struct rule *);
 int compile_rewrite_from(struct compiler *, const struct rule_syntax *, struct rule *);
 int compile_redirect(struct compiler *, const struct rule_syntax *, struct rule *);
+int compile_notify(struct compiler *, const struct rule_syntax *, struct rule *); /* notify.c */
 
 #endif

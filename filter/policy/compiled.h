@@ -80,7 +80,8 @@ enum template_use {
 	FOR_LOG,
 	FOR_FOOTER,
 	FOR_HTML,
-	FOR_VARIABLE
+	FOR_VARIABLE,
+	FOR_KEY
 }; /* what a text is made safe for */
 
 /* Verdicts are not tried once a message is accepted, and only noted by `try` and `mode report`; edits are tried, and
@@ -132,6 +133,7 @@ struct rule {
 	size_t template_count;
 	bool captures;                   /* a text has what an expression matched */
 	int64_t points;                  /* score */
+	int64_t once_us;                 /* notify */
 	unsigned score_number;           /* of the rule, among those with a score */
 	const struct variable *variable; /* set */
 };
@@ -185,6 +187,7 @@ struct policy {
 	struct variable *variables; /* VARIABLES_MAX at most */
 	size_t variable_count;
 	unsigned score_count; /* rules with a score */
+	bool notifies;        /* some rule does */
 };
 
 /* The rules for the traffic of a tenant; NULL: of nobody in particular. */

@@ -62,6 +62,7 @@ static const struct {
     [FOR_VARIABLE] = {add_for_variable, VARIABLE_TEXT_MAX},
     [FOR_FOOTER] = {add_for_header, FOOTER_LINE_MAX},
     [FOR_HTML] = {add_for_header, FOOTER_LINE_MAX, add_for_html},
+    [FOR_KEY] = {add_for_variable, LOG_TEXT_MAX},
 };
 
 /* Does the text say a fact of which the condition found an address that the login does not own? */
@@ -73,7 +74,8 @@ static bool is_disowned(const struct run *run, const struct reading *reading)
 	       slice_equal_nocase(tested->argument.text, reading->argument.text);
 }
 
-static struct slice print_part(struct run *run, const struct part *part)
+/* In a key, a number that changes with every message makes no difference. */
+static struct slice print_part(struct run *run, const struct part *part, enum template_use use)
 {
 	struct value value;
 
@@ -83,6 +85,8 @@ static struct slice print_part(struct run *run, const struct part *part)
 		return part->text;
 	if (is_disowned(run, &part->reading))
 		return run->disowned.text;
+	if (use == FOR_KEY && part->reading.fact->type == TYPE_NUMBER)
+		return SLICE("");
 	value = run_read(run, &part->reading);
 	return value_print(&value, run_arena(run));
 }
@@ -94,7 +98,7 @@ struct slice template_expand(struct run *run, const struct template *template, e
 
 	text_init(&text, run_arena(run), uses[use].limit);
 	for (size_t i = 0; i < template->count; i++) {
-		struct slice piece = print_part(run, &template->parts[i]);
+		struct slice piece = print_part(run, &template->parts[i], use);
 
 		bool of_file = !template->parts[i].reading.fact && !template->parts[i].is_capture;
 		void (*add)(struct text *, char) = of_file || !uses[use].add_fact ? uses[use].add : uses[use].add_fact;

@@ -86,6 +86,7 @@ bool act_canonical(struct run *, const struct rule *, struct outcome *);
 bool act_score(struct run *, const struct rule *, struct outcome *); /* these three: note.c */
 bool act_set(struct run *, const struct rule *, struct outcome *);
 bool act_stop(struct run *, const struct rule *, struct outcome *);
+bool act_notify(struct run *, const struct rule *, struct outcome *); /* notify.c */
 
 struct slice run_text(struct run *, const struct rule *); /* its only text, filled in for where it goes; "" */
 

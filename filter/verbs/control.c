@@ -155,6 +155,7 @@ static void status_print(json_t *status)
 	json_t *policy = json_object_get(status, "policy"), *messages = json_object_get(status, "messages");
 	json_t *resolver = json_object_get(status, "resolver"), *store = json_object_get(status, "store");
 	json_t *history = json_object_get(status, "history");
+	json_t *mailer = json_object_get(status, "mailer");
 
 	printf("sekisho %s, pid %lld, up %lldd %02lld:%02lld:%02lld\n", text_of(status, "version"),
 	       number_of(status, "pid"), up / 86400, up / 3600 % 24, up / 60 % 60, up % 60);
@@ -175,6 +176,10 @@ static void status_print(json_t *status)
 	if (history) {
 		printf("%-10s %s\n", "history", text_of(history, "file"));
 		status_print_numbers("", history);
+	}
+	if (mailer) {
+		printf("%-10s %s\n", "mailer", text_of(mailer, "server"));
+		status_print_numbers("", mailer);
 	}
 	status_print_numbers("spf", json_object_get(status, "spf"));
 	status_print_numbers("dkim", json_object_get(status, "dkim"));

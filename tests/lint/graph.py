@@ -19,7 +19,7 @@ ROOMS_MAX, FILE_MAX, FUNCTION_MAX = 26, 500, 60  # each protocol and each door i
 # From the bottom up: a room may need those of the lines before its own, and no other.
 FLOORS = (
     ("base",),
-    ("mail", "dns", "store", "history", "probe"),
+    ("mail", "dns", "store", "history", "mailer", "probe"),
     ("setting",),
     ("list", "spf", "dkim", "dmarc"),
     ("arc",),

@@ -1,0 +1,32 @@
+/*
+ * mailer_private.h - one try to send one message.
+ */
+#ifndef SEKISHO_MAILER_PRIVATE_H
+#define SEKISHO_MAILER_PRIVATE_H
+
+#include "mailer.h"
+
+enum tried {
+	TRIED_SENT,
+	TRIED_REFUSED,    /* 5xx */
+	TRIED_LATER,      /* 4xx, or the server stopped to answer */
+	TRIED_UNREACHABLE /* there is no connection */
+};
+
+struct attempt {
+	const char *url; /* smtp://HOST:PORT */
+	int64_t timeout_us;
+	const char *recipient;
+	struct slice text;
+	/* Called when the connection exists, with our end of it, and with NULL and 0 after it. */
+	void (*connected)(void *context, const char *address, unsigned port);
+	bool (*stopped)(void *context); /* true: give up at once */
+	void *context;
+};
+
+/* Once, before any thread. 0, or -1. */
+int smtp_prepare(void);
+/* why_r says why it was not sent, one line. */
+enum tried smtp_send(const struct attempt *, struct error *why_r);
+
+#endif

@@ -1,0 +1,147 @@
+/*
+ * smtp.c - sends one message by SMTP. The only file of the daemon that uses libcurl.
+ */
+#include "mailer_private.h"
+
+#include <curl/curl.h>
+#include <stdlib.h>
+
+#define CONNECT_US (5 * 1000 * 1000)
+#define REPLY_MAX  300 /* bytes of a reply that are shown */
+
+struct sending {
+	const struct attempt *attempt;
+	struct slice rest; /* of the message */
+	char reply[REPLY_MAX + 1];
+};
+
+int smtp_prepare(void)
+{
+	return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? 0 : -1;
+}
+
+static size_t give(char *buffer, size_t size, size_t count, void *sending_)
+{
+	struct sending *sending = sending_;
+	size_t n = size * count < sending->rest.n ? size * count : sending->rest.n;
+
+	if (n > 0)
+		memcpy(buffer, sending->rest.p, n);
+	sending->rest = slice_from(sending->rest, n);
+	return n;
+}
+
+/* Each line of a reply; of refusals the last one is kept, as printable ASCII. */
+static size_t take_reply(char *line, size_t size, size_t count, void *sending_)
+{
+	struct sending *sending = sending_;
+	struct slice text = slice_head(slice_trim((struct slice){line, size * count}), REPLY_MAX);
+
+	if (text.n < 3 || (text.p[0] != '4' && text.p[0] != '5'))
+		return size * count;
+	for (size_t i = 0; i < text.n; i++)
+		sending->reply[i] = is_control(text.p[i]) || (unsigned char)text.p[i] >= 0x80 ? '?' : text.p[i];
+	sending->reply[text.n] = '\0';
+	return size * count;
+}
+
+static size_t ignore(char *text, size_t size, size_t count, void *sending)
+{
+	(void)text, (void)sending;
+	return size * count;
+}
+
+static int tell_connected(void *sending_, char *server, char *address, int server_port, int port)
+{
+	const struct attempt *attempt = ((struct sending *)sending_)->attempt;
+
+	(void)server, (void)server_port;
+	attempt->connected(attempt->context, address, (unsigned)port);
+	return CURL_PREREQFUNC_OK;
+}
+
+static int may_go_on(void *sending_, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+	const struct attempt *attempt = ((struct sending *)sending_)->attempt;
+
+	(void)a, (void)b, (void)c, (void)d;
+	return attempt->stopped(attempt->context);
+}
+
+/* ---- one conversation ------------------------------------------------------------------------ */
+
+static void set_limits(CURL *curl, const struct attempt *attempt)
+{
+	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(curl, CURLOPT_PROXY, "");
+	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "smtp");
+	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)(CONNECT_US / 1000));
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)(attempt->timeout_us / 1000));
+	curl_easy_setopt(curl, CURLOPT_SERVER_RESPONSE_TIMEOUT, (long)(attempt->timeout_us / 1000000 + 1));
+	curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
+	curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
+	curl_easy_setopt(curl, CURLOPT_FORBID_REUSE, 1L);
+}
+
+static void set_callbacks(CURL *curl, struct sending *sending)
+{
+	curl_easy_setopt(curl, CURLOPT_READFUNCTION, give);
+	curl_easy_setopt(curl, CURLOPT_READDATA, sending);
+	curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
+	curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_reply);
+	curl_easy_setopt(curl, CURLOPT_HEADERDATA, sending);
+	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, ignore);
+	curl_easy_setopt(curl, CURLOPT_PREREQFUNCTION, tell_connected);
+	curl_easy_setopt(curl, CURLOPT_PREREQDATA, sending);
+	curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, may_go_on);
+	curl_easy_setopt(curl, CURLOPT_XFERINFODATA, sending);
+	curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+}
+
+static CURLcode converse(const struct attempt *attempt, struct sending *sending, long tls, long *code_r)
+{
+	struct curl_slist *recipients = curl_slist_append(NULL, attempt->recipient);
+	CURL *curl = curl_easy_init();
+	CURLcode result = CURLE_OUT_OF_MEMORY;
+
+	*sending = (struct sending){.attempt = attempt, .rest = attempt->text};
+	*code_r = 0;
+	if (curl && recipients) {
+		set_limits(curl, attempt);
+		set_callbacks(curl, sending);
+		curl_easy_setopt(curl, CURLOPT_URL, attempt->url);
+		curl_easy_setopt(curl, CURLOPT_USE_SSL, tls);
+		curl_easy_setopt(curl, CURLOPT_MAIL_RCPT, recipients);
+		result = curl_easy_perform(curl);
+		attempt->connected(attempt->context, NULL, 0);
+		curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, code_r);
+	}
+	curl_easy_cleanup(curl);
+	curl_slist_free_all(recipients);
+	return result;
+}
+
+static bool tls_failed(CURLcode result)
+{
+	return result == CURLE_SSL_CONNECT_ERROR || result == CURLE_USE_SSL_FAILED || result == CURLE_SSL_CIPHER ||
+	       result == CURLE_PEER_FAILED_VERIFICATION;
+}
+
+enum tried smtp_send(const struct attempt *attempt, struct error *why_r)
+{
+	struct sending sending;
+	long code;
+	CURLcode result = converse(attempt, &sending, CURLUSESSL_TRY, &code);
+
+	if (tls_failed(result)) /* better than not at all: it is our own mail server */
+		result = converse(attempt, &sending, CURLUSESSL_NONE, &code);
+	if (result == CURLE_OK)
+		return TRIED_SENT;
+	if (code >= 400 && code <= 599 && strtol(sending.reply, NULL, 10) == code) {
+		error_set(why_r, "it answered: %s", sending.reply);
+		return code >= 500 ? TRIED_REFUSED : TRIED_LATER;
+	}
+	error_set(why_r, "%s", curl_easy_strerror(result));
+	return result == CURLE_COULDNT_CONNECT || result == CURLE_COULDNT_RESOLVE_HOST ? TRIED_UNREACHABLE
+										       : TRIED_LATER;
+}
