@@ -10,6 +10,7 @@ from behind import through_postfix
 from dnslists import dns_lists
 from figures import median, odd, wanted
 from instructions import callgrind
+from limits import limits
 from signing import signing
 from subjects import Missing
 from world import SIZES, Dns
@@ -262,6 +263,6 @@ def reloads(bench):
     bench.numbers["reloads"] = {"calm": calm, "busy": busy}
 
 
-PARTS = {"sign": signing, "arc": arc, "cold": cold, "refusal": refusal, "logging": logging, "growth": growth, "reloads": reloads, "postfix": through_postfix,
-         "callgrind": callgrind}
+PARTS = {"sign": signing, "arc": arc, "cold": cold, "refusal": refusal, "logging": logging, "growth": growth, "reloads": reloads,
+         "limits": limits, "postfix": through_postfix, "callgrind": callgrind}
 PARTS["dnsbl"] = dns_lists
