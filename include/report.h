@@ -80,6 +80,8 @@ struct record {
  * NUL and bytes that are not UTF-8 are shown as \xNN text, texts are cut at 512 bytes, 100 recipients are named. A line
  * that is too long loses facts first, then notes, then recipients ("truncated": true), then the ends of texts. */
 char *record_line(const struct record *, size_t limit, struct arena *);
+/* That line of a record without questions, with its questions; NULL: it was truncated, or they do not fit. */
+char *record_line_asked(const char *line, const struct record *, size_t limit, struct arena *);
 
 /* The record of a line, with texts that belong to the result: json_decref() it when the record is not used any more.
  * What the line lacks is empty; time_us is 0. NULL: it is not a record. */

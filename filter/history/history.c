@@ -11,7 +11,7 @@
 
 #define QUEUE_BYTES_MAX (16 * 1024 * 1024)
 #define QUEUE_MANY      (512 * 1024) /* so much is written before its time */
-#define GATHER_US       (500 * 1000)
+#define GATHER_US       (800 * 1000)
 #define RETRY_US        (5 * 1000 * 1000)
 #define CLOSE_US        (1000 * 1000)
 #define SAID_US         (60 * 1000 * 1000)

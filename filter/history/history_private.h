@@ -14,7 +14,7 @@
 
 #define HISTORY_APPLICATION 0x536b4869 /* "SkHi" */
 #define HISTORY_VERSION     1
-#define PART_ROWS           100000
+#define PART_ROWS           25000
 #define PAGE_BYTES          4096
 #define BUSY_MS             2000 /* to wait for `sekisho history erase` */
 #define KEY_BYTES           32

@@ -145,7 +145,17 @@ static void count_all(struct kept *kept, const struct record *record)
 			count(kept, HISTORY_COUNT_WOULD, record->notes[i].rule);
 }
 
-void kept_add(struct history *history, const struct record *told, struct arena *arena)
+/* Most of it is what the log got, unless addresses are hidden. */
+static const char *line_of(const struct record *record, const char *logged, struct arena *arena)
+{
+	const char *line = NULL;
+
+	if (logged && !record->hidden)
+		line = record_line_asked(logged, record, HISTORY_LINE_MAX, arena);
+	return line ? line : record_line(record, HISTORY_LINE_MAX, arena);
+}
+
+void kept_add(struct history *history, const struct record *told, const char *line, struct arena *arena)
 {
 	struct history_found found[HISTORY_TERMS_MAX];
 	struct history_counted counted[COUNTED_MAX];
@@ -158,7 +168,7 @@ void kept_add(struct history *history, const struct record *told, struct arena *
 	count_all(&kept, &record);
 	history_add(history, &(struct history_entry){
 				 .time_us = record.time_us,
-				 .line = slice_of(record_line(&record, HISTORY_LINE_MAX, arena)),
+				 .line = slice_of(line_of(&record, line, arena)),
 				 .found = found,
 				 .found_count = kept.found_count,
 				 .counted = counted,

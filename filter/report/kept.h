@@ -6,6 +6,7 @@
 
 #include "report.h"
 
-void kept_add(struct history *, const struct record *, struct arena *);
+/* `line`: what the log got of it; NULL: nothing. */
+void kept_add(struct history *, const struct record *, const char *line, struct arena *);
 
 #endif

@@ -215,8 +215,6 @@ static void add_rest(struct json_writer *writer, const struct record *record, co
 		add_scores(writer, record, amount);
 	if (amount->notes && record->note_count > 0)
 		add_notes(writer, record, amount);
-	if (amount->facts && record->question_count > 0)
-		add_questions(writer, record, amount);
 	writer_number(writer, SLICE("dns-us"), record->dns_us);
 	writer_number(writer, SLICE("dns-questions"), record->dns_questions);
 	if (record->dns_stale > 0)
@@ -224,6 +222,8 @@ static void add_rest(struct json_writer *writer, const struct record *record, co
 	writer_number(writer, SLICE("total-us"), record->total_us);
 	if (amount != &amounts[0])
 		writer_word(writer, SLICE("truncated"), SLICE("true"));
+	if (amount->facts && record->question_count > 0)
+		add_questions(writer, record, amount);
 	writer_close(writer, '}');
 }
 
@@ -252,4 +252,19 @@ char *record_line(const struct record *record, size_t limit, struct arena *arena
 			return text_cstring(&writer.text);
 	}
 	die("a record does not fit in %zu bytes", limit);
+}
+
+char *record_line_asked(const char *text, const struct record *record, size_t limit, struct arena *arena)
+{
+	struct slice line = slice_of(text);
+	struct json_writer writer;
+
+	if (slice_ends_nocase(line, SLICE("\"truncated\":true}")))
+		return NULL;
+	writer_begin(&writer, arena, limit);
+	text_add(&writer.text, slice_head(line, line.n - 1));
+	if (record->question_count > 0)
+		add_questions(&writer, record, &amounts[0]);
+	writer_close(&writer, '}');
+	return writer.full ? NULL : text_cstring(&writer.text);
 }

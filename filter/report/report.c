@@ -59,22 +59,28 @@ bool report_keeps(const struct report *report)
 	return report && report->history;
 }
 
-static void log_record(struct report *report, const struct record *record, struct arena *arena)
+/* Returns the line. */
+static const char *log_record(struct report *report, const struct record *record, struct arena *arena)
 {
 	struct record shown = *record;
+	const char *line;
 	size_t limit;
 
 	shown.question_count = 0;
 	limit = report->target == REPORT_SYSLOG ? RECORD_SYSLOG_MAX : RECORD_LINE_MAX;
-	log_add(report->log, LOG_INFO, record_line(&shown, limit, arena));
+	line = record_line(&shown, limit, arena);
+	log_add(report->log, LOG_INFO, line);
+	return line;
 }
 
 void report_record(struct report *report, const struct record *record, struct arena *arena)
 {
+	const char *line = NULL;
+
 	if (report && report->log)
-		log_record(report, record, arena);
+		line = log_record(report, record, arena);
 	if (report && report->history)
-		kept_add(report->history, record, arena);
+		kept_add(report->history, record, line, arena);
 }
 
 static int priority_of(const char *level)

@@ -243,7 +243,7 @@ class Bench:
 
 PACKAGES = ("opendkim", "opendmarc", "pyspf-milter", "rspamd", "postfix", "unbound", "libmilter1.0.1")
 EVERYTHING = ["main", "memory", *parts.PARTS]
-QUICK = ["main", "memory", "sign", "cold", "dnsbl", "refusal", "logging", "limits", "callgrind"]
+QUICK = ["main", "memory", "sign", "cold", "dnsbl", "refusal", "logging", "limits", "history", "callgrind"]
 ABOUT = {"main": "messages of 2 KB, 60 KB and 1 MB beside all other programs", "memory": parts.memory.__doc__,
          **{name: part.__doc__ for name, part in parts.PARTS.items()}}
 

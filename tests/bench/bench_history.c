@@ -75,7 +75,7 @@ static bool count_one(void *context, const struct history_row *row)
 int main(int argc, char **argv)
 {
 	unsigned long records = argc > 1 ? strtoul(argv[1], NULL, 10) : RECORDS;
-	char directory[] = "/tmp/sekisho-history-XXXXXX", path[64], name[64];
+	char directory[] = "/tmp/sekisho-history-XXXXXX", path[64], name[80];
 	struct history_settings settings = {path, 30 * HISTORY_DAY_US, UINT64_C(4) << 30, HISTORY_PLAIN};
 	struct history_counters counters = {0};
 	struct history *history;

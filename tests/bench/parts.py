@@ -225,6 +225,13 @@ def logging(bench):
     variants(bench, "logging", [(how, sekisho(bench, "log-" + how, "", log=how), {}) for how in ("off", "file", "syslog")])
 
 
+def history(bench):
+    """Without and with a history of all messages."""
+    path = os.path.join(bench.run_dir, "history.db")
+    variants(bench, "history", [("without", sekisho(bench, "h0", ""), {}),
+                                ("with", sekisho(bench, "h1", "", settings=f"history sqlite:{path}"), {})])
+
+
 def refusal(bench):
     """Messages from where SPF says they do not come; those who refuse, do it at MAIL, others at the end."""
     makers = [("sekisho", bench.start_sekisho, {}),
@@ -266,3 +273,4 @@ def reloads(bench):
 PARTS = {"sign": signing, "arc": arc, "cold": cold, "refusal": refusal, "logging": logging, "growth": growth, "reloads": reloads,
          "limits": limits, "postfix": through_postfix, "callgrind": callgrind}
 PARTS["dnsbl"] = dns_lists
+PARTS["history"] = history
