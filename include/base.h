@@ -209,6 +209,14 @@ bool ip_equal(struct ip, struct ip);
 int ip_net_parse(struct slice text, struct ip_net *net_r);
 bool ip_net_contains(const struct ip_net *, struct ip); /* families differ: false */
 
+/* May the address be one of a host of the Internet? RFC 6890 */
+enum ip_use {
+	IP_USE_PUBLIC,  /* yes; also without an address */
+	IP_USE_SPECIAL, /* private, loopback, link-local, multicast, reserved and so on */
+	IP_USE_EXAMPLE  /* for documentation (RFC 5737, 3849, 9637): examples and trials use it */
+};
+enum ip_use ip_use(struct ip);
+
 /* ---- where to listen ----------------------------------------------------- */
 
 enum listen_family { LISTEN_UNIX, LISTEN_INET, LISTEN_INET6, LISTEN_FD };

@@ -201,6 +201,7 @@ struct hop {
 	bool known;                                       /* received_parse reads it */
 	struct received received;                         /* if known */
 	struct slice from, by, with, id, recipient, date; /* as written; "" without one */
+	struct address address;                           /* of the recipient; valid when it has a domain */
 	struct slice tls;                                 /* the version, as in "TLSv1.3"; "" when it is not told */
 	bool encrypted;                                   /* it says so (RFC 3848) */
 	bool dated;

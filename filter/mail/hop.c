@@ -154,8 +154,10 @@ static bool is_encrypted(struct slice with)
 	return at >= 0 && (size_t)at < with.n && to_lower(with.p[at]) == 's';
 }
 
-/* A comment is taken off as a whole. False: it does not end. */
-static bool comment_take(struct slice *rest, struct slice *comment_r)
+enum token { TOKEN_END, TOKEN_WORD, TOKEN_COMMENT, TOKEN_DATE };
+
+/* The text begins with "(". A comment without an end is dropped with all after it. */
+static enum token comment_take(struct slice *rest, struct slice *comment_r)
 {
 	unsigned depth = 0;
 
@@ -167,25 +169,35 @@ static bool comment_take(struct slice *rest, struct slice *comment_r)
 		} else if (rest->p[i] == ')' && --depth == 0) {
 			*comment_r = slice_head(slice_from(*rest, 1), i - 1);
 			*rest = slice_from(*rest, i + 1);
-			return true;
+			return TOKEN_COMMENT;
 		}
 	}
-	return false;
+	return TOKEN_END;
 }
 
-static struct slice word_take(struct slice *rest)
+/* Takes off the next word or comment. What is after a ";" is the date, unless parts follow: a client may have said
+ * ";" in HELO. */
+static enum token token_take(struct slice *rest, struct slice *text_r)
 {
-	struct slice word;
 	size_t n = 0;
 
+	*rest = slice_trim(*rest);
+	if (rest->n == 0)
+		return TOKEN_END;
+	if (rest->p[0] == '(')
+		return comment_take(rest, text_r);
+	if (rest->p[0] == ';') {
+		*rest = slice_from(*rest, 1);
+		*text_r = slice_trim(*rest);
+		return TOKEN_DATE;
+	}
 	while (n < rest->n && !is_space(rest->p[n]) && rest->p[n] != '(' && rest->p[n] != ';')
 		n++;
-	word = slice_head(*rest, n);
+	*text_r = slice_head(*rest, n);
 	*rest = slice_from(*rest, n);
-	return word;
+	return TOKEN_WORD;
 }
 
-/* The first part of its name counts; a server writes its parts before anybody else's text. */
 static struct slice *part_of(struct slice word, struct hop *hop)
 {
 	const struct {
@@ -200,30 +212,51 @@ static struct slice *part_of(struct slice word, struct hop *hop)
 	return NULL;
 }
 
-static void parts_read(struct slice rest, struct hop *hop)
+/* The first part of its name counts, since a server writes its parts before anybody else's text. Of recipients the last
+ * address: HELO has no blanks at the servers that write the field, but it comes before. */
+static void part_set(struct slice *part, struct slice word, struct hop *hop, struct arena *arena)
 {
-	struct slice *wanted = NULL;
+	struct address address;
 
-	while (rest.n > 0) {
-		struct slice word, comment;
-
-		if (is_space(rest.p[0])) {
-			rest = slice_from(rest, 1);
-		} else if (rest.p[0] == '(') {
-			if (!comment_take(&rest, &comment))
-				return;
-			if (hop->tls.n == 0)
-				hop->tls = tls_version(comment);
-		} else if (rest.p[0] == ';') {
-			hop->date = slice_trim(slice_from(rest, 1));
-			return;
-		} else {
-			word = word_take(&rest);
-			if (wanted && wanted->n == 0)
-				*wanted = word;
-			wanted = wanted ? NULL : part_of(word, hop);
+	if (part == &hop->recipient && slice_find(word, '@') > 0) {
+		address = address_parse_path(word, arena);
+		if (address.valid && address.domain.n > 0) {
+			hop->address = address;
+			*part = word;
 		}
 	}
+	if (part->n == 0)
+		*part = word;
+}
+
+static void parts_read(struct slice rest, struct hop *hop, struct arena *arena)
+{
+	struct slice *wanted = NULL, text;
+	enum token token;
+
+	while ((token = token_take(&rest, &text)) != TOKEN_END) {
+		if (token == TOKEN_COMMENT && hop->tls.n == 0)
+			hop->tls = tls_version(text);
+		if (token == TOKEN_DATE)
+			hop->date = text;
+		if (token != TOKEN_WORD)
+			continue;
+		if (wanted) {
+			part_set(wanted, text, hop, arena);
+			hop->date = SLICE("");
+		}
+		wanted = wanted ? NULL : part_of(text, hop);
+	}
+}
+
+bool received_for(struct slice value, struct arena *arena, struct address *address_r)
+{
+	struct hop hop = {.tls = SLICE("")};
+
+	parts_read(slice_head(value, HOP_BYTES_MAX), &hop, arena);
+	if (hop.address.valid)
+		*address_r = hop.address;
+	return hop.address.valid;
 }
 
 void hop_read(struct slice value, struct arena *arena, struct hop *hop_r)
@@ -231,7 +264,7 @@ void hop_read(struct slice value, struct arena *arena, struct hop *hop_r)
 	*hop_r = (struct hop){.tls = SLICE("")};
 	value = header_unfold(slice_head(value, HOP_BYTES_MAX), arena);
 	hop_r->known = received_parse(value, arena, &hop_r->received);
-	parts_read(value, hop_r);
+	parts_read(value, hop_r, arena);
 	hop_r->encrypted = hop_r->tls.n > 0 || is_encrypted(hop_r->with);
 	hop_r->dated = date_read(hop_r->date, arena, &hop_r->when_s);
 }

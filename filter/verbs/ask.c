@@ -8,6 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+void ask_option(struct ask *ask, int option, const char *value)
+{
+	if (option == 'c')
+		ask->config = value;
+	if (option == 's')
+		ask->socket = value;
+}
+
 /* The path from the file; NULL and *code_r. free() it. */
 static char *control_path(const struct ask *ask, int *code_r)
 {

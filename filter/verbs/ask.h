@@ -24,6 +24,9 @@ struct ask {
 	"  -c, --config FILE  the policy file that names the control socket (" DEFAULT_CONFIG ")\n"                    \
 	"  --socket PATH      the control socket itself\n"
 
+/* Takes -c and --socket; leaves others alone. */
+void ask_option(struct ask *, int option, const char *value);
+
 /* The answer to the request, which is taken; NULL and *code_r when there is none: stderr says why. */
 json_t *ask_daemon(const struct ask *, json_t *request, int *code_r);
 /* The same, but for the answer "no" it prints the error, sets *code_r to VERB_NO and returns NULL. */

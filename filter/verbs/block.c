@@ -42,10 +42,8 @@ static int take_option(struct request *request, int option, const char *value)
 
 	if (option == 'h')
 		return usage(stdout, verb, VERB_OK);
-	if (option == 'c')
-		request->ask.config = value;
-	else if (option == 's')
-		request->ask.socket = value;
+	if (option == 'c' || option == 's')
+		ask_option(&request->ask, option, value);
 	else if (option == 'f' && strcmp(verb, "block") == 0)
 		request->life = value;
 	else if (option == 'w' && strcmp(verb, "block") == 0)

@@ -72,10 +72,7 @@ static int arguments_read(int argc, char **argv, struct request *request_r)
 			return usage(stdout, VERB_OK);
 		if (option == '?')
 			return option_usage(argc, argv, "c:h", options);
-		if (option == 'c')
-			request_r->ask.config = optarg;
-		if (option == 's')
-			request_r->ask.socket = optarg;
+		ask_option(&request_r->ask, option, optarg);
 		if (option == 'f')
 			request_r->life = optarg;
 		request_r->json |= option == 'j';

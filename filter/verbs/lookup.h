@@ -54,6 +54,8 @@ int lookup_dmarc(struct lookup *);
 
 /* VERB_OK, or the exit code after an error message when there is nothing to ask. */
 int lookup_open(struct lookup *);
+/* The same with the first operand as a domain, for a wrong one VERB_USAGE. */
+int lookup_open_domain(struct lookup *, struct slice *domain_r);
 
 /* The exit code of an answer: "no" without any answer from a name server is VERB_UNAVAILABLE, with an error
  * message. */

@@ -123,13 +123,9 @@ static int show_domain(struct lookup *lookup)
 	struct dmarc_request request = {.authors = &authors, .discovery = lookup->psl ? DMARC_PSL : DMARC_TREE_WALK};
 	struct dmarc_outcome outcome;
 	struct slice domain;
-	bool valid;
 	int status;
 
-	domain = domain_normalise(slice_of(lookup->operands[0]), lookup->arena, &valid);
-	if (!valid)
-		return lookup_usage("\"%.100s\" is not a domain", lookup->operands[0]);
-	status = lookup_open(lookup);
+	status = lookup_open_domain(lookup, &domain);
 	if (status != VERB_OK)
 		return status;
 	authors.domains = &domain;

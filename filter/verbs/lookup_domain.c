@@ -53,13 +53,9 @@ static void show(struct domain_sheet *domain)
 int lookup_domain(struct lookup *lookup)
 {
 	struct domain_sheet domain = {.lookup = lookup};
-	bool valid;
 	int status;
 
-	domain.domain = domain_normalise(slice_of(lookup->operands[0]), lookup->arena, &valid);
-	if (!valid)
-		return lookup_usage("\"%.100s\" is not a domain", lookup->operands[0]);
-	status = lookup_open(lookup);
+	status = lookup_open_domain(lookup, &domain.domain);
 	if (status != VERB_OK)
 		return status;
 	domain.sheet = sheet_new(lookup);

@@ -10,24 +10,6 @@
 #define ADDRESSES_LISTED 8       /* that are looked up in lists */
 #define NAMES_US         6000000 /* for the names of all servers, which were asked for before */
 
-/* No mail comes to these from the Internet (RFC 6890). */
-static bool is_bogus(struct ip ip)
-{
-	static const char *const nets[] = {
-	    "0.0.0.0/8",    "10.0.0.0/8",   "100.64.0.0/10",  "127.0.0.0/8",   "169.254.0.0/16",  "172.16.0.0/12",
-	    "192.0.0.0/24", "192.0.2.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24",
-	    "224.0.0.0/3",  "::/127",       "64:ff9b:1::/48", "100::/64",      "2001:db8::/32",   "3fff::/20",
-	    "5f00::/16",    "fc00::/7",     "fe80::/10",      "ff00::/8",
-	};
-
-	for (size_t i = 0; i < sizeof(nets) / sizeof(nets[0]); i++) {
-		struct ip_net net;
-		if (ip_net_parse(slice_of(nets[i]), &net) == 0 && ip_net_contains(&net, ip))
-			return true;
-	}
-	return false;
-}
-
 static json_t *show_addresses(struct domain_sheet *domain, const struct lookup_host *host, struct slice label)
 {
 	json_t *array = json_array();
@@ -41,7 +23,7 @@ static json_t *show_addresses(struct domain_sheet *domain, const struct lookup_h
 			ip_print(ip, address);
 			sheet_line(domain->sheet, MARK_OK, label, "%-15s  %.*s", address, SLICE_ARGS(ttl));
 			label = SLICE("");
-			if (is_bogus(ip))
+			if (ip_use(ip) != IP_USE_PUBLIC)
 				sheet_advice(domain->sheet, MARK_NOTE, "mx-bogus",
 					     "%s cannot be reached from the Internet (RFC 6890)", address);
 			json_array_append_new(

@@ -94,13 +94,9 @@ static void print_text(struct lookup *lookup, struct slice domain, const struct 
 int lookup_mx(struct lookup *lookup)
 {
 	struct dns_mx_outcome outcome;
-	bool valid;
-	int status;
-	struct slice domain = domain_normalise(slice_of(lookup->operands[0]), lookup->arena, &valid);
+	struct slice domain;
+	int status = lookup_open_domain(lookup, &domain);
 
-	if (!valid)
-		return lookup_usage("\"%.100s\" is not a domain", lookup->operands[0]);
-	status = lookup_open(lookup);
 	if (status != VERB_OK)
 		return status;
 	dns_mx(lookup->budget, domain, lookup->arena, &outcome);

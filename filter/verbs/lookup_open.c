@@ -3,6 +3,7 @@
  * those of the system.
  */
 #include "lookup.h"
+#include "mail.h"
 #include "policy.h"
 #include "verbs.h"
 
@@ -128,4 +129,14 @@ int lookup_open(struct lookup *lookup)
 	if (status == VERB_OK)
 		lookup->budget = dns_budget_open(lookup->resolver, lookup->arena, QUESTIONS_MAX);
 	return status;
+}
+
+int lookup_open_domain(struct lookup *lookup, struct slice *domain_r)
+{
+	bool valid;
+
+	*domain_r = domain_normalise(slice_of(lookup->operands[0]), lookup->arena, &valid);
+	if (!valid)
+		return lookup_usage("\"%.100s\" is not a domain", lookup->operands[0]);
+	return lookup_open(lookup);
 }

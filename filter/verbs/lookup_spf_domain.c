@@ -181,13 +181,10 @@ int lookup_spf_domain(struct lookup *lookup)
 	struct sheet *sheet;
 	struct slice domain;
 	json_t *object;
-	bool valid, usable;
+	bool usable;
 	int status;
 
-	domain = domain_normalise(slice_of(lookup->operands[0]), lookup->arena, &valid);
-	if (!valid)
-		return lookup_usage("\"%.100s\" is not a domain", lookup->operands[0]);
-	status = lookup_open(lookup);
+	status = lookup_open_domain(lookup, &domain);
 	if (status != VERB_OK)
 		return status;
 	sheet = sheet_new(lookup);

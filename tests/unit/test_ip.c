@@ -156,6 +156,59 @@ static void what_is_not_a_network_is_refused(void **state)
 	}
 }
 
+static void addresses_that_are_no_place_of_the_internet_are_known(void **state)
+{
+	static const struct {
+		const char *ip;
+		enum ip_use use;
+	} cases[] = {
+	    {"0.0.0.0", IP_USE_SPECIAL},
+	    {"10.255.255.255", IP_USE_SPECIAL},
+	    {"11.0.0.0", IP_USE_PUBLIC},
+	    {"100.63.255.255", IP_USE_PUBLIC},
+	    {"100.64.0.1", IP_USE_SPECIAL},
+	    {"127.0.0.1", IP_USE_SPECIAL},
+	    {"169.254.1.1", IP_USE_SPECIAL},
+	    {"172.15.0.1", IP_USE_PUBLIC},
+	    {"172.31.255.255", IP_USE_SPECIAL},
+	    {"192.0.0.9", IP_USE_SPECIAL},
+	    {"192.0.2.1", IP_USE_EXAMPLE},
+	    {"192.0.3.1", IP_USE_PUBLIC},
+	    {"192.168.1.1", IP_USE_SPECIAL},
+	    {"198.19.255.255", IP_USE_SPECIAL},
+	    {"198.51.100.7", IP_USE_EXAMPLE},
+	    {"203.0.113.7", IP_USE_EXAMPLE},
+	    {"224.0.0.1", IP_USE_SPECIAL},
+	    {"255.255.255.255", IP_USE_SPECIAL},
+	    {"8.8.8.8", IP_USE_PUBLIC},
+	    {"::", IP_USE_SPECIAL},
+	    {"::1", IP_USE_SPECIAL},
+	    {"::2", IP_USE_PUBLIC},
+	    {"::ffff:10.0.0.1", IP_USE_SPECIAL},
+	    {"64:ff9b:1::1", IP_USE_SPECIAL},
+	    {"64:ff9b::8.8.8.8", IP_USE_PUBLIC},
+	    {"100::1", IP_USE_SPECIAL},
+	    {"2001:db8::1", IP_USE_EXAMPLE},
+	    {"2001:4860::1", IP_USE_PUBLIC},
+	    {"3fff:fff::1", IP_USE_EXAMPLE},
+	    {"5f00::1", IP_USE_SPECIAL},
+	    {"fd00::1", IP_USE_SPECIAL},
+	    {"febf::1", IP_USE_SPECIAL},
+	    {"fec0::1", IP_USE_PUBLIC},
+	    {"ff02::1", IP_USE_SPECIAL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct ip ip;
+
+		assert_int_equal(ip_parse(slice_of(cases[i].ip), &ip), 0);
+		if (ip_use(ip) != cases[i].use)
+			fail_msg("%s: %d", cases[i].ip, ip_use(ip));
+	}
+	assert_int_equal(ip_use((struct ip){.family = 0}), IP_USE_PUBLIC);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -165,6 +218,7 @@ int main(void)
 	    cmocka_unit_test(equal_is_by_value),
 	    cmocka_unit_test(a_network_holds_its_addresses_and_no_other),
 	    cmocka_unit_test(what_is_not_a_network_is_refused),
+	    cmocka_unit_test(addresses_that_are_no_place_of_the_internet_are_known),
 	};
 
 	return cmocka_run_group_tests_name("ip", tests, NULL, NULL);

@@ -280,6 +280,9 @@ static void the_recipient_in_a_field_is_read(void **state)
 	    {"from a (for \\) <x@example.net>) by c id 1", NULL},
 	    {"from a ((for) <x@example.net>) by c for <bob@example.org>", "bob@example.org"},
 	    {"from a by c for <x@example.net> for <bob@example.org>", "bob@example.org"},
+	    {"from a;b (c [192.0.2.1]) by c for <bob@example.org>; Fri, 27 Nov 2026", "bob@example.org"},
+	    {"from for (<x@example.net> [192.0.2.1]) by c id 1", NULL},
+	    {"from a by c for <bob@example.org> for <bob>", "bob@example.org"},
 	    {"from a by c for example.org", NULL},
 	    {"from a by c for", NULL},
 	    {"from a by c for <bob>", NULL},
@@ -300,6 +303,25 @@ static void the_recipient_in_a_field_is_read(void **state)
 	arena_free(arena);
 }
 
+static void a_semicolon_in_helo_hides_no_part_and_no_date(void **state)
+{
+	struct arena *arena = arena_new();
+	struct hop hop;
+
+	(void)state;
+	hop_read(
+	    SLICE(
+		"from a;b (c [192.0.2.1]) by mx.c with ESMTPS for <bob@example.org>; Fri, 27 Nov 2026 10:00:00 +0000"),
+	    arena, &hop);
+	assert_true(slice_equal(hop.by, SLICE("mx.c")));
+	assert_true(slice_equal(hop.recipient, SLICE("<bob@example.org>")));
+	assert_true(slice_equal(hop.address.domain, SLICE("example.org")));
+	assert_true(hop.encrypted);
+	assert_true(hop.dated);
+	assert_int_equal(hop.when_s, 1795773600);
+	arena_free(arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -309,6 +331,7 @@ int main(void)
 	    cmocka_unit_test(fields_that_no_server_writes_are_not_read),
 	    cmocka_unit_test(a_field_beyond_the_bound_is_not_read),
 	    cmocka_unit_test(the_recipient_in_a_field_is_read),
+	    cmocka_unit_test(a_semicolon_in_helo_hides_no_part_and_no_date),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
