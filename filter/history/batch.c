@@ -84,7 +84,18 @@ static int part_begin(struct writer *writer, int64_t now_us, struct error *err)
 		      number, number, number, (long long)now_us, (long long)now_us))
 		return -1;
 	writer->part = (struct part){number, now_us, now_us, 0};
+	writer->part_bytes = 0;
 	return statements_begin(writer, err);
+}
+
+static uint64_t part_bytes(struct writer *writer)
+{
+	char sql[64];
+
+	if (writer->part.number == 0)
+		return 0;
+	snprintf(sql, sizeof(sql), "SELECT total(length(line)) FROM m%lld", (long long)writer->part.number);
+	return (uint64_t)db_number(writer->db, sql, 0);
 }
 
 int batch_open(struct writer *writer, struct error *err)
@@ -104,6 +115,7 @@ int batch_open(struct writer *writer, struct error *err)
 	arena = arena_new();
 	result = file_parts(writer->db, arena, &parts, &count, err);
 	writer->part = count ? parts[count - 1] : (struct part){0};
+	writer->part_bytes = part_bytes(writer);
 	arena_free(arena);
 	if (result == 0 && count)
 		result = statements_begin(writer, err);
@@ -159,13 +171,12 @@ static int make_room(struct writer *writer, size_t batch, int64_t now_us, struct
 	return result;
 }
 
-/* So many records, or an eighth of the file: then the next part begins. */
+/* So many records, or an eighth of the file: then the next part begins. A record takes more than its bytes: pages are
+ * not full, and there are the hashes. */
 static bool part_is_full(const struct writer *writer)
 {
-	uint64_t rows = writer->settings->at_most / PARTS_LEAST / 1024;
-	int64_t most = rows < PART_ROWS ? (int64_t)rows : PART_ROWS;
-
-	return writer->part.number == 0 || writer->part.rows >= most ||
+	return writer->part.number == 0 || writer->part.rows >= PART_ROWS ||
+	       writer->part_bytes * 3 / 2 >= writer->settings->at_most / PARTS_LEAST ||
 	       writer->part.last_us - writer->part.first_us > writer->settings->keep_us / PARTS_LEAST;
 }
 
@@ -242,6 +253,7 @@ static int write_rows(struct writer *writer, const struct queued *first, size_t 
 		for (size_t i = 0; i < queued->term_count; i++)
 			terms[n++] = (struct term_row){queued->terms[i], id};
 		writer->part.rows++;
+		writer->part_bytes += queued->line_n;
 		if (queued->time_us > writer->part.last_us)
 			writer->part.last_us = queued->time_us;
 		if (queued->time_us < writer->part.first_us)
@@ -294,6 +306,7 @@ static void put_aside(struct writer *writer, struct error *err)
 int batch_write(struct writer *writer, const struct queued *first, int64_t now_us, struct error *err)
 {
 	struct part before = writer->part;
+	uint64_t bytes = writer->part_bytes;
 	int code;
 
 	if (write_batch(writer, first, now_us, err) == 0)
@@ -302,6 +315,7 @@ int batch_write(struct writer *writer, const struct queued *first, int64_t now_u
 	if (!sqlite3_get_autocommit(writer->db))
 		db_run(writer->db, "ROLLBACK", &(struct error){""});
 	writer->part = before;
+	writer->part_bytes = bytes;
 	if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
 		put_aside(writer, err);
 	else

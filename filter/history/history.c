@@ -16,6 +16,7 @@
 #define CLOSE_US        (1000 * 1000)
 #define SAID_US         (60 * 1000 * 1000)
 #define BATCH_MAX       4000 /* records in one transaction */
+#define BATCH_SHARE     32   /* and this share of the file at most */
 
 struct history {
 	struct history_settings settings;
@@ -60,7 +61,8 @@ static struct queued *take_batch(struct history *history, size_t *count_r, size_
 	struct queued *batch = history->first, **end = &history->first;
 
 	*count_r = *bytes_r = 0;
-	while (*end && *count_r < BATCH_MAX) {
+	while (*end && *count_r < BATCH_MAX &&
+	       (*count_r == 0 || *bytes_r + (*end)->bytes <= history->settings.at_most / BATCH_SHARE)) {
 		*bytes_r += (*end)->bytes;
 		++*count_r;
 		end = &(*end)->next;

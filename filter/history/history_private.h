@@ -74,9 +74,10 @@ struct queued *queued_new(const struct history_entry *);
 
 struct writer {
 	const struct history_settings *settings;
-	sqlite3 *db;      /* NULL: not open */
-	int lock_fd;      /* one daemon for each file; -1: not locked */
-	struct part part; /* that is being written; number 0: none */
+	sqlite3 *db;         /* NULL: not open */
+	int lock_fd;         /* one daemon for each file; -1: not locked */
+	struct part part;    /* that is being written; number 0: none */
+	uint64_t part_bytes; /* of its records */
 	sqlite3_stmt *insert_record, *insert_term, *insert_count;
 	struct counts *counts; /* of the current step */
 	_Atomic uint64_t bytes;

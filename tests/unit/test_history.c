@@ -268,8 +268,10 @@ static void the_file_stays_below_its_bound_and_keeps_the_newest(void **state)
 
 		line[n] = 'x';
 		add(history, line, "a@example.net", "b@example.org", NOW + i);
-		while (i % 500 == 499 && counters.written + 600 < i)
+		for (int k = 0; i % 500 == 499 && counters.written + 600 < i && k < 3000; k++) {
+			usleep(10000);
 			history_counters(history, &counters);
+		}
 	}
 	history_close(history);
 	assert_int_equal(stat(path, &info), 0);
@@ -280,6 +282,35 @@ static void the_file_stays_below_its_bound_and_keeps_the_newest(void **state)
 	assert_int_equal(find(HISTORY_CASE, line, 0).count, 1);
 	memcpy(line, "00000000", 8);
 	assert_int_equal(find(HISTORY_CASE, line, 0).count, 0);
+}
+
+/* A queue that is full of long records is more than the file may hold: it is written piece by piece. */
+static void more_than_the_bound_at_once_loses_no_history(void **state)
+{
+	static char line[16000];
+	struct history *history = open_as(HISTORY_PLAIN, HISTORY_AT_MOST_MIN);
+	struct history_counters counters = {0};
+	struct stat info;
+	sqlite3 *db;
+	uint64_t lost;
+
+	(void)state;
+	memset(line, 'x', sizeof(line) - 1);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK); /* the writer waits */
+	for (unsigned i = 0; i < 1000; i++)                                                 /* 16 MB */
+		add(history, line, "a@example.net", "b@example.org", NOW + i);
+	sqlite3_close(db);
+	for (int k = 0; counters.written + counters.lost < 1000 && k < 3000; k++) {
+		usleep(10000);
+		history_counters(history, &counters);
+	}
+	assert_int_equal(counters.failures, 0);
+	assert_int_equal(counters.lost, 0);
+	history_close(history);
+	assert_int_equal(stat(path, &info), 0);
+	assert_true((uint64_t)info.st_size <= HISTORY_AT_MOST_MIN);
+	assert_true(all(&lost) > 300);
 }
 
 static void wait_for_trouble(struct history *history, const char *part)
@@ -412,6 +443,7 @@ int main(void)
 	    TEST(a_key_that_others_can_read_is_refused),
 	    TEST(an_address_is_erased_with_what_was_counted_of_it),
 	    TEST(the_file_stays_below_its_bound_and_keeps_the_newest),
+	    TEST(more_than_the_bound_at_once_loses_no_history),
 	    TEST(a_file_of_another_program_is_left_alone),
 	    TEST(a_file_of_a_newer_version_is_left_alone),
 	    TEST(two_daemons_do_not_write_one_file),
