@@ -35,6 +35,10 @@ struct dnsbl_status {
 size_t dnsbl_count(const struct check_settings *);
 void dnsbl_status(const struct check_settings *, size_t number, struct dnsbl_status *status_r); /* from 0 */
 
+/* A question to a list and the text of its answer, as they may be kept and shown: the name of the zone may contain a
+ * key, so the name of the list takes its place. Other questions stay as they are. */
+void dnsbl_shown(const struct check_settings *, struct slice *name, struct slice *answer, struct arena *);
+
 /* Lists of a new policy that an old one has too keep their health. Before the new policy is used. */
 void dnsbl_adopt(const struct check_settings *now, const struct check_settings *before);
 

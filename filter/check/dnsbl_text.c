@@ -1,5 +1,5 @@
 /*
- * dnsbl_text.c - the text of an entry of a DNS list, made safe.
+ * dnsbl_text.c - the text of an entry of a DNS list, made safe, and what is kept of the questions to it.
  *
  * Whoever runs the list, or answers in its place, chooses the text: up to 64 KB of any bytes.
  */
@@ -30,23 +30,50 @@ static void add_printable(struct text *text, char c)
 		text_add_char(text, ' ');
 }
 
+/* Printable, and with the name of the list in the place of what may be a key. */
+static void add_safe(const struct dnsbl *list, struct text *text, struct slice from)
+{
+	while (from.n > 0 && !text->cut) {
+		size_t secret = secret_at(list->zone, from);
+
+		if (secret)
+			text_add(text, list->name);
+		else
+			add_printable(text, from.p[0]);
+		from = slice_from(from, secret ? secret : 1);
+	}
+}
+
 struct slice dnsbl_text(const struct dnsbl *list, const struct dns_answer *txt, struct arena *arena)
 {
-	struct slice from;
 	struct text text;
 
 	if (txt->status != DNS_OK || txt->count == 0)
 		return SLICE("");
 	text_init(&text, arena, DNSBL_TEXT_MAX);
-	from = txt->records[0].text;
-	while (from.n > 0 && !text.cut) {
-		size_t secret = secret_at(list->zone, from);
-
-		if (secret)
-			text_add(&text, list->name);
-		else
-			add_printable(&text, from.p[0]);
-		from = slice_from(from, secret ? secret : 1);
-	}
+	add_safe(list, &text, txt->records[0].text);
 	return slice_trim(text_slice(&text));
+}
+
+static bool is_in_zone(struct slice name, struct slice zone)
+{
+	return name.n > zone.n && name.p[name.n - zone.n - 1] == '.' &&
+	       slice_equal_nocase(slice_from(name, name.n - zone.n), zone);
+}
+
+void dnsbl_shown(const struct check_settings *settings, struct slice *name, struct slice *answer, struct arena *arena)
+{
+	const struct check_block *block = &settings->blocks[CHECK_NUMBER_dnsbl];
+	const struct dnsbl *lists = block->first;
+	struct text text;
+
+	for (size_t i = 0; i < block->count; i++) {
+		if (!is_in_zone(*name, lists[i].zone))
+			continue;
+		*name = arena_join(arena, slice_head(*name, name->n - lists[i].zone.n), lists[i].name);
+		text_init(&text, arena, answer->n + lists[i].name.n + DNSBL_TEXT_MAX);
+		add_safe(&lists[i], &text, *answer);
+		*answer = text_slice(&text);
+		return;
+	}
 }

@@ -2,6 +2,7 @@
  * finish.c - the end of a message: its record is filled, counted and reported.
  * Every message that began with MAIL has exactly one.
  */
+#include "dnsbl.h"
 #include "gate_private.h"
 #include <string.h>
 
@@ -321,9 +322,11 @@ static void record_questions(struct gate *gate)
 		return;
 	told = dns_budget_told(gate->budget, arena, &count);
 	questions = arena_alloc(arena, (count + 1) * sizeof(*questions));
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		questions[i] = (struct record_question){told[i].name, answer_text(told[i].answer, arena),
 							dns_type_name(told[i].type)};
+		dnsbl_shown(&gate->settings->check, &questions[i].name, &questions[i].answer, arena);
+	}
 	gate->record->questions = questions;
 	gate->record->question_count = count;
 }

@@ -103,6 +103,7 @@ static void a_thousand_lists_are_too_many_and_64_are_not(void **state)
 /* ---- a message --------------------------------------------------------------------------------------- */
 
 static struct counters counters;
+static struct report *reporting; /* NULL: nobody keeps records */
 
 struct scene {
 	struct policy *policy;
@@ -119,7 +120,7 @@ static void scene_open(struct scene *scene, const char *config, const char *zone
 	scene->resolver = resolver_open_zone(slice_of(zone), "zone", &err);
 	if (!scene->resolver)
 		fail_msg("%s", err.text);
-	scene->engine = engine_new(scene->policy, scene->resolver, NULL, &counters);
+	scene->engine = engine_new(scene->policy, scene->resolver, reporting, &counters);
 	scene->gate = gate_open(scene->engine, &abilities_all);
 	gate_connect(scene->gate, &(struct connection){.client = client, .client_name = SLICE("")});
 }
@@ -201,6 +202,40 @@ static void equal_questions_of_two_lists_are_asked_once(void **state)
 	resolver_counters(scene.resolver, &asked);
 	assert_int_equal(asked.asked, 1);
 	scene_close(&scene);
+}
+
+/* A history has the questions of a message: the key in the name of a zone stays out of it. */
+static void a_history_does_not_get_the_key_of_a_zone(void **state)
+{
+	static const char zone[] = "9.113.0.203.q7x2.zen.test A 127.0.0.2\n"
+				   "9.113.0.203.q7x2.zen.test TXT \"see Q7X2.zen.test\"\n";
+	struct history *history;
+	const struct record *record;
+	struct scene scene;
+	struct error err;
+
+	(void)state;
+	history = history_open(
+	    &(struct history_settings){"history.db", HISTORY_DAY_US, HISTORY_AT_MOST_MIN, HISTORY_PLAIN}, &err);
+	reporting = report_open(REPORT_OFF, NULL, &err);
+	assert_non_null(history);
+	assert_non_null(reporting);
+	report_keep(reporting, history);
+	scene_open(&scene, "dnsbl zen { zone q7x2.zen.test }\n", zone, client);
+	gate_mail(scene.gate, SLICE("<a@example.net>"), MADE_UNKNOWN, false);
+	assert_true(slice_equal(read_fact(&scene, "dnsbl").text, SLICE("listed")));
+	assert_true(slice_equal(read_fact(&scene, "dnsbl.text").text, SLICE("see zen")));
+	gate_abort(scene.gate);
+	record = gate_record(scene.gate);
+	assert_int_equal(record->question_count, 3);
+	assert_true(slice_equal(record->questions[0].name, SLICE("9.113.0.203.zen")));
+	assert_true(slice_equal(record->questions[1].name, SLICE("1.0.0.127.zen")));
+	assert_true(slice_equal(record->questions[2].answer, SLICE("see zen")));
+	scene_close(&scene);
+	report_close(reporting);
+	history_close(history);
+	reporting = NULL;
+	assert_int_equal(system("rm -f history.db*"), 0);
 }
 
 /* ---- the test of the lists ----------------------------------------------------------------------------- */
@@ -379,6 +414,7 @@ int main(void)
 	    cmocka_unit_test(a_client_without_an_address_is_not_asked_for),
 	    cmocka_unit_test(a_text_of_64_kilobytes_is_cut_and_is_printable),
 	    cmocka_unit_test(equal_questions_of_two_lists_are_asked_once),
+	    cmocka_unit_test(a_history_does_not_get_the_key_of_a_zone),
 	    cmocka_unit_test(a_list_is_off_while_it_contains_its_negative_entry),
 	    cmocka_unit_test(each_family_and_kind_has_its_entries),
 	    cmocka_unit_test(a_silent_list_that_answers_again_says_so),
