@@ -7,7 +7,9 @@
  */
 #include "check_private.h"
 
-#define RECEIVED_MOST 30 /* fields that are read; RFC 5321 6.3 sees a loop in 100 */
+/* Fields of one name that are compared with all recipients; RFC 5321 6.3 sees a loop in 100. A header may have
+ * thousands of them, and a message as many recipients. */
+#define FIELDS_MOST 30
 
 enum sign { SIGN_SRS, SIGN_RESENT, SIGN_X_FORWARDED, SIGN_DELIVERED_TO, SIGN_RECEIVED, SIGN_COUNT };
 static const char *const sign_words[SIGN_COUNT] = {"srs", "resent", "x-forwarded", "delivered-to", "received"};
@@ -50,15 +52,17 @@ static bool is_srs(const struct address *sender)
 	       sender->local.n > 5 && memchr("=+-", sender->local.p[4], 3);
 }
 
-static void look(struct view *view, const struct header_field *field, unsigned *received, bool signs[SIGN_COUNT])
+static void look(struct view *view, const struct header_field *field, unsigned seen[SIGN_COUNT], bool signs[SIGN_COUNT])
 {
 	if (slice_starts_nocase(field->name, SLICE("X-Forwarded-")))
 		signs[SIGN_X_FORWARDED] = true;
 	else if (header_is_named(field, SLICE("Resent-From")) || header_is_named(field, SLICE("Resent-To")))
 		signs[SIGN_RESENT] = true;
-	else if (header_is_named(field, SLICE("Delivered-To")) && !signs[SIGN_DELIVERED_TO])
+	else if (header_is_named(field, SLICE("Delivered-To")) && !signs[SIGN_DELIVERED_TO] &&
+		 seen[SIGN_DELIVERED_TO]++ < FIELDS_MOST)
 		signs[SIGN_DELIVERED_TO] = is_for_another(view, field, false);
-	else if (header_is_named(field, SLICE("Received")) && !signs[SIGN_RECEIVED] && (*received)++ < RECEIVED_MOST)
+	else if (header_is_named(field, SLICE("Received")) && !signs[SIGN_RECEIVED] &&
+		 seen[SIGN_RECEIVED]++ < FIELDS_MOST)
 		signs[SIGN_RECEIVED] = is_for_another(view, field, true);
 }
 
@@ -66,11 +70,11 @@ static struct value get_signs(struct view *view)
 {
 	const struct headers *headers = &view->message->headers;
 	bool signs[SIGN_COUNT] = {[SIGN_SRS] = is_srs(&view->message->sender)};
-	unsigned received = 0;
+	unsigned seen[SIGN_COUNT] = {0};
 	struct text text;
 
 	for (size_t i = 0; i < headers->count; i++)
-		look(view, &headers->fields[i], &received, signs);
+		look(view, &headers->fields[i], seen, signs);
 	text_init(&text, view->message->arena, SIZE_MAX / 4);
 	for (size_t i = 0; i < SIGN_COUNT; i++) {
 		if (!signs[i])
