@@ -56,6 +56,7 @@ static void *worker_run(void *context)
 			continue;
 		}
 		server->queue = conn->queued;
+		server->queued--;
 		if (!server->queue)
 			server->queue_end = &server->queue;
 		pthread_mutex_unlock(&server->lock);
@@ -69,14 +70,15 @@ static void *worker_run(void *context)
 	return NULL;
 }
 
-/* The lock is held. */
+/* The lock is held. A worker that was woken counts as waiting until it runs, so the requests decide. */
 static void queue_add(struct server *server, struct server_conn *conn)
 {
 	conn->state = WORKING;
 	conn->queued = NULL;
 	*server->queue_end = conn;
 	server->queue_end = &conn->queued;
-	if (server->waiting == 0 && server->worker_count < SERVER_WORKERS_MAX &&
+	server->queued++;
+	if (server->queued > server->waiting && server->worker_count < SERVER_WORKERS_MAX &&
 	    pthread_create(&server->workers[server->worker_count], NULL, worker_run, server) == 0)
 		server->worker_count++;
 	pthread_cond_signal(&server->work);

@@ -41,6 +41,7 @@ struct server {
 	pthread_mutex_t lock; /* of what follows */
 	pthread_cond_t work;
 	struct server_conn *queue, **queue_end;
+	size_t queued; /* in the queue */
 	pthread_t workers[SERVER_WORKERS_MAX];
 	unsigned worker_count, waiting;
 	bool stopping;

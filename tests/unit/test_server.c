@@ -21,6 +21,7 @@ static struct server *server;
 static struct sockaddr_un address = {.sun_family = AF_UNIX};
 static int listener;
 static _Atomic unsigned closed;
+static _Atomic bool released;
 
 /* ---- a protocol: lines, and the line is the answer ---------------------------------------------- */
 
@@ -28,6 +29,8 @@ static size_t line_frame(struct slice bytes)
 {
 	ptrdiff_t end = slice_find(bytes, '\n');
 
+	if (slice_equal(bytes, SLICE("!stall\n")))
+		usleep(200000); /* the thread that reads */
 	return bytes.n > 0 && bytes.p[0] == '!' ? FRAME_INVALID : (size_t)(end + 1);
 }
 
@@ -40,6 +43,9 @@ static bool line_answer(void *door, struct server_peer *peer, struct slice reque
 			text_add_char(answer, 'x');
 	else if (slice_equal(request, SLICE("wait\n")))
 		usleep(300000);
+	else if (slice_equal(request, SLICE("hold\n")))
+		while (!released)
+			usleep(1000);
 	text_add(answer, request);
 	return !slice_equal(request, SLICE("bye\n"));
 }
@@ -56,13 +62,15 @@ static const struct server_protocol protocol = {
 static int open_server(void **state)
 {
 	struct rlimit files = {.rlim_cur = 4096, .rlim_max = 4096};
+	static unsigned number;
 	struct error err;
 
 	(void)state;
 	if (setrlimit(RLIMIT_NOFILE, &files) != 0)
-		return -1;          /* both ends of a thousand connections are here */
-	address.sun_path[0] = '\0'; /* an abstract name: no file to remove */
-	snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1, "sekisho-test-server-%d", (int)getpid());
+		return -1;                                     /* both ends of a thousand connections are here */
+	memset(address.sun_path, 0, sizeof(address.sun_path)); /* an abstract name: no file to remove */
+	snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1, "sekisho-test-server-%d-%u", (int)getpid(),
+		 number++);
 	listener = socket(AF_UNIX, SOCK_STREAM, 0);
 	if (bind(listener, (struct sockaddr *)&address, sizeof(address)) != 0 || listen(listener, 1100) != 0)
 		return -1;
@@ -184,6 +192,30 @@ static void who_does_not_read_or_waits_holds_up_nobody(void **state)
 	close(deaf);
 }
 
+/* Both arrive while the thread that reads is busy, and one worker is there. */
+static void two_requests_at_once_do_not_wait_for_one_worker(void **state)
+{
+	int quick = dial(), held = dial(), stall = dial();
+
+	(void)state;
+	say(quick, "first\n");
+	assert_true(hears(quick, "first\n"));
+	usleep(100000);
+	say(stall, "!stall\n");
+	usleep(100000);
+	say(held, "hold\n");
+	say(quick, "second\n");
+	if (!hears(quick, "second\n")) {
+		released = true;
+		fail_msg("the second request waits for the first");
+	}
+	released = true;
+	assert_true(hears(held, "hold\n"));
+	close(quick);
+	close(held);
+	close(stall);
+}
+
 static void a_thousand_silent_connections_make_room_for_the_next(void **state)
 {
 	static int silent[SERVER_CONNECTIONS_MAX];
@@ -208,6 +240,8 @@ int main(void)
 	    cmocka_unit_test(who_does_not_read_or_waits_holds_up_nobody),
 	    cmocka_unit_test(a_thousand_silent_connections_make_room_for_the_next),
 	};
+	const struct CMUnitTest alone[] = {cmocka_unit_test(two_requests_at_once_do_not_wait_for_one_worker)};
 
-	return cmocka_run_group_tests(tests, open_server, close_server);
+	return cmocka_run_group_tests(tests, open_server, close_server) +
+	       cmocka_run_group_tests(alone, open_server, close_server);
 }
