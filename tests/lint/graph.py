@@ -201,12 +201,19 @@ def check_sizes(source, paths):
     return wrong
 
 
+def check_shipped(source, paths):
+    """What Makefile.am does not name is not in the distribution, and a build from that fails."""
+    named = set(re.findall(r"[\w./-]+", read(os.path.join(source, "Makefile.am"))))
+    return ["%s is not named in Makefile.am, so no distribution has it" % path for path in paths if path not in named]
+
+
 def main():
     source, build = sys.argv[1:3] or (os.environ.get("srcdir", "."), ".")
     paths = sources(source)
     includes = included(source, paths)
     calls, objects = called(build, paths)
     wrong = check_circles(includes, calls) + check_rooms(paths, includes, calls) + check_sizes(source, paths)
+    wrong += check_shipped(source, paths)
     if objects < 10:
         wrong.append("%d objects in %s; run make first" % (objects, build))
     for line in wrong:

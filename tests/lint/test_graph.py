@@ -16,6 +16,7 @@ HOUSE = {"include/base.h": "void base_a(void);\n", "include/mail.h": '#include "
          "filter/mail/a.c": '#include "mail.h"\n#include "mail_private.h"\nvoid mail_a(void)\n{\n\tbase_a();\n\tmail_b();\n}\n',
          "filter/mail/b.c": "void mail_b(void)\n{\n}\n"}
 HOUSE.update({"filter/dns/%d.c" % i: "int dns_%d;\n" % i for i in range(7)})
+ALL_C = "".join(" " + path for path in HOUSE if path.endswith(".c"))
 
 
 def calls(name, *called):
@@ -49,6 +50,8 @@ CASES = (
     ("a function that just fits", {"filter/mail/b.c": "/* long */\nvoid mail_b(\n\tvoid)\n{\n" + "\t;\n" * 56 + "}\n"}, ""),
     ("a file that is too long", {"filter/mail/mail_private.h": "void mail_b(void);\n" * 501}, "501 lines; 500 are the most"),
     ("a file that just fits", {"filter/mail/mail_private.h": "void mail_b(void);\n" * 500}, ""),
+    ("a header that no distribution has", {"Makefile.am": "SOURCES = include/base.h filter/mail/mail_private.h" + ALL_C},
+     "include/mail.h is not named in Makefile.am, so no distribution has it"),
 )
 
 
@@ -69,7 +72,8 @@ def main():
     passed = 0
     for name, changed, expected in CASES:
         with tempfile.TemporaryDirectory(prefix="sekisho-graph-") as folder:
-            build(folder, {**HOUSE, **changed})
+            files = {**HOUSE, **changed}
+            build(folder, {"Makefile.am": "SOURCES = " + " ".join(files), **files})
             done = subprocess.run([sys.executable, os.path.join(HERE, "graph.py"), folder, folder], capture_output=True, text=True)
         if done.returncode == bool(expected) and expected in done.stdout and (expected or ", 0 faults" in done.stdout):
             passed += 1
