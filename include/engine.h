@@ -206,7 +206,8 @@ struct trace {
 };
 void trace_keep(void *trace, const struct rule_trace *);
 void trace_print(const struct trace *, FILE *out);   /* for a person */
-void trace_print_text(FILE *out, struct slice text); /* control bytes are removed */
+/* Control characters, and bytes that are not UTF-8, as \xNN: the text may be a stranger's, and the output a terminal. */
+void trace_print_text(FILE *out, struct slice text);
 
 /* Runs the tests in the policy file, as with mode enforce: with zone text and an empty store, without network, record
  * and counters. Writes failures to `out`, with the evaluated rules. Returns the number of failures. */

@@ -23,19 +23,34 @@ void trace_keep(void *context, const struct rule_trace *rule)
 	trace->rules[trace->count++] = *rule;
 }
 
+/* Control characters are also U+0080 to U+009F, of which terminals take U+009B for the start of a command. */
+static bool is_shown(struct slice character)
+{
+	return character.n > 2 ||
+	       (character.n == 2 && ((unsigned char)character.p[0] != 0xc2 || (unsigned char)character.p[1] >= 0xa0)) ||
+	       (character.n == 1 && !is_control(character.p[0]));
+}
+
+/* One character, or a byte that is none: as it is, or in hexadecimal. */
+static void print_character(FILE *out, struct slice character, bool shown)
+{
+	for (size_t i = 0; i < character.n; i++)
+		fprintf(out, shown ? "%c" : "\\x%02x", (unsigned char)character.p[i]);
+}
+
 void trace_print_text(FILE *out, struct slice text)
 {
-	for (size_t i = 0; i < text.n; i++) {
-		unsigned char c = (unsigned char)text.p[i];
+	while (text.n > 0) {
+		size_t n = slice_utf8(text);
+		struct slice character = slice_head(text, n ? n : 1);
 
-		if (c == '\n')
+		if (text.p[0] == '\n')
 			fputs("\n             ", out);
-		else if (c == '\t')
+		else if (text.p[0] == '\t')
 			fputc(' ', out);
-		else if (c < 0x20 || c == 0x7f)
-			fprintf(out, "\\x%02x", c);
 		else
-			fputc(c, out);
+			print_character(out, character, n > 0 && is_shown(character));
+		text = slice_from(text, character.n);
 	}
 }
 

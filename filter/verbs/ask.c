@@ -103,7 +103,7 @@ void ask_print_safe(const char *text)
 {
 	for (; text && *text; text++) {
 		bool control = (unsigned char)*text < ' ' || *text == 0x7f;
-		bool high = (unsigned char)text[0] == 0xc2 && (unsigned char)text[1] < 0xa0; /* U+0080 to U+009F */
+		bool high = (unsigned char)text[0] == 0xc2 && (text[1] & 0xe0) == 0x80; /* U+0080 to U+009F */
 
 		putchar(control || high ? '?' : *text);
 		text += high;

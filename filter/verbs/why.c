@@ -12,8 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SHOWN_MAX 20 /* stories; of more messages the newest are shown */
-#define RULES_MAX 200
+#define SHOWN_MAX    20 /* stories; of more messages the newest are shown */
+#define RULES_MAX    200
+#define NAME_COLUMNS 12
 
 struct request {
 	struct past past;
@@ -90,11 +91,15 @@ static int arguments_read(int argc, char **argv, struct request *request)
 
 /* ---- for a person ------------------------------------------------------------------------------------ */
 
+/* The name of a line can be from a record, too. */
 static void print_line(const char *name, struct slice text)
 {
+	size_t n = strlen(name);
+
 	if (!text.n)
 		return;
-	printf("%-12s ", name);
+	trace_print_text(stdout, slice_of(name));
+	printf("%*s ", n < NAME_COLUMNS ? (int)(NAME_COLUMNS - n) : 0, "");
 	trace_print_text(stdout, text);
 	putchar('\n');
 }
@@ -132,7 +137,9 @@ static void print_questions(const struct record *record)
 
 		printf("  ");
 		trace_print_text(stdout, question->name);
-		printf(" %s  ", question->type);
+		putchar(' ');
+		trace_print_text(stdout, slice_of(question->type));
+		printf("  ");
 		trace_print_text(stdout, question->answer);
 		putchar('\n');
 	}

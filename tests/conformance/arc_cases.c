@@ -14,14 +14,16 @@
 
 #define FILE_BYTES_MAX (64 * 1024 * 1024)
 
-static struct slice read_all(const char *path)
+static struct slice read_all(const char *path, struct arena *arena)
 {
-	struct slice text;
+	struct slice text, copy;
 	struct error err;
 
 	if (file_read(path, FILE_BYTES_MAX, &text, &err) < 0)
 		die("%s", err.text);
-	return text;
+	copy = arena_copy(arena, text);
+	free((char *)text.p);
+	return copy;
 }
 
 static struct arc_outcome verify(const char *zone, int64_t now_s, const struct headers *headers, struct slice text,
@@ -29,7 +31,7 @@ static struct arc_outcome verify(const char *zone, int64_t now_s, const struct h
 {
 	const struct arc_rules rules = {.now_s = now_s, .minimum_bits = DKIM_RSA_BITS_MIN, .sets = ARC_SETS_MAX};
 	struct error err;
-	struct resolver *resolver = resolver_open_zone(read_all(zone), zone, &err);
+	struct resolver *resolver = resolver_open_zone(read_all(zone, arena), zone, &err);
 	struct arc_verifier *verifier;
 	struct arc_outcome outcome;
 	struct dns_budget *budget;
@@ -68,12 +70,12 @@ int main(int argc, char **argv)
 	sealing = (struct arc_sealing){.arrived = &arrived,
 				       .domain = slice_of(argv[1]),
 				       .selector = slice_of(argv[2]),
-				       .key = dkim_private_read(read_all(argv[3]), &err),
+				       .key = dkim_private_read(read_all(argv[3], arena), &err),
 				       .now_s = strtoll(argv[5], NULL, 10),
 				       .results = slice_of(argv[6])};
 	if (!sealing.key)
 		die("%s", err.text);
-	rest = message = read_all("-");
+	rest = message = read_all("-", arena);
 	headers_init(&headers, arena);
 	while (message_next_field(&rest, arena, &name, &value))
 		headers_add(&headers, name, value);
