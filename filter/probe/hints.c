@@ -49,8 +49,8 @@ int hints_read(const char *path, struct arena *arena, struct zone *zone_r, struc
 		line_read(line, arena, zone_r);
 	if (path)
 		free((char *)text.p);
-	zone_r->name = ldns_dname_new_frm_str(".");
-	if (zone_r->count > 0 && zone_r->name)
+	zone_r->name = zone_r->count > 0 ? ldns_dname_new_frm_str(".") : NULL;
+	if (zone_r->name)
 		return 0;
 	error_set(err, "%s: no line with the address of a root server, as in \"a.root-servers.net. A 198.41.0.4\"",
 		  path ? path : "root servers");

@@ -282,7 +282,7 @@ static int no_address(struct lookup *lookup, struct slice host, enum dns_status 
 int lookup_smtp(struct lookup *lookup)
 {
 	struct smtp_target targets[TARGETS_MAX];
-	json_t *addresses = json_array();
+	json_t *addresses;
 	enum dns_status dns;
 	struct sheet *sheet;
 	struct slice host;
@@ -301,6 +301,7 @@ int lookup_smtp(struct lookup *lookup)
 		return no_address(lookup, host, dns);
 	lookup_smtp_probe(lookup, targets, count);
 	sheet = sheet_new(lookup);
+	addresses = json_array();
 	for (size_t i = 0; i < count; i++) {
 		char address[IP_TEXT];
 		ip_print(targets[i].request.ip, address);

@@ -113,9 +113,9 @@ int lookup_trace(struct lookup *lookup)
 	struct probe_trace_request request = {.type = slice_of(lookup->operands[1]), .hints = hints_path(lookup)};
 	struct probe_trace trace;
 	struct sheet *sheet;
-	json_t *steps = json_array();
 	struct error err;
 	bool valid = true;
+	json_t *steps;
 
 	request.name = slice_of(lookup->operands[0]);
 	if (!slice_equal(request.name, SLICE(".")))
@@ -135,6 +135,7 @@ int lookup_trace(struct lookup *lookup)
 	sheet = sheet_new(lookup);
 	show(lookup, sheet, &trace);
 	judge(sheet, &trace);
+	steps = json_array();
 	for (size_t i = 0; i < trace.step_count; i++)
 		json_array_append_new(steps, json_step(lookup, &trace.steps[i]));
 	sheet_finish(sheet, json_pack("{s:o, s:s, s:s, s:b, s:o, s:o}", "name", lookup_string(lookup, request.name),
