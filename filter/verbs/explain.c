@@ -259,12 +259,27 @@ static int explain_message(struct explain *explain, struct policy *policy, struc
 	return VERB_OK;
 }
 
+static int explain_with_file(struct explain *explain, struct slice message)
+{
+	struct diagnostics *diagnostics = diagnostics_new();
+	struct policy *policy = policy_load_as(POLICY_EXPLAIN, explain->config, diagnostics);
+	int code;
+
+	if (diagnostics_errors(diagnostics) + diagnostics_warnings(diagnostics) > 0) {
+		char *text = diagnostics_print(diagnostics);
+		fputs(text, stderr);
+		free(text);
+	}
+	code = policy ? explain_message(explain, policy, message) : VERB_CONFIG;
+	policy_release(policy);
+	diagnostics_free(diagnostics);
+	return code;
+}
+
 int verb_explain(int argc, char **argv)
 {
 	struct explain explain = {.config = DEFAULT_CONFIG, .port = 25};
-	struct diagnostics *diagnostics;
 	struct slice message = SLICE("");
-	struct policy *policy;
 	struct error err;
 	int code = read_arguments(&explain, argc, argv);
 
@@ -276,21 +291,9 @@ int verb_explain(int argc, char **argv)
 	}
 	explain.arena = explain.trace.arena = arena_new();
 	code = complete_arguments(&explain, message);
-	if (code != VERB_OK) {
-		arena_free(explain.arena);
-		return code;
-	}
-	diagnostics = diagnostics_new();
-	policy = policy_load_as(POLICY_EXPLAIN, explain.config, diagnostics);
-	if (diagnostics_errors(diagnostics) + diagnostics_warnings(diagnostics) > 0) {
-		char *text = diagnostics_print(diagnostics);
-		fputs(text, stderr);
-		free(text);
-	}
-	code = policy ? explain_message(&explain, policy, message) : VERB_CONFIG;
+	if (code == VERB_OK)
+		code = explain_with_file(&explain, message);
 	arena_free(explain.arena);
-	policy_release(policy);
-	diagnostics_free(diagnostics);
 	if (explain.message)
 		free((void *)(uintptr_t)message.p);
 	return code;
