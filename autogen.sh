@@ -39,7 +39,7 @@ alpine="autoconf automake make gcc musl-dev linux-headers pkgconf bison flex lib
 	cyrus-sasl cyrus-sasl-login openssl swaks iproute2 util-linux unshare"
 
 build_packages="$build_packages libcurl4-openssl-dev libldns-dev" # for `sekisho lookup`
-check_packages="$check_packages nsd ldnsutils rbldnsd"
+check_packages="$check_packages nsd ldnsutils rbldnsd logrotate"
 fedora="$fedora libcurl-devel ldns-devel"
 opensuse="$opensuse libcurl-devel libldns-devel"
 alpine="$alpine curl-dev ldns-dev"

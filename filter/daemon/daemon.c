@@ -2,8 +2,7 @@
  * daemon.c - the daemon from its start to its end: threads, limits, and the
  * shutdown. The start itself is in start.c.
  *
- * Signals: SIGTERM and SIGINT drain; a second one ends at once. SIGUSR1 reloads.
- * SIGHUP reloads and reopens the log file.
+ * Signals: SIGTERM and SIGINT drain; a second one ends at once. SIGUSR1 and SIGHUP reload, which reopens the log file.
  */
 #include "config.h"
 #include "daemon_private.h"
@@ -112,6 +111,7 @@ static int daemon_end(struct daemon *daemon, bool quiet, int64_t until, int code
 {
 	bool stopped;
 
+	notify_say("STOPPING=1\nSTATUS=Ending");
 	sockets_remove(daemon);
 	report_line(daemon->host.report, "info", "ended; %u messages were still open",
 		    (unsigned)daemon->host.messages_open);
@@ -201,6 +201,8 @@ static int daemon_serve(struct daemon *daemon)
 	if (!tender)
 		daemon->host.failed(&daemon->host, err.text);
 	entrances_start(daemon);
+	if (!daemon->failed)
+		notify_say("READY=1\nSTATUS=Serving");
 	daemon_wait(daemon);
 	until = clock_us() + END_US;
 	quiet = threads_end(daemon, control, tender, keeper, until);

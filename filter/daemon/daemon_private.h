@@ -168,6 +168,13 @@ void daemon_mailer_report(struct daemon *); /* logs its messages; called every f
 void daemon_mailer_close(struct daemon *, int64_t until_us);
 json_t *daemon_mailer_status(struct daemon *); /* it is open */
 
+/* ---- notify.c: what the service manager is told ------------------------------------------------------------- */
+
+/* "READY=1" and other lines of sd_notify(3). Does nothing when nobody wants to be told; never blocks. */
+void notify_say(const char *lines);
+void notify_reloading(void);
+int64_t notify_watchdog_us(void); /* "WATCHDOG=1" is expected more often than this; 0: it is not expected */
+
 /* ---- drain.c: the keeper ------------------------------------------------------------------------------ */
 
 void *keeper_run(void *daemon);

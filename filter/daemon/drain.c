@@ -2,14 +2,17 @@
  * drain.c - the keeper: the thread that does slow work, so that main only
  * waits for signals.
  *
+ * The watchdog of the service manager is told so as long as this thread does its rounds.
+ *
  * Draining: nobody can connect any more, open sessions continue, and when
  * no message is open, or the time of the setting `drain` has passed, main is told to end.
  */
 #include "daemon_private.h"
 #include <stdlib.h>
 
-#define TICK_US       (2 * 1000 * 1000) /* how soon a changed list is seen */
-#define TICK_DRAIN_US (20 * 1000)       /* how often we look whether a message is open */
+#define TICK_US        (2 * 1000 * 1000) /* how soon a changed list is seen */
+#define TICK_DRAIN_US  (20 * 1000)       /* how often we look whether a message is open */
+#define WATCHDOG_SHARE 4 /* a round comes late by a tick at most, and is told in a fraction of its time */
 /* No message may have been open for this time. A MAIL without reply may still be on its way: the mail server does not
  * wait for us there, and its client has been told to continue. */
 #define QUIET_US (300 * 1000)
@@ -18,6 +21,7 @@ struct keeper {
 	struct daemon *daemon;
 	bool draining;
 	int64_t drain_until, quiet_since, refresh_at;
+	int64_t alive_every, alive_at; /* to the watchdog; alive_every 0: none */
 	const struct resolver *warned; /* the warning of its resolver was logged; only compared */
 };
 
@@ -53,6 +57,17 @@ static void keeper_refresh(struct keeper *keeper)
 	keeper->refresh_at = clock_us() + TICK_US;
 }
 
+/* After the work of a round: one that hangs says nothing. */
+static void keeper_alive(struct keeper *keeper)
+{
+	int64_t now = clock_us();
+
+	if (keeper->alive_every == 0 || now < keeper->alive_at)
+		return;
+	notify_say("WATCHDOG=1");
+	keeper->alive_at = now + keeper->alive_every;
+}
+
 static void keeper_reload(struct daemon *daemon)
 {
 	char *text;
@@ -68,6 +83,7 @@ static void keeper_drain(struct keeper *keeper)
 	struct error err;
 
 	keeper->draining = true;
+	notify_say("STOPPING=1\nSTATUS=Finishing open messages");
 	keeper->quiet_since = clock_us();
 	keeper->drain_until = keeper->quiet_since + policy_settings(engine_policy(engine))->drain_us;
 	engine_release(engine);
@@ -94,21 +110,30 @@ static void keeper_progress(struct daemon *daemon)
 		daemon->entrances[i].door->progress(daemon->entrances[i].state);
 }
 
+/* How long to wait for an event. */
+static int64_t keeper_tick(const struct keeper *keeper)
+{
+	int64_t tick = keeper->draining ? TICK_DRAIN_US : TICK_US;
+
+	return keeper->alive_every > 0 && keeper->alive_every < tick ? keeper->alive_every : tick;
+}
+
 void *keeper_run(void *context)
 {
 	struct daemon *daemon = context;
-	struct keeper keeper = {.daemon = daemon};
+	struct keeper keeper = {.daemon = daemon, .alive_every = notify_watchdog_us() / WATCHDOG_SHARE};
 	bool drained = false;
 	unsigned events;
 
 	do {
-		events = daemon_events(daemon, keeper.draining ? TICK_DRAIN_US : TICK_US);
+		events = daemon_events(daemon, keeper_tick(&keeper));
 		if (events & EVENT_RELOAD)
 			keeper_reload(daemon);
 		if ((events & EVENT_DRAIN) && !keeper.draining)
 			keeper_drain(&keeper);
 		keeper_refresh(&keeper);
 		keeper_progress(daemon);
+		keeper_alive(&keeper);
 		drained = keeper_drained(&keeper);
 	} while (!(events & EVENT_END) && !drained);
 	if (drained)

@@ -255,6 +255,7 @@ int daemon_reload(struct daemon *daemon, char **text_r)
 	int result;
 
 	pthread_mutex_lock(&daemon->reloading);
+	notify_reloading();
 	if (report_reopen(daemon->host.report, &log) == 0) /* first: messages of the reload go to the new file */
 		log.text[0] = '\0';
 	old = daemon_engine(daemon);
@@ -264,6 +265,7 @@ int daemon_reload(struct daemon *daemon, char **text_r)
 	policy_release(reading.policy);
 	diagnostics_free(reading.found);
 	engine_release(old);
+	notify_say("READY=1\nSTATUS=Serving");
 	pthread_mutex_unlock(&daemon->reloading);
 	return result;
 }

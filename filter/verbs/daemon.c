@@ -15,7 +15,7 @@ static void usage(FILE *out)
 		     "  -c, --config FILE  the policy file (" DEFAULT_CONFIG ")\n"
 		     "  -h, --help         this\n\n"
 		     "SIGTERM and SIGINT end it once the open messages are finished; a second one ends it at once.\n"
-		     "SIGUSR1 reads the file again; SIGHUP also reopens the log file.\n");
+		     "SIGUSR1 and SIGHUP read the file again and reopen the log file.\n");
 }
 
 int verb_daemon(int argc, char **argv)

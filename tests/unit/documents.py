@@ -113,6 +113,13 @@ def wrong_exceptions(directory):
             yield f"{client} with {sender}: expected {verdict} and {override}\n{done.stdout}{done.stderr}"
 
 
+def without_case():
+    """Refusals of the shipped policy, also those that are comments, whose reply does not tell the case."""
+    found = re.findall(r"^ *#?(?:try )?((?:reject|defer) .*)$", read("conf/sekisho.conf"), flags=re.M)
+    assert len(found) > 15, found
+    return [rule for rule in found if "(case %{case})" not in rule]
+
+
 def main():
     documents = [("README", readme()), ("conf/sekisho.conf", read("conf/sekisho.conf")), *examples(MANUAL),
                  *examples(MIGRATE), *single_rules(MIGRATE)]
@@ -131,6 +138,9 @@ def main():
                 failed += 1
     for wrong in wrong_authors():
         print(f"FAILED conf/sekisho.conf:\n{wrong}")
+        failed += 1
+    for rule in without_case():
+        print(f"FAILED conf/sekisho.conf: no case in: {rule}")
         failed += 1
     with tempfile.TemporaryDirectory() as scratch:
         for wrong in wrong_exceptions(scratch):
