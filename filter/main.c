@@ -31,6 +31,7 @@ static const struct verb verbs[] = {
     {"genkey", verb_genkey, "DOMAIN SELECTOR [--type rsa2048|ed25519]", "make a key for DKIM signatures"},
     {"reload", verb_reload, "[-c FILE] [--socket PATH]", "make the running daemon read its file again"},
     {"status", verb_status, "[-c FILE] [--socket PATH] [--json]", "show the state of the running daemon"},
+    {"top", verb_top, "[-c FILE] [--socket PATH] [--once]", "show live what the running daemon does"},
     {"block", verb_block, "LOGIN|ADDRESS|NETWORK --for TIME [--why TEXT]",
      "block a login, an address or a network for a time"},
     {"unblock", verb_unblock, "LOGIN|ADDRESS|NETWORK", "end a block"},

@@ -18,5 +18,7 @@ int daemon_run(const char *config_file, const struct door *const *doors);
  * no daemon listens, or the answer is invalid. */
 struct json_t *control_ask(const char *path, const char *command, struct error *err);
 struct json_t *control_ask_for(const char *path, struct json_t *request, struct error *err); /* takes the request */
+/* The same, but it gives up after this time: a daemon that is busy with a reload answers late. */
+struct json_t *control_ask_within(const char *path, struct json_t *request, int64_t us, struct error *err);
 
 #endif

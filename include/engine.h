@@ -14,8 +14,10 @@
 #ifndef SEKISHO_ENGINE_H
 #define SEKISHO_ENGINE_H
 
+#include "meter.h"
 #include "policy.h"
 #include "report.h"
+#include "senders.h"
 
 #include <stdio.h>
 
@@ -29,6 +31,8 @@ struct counters {
 	_Atomic uint64_t
 	    disagreements[CHECK_MAX]; /* messages on which the two engines of a check disagreed; by its number */
 	_Atomic uint64_t unchecked[CHECK_MAX]; /* messages that a check could not judge; likewise */
+	struct meters *meters;                 /* NULL: nobody reads them */
+	struct senders *refused; /* senders of messages that were refused, wholly or for a recipient; likewise */
 };
 
 /* What all new sessions share. Immutable and counted. */

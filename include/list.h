@@ -74,6 +74,17 @@ bool list_is_dynamic(const struct list *);                   /* its entries are 
 bool list_is_same(const struct list *, const struct list *); /* both read the same place with the same settings */
 const struct slice *list_writers(const struct list *, size_t *count_r); /* names of groups */
 
+/* What a list is now; for any thread. */
+struct list_state {
+	bool ready, failing; /* it has content; the last attempt to read it failed, so what it has is old */
+	int64_t read_us;     /* when its content was read, clock_wall_us; 0: never, or it is not read */
+	uint64_t entries;    /* of what is in a file; 0 for a dynamic list */
+};
+void list_state(const struct list *, struct list_state *state_r);
+const char *list_place(const struct list *); /* "file:/etc/sekisho/friends" */
+/* Why the last attempt to read it failed; "" when it did not. Any thread. */
+void list_failure(struct list *, struct error *failure_r);
+
 /* Reads the list for the first time; `before` (may be NULL) is the same list of an older policy; its content is kept
  * until there is a better one. 0, or -1 when the list cannot be used now. faults_r says why; after 0 it has
  * warnings. */

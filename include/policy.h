@@ -118,6 +118,15 @@ struct mailer_setting {
 	struct address from;
 };
 
+#define CONTROL_READERS_MAX 8
+
+/* `control PATH readers GROUP` */
+struct control_setting {
+	struct slice path; /* of the socket; "" without one */
+	bool said;
+	SETTING_ITEMS(struct slice) readers; /* groups that may ask for the status */
+};
+
 /* ownership { }: rules for all logins, in addition to the list of owners */
 struct ownership_setting {
 	bool self;               /* a login that is an address owns it */
@@ -130,7 +139,7 @@ struct settings {
 	size_t listen_count;
 	struct slice user, group; /* to run as; "" keeps the current user */
 	enum key_access key_access;
-	struct slice control; /* path of the control socket; "" without one */
+	struct control_setting control;
 	enum log_target log;
 	struct slice log_file;
 	bool record_all_facts; /* record { facts all } */

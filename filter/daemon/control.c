@@ -2,6 +2,7 @@
  * control.c - the control socket: one line of JSON in, one line of JSON out.
  *
  *     {"command":"status"}   {"ok":true,"version":...}
+ *     {"command":"top"}      {"ok":true,"clock":...} see top.c
  *     {"command":"reload"}   {"ok":true} or {"ok":true,"warnings":TEXT} or {"ok":false,"error":TEXT}
  *     of the store           see control_store.c
  *     of dynamic lists       see control_list.c
@@ -19,7 +20,7 @@
 #include <unistd.h>
 
 #define CONTROL_CLIENT_US  (5 * 1000 * 1000) /* to send its line, and again to read the answer */
-#define CONTROL_WRITER_US  (1000 * 1000)     /* the same, for a writer of a list: it delays the others */
+#define CONTROL_OTHER_US   (1000 * 1000)     /* the same, for readers and writers: they delay the others */
 #define CONTROL_NESTED_MAX 8 /* brackets in a request, which is flat: jansson reads nested values recursively */
 
 struct control {
@@ -58,19 +59,24 @@ static json_t *answer_reload(struct daemon *daemon, const json_t *request)
 static const struct command {
 	const char *name;
 	json_t *(*answer)(struct daemon *, const json_t *request);
-	bool of_list; /* for the writers of the list, too */
+	enum {
+		FOR_OWNER,
+		FOR_READERS,
+		FOR_WRITERS
+	} who; /* readers of the status; writers of the list; the owner always */
 } commands[] = {
-    {"status", answer_status, false},
-    {"reload", answer_reload, false},
-    {"store-list", control_store_list, false},
-    {"store-delete", control_store_delete, false},
-    {"block", control_block, false},
-    {"unblock", control_unblock, false},
-    {"blocks", control_blocks, false},
-    {"list-add", control_list_add, true},
-    {"list-remove", control_list_remove, true},
-    {"list-show", control_list_show, true},
-    {"logins", control_logins, false},
+    {"status", answer_status, FOR_READERS},
+    {"top", control_top, FOR_OWNER},
+    {"reload", answer_reload, FOR_OWNER},
+    {"store-list", control_store_list, FOR_OWNER},
+    {"store-delete", control_store_delete, FOR_OWNER},
+    {"block", control_block, FOR_OWNER},
+    {"unblock", control_unblock, FOR_OWNER},
+    {"blocks", control_blocks, FOR_OWNER},
+    {"list-add", control_list_add, FOR_WRITERS},
+    {"list-remove", control_list_remove, FOR_WRITERS},
+    {"list-show", control_list_show, FOR_WRITERS},
+    {"logins", control_logins, FOR_OWNER},
 };
 
 static bool request_is_flat(struct slice request)
@@ -85,10 +91,17 @@ static bool request_is_flat(struct slice request)
 static json_t *answer_command(struct daemon *daemon, const struct control_peer *peer, const struct command *command,
 			      const json_t *request)
 {
-	if (peer->owner || (command->of_list && control_peer_writes(daemon, peer, control_text(request, "list"))))
-		return command->answer(daemon, request);
-	return answer_error(command->of_list ? "you are not in a group that is a writer of this list"
-					     : "only root and the user of the daemon may ask this");
+	static const char *const refusals[] = {
+	    [FOR_OWNER] = "only root and the user of the daemon may ask this",
+	    [FOR_READERS] = "only root, the user of the daemon and the readers of \"control\" may ask this",
+	    [FOR_WRITERS] = "you are not in a group that is a writer of this list"};
+	bool may = peer->owner;
+
+	if (!may && command->who == FOR_READERS)
+		may = control_peer_reads(daemon, peer);
+	else if (!may && command->who == FOR_WRITERS)
+		may = control_peer_writes(daemon, peer, control_text(request, "list"));
+	return may ? command->answer(daemon, request) : answer_error(refusals[command->who]);
 }
 
 json_t *control_answer(struct daemon *daemon, const struct control_peer *peer, struct slice request)
@@ -123,7 +136,7 @@ static void control_send(int fd, json_t *answer, int64_t for_us)
 
 static void control_serve(struct daemon *daemon, const struct control_peer *peer, int fd)
 {
-	int64_t for_us = peer->owner ? CONTROL_CLIENT_US : CONTROL_WRITER_US;
+	int64_t for_us = peer->owner ? CONTROL_CLIENT_US : CONTROL_OTHER_US;
 	struct slice line;
 
 	if (line_read(fd, CONTROL_REQUEST_MAX, clock_us() + for_us, &line) == 0) {
@@ -141,10 +154,12 @@ static void control_client(struct daemon *daemon, int fd)
 	struct control_peer peer;
 
 	control_peer_read(fd, &peer);
-	if (peer.owner || control_peer_writes_any(daemon, &peer))
+	if (peer.owner || control_peer_may_ask(daemon, &peer))
 		control_serve(daemon, &peer, fd);
 	else
-		control_send(fd, answer_error("only root, the user of the daemon and the writers of a list may ask it"),
+		control_send(fd,
+			     answer_error("only root, the user of the daemon, the readers of \"control\" and the "
+					  "writers of a list may ask it"),
 			     0);
 	close(fd);
 }

@@ -10,12 +10,12 @@
 
 #define ASK_US (120LL * 1000 * 1000) /* a reload reads every list */
 
-static json_t *answer_read(int fd, const char *path, struct error *err)
+static json_t *answer_read(int fd, const char *path, int64_t until, struct error *err)
 {
 	struct slice line;
 	json_t *answer;
 
-	if (line_read(fd, CONTROL_ANSWER_MAX, clock_us() + ASK_US, &line) != 0) {
+	if (line_read(fd, CONTROL_ANSWER_MAX, until, &line) != 0) {
 		error_set(err, "%s: the daemon did not answer: %s", path,
 			  errno == EPIPE ? "it closed the connection" : strerror(errno));
 		return NULL;
@@ -29,8 +29,9 @@ static json_t *answer_read(int fd, const char *path, struct error *err)
 	return NULL;
 }
 
-json_t *control_ask_for(const char *path, json_t *request, struct error *err)
+json_t *control_ask_within(const char *path, json_t *request, int64_t us, struct error *err)
 {
+	int64_t until = clock_us() + us;
 	int fd = unix_connect(path);
 	json_t *answer = NULL;
 	char *text;
@@ -40,23 +41,27 @@ json_t *control_ask_for(const char *path, json_t *request, struct error *err)
 			  errno == ENOENT || errno == ECONNREFUSED
 			      ? "no daemon listens on this control socket; is sekisho running?"
 			  : errno == EACCES
-			      ? "no permission; only root, the user of the daemon and the writers of a list may ask it"
+			      ? "no permission; only root, the user of the daemon, the readers of \"control\" and the "
+				"writers of a list may ask it"
 			      : strerror(errno));
 		json_decref(request);
 		return NULL;
 	}
 	text = json_dumps(request, JSON_COMPACT);
 	/* EPIPE: who may not ask is told so and disconnected before the request is read */
-	if ((line_write(fd, slice_of(text), clock_us() + ASK_US) == 0 &&
-	     line_write(fd, SLICE("\n"), clock_us() + ASK_US) == 0) ||
-	    errno == EPIPE)
-		answer = answer_read(fd, path, err);
+	if ((line_write(fd, slice_of(text), until) == 0 && line_write(fd, SLICE("\n"), until) == 0) || errno == EPIPE)
+		answer = answer_read(fd, path, until, err);
 	else
 		error_set(err, "%s: cannot write to the daemon: %s", path, strerror(errno));
 	free(text);
 	json_decref(request);
 	close(fd);
 	return answer;
+}
+
+json_t *control_ask_for(const char *path, json_t *request, struct error *err)
+{
+	return control_ask_within(path, request, ASK_US, err);
 }
 
 json_t *control_ask(const char *path, const char *command, struct error *err)

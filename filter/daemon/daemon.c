@@ -103,6 +103,8 @@ static void daemon_release(struct daemon *daemon)
 	daemon_store_close(daemon);
 	report_close(daemon->host.report);
 	history_close(daemon->history);
+	meters_free(daemon->counters.meters);
+	senders_free(daemon->counters.refused);
 }
 
 /* `quiet`: neither the keeper nor the tender nor the control thread runs any more. Returns the exit code, or ends the
@@ -222,5 +224,8 @@ int daemon_run(const char *config_file, const struct door *const *doors)
 	code = daemon_start(daemon);
 	if (code != 0)
 		return daemon_give_up(daemon, code);
+	if (!daemon->counters.meters)
+		daemon->counters.meters = meters_new();
+	daemon->counters.refused = senders_new();
 	return daemon_serve(daemon);
 }

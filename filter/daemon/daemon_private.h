@@ -100,8 +100,9 @@ struct daemon {
 	pthread_cond_t wake;
 
 	pthread_mutex_t reloading; /* one reload at a time */
-	_Atomic bool failed;       /* a door ended by itself */
-	_Atomic bool finished;     /* main goes on to the end */
+	_Atomic uint64_t reloads, reloads_failed;
+	_Atomic bool failed;   /* a door ended by itself */
+	_Atomic bool finished; /* main goes on to the end */
 	pthread_t main_thread;
 };
 
@@ -193,6 +194,11 @@ json_t *control_unblock(struct daemon *, const json_t *request);
 json_t *control_blocks(struct daemon *, const json_t *request);
 json_t *control_logins(struct daemon *, const json_t *request);
 
+/* ---- top.c: what `sekisho top` shows ----------------------------------------------------------------------- */
+
+json_t *control_top(struct daemon *, const json_t *request);
+json_t *daemon_messages_status(const struct counters *); /* for the status, too */
+
 /* ---- control_list.c: its requests about dynamic lists ---------------------------------------------------- */
 
 json_t *control_list_add(struct daemon *, const json_t *request);
@@ -212,8 +218,9 @@ extern const struct control_peer control_owner;
 
 void control_peer_read(int fd, struct control_peer *peer_r);
 bool control_peer_writes(struct daemon *, const struct control_peer *, struct slice list_name);
-bool control_peer_writes_any(struct daemon *, const struct control_peer *);
-mode_t control_mode(const struct policy *); /* of the control socket */
+bool control_peer_reads(struct daemon *, const struct control_peer *);   /* the status */
+bool control_peer_may_ask(struct daemon *, const struct control_peer *); /* anything at all */
+mode_t control_mode(const struct policy *);                              /* of the control socket */
 
 /* ---- control.c ------------------------------------------------------------------------------------------ */
 

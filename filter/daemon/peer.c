@@ -2,8 +2,9 @@
  * peer.c - who is at the other end of the control socket, and what this user may ask.
  *
  * Root and the user of the daemon may ask everything. The groups that a dynamic list names as writers may change and
- * show that list. While the policy names none, the socket has mode 0600 and nobody else can connect; else it has mode
- * 0666, and the credentials of the peer (SO_PEERCRED, SO_PEERGROUPS) decide before its first byte is read.
+ * show that list; those that `control` names as readers may ask for the status. While the policy names none, the socket
+ * has mode 0600 and nobody else can connect; else it has mode 0666, and the credentials of the peer (SO_PEERCRED,
+ * SO_PEERGROUPS) decide before its first byte is read.
  */
 #include "daemon_private.h"
 #include <errno.h>
@@ -52,15 +53,36 @@ static bool is_member(const struct control_peer *peer, struct slice group)
 	return false;
 }
 
+static bool is_in_one(const struct control_peer *peer, const struct slice *groups, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (is_member(peer, groups[i]))
+			return true;
+	return false;
+}
+
 static bool writes(const struct control_peer *peer, const struct list *list)
 {
 	size_t count;
 	const struct slice *writers = list_writers(list, &count);
 
-	for (size_t i = 0; i < count; i++)
-		if (is_member(peer, writers[i]))
-			return true;
-	return false;
+	return is_in_one(peer, writers, count);
+}
+
+static bool reads(const struct control_peer *peer, const struct policy *policy)
+{
+	const struct control_setting *control = &policy_settings(policy)->control;
+
+	return is_in_one(peer, control->readers.items, control->readers.count);
+}
+
+bool control_peer_reads(struct daemon *daemon, const struct control_peer *peer)
+{
+	struct engine *engine = daemon_engine(daemon);
+	bool may = reads(peer, engine_policy(engine));
+
+	engine_release(engine);
+	return may;
 }
 
 bool control_peer_writes(struct daemon *daemon, const struct control_peer *peer, struct slice list_name)
@@ -73,10 +95,10 @@ bool control_peer_writes(struct daemon *daemon, const struct control_peer *peer,
 	return may;
 }
 
-bool control_peer_writes_any(struct daemon *daemon, const struct control_peer *peer)
+bool control_peer_may_ask(struct daemon *daemon, const struct control_peer *peer)
 {
 	struct engine *engine = daemon_engine(daemon);
-	bool may = false;
+	bool may = reads(peer, engine_policy(engine));
 
 	for (size_t i = 0; i < policy_lists(engine_policy(engine)) && !may; i++)
 		may = writes(peer, policy_list_at(engine_policy(engine), i));
@@ -86,7 +108,7 @@ bool control_peer_writes_any(struct daemon *daemon, const struct control_peer *p
 
 mode_t control_mode(const struct policy *policy)
 {
-	size_t count = 0;
+	size_t count = policy_settings(policy)->control.readers.count;
 
 	for (size_t i = 0; i < policy_lists(policy) && count == 0; i++)
 		list_writers(policy_list_at(policy, i), &count);

@@ -79,7 +79,7 @@ static bool user_changed(const struct settings *a, const struct settings *b)
 
 static bool control_changed(const struct settings *a, const struct settings *b)
 {
-	return !slice_equal(a->control, b->control);
+	return !slice_equal(a->control.path, b->control.path);
 }
 
 static bool log_changed(const struct settings *a, const struct settings *b)
@@ -143,7 +143,7 @@ static char *reload_text(const struct daemon *daemon, const struct settings *set
 
 /* ---- the swap --------------------------------------------------------------------------- */
 
-/* Writers of a list must be able to connect. */
+/* Readers of the status and writers of a list must be able to connect. */
 static void reload_control(struct daemon *daemon, const struct policy *policy)
 {
 	struct error err;
@@ -261,6 +261,10 @@ int daemon_reload(struct daemon *daemon, char **text_r)
 	old = daemon_engine(daemon);
 	reading = policy_read_whole(daemon->config_file, engine_policy(old));
 	result = reload_decide(daemon, old, &reading, log.text, text_r);
+	if (result == 0)
+		daemon->reloads++;
+	else
+		daemon->reloads_failed++;
 	reload_log(daemon, result == 0, *text_r);
 	policy_release(reading.policy);
 	diagnostics_free(reading.found);

@@ -116,10 +116,10 @@ static void control_directory(const char *path, const struct identity *identity)
 /* "" when there is none, or it is too long for a socket. */
 static void control_path(const struct settings *settings, char path_r[UNIX_PATH_MAX])
 {
-	size_t n = settings->control.n < UNIX_PATH_MAX ? settings->control.n : 0;
+	size_t n = settings->control.path.n < UNIX_PATH_MAX ? settings->control.path.n : 0;
 
 	if (n > 0)
-		memcpy(path_r, settings->control.p, n);
+		memcpy(path_r, settings->control.path.p, n);
 	path_r[n] = '\0';
 }
 
@@ -141,12 +141,12 @@ static int start_control(struct daemon *daemon, const struct settings *settings,
 	char path[UNIX_PATH_MAX];
 	struct error err;
 
-	if (settings->control.n == 0)
+	if (settings->control.path.n == 0)
 		return 0;
 	control_path(settings, path);
 	if (!path[0]) {
-		error_set(&err, "control %.*s: a socket path can have at most %zu bytes", SLICE_ARGS(settings->control),
-			  sizeof(path) - 1);
+		error_set(&err, "control %.*s: a socket path can have at most %zu bytes",
+			  SLICE_ARGS(settings->control.path), sizeof(path) - 1);
 		return start_failed(EXIT_CONFIG, &err);
 	}
 	if (unix_listen(path, control_mode(daemon->startup_policy), identity->change ? identity->uid : (uid_t)-1,

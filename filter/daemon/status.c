@@ -6,24 +6,70 @@
 #include "dnsbl.h"
 #include <unistd.h>
 
-static json_t *status_policy(const struct policy *policy)
+/* The generation is 1 at the start and counts reloads that took effect. */
+static json_t *status_policy(const struct daemon *daemon, const struct policy *policy)
 {
 	struct arena *arena = arena_new();
-	json_t *object = json_pack("{s:o, s:o}", "file", json_text(slice_of(policy_file(policy))), "read",
-				   json_text(clock_print(policy_read_at(policy), arena)));
+	json_t *object =
+	    json_pack("{s:o, s:o, s:s, s:I, s:I}", "file", json_text(slice_of(policy_file(policy))), "read",
+		      json_text(clock_print(policy_read_at(policy), arena)), "mode",
+		      policy_settings(policy)->report_mode ? "report" : "enforce", "generation",
+		      (json_int_t)daemon->reloads + 1, "reloads-failed", (json_int_t)daemon->reloads_failed);
 
 	arena_free(arena);
 	return object;
 }
 
-static json_t *status_verdicts(const struct counters *counters)
+/* "entries" are known of files alone; "read" and "age" of what was read. */
+static json_t *status_list(struct list *list, struct arena *arena)
 {
-	json_t *object = json_object();
+	struct list_state state;
+	struct error failure;
+	json_t *object;
 
-	for (size_t i = VERDICT_ACCEPT; verdict_names[i]; i++)
-		json_object_set_new(object, verdict_names[i], json_integer((json_int_t)counters->verdicts[i]));
-	json_object_set_new(object, "aborted", json_integer((json_int_t)counters->verdicts[VERDICT_NONE]));
+	list_state(list, &state);
+	list_failure(list, &failure);
+	object = json_pack("{s:s, s:o, s:b}", "list", list_name(list), "place", json_text(slice_of(list_place(list))),
+			   "ready", state.ready);
+	if (state.read_us) {
+		json_object_set_new(object, "entries", json_integer((json_int_t)state.entries));
+		json_object_set_new(object, "read", json_text(clock_print(state.read_us, arena)));
+		json_object_set_new(object, "age",
+				    json_integer((json_int_t)(clock_wall_us() - state.read_us) / 1000000));
+	}
+	if (failure.text[0])
+		json_object_set_new(object, "error", json_text(slice_of(failure.text)));
 	return object;
+}
+
+static json_t *status_lists(const struct policy *policy)
+{
+	struct arena *arena = arena_new();
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < policy_lists(policy); i++)
+		json_array_append_new(array, status_list(policy_list_at(policy, i), arena));
+	arena_free(arena);
+	return array;
+}
+
+static void take_would(void *array, const struct meter_rule *rule)
+{
+	for (size_t kind = 0; kind < KIND_COUNT; kind++)
+		if (rule->would[kind])
+			json_array_append_new(array,
+					      json_pack("{s:o, s:s, s:I}", "rule", json_text(rule->name), "kind",
+							kind_names[kind], "count", (json_int_t)rule->would[kind]));
+}
+
+/* What rules under "try" and in mode report would have done. At most METER_RULES of them. */
+static json_t *status_would(const struct counters *counters)
+{
+	json_t *array = json_array();
+
+	if (counters->meters)
+		meters_rules(counters->meters, take_would, array);
+	return array;
 }
 
 static json_t *status_resolver(const struct resolver *resolver)
@@ -88,12 +134,6 @@ static json_t *status_dnsbl(const struct check_settings *settings)
 	return object;
 }
 
-static json_t *status_messages(const struct counters *c)
-{
-	return json_pack("{s:I, s:I, s:o, s:I}", "open", (json_int_t)c->messages_open, "total", (json_int_t)c->messages,
-			 "verdicts", status_verdicts(c), "recipients-refused", (json_int_t)c->recipients_refused);
-}
-
 static json_t *status_doors(const struct daemon *daemon)
 {
 	json_t *array = json_array();
@@ -115,13 +155,15 @@ json_t *daemon_status(struct daemon *daemon)
 	json_t *object =
 	    json_pack("{s:b, s:s, s:I, s:I, s:o, s:o}", "ok", 1, "version", PACKAGE_VERSION, "pid",
 		      (json_int_t)getpid(), "uptime", uptime, "listen", json_text(daemon->entrances[0].text), "policy",
-		      status_policy(engine_policy(engine)));
+		      status_policy(daemon, engine_policy(engine)));
 
 	json_object_set_new(object, "doors", status_doors(daemon));
 	json_object_set_new(
 	    object, "sessions",
 	    json_pack("{s:I, s:I}", "open", (json_int_t)c->sessions_open, "total", (json_int_t)c->sessions));
-	json_object_set_new(object, "messages", status_messages(c));
+	json_object_set_new(object, "messages", daemon_messages_status(c));
+	json_object_set_new(object, "would", status_would(c));
+	json_object_set_new(object, "lists", status_lists(engine_policy(engine)));
 	status_disagreements(object, c);
 	json_object_set_new(object, "unchecked", status_unchecked(c));
 	json_object_set_new(object, "log", json_pack("{s:I}", "lost", (json_int_t)report_lost(daemon->host.report)));

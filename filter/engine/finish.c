@@ -358,6 +358,35 @@ static void record_envelope(struct gate *gate, const struct told *told)
 	record->removed = removed;
 }
 
+static bool is_refused(enum verdict verdict)
+{
+	return verdict == VERDICT_REJECT || verdict == VERDICT_DEFER;
+}
+
+/* For `sekisho top`. */
+static void count_sender(struct gate *gate, const struct told *told)
+{
+	bool refused = is_refused(told->verdict);
+
+	for (size_t i = 0; !refused && i < gate->rcpt_count; i++)
+		refused = is_refused(gate->rcpts[i].outcome.verdict);
+	if (refused)
+		senders_add(gate->engine->counters->refused, gate->message.sender.text, clock_us());
+}
+
+/* For the metrics. */
+static void count_rules(struct gate *gate, const struct told *told)
+{
+	struct meters *meters = gate->engine->counters->meters;
+	const struct record *record = gate->record;
+
+	meters_time(meters, METER_DNS, (uintptr_t)gate, record->dns_us);
+	meters_verdict(meters, record->rule, gate->view.kind, told->verdict);
+	for (size_t i = 0; i < record->note_count; i++)
+		if (gate->decision.notes[i].kind == NOTE_WOULD)
+			meters_would(meters, record->notes[i].rule, gate->view.kind);
+}
+
 void message_finish(struct gate *gate, const struct told *told)
 {
 	struct record *record = gate->record;
@@ -390,5 +419,7 @@ void message_finish(struct gate *gate, const struct told *told)
 	gate->recorded = true;
 	counters->verdicts[told->verdict]++;
 	counters->messages_open--;
+	count_rules(gate, told);
+	count_sender(gate, told);
 	report_record(gate->engine->report, record, gate->message.arena);
 }

@@ -20,9 +20,12 @@ static int64_t callback_begin(struct gate *gate, int64_t limit_us)
 	return now;
 }
 
-static void callback_end(struct gate *gate, int64_t began)
+static void callback_end(struct gate *gate, enum meter_time which, int64_t began)
 {
-	gate->spent_us += clock_us() - began;
+	int64_t took = clock_us() - began;
+
+	gate->spent_us += took;
+	meters_time(gate->engine->counters->meters, which, (uintptr_t)gate, took);
 }
 
 /* on-conflict split: a refused recipient is removed. */
@@ -112,7 +115,7 @@ static bool run_mail(struct gate *gate)
 
 	for (enum stage stage = STAGE_CONNECT; stage <= STAGE_MAIL && !ends; stage++)
 		ends = run_stage(gate, stage);
-	callback_end(gate, began);
+	callback_end(gate, METER_MAIL, began);
 	return ends;
 }
 
@@ -250,7 +253,7 @@ enum gate_answer gate_rcpt(struct gate *gate, struct slice argument, struct slic
 	} else if (said->outcome.verdict == VERDICT_NONE) {
 		began = callback_begin(gate, gate->abilities.wait_us);
 		run_rcpt(gate, &recipient, &said->outcome);
-		callback_end(gate, began);
+		callback_end(gate, METER_RCPT, began);
 	}
 	gate->rcpt_accepted = gate->accepted || said->outcome.verdict == VERDICT_ACCEPT;
 	if (said->outcome.verdict == VERDICT_REJECT || said->outcome.verdict == VERDICT_DEFER)
@@ -319,7 +322,7 @@ void gate_body(struct gate *gate, struct slice chunk)
 	body_begin(gate);
 	for (struct sink *sink = gate->view.sinks; sink; sink = sink->next)
 		sink->add(sink->context, chunk);
-	callback_end(gate, began);
+	callback_end(gate, METER_BODY, began);
 }
 
 /* The rules of the last stage. True when they end the message. */
@@ -378,7 +381,7 @@ enum gate_answer gate_end(struct gate *gate)
 	began = callback_begin(gate, gate->abilities.end_us);
 	body_begin(gate);
 	ends = run_message(gate) || (!gate->replay && !make_changes(gate));
-	callback_end(gate, began);
+	callback_end(gate, METER_END, began);
 	if (ends)
 		return end_answer(gate);
 	gate->decided = true;

@@ -22,6 +22,7 @@ struct list_backend {
 	/* Checks for new content. 1: it was read (faults: what is doubtful); 0: nothing new; -1: it
 	 * cannot be used (faults: why) and the old content stays. */
 	int (*refresh)(void *state, struct list_faults *);
+	uint64_t (*entries)(void *state); /* how many it has; NULL: nobody knows without reading them */
 	void (*close)(void *state);
 	/* Of a dynamic list, as in list.h; NULL: its entries are not changed by us. */
 	int (*add)(void *state, struct store *, struct slice entry, int64_t life_us, struct arena *,

@@ -165,6 +165,15 @@ static int file_refresh(void *state, struct list_faults *faults)
 	return is_changed(file) ? read_anew(file, faults) : 0;
 }
 
+static uint64_t file_entries(void *state)
+{
+	struct list_content *content = content_take(state);
+	uint64_t count = content ? list_content_entries(content) : 0;
+
+	list_content_release(content);
+	return count;
+}
+
 /* ---- looking up ---------------------------------------------------------------- */
 
 static enum truth file_has(void *state, struct store *store, const struct list_key *key)
@@ -214,5 +223,6 @@ const struct list_backend list_file = {
     .owns = file_owns,
     .value = file_value,
     .refresh = file_refresh,
+    .entries = file_entries,
     .close = file_close,
 };

@@ -6,6 +6,7 @@
  */
 #include "backend.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,9 +19,11 @@ struct list {
 	struct list_setting setting; /* points into these */
 	struct slice where;          /* the place after its scheme */
 	void *state;                 /* of the backend; NULL before it is loaded */
-	bool ready;                  /* it has content */
-	/* For the one thread that refreshes: */
-	bool failing;
+	_Atomic bool ready;          /* it has content */
+	_Atomic int64_t read_us;     /* clock_wall_us; 0: never */
+	_Atomic uint64_t entries;
+	_Atomic bool failing;
+	pthread_mutex_t lock; /* of failure, which only the thread that refreshes changes */
 	struct error failure;
 	int64_t reported_at; /* clock_us; 0: never */
 };
@@ -71,6 +74,7 @@ struct list *list_new(const struct list_setting *setting, struct error *err)
 	list->setting.place = slice_of(list->place);
 	copy_writers(list, setting);
 	list->where = slice_from(list->setting.place, (size_t)colon + 1);
+	pthread_mutex_init(&list->lock, NULL);
 	return list;
 }
 
@@ -83,6 +87,7 @@ void list_free(struct list *list)
 	for (size_t i = 0; i < list->setting.writer_count; i++)
 		free((char *)list->setting.writers[i].p);
 	free((struct slice *)list->setting.writers);
+	pthread_mutex_destroy(&list->lock);
 	free(list->name);
 	free(list->place);
 	free(list);
@@ -106,6 +111,25 @@ bool list_is_canonical(const struct list *list)
 bool list_is_ready(const struct list *list)
 {
 	return list->ready;
+}
+
+void list_state(const struct list *list, struct list_state *state_r)
+{
+	*state_r = (struct list_state){list->ready, list->failing, list->read_us, list->entries};
+}
+
+const char *list_place(const struct list *list)
+{
+	return list->place;
+}
+
+void list_failure(struct list *list, struct error *failure_r)
+{
+	pthread_mutex_lock(&list->lock);
+	*failure_r = list->failure;
+	pthread_mutex_unlock(&list->lock);
+	if (!list->failing)
+		failure_r->text[0] = '\0';
 }
 
 bool list_is_dynamic(const struct list *list)
@@ -133,6 +157,7 @@ const struct slice *list_writers(const struct list *list, size_t *count_r)
 /* The first fault, and how many more there are, in one line. */
 static void keep_failure(struct list *list, const struct list_faults *faults)
 {
+	pthread_mutex_lock(&list->lock);
 	list->failure = faults->texts[0];
 	if (faults->count > 1) {
 		size_t n = strlen(list->failure.text);
@@ -140,6 +165,7 @@ static void keep_failure(struct list *list, const struct list_faults *faults)
 		snprintf(list->failure.text + n, sizeof(list->failure.text) - n,
 			 " (more lines are wrong; \"sekisho check\" names them)");
 	}
+	pthread_mutex_unlock(&list->lock);
 }
 
 /* 1, 0 or -1 as the backend says. */
@@ -153,9 +179,11 @@ static int look(struct list *list, struct list_faults *faults_r)
 	if (result > 0) {
 		list->ready = true;
 		list->failing = false;
+		list->read_us = clock_wall_us();
+		list->entries = list->backend->entries ? list->backend->entries(list->state) : 0;
 	} else if (result < 0) {
-		list->failing = true;
 		keep_failure(list, faults_r);
+		list->failing = true;
 	}
 	return result;
 }
@@ -164,6 +192,8 @@ int list_load(struct list *list, const struct list *before, struct list_faults *
 {
 	list->state = list->backend->open(&list->setting, list->where, before ? before->state : NULL);
 	list->ready = before && before->ready;
+	list->read_us = before ? before->read_us : 0;
+	list->entries = before ? before->entries : 0;
 	if (look(list, faults_r) >= 0)
 		return 0;
 	list->reported_at = clock_us();

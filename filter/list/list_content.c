@@ -120,6 +120,11 @@ static enum truth has_key(void *context, const struct key *key)
 	return textset_find(&content->entries, key_slice(key), NULL) ? TRUTH_TRUE : TRUTH_FALSE;
 }
 
+uint64_t list_content_entries(const struct list_content *content)
+{
+	return content->kind == LIST_ENTRIES ? content->entries.count : content->logins;
+}
+
 bool list_content_has(const struct list_content *content, const struct list_key *key)
 {
 	const struct look look = {has_key, (void *)(uintptr_t)content};

@@ -34,6 +34,7 @@ struct list_content *list_content_parse(struct slice text, const char *path, enu
 struct list_content *list_content_hold(struct list_content *); /* NULL is allowed */
 void list_content_release(struct list_content *);              /* NULL is allowed */
 
+uint64_t list_content_entries(const struct list_content *); /* entries, or logins */
 bool list_content_has(const struct list_content *, const struct list_key *);
 bool list_content_owns(const struct list_content *, struct slice login, const struct address *);
 /* The only address of a login; it lives as long as the content. */

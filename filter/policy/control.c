@@ -11,12 +11,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define READERS "readers"
+
+/* After the path comes nothing, or what is not needed here. */
+static bool says_readers_only(const struct words *values)
+{
+	const struct word *second = values->count > 1 ? values->first->next : NULL;
+
+	return values->count == 1 || (second && slice_equal(second->text, SLICE(READERS)));
+}
+
 /* The first `control` that the parser makes out. */
 static bool find_statement(const struct file_syntax *file, struct arena *arena, struct slice *path_r)
 {
 	for (const struct setting_syntax *said = file->first_setting; said; said = said->next) {
-		if (slice_equal(said->name.text, SLICE("control")) && said->values.count == 1 && !said->braces &&
-		    control_parse(word_value(said->values.first, arena), path_r) == 0)
+		if (slice_equal(said->name.text, SLICE("control")) && says_readers_only(&said->values) &&
+		    !said->braces && control_parse(word_value(said->values.first, arena), path_r) == 0)
 			return true;
 	}
 	return false;
@@ -29,7 +39,8 @@ static bool find_line(struct slice text, struct slice *path_r)
 
 	while (slice_cut(&text, '\n', &line)) {
 		if (slice_word(&line, &name) && slice_equal(name, SLICE("control")) && slice_word(&line, &path) &&
-		    (!slice_word(&line, &more) || more.p[0] == '#') && control_parse(path, path_r) == 0)
+		    (!slice_word(&line, &more) || more.p[0] == '#' || slice_equal(more, SLICE(READERS))) &&
+		    control_parse(path, path_r) == 0)
 			return true;
 	}
 	return false;

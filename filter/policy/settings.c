@@ -32,13 +32,6 @@ int setting_read_authserv_id(struct setting_told *told, void *item, struct error
 	return valid ? 0 : -1;
 }
 
-/* A path from the root, or "" for off. */
-static int read_control(struct setting_told *told, void *item, struct error *err)
-{
-	(void)err;
-	return control_parse(told->words[0], item);
-}
-
 static int read_log(struct setting_told *told, void *item, struct error *err)
 {
 	static const struct {
@@ -213,13 +206,7 @@ static const struct setting_row rows[] = {
 	     AT(key_access),
 	     .words = (const char *const[]){[KEY_ACCESS_OWNER] = "owner", [KEY_ACCESS_GROUP] = "group", NULL},
 	     .preset = "owner"}},
-    {.key = {.name = "control",
-	     .type = SETTING_OWN,
-	     AT(control),
-	     .read = read_control,
-	     .preset = CONTROL_DEFAULT,
-	     .usage = "a path as in /run/sekisho/control.sock, or off",
-	     .example = "control /run/sekisho/control.sock"}},
+    {.key = {.name = "control", AT(control)}, .block = &control_setting_block},
     {.key = {.name = "log",
 	     .type = SETTING_OWN,
 	     .read = read_log,

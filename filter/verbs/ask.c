@@ -16,8 +16,8 @@ void ask_option(struct ask *ask, int option, const char *value)
 		ask->socket = value;
 }
 
-/* The path from the file; NULL and *code_r. free() it. */
-static char *control_path(const struct ask *ask, int *code_r)
+/* The path from the file; NULL and *code_r. */
+static char *path_of_file(const struct ask *ask, int *code_r)
 {
 	struct error err;
 	char *path;
@@ -39,6 +39,11 @@ static char *control_path(const struct ask *ask, int *code_r)
 	return NULL;
 }
 
+char *ask_path(const struct ask *ask, int *code_r)
+{
+	return ask->socket ? xstrdup(ask->socket) : path_of_file(ask, code_r);
+}
+
 /* No daemon listens where the file says, perhaps because the file is wrong. Says how many errors it has. */
 static size_t print_errors(const char *config)
 {
@@ -58,7 +63,7 @@ static size_t print_errors(const char *config)
 
 json_t *ask_daemon(const struct ask *ask, json_t *request, int *code_r)
 {
-	char *path = ask->socket ? xstrdup(ask->socket) : control_path(ask, code_r);
+	char *path = ask_path(ask, code_r);
 	struct error err;
 	json_t *answer;
 

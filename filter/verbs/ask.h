@@ -27,6 +27,8 @@ struct ask {
 /* Takes -c and --socket; leaves others alone. */
 void ask_option(struct ask *, int option, const char *value);
 
+/* Of the control socket; NULL and *code_r when the file names none: stderr says why. free() it. */
+char *ask_path(const struct ask *, int *code_r);
 /* The answer to the request, which is taken; NULL and *code_r when there is none: stderr says why. */
 json_t *ask_daemon(const struct ask *, json_t *request, int *code_r);
 /* The same, but for the answer "no" it prints the error, sets *code_r to VERB_NO and returns NULL. */

@@ -6,6 +6,7 @@
 #include "ask.h"
 #include "base.h"
 #include "option.h"
+#include "status_show.h"
 #include "verbs.h"
 #include <getopt.h>
 #include <jansson.h>
@@ -96,96 +97,7 @@ int verb_reload(int argc, char **argv)
 	return code;
 }
 
-/* ---- status for people ---------------------------------------------------------------- */
-
-static const char *text_of(const json_t *object, const char *name)
-{
-	const char *text = json_string_value(json_object_get(object, name));
-
-	return text ? text : "?";
-}
-
-static long long number_of(const json_t *object, const char *name)
-{
-	return json_integer_value(json_object_get(object, name));
-}
-
-static void status_print_numbers(const char *title, json_t *object)
-{
-	const char *name;
-	json_t *value;
-
-	printf("%-10s", title);
-	json_object_foreach(object, name, value) if (json_is_integer(value))
-	    printf(" %s %lld", name, (long long)json_integer_value(value));
-	printf("\n");
-}
-
-static void status_print_doors(json_t *doors)
-{
-	json_t *door;
-	size_t i;
-
-	json_array_foreach(doors, i, door)
-	{
-		printf("%-10s %s %s", i ? "" : "listening", text_of(door, "door"), text_of(door, "listen"));
-		if (json_object_get(door, "engine"))
-			printf(" engine %s", text_of(door, "engine"));
-		putchar('\n');
-	}
-}
-
-/* One line for each DNS list. */
-static void status_print_lists(json_t *lists)
-{
-	const char *name;
-	json_t *list;
-
-	json_object_foreach(lists, name, list) if (json_is_object(list))
-	    printf("%-10s %s %s%s%s%s, asked %lld, listed %lld, temperror %lld\n", "dnsbl", name,
-		   text_of(list, "state"), json_object_get(list, "since") ? " since " : "",
-		   json_object_get(list, "since") ? text_of(list, "since") : "",
-		   json_is_true(json_object_get(list, "incomplete")) ? ", lacks its test entry" : "",
-		   number_of(list, "asked"), number_of(list, "listed"), number_of(list, "temperror"));
-}
-
-static void status_print(json_t *status)
-{
-	long long up = number_of(status, "uptime");
-	json_t *policy = json_object_get(status, "policy"), *messages = json_object_get(status, "messages");
-	json_t *resolver = json_object_get(status, "resolver"), *store = json_object_get(status, "store");
-	json_t *history = json_object_get(status, "history");
-	json_t *mailer = json_object_get(status, "mailer");
-
-	printf("sekisho %s, pid %lld, up %lldd %02lld:%02lld:%02lld\n", text_of(status, "version"),
-	       number_of(status, "pid"), up / 86400, up / 3600 % 24, up / 60 % 60, up % 60);
-	status_print_doors(json_object_get(status, "doors"));
-	printf("%-10s %s, read %s\n", "policy", text_of(policy, "file"), text_of(policy, "read"));
-	status_print_numbers("sessions", json_object_get(status, "sessions"));
-	status_print_numbers("messages", messages);
-	status_print_numbers("log", json_object_get(status, "log"));
-	status_print_numbers("verdicts", json_object_get(messages, "verdicts"));
-	printf("%-10s %s\n", "resolver", text_of(resolver, "name"));
-	status_print_numbers("", resolver);
-	if (json_object_get(resolver, "warning"))
-		printf("%-10s %s\n", "warning", text_of(resolver, "warning"));
-	if (store) {
-		printf("%-10s %s\n", "store", text_of(store, "place"));
-		status_print_numbers("", store);
-	}
-	if (history) {
-		printf("%-10s %s\n", "history", text_of(history, "file"));
-		status_print_numbers("", history);
-	}
-	if (mailer) {
-		printf("%-10s %s\n", "mailer", text_of(mailer, "server"));
-		status_print_numbers("", mailer);
-	}
-	status_print_numbers("spf", json_object_get(status, "spf"));
-	status_print_numbers("dkim", json_object_get(status, "dkim"));
-	status_print_numbers("unchecked", json_object_get(status, "unchecked"));
-	status_print_lists(json_object_get(status, "dnsbl"));
-}
+/* ---- status ----------------------------------------------------------------------------- */
 
 int verb_status(int argc, char **argv)
 {

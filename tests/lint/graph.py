@@ -37,6 +37,8 @@ FLOORS = (
 DOORS = {"block.h": "check", "dnsbl.h": "check", "door.h": "doors", "greylist.h": "check", "json.h": "report", "login.h": "check",
          "milter.h": "doors", "mime.h": "mail"}
 DOORS["server.h"] = "doors"
+DOORS["meter.h"] = "engine"
+DOORS["senders.h"] = "engine"
 
 # Tables: they name what registers itself in them, which may well need the room that asks the table. Arrows out of these
 # files are not followed when circles are looked for; all other rules hold for them.

@@ -193,7 +193,7 @@ spf { engine native }
 SHOWN = [r"mode report +# more:1", r"    timeout 2s +# p:2", r"    cache 65536 +# preset", r"    system +# preset",
          r"    dnssec permissive +# preset", r"list friends file:friends on-failure defer +# p:3",
          r"trusted \{ 127.0.0.0/8 ::1/128 \} +# preset", r"    engine native +# p:4", r"# user is not set",
-         r"authserv-id \S+ +# preset", r"    port 587 465 +# preset", r"drain 30s +# preset",
+         r"authserv-id \S+ +# preset", r"    port 587 465 +# preset", r"drain 30s +# preset", r"control /\S+ +# preset",
          r"authentication-results all +# preset", r"listen \S+ engine libmilter +# preset"]
 
 

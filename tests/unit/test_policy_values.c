@@ -66,7 +66,7 @@ static void what_is_not_set_has_its_default(void **state)
 	assert_int_equal(settings->check.submission_names.count, 0);
 	assert_text(settings->user, "");
 	assert_text(settings->group, "");
-	assert_text(settings->control, RUNSTATEDIR "/sekisho/control.sock");
+	assert_text(settings->control.path, RUNSTATEDIR "/sekisho/control.sock");
 	assert_int_equal(settings->log, LOG_TO_SYSLOG);
 	assert_false(settings->record_all_facts);
 	assert_false(settings->report_mode);
@@ -118,7 +118,7 @@ static void settings_get_the_values_of_the_file(void **state)
 	assert_text(settings->check.submission_names.items[1], "MSA");
 	assert_text(settings->user, "sekisho");
 	assert_text(settings->group, "mail");
-	assert_text(settings->control, "/run/c.sock");
+	assert_text(settings->control.path, "/run/c.sock");
 	assert_int_equal(settings->log, LOG_TO_FILE);
 	assert_text(settings->log_file, "/var/log/sekisho");
 	assert_true(settings->record_all_facts && settings->report_mode && settings->check.received_spf);
@@ -158,7 +158,7 @@ static void settings_can_be_switched_off(void **state)
 	struct policy *policy = load("control off\nlog off\nauthentication-results off\ntrusted { }\n");
 
 	(void)state;
-	assert_text(policy_settings(policy)->control, "");
+	assert_text(policy_settings(policy)->control.path, "");
 	assert_int_equal(policy_settings(policy)->log, LOG_TO_NOWHERE);
 	assert_int_equal(policy_settings(policy)->authres_checks, 0);
 	assert_int_equal(policy_settings(policy)->check.trusted.count, 0);
