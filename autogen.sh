@@ -38,6 +38,11 @@ alpine="autoconf automake make gcc musl-dev linux-headers pkgconf bison flex lib
 	libidn2-dev libunistring-dev xxhash-dev openssl-dev opendkim-dev libpsl-dev lmdb-dev sqlite-dev cmocka-dev python3 py3-pytest py3-dnspython py3-yaml postfix
 	cyrus-sasl cyrus-sasl-login openssl swaks iproute2 util-linux unshare"
 
+build_packages="$build_packages libmicrohttpd-dev" # for the setting `web`
+fedora="$fedora libmicrohttpd-devel"
+opensuse="$opensuse libmicrohttpd-devel"
+alpine="$alpine libmicrohttpd-dev"
+check_packages="$check_packages prometheus" # promtool
 build_packages="$build_packages libcurl4-openssl-dev libldns-dev" # for `sekisho lookup`
 check_packages="$check_packages nsd ldnsutils rbldnsd logrotate"
 fedora="$fedora libcurl-devel ldns-devel"

@@ -48,6 +48,7 @@ static const struct verb verbs[] = {
     {"logins", verb_logins, "[--day] [--most NUMBER] [--json]", "list the logins that send the most now"},
     {"store", verb_store, "list [PREFIX] | get PREFIX | delete PREFIX",
      "show what the running daemon keeps in its store"},
+    {"web-password", verb_web_password, "[FILE]", "make the password file of the page"},
     {NULL},
 };
 

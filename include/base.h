@@ -252,6 +252,15 @@ struct slice case_id_new(struct arena *); /* of 60 random bits; digits and lower
 /* HMAC-SHA-256 (RFC 2104); of a key at most 64 bytes count. */
 void hash_keyed(struct slice key, struct slice text, unsigned char hash_r[HASH_KEYED_SIZE]);
 
+bool hash_equal(const unsigned char a[HASH_KEYED_SIZE],
+		const unsigned char b[HASH_KEYED_SIZE]); /* takes the same time whatever they are */
+
+/* Passwords as scrypt hashes (RFC 7914): "$scrypt$ln=15,r=8,p=1$SALT$HASH". Hashing takes a tenth of a second and 32
+ * MB, with the largest costs that are accepted ten times as much. */
+struct slice password_hash(struct slice password, struct arena *); /* with a new salt */
+bool password_is_hash(struct slice line);
+bool password_matches(struct slice line, struct slice password);
+
 /* ---- a spool ------------------------------------------------------------- */
 
 /* Stores bytes that arrive in chunks and are read again later, in an unnamed file (in memory only if no disk is

@@ -98,8 +98,9 @@ struct resolver_counters {
 	uint64_t tempfails;
 	uint64_t timeouts;
 	uint64_t stale;
-	uint64_t answered;      /* by the backend, with or without records; failures do not count */
-	uint64_t cache_entries; /* now */
+	uint64_t answered;              /* by the backend, with or without records; failures do not count */
+	uint64_t failures[DNS_REASONS]; /* tempfails by their reason */
+	uint64_t cache_entries;         /* now */
 };
 
 struct resolver;

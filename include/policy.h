@@ -127,6 +127,18 @@ struct control_setting {
 	SETTING_ITEMS(struct slice) readers; /* groups that may ask for the status */
 };
 
+#define WEB_HOSTS_MAX 16
+
+/* web { }: the page and the metrics */
+struct web_setting {
+	struct slice text; /* the address as written in the file; "": no web */
+	struct listen_address address;
+	int mode;                          /* of a unix socket; -1: not set */
+	struct slice group;                /* likewise; "" not set */
+	const char *password_file;         /* NULL: the socket alone says who may see the page */
+	SETTING_ITEMS(struct slice) hosts; /* names by which browsers and Prometheus call it */
+};
+
 /* ownership { }: rules for all logins, in addition to the list of owners */
 struct ownership_setting {
 	bool self;               /* a login that is an address owns it */
@@ -154,6 +166,7 @@ struct settings {
 	struct store_setting store;
 	struct history_setting history;
 	struct mailer_setting mailer;
+	struct web_setting web;
 	struct ownership_setting ownership;
 	struct check_settings check;
 };

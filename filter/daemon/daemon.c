@@ -93,10 +93,12 @@ static void sockets_remove(struct daemon *daemon)
 	for (size_t i = 0; i < daemon->entrance_count; i++)
 		unix_remove(&daemon->entrances[i].listener.socket);
 	unix_remove(&daemon->control);
+	unix_remove(&daemon->web_listener.socket);
 }
 
 static void daemon_release(struct daemon *daemon)
 {
+	daemon_web_close(daemon);
 	engine_release(daemon->engine);
 	policy_release(daemon->startup_policy);
 	daemon_mailer_close(daemon, clock_us() + END_US);
@@ -205,9 +207,11 @@ static int daemon_serve(struct daemon *daemon)
 	entrances_start(daemon);
 	if (!daemon->failed)
 		notify_say("READY=1\nSTATUS=Serving");
+	daemon_web_start(daemon);
 	daemon_wait(daemon);
 	until = clock_us() + END_US;
 	quiet = threads_end(daemon, control, tender, keeper, until);
+	quiet &= daemon_web_stop(daemon, until);
 	return daemon_end(daemon, quiet, until, daemon->failed ? EXIT_UNAVAILABLE : EXIT_SUCCESS);
 }
 

@@ -11,6 +11,7 @@
 
 #include "daemon.h"
 #include "json.h"
+#include "web.h"
 #include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -87,6 +88,9 @@ struct daemon {
 	struct entrance entrances[LISTEN_MAX];
 	size_t entrance_count;
 	struct unix_socket control;
+	struct listener web_listener; /* its descriptor is -1 without `web` */
+	struct web_host web_host;
+	struct web *web; /* NULL: none */
 	struct counters counters;
 	struct settings startup; /* those that need a restart; texts belong to startup_policy */
 	struct policy *startup_policy;
@@ -101,6 +105,7 @@ struct daemon {
 
 	pthread_mutex_t reloading; /* one reload at a time */
 	_Atomic uint64_t reloads, reloads_failed;
+	_Atomic bool draining;
 	_Atomic bool failed;   /* a door ended by itself */
 	_Atomic bool finished; /* main goes on to the end */
 	pthread_t main_thread;
@@ -175,6 +180,14 @@ json_t *daemon_mailer_status(struct daemon *); /* it is open */
 void notify_say(const char *lines);
 void notify_reloading(void);
 int64_t notify_watchdog_us(void); /* "WATCHDOG=1" is expected more often than this; 0: it is not expected */
+/* ---- web.c ------------------------------------------------------------------------------------------------ */
+
+/* Each does nothing when the file has no `web`. */
+int daemon_web_listen(struct daemon *, const struct identity *, struct error *err); /* 0, or -1 and err */
+int daemon_web_open(struct daemon *, struct error *err); /* once the privileges are dropped. 0, or -1 and err */
+void daemon_web_start(struct daemon *);
+bool daemon_web_stop(struct daemon *, int64_t until_us); /* as web_stop */
+void daemon_web_close(struct daemon *);
 
 /* ---- drain.c: the keeper ------------------------------------------------------------------------------ */
 

@@ -82,7 +82,7 @@ static void keeper_drain(struct keeper *keeper)
 	struct engine *engine = daemon_engine(daemon);
 	struct error err;
 
-	keeper->draining = true;
+	keeper->draining = daemon->draining = true;
 	notify_say("STOPPING=1\nSTATUS=Finishing open messages");
 	keeper->quiet_since = clock_us();
 	keeper->drain_until = keeper->quiet_since + policy_settings(engine_policy(engine))->drain_us;

@@ -109,12 +109,24 @@ static bool mailer_changed(const struct settings *a, const struct settings *b)
 	return a->mailer.text.n > 0 && !slice_equal(a->mailer.text, b->mailer.text);
 }
 
+static bool web_changed(const struct settings *a, const struct settings *b)
+{
+	const struct web_setting *x = &a->web, *y = &b->web;
+	bool changed = !slice_equal(x->text, y->text) || x->mode != y->mode || !slice_equal(x->group, y->group) ||
+		       x->hosts.count != y->hosts.count || !x->password_file != !y->password_file ||
+		       (x->password_file && strcmp(x->password_file, y->password_file) != 0);
+
+	for (size_t i = 0; !changed && i < x->hosts.count; i++)
+		changed = !slice_equal(x->hosts.items[i], y->hosts.items[i]);
+	return changed;
+}
+
 static const struct {
 	const char *name;
 	bool (*changed)(const struct settings *, const struct settings *);
 } restarts[] = {
     {"listen", listen_changed}, {"user and group", user_changed}, {"control", control_changed}, {"log", log_changed},
-    {"store", store_changed},   {"history", history_changed},     {"mailer", mailer_changed},
+    {"store", store_changed},   {"history", history_changed},     {"mailer", mailer_changed},   {"web", web_changed},
 };
 
 /* `found`: errors and warnings of the compiler; `log`: why the log file was not reopened, or "". NULL when there

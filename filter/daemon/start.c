@@ -169,6 +169,8 @@ static int start_sockets(struct daemon *daemon, const struct settings *settings,
 	code = start_listens(daemon, settings, identity_r);
 	if (code == 0)
 		code = start_control(daemon, settings, identity_r);
+	if (code == 0 && daemon_web_listen(daemon, identity_r, &err) != 0)
+		code = start_failed(EXIT_UNAVAILABLE, &err);
 	if (code == 0)
 		store_directory_make(daemon->startup_policy, identity_r);
 	if (code == 0 && identity_take(identity_r, &err) != 0)
@@ -195,7 +197,8 @@ static int start_engine(struct daemon *daemon, struct policy *policy)
 	daemon->host.report = report_open(targets[settings->log], arena_cstring(arena, settings->log_file), &err);
 	arena_free(arena);
 	if (daemon->host.report && daemon_store_open(daemon, policy, &err) == 0 &&
-	    daemon_history_open(daemon, policy, &err) == 0 && daemon_mailer_open(daemon, policy, &err) == 0)
+	    daemon_history_open(daemon, policy, &err) == 0 && daemon_mailer_open(daemon, policy, &err) == 0 &&
+	    daemon_web_open(daemon, &err) == 0)
 		resolver = resolver_open(&settings->resolver, &err);
 	if (!resolver)
 		return start_failed(EXIT_UNAVAILABLE, &err);

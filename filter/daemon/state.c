@@ -101,6 +101,7 @@ void daemon_init(struct daemon *daemon, const char *config_file)
 	daemon->config_file = config_file;
 	daemon->started_us = clock_us();
 	daemon->control.fd = -1;
+	daemon->web_listener.socket.fd = -1;
 	daemon->main_thread = pthread_self();
 	pthread_mutex_init(&daemon->lock, NULL);
 	pthread_mutex_init(&daemon->reloading, NULL);

@@ -111,6 +111,7 @@ static const struct dns_answer *asked_answer(struct dns_budget *budget, struct a
 	asked->given = given;
 	if (given->status == DNS_TEMPFAIL) {
 		resolver_count(budget->resolver, budget->stripe, COUNT_TEMPFAILS);
+		resolver_count(budget->resolver, budget->stripe, (enum resolver_count)(COUNT_FAILURES + given->reason));
 		if (given->reason == DNS_TIMEOUT)
 			resolver_count(budget->resolver, budget->stripe, COUNT_TIMEOUTS);
 	}

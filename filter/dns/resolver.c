@@ -190,6 +190,8 @@ void resolver_counters(const struct resolver *resolver, struct resolver_counters
 	    .answered = counter_sum(resolver, COUNT_ANSWERED),
 	    .cache_entries = cache_entries(resolver->cache),
 	};
+	for (int i = 0; i < DNS_REASONS; i++)
+		counters_r->failures[i] = counter_sum(resolver, (enum resolver_count)(COUNT_FAILURES + i));
 }
 
 /* ---- the way of a question ----------------------------------------------------------- */

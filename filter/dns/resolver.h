@@ -27,7 +27,8 @@ enum resolver_count {
 	COUNT_TIMEOUTS,
 	COUNT_STALE,
 	COUNT_ANSWERED,
-	COUNTS
+	COUNT_FAILURES, /* one for each enum dns_reason */
+	COUNTS = COUNT_FAILURES + DNS_REASONS
 };
 
 unsigned resolver_stripe(struct resolver *); /* one for each budget, in turn */

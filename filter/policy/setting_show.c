@@ -202,10 +202,20 @@ static const char *base_of(const struct show *show, size_t number)
 	return number < blocks->count ? (const char *)blocks->first + number * show->row->block->size : NULL;
 }
 
+/* Without it the block cannot be there. */
+static bool has_required(const struct setting_block *block)
+{
+	bool required = false;
+
+	for (size_t i = 0; i < block->key_count; i++)
+		required |= block->keys[i].required;
+	return required;
+}
+
 static void show_block(struct show *show, size_t number)
 {
 	const struct setting_block *block = show->row->block;
-	bool nothing = !show->said && (block->value ? !block->value->preset : block->repeats);
+	bool nothing = !show->said && (block->value ? !block->value->preset : block->repeats || has_required(block));
 
 	show->base = base_of(show, number);
 	if (nothing)

@@ -31,6 +31,7 @@ int verb_genkey(int argc, char **argv);
 int verb_reload(int argc, char **argv);
 int verb_status(int argc, char **argv);
 int verb_top(int argc, char **argv);
+int verb_web_password(int argc, char **argv);
 int verb_store(int argc, char **argv);
 int verb_block(int argc, char **argv);
 int verb_list(int argc, char **argv);

@@ -29,6 +29,7 @@ FLOORS = (
     ("engine",),
     ("doors",),
     ("doors/milter", "doors/native", "doors/policy", "doors/socketmap"),
+    ("web",),
     ("daemon",),
     ("verbs",),
 )

@@ -1,5 +1,5 @@
 /*
- * tables.c FOLDER facts|actions|settings - prints a section of sekisho.conf(5) from the table of the program, and
+ * tables.c FOLDER facts|actions|settings|metrics - prints a section of a manual page from the table of the program, and
  * compiles each of its examples. FOLDER has the files that they name in /etc/sekisho. tests/lint/tables.py gives it,
  * puts the section into the page, and finds a page that is older than the table.
  */
@@ -102,7 +102,8 @@ void example_wrong(const char *name, const char *why)
 static const struct {
 	const char *name;
 	void (*print)(void);
-} sections[] = {{"facts", facts_print}, {"actions", actions_print}, {"settings", settings_print}};
+} sections[] = {
+    {"facts", facts_print}, {"actions", actions_print}, {"settings", settings_print}, {"metrics", metrics_print}};
 
 int main(int argc, char **argv)
 {

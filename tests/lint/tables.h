@@ -1,5 +1,5 @@
 /*
- * tables.h - sections of sekisho.conf(5) as mdoc, from the tables that the program itself has.
+ * tables.h - sections of sekisho.conf(5) and sekisho-metrics(7) as mdoc, from the tables that the program itself has.
  */
 #ifndef SEKISHO_TESTS_LINT_TABLES_H
 #define SEKISHO_TESTS_LINT_TABLES_H
@@ -11,6 +11,7 @@
 void facts_print(void);
 void actions_print(void);
 void settings_print(void);
+void metrics_print(void);
 
 /* ---- for all of them (tables.c) --------------------------------------------- */
 

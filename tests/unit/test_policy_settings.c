@@ -93,6 +93,19 @@ static void wrong_settings_are_reported_with_how_to_write_them(void **state)
 	     "t:2:1: libmilter serves one socket, that of line 1; remove one of them, or add \"engine native\" to one"},
 	    {"listen inet:1\nlisten milter inet:1\n", "t:2:1: inet:1 is listened on already in line 1; "
 						      "remove one of them"},
+	    {"web { listen inet:9891@127.0.0.1 }\n",
+	     "t:1:14: every user of this host could read the page at a network address; add \"password-file /path\" "
+	     "(sekisho web-password makes it), or listen on unix:/path"},
+	    {"web { listen inet:9891@127.0.0.1  mode 0660  password-file /p }\n",
+	     "t:1:40: only a unix: socket has mode and group; remove them, or listen on unix:/path"},
+	    {"web { listen tcp:9891 }\n",
+	     "t:1:14: \"tcp:9891\" is not an address to listen on (it must begin with inet:, inet6:, unix: or fd:); "
+	     "write unix:/path, inet:PORT@HOST, inet6:PORT@[ADDRESS] or fd:N"},
+	    {"web { password-file /p }\n",
+	     "t:1:1: web has no listen; write unix:/path, inet:PORT@HOST, inet6:PORT@[ADDRESS] or fd:N"},
+	    {"web { listen unix:/run/w  host }\n",
+	     "t:1:27: host has no value; write names of this host as browsers call it"},
+	    {"web { listen unix:/run/w mode 9 }\n", "t:1:31: mode cannot be \"9\"; write a mode in octal as in 0660"},
 	    {"history lmdb:/x\n", "t:1:9: history cannot be \"lmdb:/x\"; write sqlite:/path"},
 	    {"history sqlite:x\n", "t:1:9: history cannot be \"sqlite:x\"; write sqlite:/path"},
 	    {"history sqlite:/x at-most 1M\n", "t:1:27: at-most cannot be \"1M\"; write a size from 16M to 4096G"},
