@@ -1,20 +1,19 @@
 /*
  * why.c - sekisho why: what became of a message, and why, from the history.
  *
- * The rules are shown with the values that they saw. They are evaluated again over the recorded facts, with the policy
- * file as it is now; when this leads to another answer than the one recorded, the file has changed since, and only the
- * rule that decided then is shown.
+ * The story itself is told in engine/ (story.h); here it is printed.
  */
 #include "json.h"
 #include "option.h"
 #include "past.h"
+#include "story.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define NAME_COLUMNS 12
 #define SHOWN_MAX    20 /* stories; of more messages the newest are shown */
 #define RULES_MAX    200
-#define NAME_COLUMNS 12
 
 struct request {
 	struct past past;
@@ -92,148 +91,60 @@ static int arguments_read(int argc, char **argv, struct request *request)
 /* ---- for a person ------------------------------------------------------------------------------------ */
 
 /* The name of a line can be from a record, too. */
-static void print_line(const char *name, struct slice text)
+static void print_name(struct slice name, size_t columns)
 {
-	size_t n = strlen(name);
+	trace_print_text(stdout, name);
+	printf("%*s ", name.n < columns ? (int)(columns - name.n) : 0, "");
+}
 
-	if (!text.n)
-		return;
-	trace_print_text(stdout, slice_of(name));
-	printf("%*s ", n < NAME_COLUMNS ? (int)(NAME_COLUMNS - n) : 0, "");
-	trace_print_text(stdout, text);
+static void print_line(const struct story_line *line)
+{
+	if (line->part >= STORY_DNS || line->below)
+		fputs("  ", stdout);
+	if (line->part < STORY_DNS)
+		print_name(line->name, line->below ? NAME_COLUMNS - 2 : NAME_COLUMNS);
+	if (line->part >= STORY_DNS) {
+		trace_print_text(stdout, line->name);
+		fputs("  ", stdout);
+	}
+	trace_print_text(stdout, line->text);
 	putchar('\n');
 }
 
-static void print_client(const struct record *record, struct arena *arena)
+static void print_part(const struct story *story, enum story_part part, const char *title)
 {
-	struct slice client = record->client.n ? record->client : SLICE("a local program");
+	bool first = true;
 
-	if (record->client_name.n)
-		client = arena_join(arena, client, SLICE("  "), record->client_name);
-	print_line("client", client);
-	print_line("helo", record->helo);
-	print_line("traffic", record->kind);
-	print_line("tenant", record->tenant);
-	print_line("sender", record->sender.n ? record->sender : SLICE("<>"));
-}
-
-static void print_recipients(const struct record *record)
-{
-	for (size_t i = 0; i < record->recipient_count; i++) {
-		const struct record_recipient *recipient = &record->recipients[i];
-
-		print_line(recipient->reply.n ? "refused" : "recipient", recipient->address);
-		print_line("  rule", recipient->rule);
-		print_line("  reply", recipient->reply);
+	for (size_t i = 0; i < story->line_count; i++) {
+		if (story->lines[i].part != part)
+			continue;
+		if (title && first)
+			puts(title);
+		first = false;
+		print_line(&story->lines[i]);
 	}
 }
 
-static void print_questions(const struct record *record)
+static void print_story(const struct story *story)
 {
-	if (record->question_count)
-		puts("dns");
-	for (size_t i = 0; i < record->question_count; i++) {
-		const struct record_question *question = &record->questions[i];
-
-		printf("  ");
-		trace_print_text(stdout, question->name);
-		putchar(' ');
-		trace_print_text(stdout, slice_of(question->type));
-		printf("  ");
-		trace_print_text(stdout, question->answer);
-		putchar('\n');
-	}
-}
-
-static void print_facts(const struct record *record)
-{
-	if (record->fact_count)
-		puts("facts");
-	for (size_t i = 0; i < record->fact_count; i++) {
-		const struct record_fact *fact = &record->facts[i];
-
-		printf("  ");
-		trace_print_text(stdout, fact->name);
-		printf("  ");
-		if (fact->form == RECORD_TEXT)
-			trace_print_text(stdout, fact->text);
-		else if (fact->form == RECORD_NUMBER)
-			printf("%lld", (long long)fact->number);
-		else
-			fputs(fact->form == RECORD_NULL ? "-" : fact->number ? "yes" : "no", stdout);
-		putchar('\n');
-	}
-}
-
-static void print_edits(const struct record *record)
-{
-	if (record->new_sender.p)
-		print_line("new sender", record->new_sender);
-	for (size_t i = 0; i < record->added_count; i++)
-		print_line("added", record->added[i]);
-	for (size_t i = 0; i < record->removed_count; i++)
-		print_line("removed", record->removed[i]);
-	print_line("footer", record->footer);
-}
-
-/* What the client was told, in words of people. */
-static void print_told(const struct record *record)
-{
-	static const struct {
-		struct slice told;
-		const char *text;
-	} words[] = {{SLICE("held"), "the refusal waited for the end of the message"},
-		     {SLICE("edits-failed"), "the mail server did not make every edit, so it was deferred"},
-		     {SLICE("unanswered"), "the mail server was gone before it got the answer"}};
-
-	print_line("verdict", record->verdict);
-	print_line("decided by", record->rule.n ? record->rule : SLICE("no rule"));
-	print_line("stage", record->stage);
-	print_line("reply", record->reply);
-	print_line("quarantine", record->quarantine);
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (slice_equal(record->told, words[i].told))
-			print_line("told", slice_of(words[i].text));
-}
-
-static void print_notes(const struct record *record, struct arena *arena)
-{
-	for (size_t i = 0; i < record->score_count; i++)
-		print_line("score",
-			   arena_printf(arena, "%+lld %.*s (%.*s)", (long long)record->scores[i].points,
-					SLICE_ARGS(record->scores[i].why), SLICE_ARGS(record->scores[i].rule)));
-	for (size_t i = 0; i < record->note_count; i++) {
-		print_line(arena_cstring(arena, record->notes[i].kind), record->notes[i].text);
-		print_line("  rule", record->notes[i].rule);
-	}
-}
-
-static void print_story(const struct record *record, const struct trace *trace, struct arena *arena)
-{
-	print_line("time", clock_print(record->time_us, arena));
-	print_line("case", record->case_id);
-	print_line("queue id", record->queue_id);
-	print_client(record, arena);
-	print_recipients(record);
+	print_part(story, STORY_WHO, NULL);
 	putchar('\n');
-	print_told(record);
-	print_notes(record, arena);
-	print_edits(record);
-	print_questions(record);
-	if (trace) {
+	print_part(story, STORY_TOLD, NULL);
+	print_part(story, STORY_DNS, "dns");
+	if (story->told_rules) {
 		putchar('\n');
-		trace_print(trace, stdout);
+		trace_print(&story->trace, stdout);
 	} else {
-		puts("The policy file has changed since, or cannot be read: its rules are not shown.");
-		print_facts(record);
+		puts(story_without_rules);
+		print_part(story, STORY_FACTS, "facts");
 	}
+	putchar('\n');
 }
 
 /* ---- as JSON -------------------------------------------------------------------------------------------- */
 
 static json_t *rules_json(const struct trace *trace, struct arena *arena)
 {
-	static const char *const truths[] = {"false", "true", "unknown"};
 	json_t *rules = json_array();
 
 	for (size_t i = 0; i < trace->count && i < RULES_MAX; i++) {
@@ -247,7 +158,7 @@ static json_t *rules_json(const struct trace *trace, struct arena *arena)
 		json_object_set_new(one, "rule",
 				    json_text(arena_printf(arena, "%s:%u", rule->where.file, rule->where.line)));
 		json_object_set_new(one, "source", json_text(rule->source));
-		json_object_set_new(one, "truth", json_string(truths[rule->truth]));
+		json_object_set_new(one, "truth", json_text(story_truth(rule->truth)));
 		json_object_set_new(one, "values", seen);
 		json_object_set_new(one, "effect", json_string(rule->effect));
 		json_array_append_new(rules, one);
@@ -265,61 +176,30 @@ static void print_json(json_t *record, const struct trace *trace, struct arena *
 
 /* ---- a message -------------------------------------------------------------------------------------------- */
 
-/* Do the rules of the file lead to what is recorded? */
-static bool leads_there(const struct record *record, const struct replayed *replayed)
-{
-	bool open = slice_equal(record->verdict, SLICE("aborted"));
-
-	return !replayed->unjudged &&
-	       (open || slice_equal(record->verdict, slice_of(verdict_names[replayed->verdict]))) &&
-	       slice_equal(record->rule, replayed->rule);
-}
-
 static bool tell(void *context, const struct history_row *row)
 {
 	struct request *request = context;
 	struct arena *arena = arena_new();
-	struct trace trace = {.arena = arena};
-	struct tracer tracer = {trace_keep, &trace};
-	struct record record;
-	struct replayed replayed;
-	json_t *json = record_parse(row->line, arena, &record);
-	struct gate *gate = NULL;
-	bool same = false;
+	struct story story;
 
 	request->found_count++;
-	if (json && request->shown < request->most) {
-		record.time_us = row->time_us;
-		if (request->engine) {
-			gate = gate_replay(request->engine, &record, request->names, &tracer, &replayed);
-			same = leads_there(&record, &replayed);
-		}
+	if (request->shown < request->most && story_tell(request->engine, request->names, row, arena, &story)) {
 		if (request->json)
-			print_json(json, same ? &trace : NULL, arena);
+			print_json(story.json, story.told_rules ? &story.trace : NULL, arena);
 		else
-			print_story(&record, same ? &trace : NULL, arena);
-		if (!request->json)
-			putchar('\n');
+			print_story(&story);
+		story_end(&story);
 		request->shown++;
 	}
-	gate_close(gate);
-	json_decref(json);
 	arena_free(arena);
 	return true;
 }
 
 static int search(struct request *request, struct history_reader *reader)
 {
-	static const struct {
-		enum history_term first, second;
-	} also = {HISTORY_CASE, HISTORY_QUEUE_ID};
 	struct error err;
-	int result = history_find(reader, &request->found, request->past.since_us, tell, request, &err);
+	int result = story_find(reader, &request->found, request->past.since_us, tell, request, &err);
 
-	if (result == 0 && request->found_count == 0 && request->found.term == also.first) {
-		request->found.term = also.second;
-		result = history_find(reader, &request->found, request->past.since_us, tell, request, &err);
-	}
 	if (result) {
 		fprintf(stderr, "sekisho why: %s\n", err.text);
 		return VERB_NOINPUT;
