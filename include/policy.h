@@ -240,6 +240,7 @@ bool policy_signs(const struct policy *, const struct tenant *, enum kind);
 bool policy_footers(const struct policy *, const struct tenant *, enum kind); /* some rule says footer */
 /* The signer for an author domain: itself, or a parent that signs for its subdomains. NULL: none. */
 const struct sign_setting *policy_sign(const struct policy *, struct slice domain);
+const struct sign_setting *policy_sign_at(const struct policy *, size_t number); /* each of them; NULL after the last */
 
 /* Reads changed list files again (call it every few seconds). Returns the number of lists read; for a list that cannot
  * be read, `report` is called once per minute and the old content stays. */

@@ -16,6 +16,11 @@ int sign_compare(const void *a, const void *b)
 	return order ? order : (first->domain.n > second->domain.n) - (first->domain.n < second->domain.n);
 }
 
+const struct sign_setting *policy_sign_at(const struct policy *policy, size_t number)
+{
+	return number < policy->sign_count ? &policy->signs[number] : NULL;
+}
+
 const struct sign_setting *policy_sign(const struct policy *policy, struct slice domain)
 {
 	struct sign_setting wanted = {.domain = domain};

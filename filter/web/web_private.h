@@ -88,9 +88,12 @@ struct request {
 	struct arena *arena; /* of the request */
 };
 
-/* ---- page.c ---- */
+/* ---- page.c, search.c ---- */
 
 void page_overview(const struct request *, struct answer *answer_r);
+void page_search(const struct request *, struct answer *answer_r);
+void page_style(const struct request *, struct answer *answer_r);
+void page_icon(const struct request *, struct answer *answer_r);
 
 /* ---- web.c ---- */
 

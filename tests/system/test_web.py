@@ -1,5 +1,6 @@
 """The web: metrics that Prometheus takes, a password before the rest, and no effect on mail whatever its clients do."""
 import base64
+import html
 import http.client
 import json
 import os
@@ -9,6 +10,7 @@ import socket
 import subprocess
 import threading
 import time
+import urllib.parse
 
 import pytest
 
@@ -24,7 +26,7 @@ CONF = os.path.join(os.path.dirname(os.path.dirname(sekisho.HERE)), "conf")
 POLICY = """
 policy inbound {
   on mail {
-    reject 550 5.7.1 "refused, case %{case}"               if sender matches /^early/
+    reject 550 5.7.1 "refused, case %{case}"               if sender matches /^"?early/
     try defer 451 4.7.1 "later"                            if sender matches /^odd/
   }
   on message {
@@ -273,3 +275,47 @@ def test_what_is_no_request_is_refused_or_cut_off(daemon):
             answer = one.makefile("rb").read(12)
             assert answer == b"" or answer[9:10] == b"4", (data[:40], answer)
     assert get("/healthz", password=None).status == 200
+
+
+# ---- the page and its search
+
+
+def test_the_page_shows_the_traffic_and_who_was_refused(daemon, mta, token):
+    smtp.send(mta, f"<early-{token}@pass.example.net>", [BOB], smtp.message(token))
+    assert wait_for(lambda: f"early-{token}@pass.example.net" in get("/?range=hour").text, seconds=10)
+    text = get("/").text
+    assert daemon.line("reject 550") in text and "<svg" in text and "<script" not in text and "style=" not in text
+    for path in ("/style.css", "/icon.svg"):
+        assert get(path).status == 200
+    assert get("/?range=week").status == get("/?range=nonsense").status == 200
+
+
+def test_the_search_tells_the_story_that_why_tells(daemon, mta, token):
+    done = smtp.send(mta, f"<early-{token}@pass.example.net>", [BOB], smtp.message(token))
+    case = re.search(r"case ([0-9a-z]{12})", done.last.text).group(1)
+    assert wait_for(lambda: case in get(f"/search?q={case}").text.split("<main", 1)[1].split("<dd", 1)[-1], seconds=10)
+    page = html.unescape(re.sub(r"<[^>]*>", " ", get(f"/search?q={case}").text))
+    told = sekisho.run("why", "-c", daemon.file, case)
+    words = [word for line in told.stdout.split("\n") for word in line.split()]
+    assert told.returncode == 0 and len(words) > 30
+    assert [word for word in words if word not in page and word not in ("on", "dns")] == []
+    for sought in (f"early-{token}@pass.example.net", "203.0.113.5"):
+        assert case in get(f"/search?q={sought}").text
+
+
+def test_what_is_searched_is_never_more_than_a_text(daemon):
+    for sought in ("' OR 1=1 --", "%00", "x' UNION SELECT line FROM m1; DROP TABLE count", "<script>alert(1)</script>",
+                   '"><img src=x onerror=alert(1)>', "\x7f\x1b[31m", "a@b\u202e", "..%2f..%2fetc/passwd", "<>", "@", "%"):
+        answer = get("/search?q=" + urllib.parse.quote(sought))
+        assert answer.status == 200, sought
+        assert "<script" not in answer.text and "<img" not in answer.text
+        assert "<article" not in answer.text or sought in ("<>", "%")
+    assert get("/search?q=" + "x" * 65536).status in (413, 414, 431)
+    assert "No case and no address is so long" in get("/search?q=" + "x" * 1000).text
+    assert get("/").status == 200
+
+
+def test_markup_of_a_sender_stays_a_text(daemon, mta, token):
+    smtp.send(mta, f'<"early<b>{token}</b>&amp;"@pass.example.net>', [BOB], smtp.message(token))
+    assert wait_for(lambda: f"&lt;b&gt;{token}&lt;/b&gt;&amp;amp;" in get("/?range=hour").text, seconds=10)
+    assert f"<b>{token}" not in get("/?range=hour").text

@@ -3,7 +3,7 @@
  * meters behind the metrics.
  */
 #include "assert_slice.h"
-#include "../../filter/web/web_private.h"
+#include "../../filter/web/html.h"
 #include "policy_text.h"
 
 #include <setjmp.h>
@@ -191,6 +191,55 @@ static void a_time_belongs_to_the_first_bound_that_is_not_below_it(void **state)
 	meters_free(meters);
 }
 
+/* ---- HTML ------------------------------------------------------------------------------------------------------- */
+
+static void what_comes_from_mail_never_becomes_markup(void **state)
+{
+	static const struct {
+		struct slice text;
+		const char *html;
+	} cases[] = {{SLICE("<script>alert('1')</script>"), "&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;"},
+		     {SLICE("\"&amp;"), "&quot;&amp;amp;"},
+		     {SLICE("\0\x1b[31m\x7f"), "\\x00\\x1b[31m\\x7f"},
+		     {SLICE("\xff<\xc0\xbc"), "\\xff&lt;\\xc0\\xbc"},
+		     {SLICE("M\xc3\xbcller\n"), "M\xc3\xbcller\n"},
+		     {SLICE(""), ""}};
+	struct arena *arena = arena_new();
+	struct text out;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		html_begin(&out, arena);
+		html_text(&out, cases[i].text);
+		assert_string_equal(text_cstring(&out), cases[i].html);
+	}
+	html_begin(&out, arena);
+	html_search_link(&out, SLICE("a\"b&c@d.e"));
+	assert_string_equal(text_cstring(&out), "<a href=\"/search?q=a%22b%26c@d.e\">a&quot;b&amp;c@d.e</a>");
+	arena_free(arena);
+}
+
+static void a_page_that_is_too_long_ends_and_stays_within_its_bound(void **state)
+{
+	struct arena *arena = arena_new();
+	struct text out;
+
+	(void)state;
+	html_begin(&out, arena);
+	for (size_t i = 0; i < 300000; i++)
+		html_text(&out, SLICE("<<<<"));
+	assert_true(text_slice(&out).n <= HTML_MAX);
+	arena_free(arena);
+}
+
+static void the_style_sheet_loads_nothing(void **state)
+{
+	(void)state;
+	assert_null(strstr(style_sheet, "url("));
+	assert_null(strstr(style_sheet, "@import"));
+	assert_null(strstr(page_icon_svg, "script"));
+}
+
 /* ---- hosts ---------------------------------------------------------------------------------------------------- */
 
 static void a_page_of_a_stranger_cannot_use_its_own_name(void **state)
@@ -323,6 +372,9 @@ int main(void)
 	    cmocka_unit_test(failures_of_the_dns_are_counted_by_their_reason),
 	    cmocka_unit_test(more_rules_than_are_told_apart_are_summed),
 	    cmocka_unit_test(a_time_belongs_to_the_first_bound_that_is_not_below_it),
+	    cmocka_unit_test(what_comes_from_mail_never_becomes_markup),
+	    cmocka_unit_test(a_page_that_is_too_long_ends_and_stays_within_its_bound),
+	    cmocka_unit_test(the_style_sheet_loads_nothing),
 	    cmocka_unit_test(a_page_of_a_stranger_cannot_use_its_own_name),
 	    cmocka_unit_test(every_answer_forbids_scripts_and_what_is_loaded_from_elsewhere),
 	    cmocka_unit_test(only_the_password_of_the_hash_matches),

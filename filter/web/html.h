@@ -1,0 +1,72 @@
+/*
+ * html.h - HTML from text, and the frame of each page. Private to web/.
+ */
+#ifndef SEKISHO_WEB_HTML_H
+#define SEKISHO_WEB_HTML_H
+
+#include "web_private.h"
+
+#define HTML_MAX   (4 * 1024 * 1024)
+#define SOUGHT_MAX 320 /* bytes of a text that is looked for: an address (RFC 5321) */
+
+void html_begin(struct text *out, struct arena *);
+void html_text(struct text *out, struct slice said); /* anything, escaped; also right within "" */
+void html_add(struct text *out, const char *markup); /* our own markup */
+void html_number(struct text *out, uint64_t number);
+void html_search_link(struct text *out, struct slice address); /* to the stories of an address */
+void html_bytes(struct text *out, uint64_t bytes);             /* "1.5 MB" */
+void html_age(struct text *out, int64_t us);                   /* "3 hours" */
+
+void page_begin(struct text *out, const char *title, struct slice sought); /* up to the content */
+void page_end(struct text *out, struct answer *answer_r);
+
+/* ---- summary.c: the counts of the history in a time ---- */
+
+#define SLOTS_MAX 96
+#define TOP       10
+
+enum range { RANGE_HOUR, RANGE_DAY, RANGE_WEEK };
+#define RANGES (RANGE_WEEK + 1)
+
+struct range_kind {
+	const char *name, *title; /* "day", "Last day" */
+	int64_t slot_us;          /* a bar of the chart */
+	size_t slots;
+};
+extern const struct range_kind ranges[RANGES];
+
+struct named {
+	struct slice name;
+	uint64_t count;
+};
+
+struct summary {
+	const struct range_kind *range;
+	int64_t since_us;                            /* the start of the first slot */
+	uint64_t verdicts[VERDICT_COUNT][SLOTS_MAX]; /* NONE: aborted */
+	uint64_t totals[VERDICT_COUNT], total;
+	struct named top[HISTORY_COUNT_KINDS][TOP]; /* the largest first; of all kinds but VERDICT */
+	size_t top_count[HISTORY_COUNT_KINDS];
+};
+/* Texts live in the arena. 0, or -1 and err. */
+int summary_read(const char *path, enum range, int64_t now_us, struct arena *, struct summary *summary_r,
+		 struct error *err);
+
+/* ---- chart.c ---- */
+
+/* Also for legends: the order of the stack from below, its words, and its classes in the style sheet. */
+#define CHART_PARTS 6
+extern const struct chart_part {
+	enum verdict verdict;
+	const char *word, *css;
+} chart_parts[CHART_PARTS];
+void chart_add(struct text *out, const struct summary *, struct arena *);
+
+/* ---- health.c ---- */
+
+#define KEYS_SHOWN 50 /* domains with keys */
+void health_add(struct text *out, const struct web_state *, const struct engine *);
+
+extern const char style_sheet[], page_icon_svg[]; /* style.c */
+
+#endif
