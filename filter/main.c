@@ -29,6 +29,8 @@ static const struct verb verbs[] = {
     {"headers", verb_headers, "[--json] FILE", "read the header of a message: its hops, results, what is inconsistent"},
     {"verify", verb_verify, "[--zone FILE] MESSAGE ...", "judge the DKIM signatures of messages in files"},
     {"genkey", verb_genkey, "DOMAIN SELECTOR [--type rsa2048|ed25519]", "make a key for DKIM signatures"},
+    {"keys", verb_keys, "[DOMAIN ...] | rotate DOMAIN | run --hook PROGRAM",
+     "show the signing keys of domains, and replace them over time"},
     {"reload", verb_reload, "[-c FILE] [--socket PATH]", "make the running daemon read its file again"},
     {"status", verb_status, "[-c FILE] [--socket PATH] [--json]", "show the state of the running daemon"},
     {"top", verb_top, "[-c FILE] [--socket PATH] [--once]", "show live what the running daemon does"},

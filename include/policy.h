@@ -93,6 +93,12 @@ struct sign_setting {
 	const char *table;                      /* NULL: from a block */
 	struct signing_key keys[SIGN_KEYS_MAX];
 	size_t key_count;
+	/* Keys that change over time (keys.h), instead of those above. */
+	const char *directory;                    /* NULL: the keys above */
+	int64_t rotate_us;                        /* 0: only when asked */
+	int64_t check_us;                         /* 0: the default */
+	SETTING_ITEMS(enum dkim_algorithm) types; /* none: RSA */
+	struct key_ring *ring;
 	struct position where;
 };
 
@@ -240,7 +246,9 @@ bool policy_signs(const struct policy *, const struct tenant *, enum kind);
 bool policy_footers(const struct policy *, const struct tenant *, enum kind); /* some rule says footer */
 /* The signer for an author domain: itself, or a parent that signs for its subdomains. NULL: none. */
 const struct sign_setting *policy_sign(const struct policy *, struct slice domain);
-const struct sign_setting *policy_sign_at(const struct policy *, size_t number); /* each of them; NULL after the last */
+size_t policy_sign_count(const struct policy *);
+const struct sign_setting *policy_sign_at(const struct policy *, size_t number); /* by domain; NULL after the last */
+struct key_rules policy_key_rules(const struct sign_setting *);                  /* of one with a directory */
 
 /* Reads changed list files again (call it every few seconds). Returns the number of lists read; for a list that cannot
  * be read, `report` is called once per minute and the old content stays. */

@@ -160,12 +160,15 @@ static void daemon_say_started(struct daemon *daemon)
 }
 
 /* 0 when the keeper runs and the doors are ready. */
-static int daemon_prepare(struct daemon *daemon, pthread_t *keeper_r)
+static int daemon_prepare(struct daemon *daemon, pthread_t *keeper_r, struct key_watch **watch_r)
 {
 	struct error err;
 	int result;
 
 	if (entrances_open(daemon, &err) != 0)
+		return start_failed(EXIT_UNAVAILABLE, &err);
+	*watch_r = key_watch_start(daemon, &err);
+	if (!*watch_r)
 		return start_failed(EXIT_UNAVAILABLE, &err);
 	result = pthread_create(keeper_r, NULL, keeper_run, daemon);
 	if (result == 0)
@@ -174,30 +177,32 @@ static int daemon_prepare(struct daemon *daemon, pthread_t *keeper_r)
 	return start_failed(EXIT_UNAVAILABLE, &err);
 }
 
-/* The control thread and the keeper may hang (for example in a file system), the tender waits for the DNS: we wait for
- * them no longer than this. True when all have ended. */
-static bool threads_end(struct daemon *daemon, struct control *control, struct tender *tender, pthread_t keeper,
-			int64_t until)
+/* The control thread and the keeper may hang (for example in a file system), the tender and the watch of keys wait for
+ * the DNS: we wait for them no longer than this. True when all have ended. */
+static bool threads_end(struct daemon *daemon, struct control *control, struct tender *tender, struct key_watch *watch,
+			pthread_t keeper, int64_t until)
 {
 	bool stopped = control_stop(control, until);
 
 	daemon_post(daemon, EVENT_END);
 	stopped &= thread_join_until(keeper, until);
-	return tender_stop(tender, until) && stopped;
+	stopped &= tender_stop(tender, until);
+	return key_watch_stop(watch, until) && stopped;
 }
 
 static int daemon_serve(struct daemon *daemon)
 {
+	struct key_watch *watch = NULL;
 	struct control *control = NULL;
 	struct tender *tender;
 	struct error err;
 	pthread_t keeper;
-	int code = daemon_prepare(daemon, &keeper);
+	int code = daemon_prepare(daemon, &keeper, &watch);
 	int64_t until;
 	bool quiet;
 
 	if (code != 0)
-		return daemon_end(daemon, true, clock_us() + END_US, code);
+		return daemon_end(daemon, key_watch_stop(watch, clock_us() + END_US), clock_us() + END_US, code);
 	if (daemon->control.fd >= 0)
 		control = control_start(daemon);
 	daemon_say_started(daemon);
@@ -210,7 +215,7 @@ static int daemon_serve(struct daemon *daemon)
 	daemon_web_start(daemon);
 	daemon_wait(daemon);
 	until = clock_us() + END_US;
-	quiet = threads_end(daemon, control, tender, keeper, until);
+	quiet = threads_end(daemon, control, tender, watch, keeper, until);
 	quiet &= daemon_web_stop(daemon, until);
 	return daemon_end(daemon, quiet, until, daemon->failed ? EXIT_UNAVAILABLE : EXIT_SUCCESS);
 }

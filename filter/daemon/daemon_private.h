@@ -193,6 +193,12 @@ void daemon_web_close(struct daemon *);
 
 void *keeper_run(void *daemon);
 
+/* ---- keys.c: signing keys that change over time ---------------------------------------------------------- */
+
+struct key_watch;
+struct key_watch *key_watch_start(struct daemon *, struct error *err); /* NULL and err */
+bool key_watch_stop(struct key_watch *, int64_t until_us);             /* false: left alone. NULL is allowed */
+
 /* ---- control_store.c: its requests about the store ------------------------------------------------------- */
 
 struct slice control_text(const json_t *request, const char *name); /* "" when it is missing or not a text */

@@ -134,6 +134,8 @@ const struct header_field *sign_fields(struct gate *, struct position rule, cons
 				       struct outgoing *, size_t count, size_t *count_r);
 struct dkim_body *signed_body(struct gate *);             /* as it will be sent */
 void sign_note_body(struct gate *, struct position rule); /* why mail servers could change it */
+/* The keys of a signer that sign now; valid as long as the message. */
+size_t sign_keys(struct gate *, const struct sign_setting *, struct signing_key keys_r[SIGN_KEYS_MAX]);
 /* The values of the DKIM-Signature fields for this header; returns their number. What was done, why nothing was done,
  * and why a signature may break, is noted for the rule. Fields are changed only when the header is signed. */
 size_t sign_message(struct gate *, const struct edit *, struct outgoing *, size_t count,

@@ -6,12 +6,12 @@
 #include "arc.h"
 #include "gate_private.h"
 
-static const struct signing_key *choose_key(const struct sign_setting *sign)
+static const struct signing_key *choose_key(const struct signing_key *keys, size_t count)
 {
-	for (size_t i = 0; i < sign->key_count; i++)
-		if (dkim_private_algorithm(sign->keys[i].key) == DKIM_RSA)
-			return &sign->keys[i];
-	return sign->key_count > 0 ? &sign->keys[0] : NULL;
+	for (size_t i = 0; i < count; i++)
+		if (dkim_private_algorithm(keys[i].key) == DKIM_RSA)
+			return &keys[i];
+	return count > 0 ? &keys[0] : NULL;
 }
 
 static void note(struct gate *gate, struct position rule, struct slice text)
@@ -23,7 +23,8 @@ bool seal_message(struct gate *gate, const struct edit *edit, struct outgoing *f
 		  struct slice results, struct arc_made *made_r)
 {
 	const struct sign_setting *sign = policy_sign(gate->engine->policy, edit->name);
-	const struct signing_key *key = sign ? choose_key(sign) : NULL;
+	struct signing_key keys[SIGN_KEYS_MAX];
+	const struct signing_key *key = sign ? choose_key(keys, sign_keys(gate, sign, keys)) : NULL;
 	struct arena *arena = gate->message.arena;
 	struct arc_sealing sealing = {.arrived = check_arc_outcome(&gate->view),
 				      .domain = edit->name,

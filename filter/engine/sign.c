@@ -6,6 +6,7 @@
  * the header first, gets it from a spool.
  */
 #include "gate_private.h"
+#include "keys.h"
 
 /* Sendmail breaks longer lines (L=990 of its SMTP mailers), Postfix those over 998 (smtp_line_length_limit). */
 #define BODY_LINE_MAX 990
@@ -251,6 +252,24 @@ static const struct sign_setting *find_signer(struct gate *gate, const struct ed
 	return sign;
 }
 
+size_t sign_keys(struct gate *gate, const struct sign_setting *sign, struct signing_key keys_r[SIGN_KEYS_MAX])
+{
+	const struct managed_key *signers[KEYS_SIGNING_MAX];
+	struct key_set *set;
+	size_t count;
+
+	if (!sign->ring) {
+		memcpy(keys_r, sign->keys, sign->key_count * sizeof(*keys_r));
+		return sign->key_count;
+	}
+	set = key_ring_set(sign->ring);
+	arena_own(gate->message.arena, set, key_set_release);
+	count = key_set_signers(set, policy_key_rules(sign).types, gate->view.now_us / 1000000, signers);
+	for (size_t i = 0; i < count; i++)
+		keys_r[i] = (struct signing_key){.selector = signers[i]->selector, .key = signers[i]->private};
+	return count;
+}
+
 size_t sign_message(struct gate *gate, const struct edit *edit, struct outgoing *fields, size_t count,
 		    struct slice values_r[SIGN_KEYS_MAX])
 {
@@ -259,17 +278,25 @@ size_t sign_message(struct gate *gate, const struct edit *edit, struct outgoing 
 	struct dkim_signing signing;
 	const struct header_field *list;
 	struct dkim_fields *prepared;
-	size_t made = 0;
+	struct signing_key keys[SIGN_KEYS_MAX];
+	size_t key_count, made = 0;
 
 	if (!sign)
 		return 0;
+	key_count = sign_keys(gate, sign, keys);
+	if (key_count == 0) {
+		note(gate, edit->rule,
+		     arena_printf(arena, "not signed: no key of %.*s has been in the DNS for long enough",
+				  SLICE_ARGS(sign->domain)));
+		return 0;
+	}
 	dkim_body_end(signed_body(gate));
 	signing = signing_of(gate, sign);
 	list = sign_fields(gate, edit->rule, &signing, fields, count, &count);
 	prepared = dkim_fields_new(list, count, arena);
-	for (size_t i = 0; i < sign->key_count; i++) {
-		signing.selector = sign->keys[i].selector;
-		signing.key = sign->keys[i].key;
+	for (size_t i = 0; i < key_count; i++) {
+		signing.selector = keys[i].selector;
+		signing.key = keys[i].key;
 		if (is_signed(gate, &signing, list, count, prepared)) {
 			note(gate, edit->rule,
 			     arena_join(arena, SLICE("signed already: d="), signing.domain, SLICE(" s="),

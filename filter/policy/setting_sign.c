@@ -2,6 +2,7 @@
  * setting_sign.c - whose mail is signed, with which keys.
  *
  *	sign DOMAIN { selector S key FILE ...  subdomains yes  expire 7d  headers NAME ...  oversign NAME|all ... }
+ *	sign DOMAIN { keys DIRECTORY  rotate 90d  type rsa ed25519  check 5m }
  *	sign-table file:/path           of lines DOMAIN SELECTOR KEYFILE [subdomains]
  *
  * What is said is kept until all settings are read: only then it is known who must own the keys.
@@ -15,6 +16,11 @@
 
 #define TABLE_BYTES_MAX (16 * 1024 * 1024)
 #define EXPIRE_LEAST_US (3600 * 1000000ll) /* mail waits in queues for hours */
+
+#define ROTATE_LEAST_US (24 * 3600 * 1000000ll)
+#define CHECK_LEAST_US  1000000
+
+static const char *const key_types[] = {"rsa", "ed25519", NULL}; /* in the order of enum dkim_algorithm */
 
 static struct position where(const struct setting_reader *reader)
 {
@@ -61,6 +67,31 @@ static int read_oversigned(struct setting_told *told, void *item, struct error *
 	return -1;
 }
 
+/* Keys are either named one by one, or in a directory that has them all. */
+static int finish_sign(void *block, struct setting_told *told, struct error *err)
+{
+	static const char *const of_directory[] = {"rotate", "type", "check", NULL};
+	const struct sign_setting *sign = block;
+
+	if (!sign->directory && sign->key_count == 0) {
+		error_set(err, "sign has no selector; write selector NAME key FILE, or keys DIRECTORY");
+		return -1;
+	}
+	if (sign->directory && sign->key_count > 0) {
+		told->key = "selector";
+		error_set(err, "sign has \"selector\" and \"keys\"; move the key to DIRECTORY/DOMAIN/SELECTOR.pem");
+		return -1;
+	}
+	for (size_t i = 0; of_directory[i] && !sign->directory; i++) {
+		if (!setting_said(told, of_directory[i]))
+			continue;
+		told->key = of_directory[i];
+		error_set(err, "\"%s\" is about the keys of a directory; add \"keys DIRECTORY\"", of_directory[i]);
+		return -1;
+	}
+	return 0;
+}
+
 #define SIGN(member) .offset = offsetof(struct sign_setting, member)
 
 #define EXAMPLE(more) .example = "sign example.org { selector s1 key /etc/sekisho/s1.pem" more " }"
@@ -73,7 +104,6 @@ static const struct setting_key keys[] = {
      .count = SETTING_EACH,
      .read = read_selector,
      .takes = 3,
-     .required = true,
      .usage = "selector NAME key FILE",
      EXAMPLE("")},
     {.name = "subdomains", .type = SETTING_BOOL, SIGN(subdomains), EXAMPLE(" subdomains yes")},
@@ -91,10 +121,35 @@ static const struct setting_key keys[] = {
      .size = sizeof(struct slice),
      .usage = "names of header fields as in From To Subject, or all",
      EXAMPLE(" oversign all")},
+    {.name = "keys",
+     .type = SETTING_PATH,
+     SIGN(directory),
+     .usage = "a directory as in /var/lib/sekisho/keys",
+     .example = "sign example.org { keys /var/lib/sekisho/keys }"},
+    {.name = "rotate",
+     .type = SETTING_DURATION,
+     SIGN(rotate_us),
+     .least = ROTATE_LEAST_US,
+     .example = "sign example.org { rotate 90d  keys /var/lib/sekisho/keys }"},
+    {.name = "type",
+     .type = SETTING_WORD,
+     .count = SETTING_MANY,
+     .words = key_types,
+     SIGN(types),
+     .example = "sign example.org { keys /var/lib/sekisho/keys  type rsa ed25519 }"},
+    {.name = "check",
+     .type = SETTING_DURATION,
+     SIGN(check_us),
+     .least = CHECK_LEAST_US,
+     .example = "sign example.org { keys /var/lib/sekisho/keys  check 5m }"},
 };
 
-const struct setting_block sign_block = {
-    .name = "sign", .size = sizeof(struct sign_setting), .value = &signed_domain, SETTING_KEYS(keys), .repeats = true};
+const struct setting_block sign_block = {.name = "sign",
+					 .size = sizeof(struct sign_setting),
+					 .value = &signed_domain,
+					 SETTING_KEYS(keys),
+					 .repeats = true,
+					 .finish = finish_sign};
 
 int setting_keep_sign(struct setting_reader *reader, const void *block)
 {

@@ -2,6 +2,7 @@
  * sign_find.c - which keys sign for a domain.
  */
 #include "compiled.h"
+#include "keys.h"
 #include "sign_keys.h"
 
 #include <stdlib.h>
@@ -16,9 +17,29 @@ int sign_compare(const void *a, const void *b)
 	return order ? order : (first->domain.n > second->domain.n) - (first->domain.n < second->domain.n);
 }
 
+size_t policy_sign_count(const struct policy *policy)
+{
+	return policy->sign_count;
+}
+
 const struct sign_setting *policy_sign_at(const struct policy *policy, size_t number)
 {
 	return number < policy->sign_count ? &policy->signs[number] : NULL;
+}
+
+struct key_rules policy_key_rules(const struct sign_setting *sign)
+{
+	struct key_rules rules = {
+	    .rotate_s = sign->rotate_us / 1000000,
+	    .keep_s = sign->lifetime_us > 0 ? sign->lifetime_us / 1000000 : KEYS_KEEP_S,
+	    .check_s = sign->check_us > 0 ? sign->check_us / 1000000 : KEYS_CHECK_S,
+	};
+
+	for (size_t i = 0; i < sign->types.count; i++)
+		rules.types |= 1u << sign->types.items[i];
+	if (!rules.types)
+		rules.types = 1u << DKIM_RSA;
+	return rules;
 }
 
 const struct sign_setting *policy_sign(const struct policy *policy, struct slice domain)

@@ -8,6 +8,7 @@
  *
  * A reload takes over the keys whose files are what they were: to decode a key costs more than all else of a policy.
  */
+#include "keys.h"
 #include "sign_keys.h"
 
 #include <errno.h>
@@ -246,10 +247,67 @@ static struct keeper keeper_of(const struct compiler *compiler)
 	return keeper;
 }
 
+/* The ring of the policy that is replaced knows what the DNS has. NULL: there is none for this directory. */
+static struct key_ring *ring_before(const struct compiler *compiler, const struct sign_setting *sign)
+{
+	const struct sign_setting *old = compiler->old ? policy_sign(compiler->old, sign->domain) : NULL;
+
+	if (!old || !old->ring || !slice_equal(old->domain, sign->domain) ||
+	    !key_ring_is_of(old->ring, sign->directory))
+		return NULL;
+	return key_ring_hold(old->ring);
+}
+
+static int load_ring(struct compiler *compiler, struct sign_setting *sign)
+{
+	struct error err;
+
+	sign->ring = ring_before(compiler, sign);
+	if (!sign->ring)
+		sign->ring = key_ring_open(sign->directory, sign->domain, &err);
+	else if (key_ring_refresh(sign->ring, &err) < 0) {
+		key_ring_release(sign->ring);
+		sign->ring = NULL;
+	}
+	if (!sign->ring) {
+		diagnostics_error(compiler->diagnostics, sign_place(compiler, sign), "sign %.*s: %s",
+				  SLICE_ARGS(sign->domain), err.text);
+		return -1;
+	}
+	arena_own(compiler->policy->arena, sign->ring, key_ring_release);
+	return 0;
+}
+
+/* One line, be there one domain or thousands. */
+static void advise_keys(struct compiler *compiler)
+{
+	const struct sign_setting *first = NULL;
+	size_t count = 0;
+
+	for (size_t i = 0; i < compiler->policy->sign_count; i++) {
+		const struct sign_setting *sign = &compiler->policy->signs[i];
+		struct key_set *set = sign->ring ? key_ring_set(sign->ring) : NULL;
+
+		if (set && set->count == 0) {
+			first = first ? first : sign;
+			count++;
+		}
+		key_set_release(set);
+	}
+	if (!first)
+		return;
+	diagnostics_advice(compiler->diagnostics, sign_place(compiler, first),
+			   "%.*s%s has no key in %s yet, so it is not signed; make one: sekisho keys rotate %.*s",
+			   SLICE_ARGS(first->domain), count > 1 ? ", as other domains," : "", first->directory,
+			   SLICE_ARGS(first->domain));
+}
+
 static int load_keys(struct compiler *compiler, struct key_files *files, struct sign_setting *sign)
 {
 	struct error err = {"it is wrong as said above"};
 
+	if (sign->directory)
+		return load_ring(compiler, sign);
 	for (size_t i = 0; i < sign->key_count; i++) {
 		sign->keys[i].key = key_of(compiler, files, sign->keys[i].file, &err);
 		if (sign->keys[i].key)
@@ -277,5 +335,6 @@ int sign_finish(struct compiler *compiler)
 	for (size_t i = 0; i < policy->sign_count && !diagnostics_full(compiler->diagnostics); i++)
 		result |= load_keys(compiler, files, &policy->signs[i]);
 	policy->key_files = files;
+	advise_keys(compiler);
 	return result;
 }

@@ -28,6 +28,7 @@ int verb_headers(int argc, char **argv);
 int verb_lookup(int argc, char **argv);
 int verb_verify(int argc, char **argv);
 int verb_genkey(int argc, char **argv);
+int verb_keys(int argc, char **argv);
 int verb_reload(int argc, char **argv);
 int verb_status(int argc, char **argv);
 int verb_top(int argc, char **argv);

@@ -22,7 +22,7 @@ FLOORS = (
     ("mail", "dns", "store", "history", "mailer", "probe"),
     ("setting",),
     ("list", "spf", "dkim", "dmarc"),
-    ("arc",),
+    ("arc", "keys"),
     ("check",),
     ("policy",),
     ("report",),

@@ -133,12 +133,84 @@ def engines(compared):
             check("dkim { engine %s }" % engine, "%s ()" % result in done.stdout, done.stdout, done.stderr)
 
 
+HOOK = '''#!/bin/sh
+echo "$1 $2 $3" >>calls
+[ ! -e broken ] || exit 3
+grep -v "^$3 " changing >changing.new
+[ "$1" = remove ] || echo "$3 TXT \\"$4\\"" >>changing.new
+mv changing.new changing
+'''
+CHANGING = '''authserv-id mx.example.org
+resolver { zone changing }
+sign example.org { rotate 90d  keys keys  type ed25519 }
+sign example.net { rotate 90d  keys keys  type ed25519 }
+policy inbound { on message {
+  sign
+  arc-seal example.net
+} }
+'''
+
+
+def keys(*words):
+    return run("keys", "-c", "changing.conf", *words)
+
+
+def states(*words):
+    shown = keys("--json", *words)
+    return shown.returncode, {o["domain"]: [(k["state"], k["published"], k["signs"]) for k in o["keys"]] for o in json.loads(shown.stdout)}
+
+
+def explained():
+    return run("explain", "-c", "changing.conf", "--client", "192.0.2.1", "--sender", "a@example.org", "none").stdout
+
+
+def change():
+    # Keys that change: sekisho keys, and who signs.
+    for name, text, mode in ("changing", "", 0o644), ("changing.conf", CHANGING, 0o644), ("hook", HOOK, 0o755):
+        with open(name, "w", encoding="ascii") as f:
+            f.write(text)
+        os.chmod(name, mode)
+    told = run("check", "changing.conf")
+    check("a domain without a key is told once", told.returncode == 0 and "example.net, as other domains, has no key in keys yet, so "
+          "it is not signed; make one: sekisho keys rotate example.net" in told.stderr + told.stdout, told.stderr)
+    check("nothing is there", states() == (1, {"example.net": [], "example.org": []}), states())
+    check("without a key mail is not signed", "no key of example.org has been in the DNS for long enough" in explained(), explained())
+    made = keys("rotate", "example.org")
+    check("rotate prints the record", made.returncode == 0 and "._domainkey.example.org. IN TXT \"v=DKIM1; k=ed25519; p=" in made.stdout)
+    check("and the same again", keys("rotate", "example.org").stdout == made.stdout)
+    check("of a domain with such keys", keys("rotate", "example.com").returncode == 64)
+    check("of one domain", keys("rotate").returncode == 64 and keys("run").returncode == 64)
+    check("only the owner can read it", {stat.S_IMODE(os.stat(os.path.join(*p)).st_mode) for p in (
+        ("keys",), ("keys", "example.org"))} == {0o700})
+    check("it waits", states("example.org") == (1, {"example.org": [("waits", "no", False)]}), states("example.org"))
+    open("broken", "w", encoding="ascii").close()
+    done = keys("run", "--hook", "./hook")
+    check("a hook that fails is told", done.returncode == 69 and "failed with exit code 3" in done.stderr, done.stderr)
+    check("a hook that is missing is told", keys("run", "--hook", "./nothing").returncode == 69)
+    os.unlink("broken")
+    done = keys("run", "--hook", "./hook")
+    check("run publishes", done.returncode == 0, done.stderr)
+    check("what is published waits to be seen", states()[1]["example.org"] == [("waits", "yes", False)], states())
+    done = keys("run", "--hook", "./hook")
+    check("run sees it", done.returncode == 0 and "of example.org is in the DNS" in done.stderr, done.stderr)
+    check("then it signs", states() == (0, {d: [("signs", "yes", True)] for d in ("example.net", "example.org")}), states())
+    said = explained()
+    check("and seals", "signed: d=example.org s=" in said and "sealed: i=1 d=example.net s=" in said, said)
+    with open("calls", encoding="ascii") as f:
+        calls = f.read()
+    done = keys("run", "--hook", "./hook")
+    with open("calls", encoding="ascii") as f:
+        check("a run with nothing to do calls nobody", done.returncode == 0 and f.read() == calls)
+    check("text says the same", "  signs\n" in keys().stdout, keys().stdout)
+
+
 def main():
     with tempfile.TemporaryDirectory() as scratch:
         os.chdir(scratch)
         make_keys()
         look_up()
         engines(verify(signed()))
+        change()
         os.chdir("/")
     print("%d passed, %d failed" % (results[True], results[False]))
     return 1 if results[False] else 0

@@ -184,11 +184,22 @@ static void wrong_settings_are_reported_with_how_to_write_them(void **state)
 	    {"sign example.org { selector s1 key /nothing }\n",
 	     "t:1:1: sign example.org: cannot read key /nothing: No such file or directory"},
 	    {"sign example.org\n", "t:1:1: sign has no { }; write its keys in it: selector, subdomains, expire, "
-				   "headers and oversign"},
+				   "headers, oversign, keys, rotate, type and check"},
 	    {"sign { }\n", "t:1:1: sign has no value; write a domain as in example.org"},
 	    {"sign -.org { selector s1 key /x }\n",
 	     "t:1:6: sign cannot be \"-.org\"; write a domain as in example.org"},
-	    {"sign example.org { }\n", "t:1:1: sign has no selector; " SELECTOR},
+	    {"sign example.org { }\n", "t:1:1: sign has no selector; write selector NAME key FILE, or keys DIRECTORY"},
+	    {"sign example.org { keys }\n", "t:1:20: keys has no value; write a directory as in /var/lib/sekisho/keys"},
+	    {"sign \"a/b.org\" { keys k }\n", "t:1:6: sign cannot be \"a/b.org\"; write a domain as in example.org"},
+	    {"sign example.org { selector s1 key x keys k }\n",
+	     "t:1:29: sign has \"selector\" and \"keys\"; move the key to DIRECTORY/DOMAIN/SELECTOR.pem"},
+	    {"sign example.org { selector s1 key x rotate 90d }\n",
+	     "t:1:45: \"rotate\" is about the keys of a directory; add \"keys DIRECTORY\""},
+	    {"sign example.org { selector s1 key x type rsa }\n",
+	     "t:1:43: \"type\" is about the keys of a directory; add \"keys DIRECTORY\""},
+	    {"sign example.org { keys k rotate 1h }\n", "t:1:34: rotate cannot be \"1h\"; write a time of at least 1d"},
+	    {"sign example.org { keys k type dsa }\n", "t:1:32: type cannot contain \"dsa\"; write rsa or ed25519"},
+	    {"sign example.org { keys t }\n", "t:1:1: sign example.org: t/example.org/: Not a directory"},
 	    {"sign example.org { selector s1 }\n", "t:1:20: selector has too few values; " SELECTOR},
 	    {"sign example.org { selector s1 x y }\n", "t:1:32: a selector and its key belong together; " SELECTOR},
 	    {"sign example.org { selector s..1 key x }\n", "t:1:29: \"s..1\" is not a selector; " SELECTOR},
@@ -201,8 +212,10 @@ static void wrong_settings_are_reported_with_how_to_write_them(void **state)
 	    {"sign example.org { selector s1 key x oversign Received }\n",
 	     "t:1:47: Received is never signed, since mail servers add or change it; write names of header fields as "
 	     "in From To Subject, or all"},
-	    {"sign example.org { key x }\n",
-	     "t:1:20: sign has no key \"key\"; its keys are selector, subdomains, expire, headers and oversign"},
+	    {"sign example.org { key x }\n", "t:1:20: sign has no key \"key\"; did you mean \"keys\"?"},
+	    {"sign example.org { xyzzy x }\n", "t:1:20: sign has no key \"xyzzy\"; its keys are selector, subdomains, "
+					       "expire, headers, oversign, keys, rotate, "
+					       "type and check"},
 	    {"sign example.org { selector a key x selector b key x selector c key x selector d key x selector e key x "
 	     "}\n",
 	     "t:1:97: sign has more than 4 keys; " SELECTOR},
