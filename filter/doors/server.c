@@ -16,11 +16,43 @@
 
 /* ---- workers --------------------------------------------------------------------------------- */
 
+static bool is_passing(int number)
+{
+	return number == EAGAIN || number == EWOULDBLOCK || number == EINTR;
+}
+
 void server_wake(struct server *server)
 {
-	ssize_t ignored = write(server->wake[1], "", 1); /* a full pipe wakes, too */
+	ssize_t ignored;
 
+	if (atomic_exchange(&server->woken, true))
+		return;
+	ignored = write(server->wake[1], "", 1);
 	(void)ignored;
+}
+
+/* All that the socket takes now. False: the connection is broken. */
+static bool conn_send(struct server_conn *conn)
+{
+	while (conn->out_at < conn->out_n) {
+		ssize_t sent =
+		    send(conn->fd, conn->out + conn->out_at, conn->out_n - conn->out_at, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (sent < 0)
+			return is_passing(errno);
+		conn->out_at += (size_t)sent;
+	}
+	free(conn->out);
+	conn->out = NULL;
+	return true;
+}
+
+/* Most answers go out at once, and then the connection waits for another request. The loop does what is left. */
+static enum conn_state state_after(struct server_conn *conn)
+{
+	bool sent = conn_send(conn) && !conn->out;
+
+	return sent && !conn->closing && !conn->eof && conn->in_n == 0 ? READING : WRITING;
 }
 
 static void answer(struct server *server, struct server_conn *conn)
@@ -45,6 +77,7 @@ static void *worker_run(void *context)
 {
 	struct server *server = context;
 	struct server_conn *conn;
+	enum conn_state next;
 
 	pthread_mutex_lock(&server->lock);
 	while (!server->stopping) {
@@ -61,9 +94,10 @@ static void *worker_run(void *context)
 			server->queue_end = &server->queue;
 		pthread_mutex_unlock(&server->lock);
 		answer(server, conn);
-		pthread_mutex_lock(&server->lock);
-		conn->state = WRITING;
+		next = state_after(conn);
 		conn->since_us = clock_us();
+		pthread_mutex_lock(&server->lock);
+		conn->state = next;
 		server_wake(server);
 	}
 	pthread_mutex_unlock(&server->lock);
@@ -117,11 +151,6 @@ static bool conn_next(struct server *server, struct server_conn *conn)
 	return true;
 }
 
-static bool is_passing(int number)
-{
-	return number == EAGAIN || number == EWOULDBLOCK || number == EINTR;
-}
-
 static bool conn_read(struct server *server, struct server_conn *conn)
 {
 	ssize_t got;
@@ -140,16 +169,10 @@ static bool conn_read(struct server *server, struct server_conn *conn)
 
 static bool conn_write(struct server *server, struct server_conn *conn)
 {
-	while (conn->out_at < conn->out_n) {
-		ssize_t sent =
-		    send(conn->fd, conn->out + conn->out_at, conn->out_n - conn->out_at, MSG_DONTWAIT | MSG_NOSIGNAL);
-
-		if (sent < 0)
-			return is_passing(errno);
-		conn->out_at += (size_t)sent;
-	}
-	free(conn->out);
-	conn->out = NULL;
+	if (!conn_send(conn))
+		return false;
+	if (conn->out)
+		return true;
 	conn->state = READING;
 	conn->since_us = clock_us();
 	return !conn->closing && conn_next(server, conn);
@@ -267,6 +290,7 @@ void server_turn(struct server *server, int wait_ms)
 	now = clock_us();
 	if (set[0].revents && read(server->wake[0], drop, sizeof(drop)) < 0 && !is_passing(errno))
 		return;
+	atomic_store(&server->woken, false); /* before the states are read for the next turn */
 	for (size_t i = 2; i < n; i++)
 		conn_serve(server, server->about[i], set[i].revents, now);
 	for (unsigned i = 0; set[1].revents && i < ACCEPT_MAX && conn_accept(server);)

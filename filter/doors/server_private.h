@@ -7,6 +7,7 @@
 #include "server.h"
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/socket.h>
 
 enum conn_state { READING, WORKING, WRITING };
@@ -28,8 +29,9 @@ struct server {
 	const struct server_protocol *protocol;
 	void *door;
 	int listener;
-	int wake[2];    /* a pipe: the loop has something to do */
-	pthread_t loop; /* everything here but the locked part is its own */
+	int wake[2];       /* a pipe: the loop has something to do */
+	atomic_bool woken; /* a byte is in the pipe, or will be */
+	pthread_t loop;    /* everything here but the locked part is its own */
 	bool started;
 	struct server_conn *conns;
 	size_t conn_count;

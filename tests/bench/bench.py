@@ -250,7 +250,7 @@ ABOUT = {"main": "messages of 2 KB, 60 KB and 1 MB beside all other programs", "
 
 def why_not(build):
     """Why nothing can be measured, or None."""
-    for program in ("sekisho", "tests/bench/load", "tests/bench/empty"):
+    for program in ("sekisho", "tests/bench/load", "tests/bench/empty", "tests/bench/requests"):
         if not os.access(os.path.join(build, program), os.X_OK):
             return f"{build}/{program} is missing: `make -C {build} bench` builds it; --build names another directory"
     for module in ("dkim", "cryptography"):
