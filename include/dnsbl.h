@@ -48,4 +48,45 @@ void dnsbl_adopt(const struct check_settings *now, const struct check_settings *
 void dnsbl_tend(const struct check_settings *, struct resolver *, int64_t now_us,
 		void (*say)(void *context, const char *level, const char *line), void *context);
 
+/* ---- one list and one subject, for a person ------------------------------------------------------------------- */
+
+struct dnsbl;                                                                /* lives as long as its policy */
+const struct dnsbl *dnsbl_get(const struct check_settings *, size_t number); /* from 0 */
+
+struct dnsbl_subject {
+	struct ip ip;        /* family 0: the domain is the subject */
+	struct slice domain; /* normalised, with two labels at least */
+};
+
+/* A list that no file declares; its name is the zone, and each code of 127.0.0.0/8 but the error codes lists. */
+const struct dnsbl *dnsbl_of_zone(struct slice zone, const struct dnsbl_subject *, struct arena *);
+
+struct slice dnsbl_name(const struct dnsbl *);
+int dnsbl_weight(const struct dnsbl *);           /* negative: whom it lists is good */
+const char *dnsbl_positive(const struct dnsbl *); /* its positive test entry, "127.0.0.2" or "TEST" */
+bool dnsbl_takes(const struct dnsbl *, const struct dnsbl_subject *); /* does it list such subjects? */
+
+enum dnsbl_listing {
+	DNSBL_CLEAN,
+	DNSBL_LISTED,
+	DNSBL_ERROR,    /* the list says that it does not answer us, and lists nothing */
+	DNSBL_BROKEN,   /* it lists what no list may list, or answers outside 127.0.0.0/8 */
+	DNSBL_NO_ANSWER /* now */
+};
+
+struct dnsbl_report {
+	enum dnsbl_listing listing;
+	const char *why;                 /* in words, when it is not LISTED; "" for nothing to say */
+	struct slice word;               /* LISTED: that the file has for the code; "" without a file */
+	struct slice text;               /* LISTED: printable, without the name of the zone; "" without one */
+	const struct dns_answer *answer; /* its addresses are the codes */
+	bool incomplete;                 /* CLEAN: it does not contain its positive test entry, either */
+};
+
+/* Starts the queries that dnsbl_examine makes. */
+void dnsbl_hint(const struct dnsbl *, const struct dnsbl_subject *, struct dns_budget *, struct arena *);
+/* Waits. Texts live in the arena; the health of the list is neither read nor changed. */
+void dnsbl_examine(const struct dnsbl *, const struct dnsbl_subject *, struct dns_budget *, struct arena *,
+		   struct dnsbl_report *report_r);
+
 #endif

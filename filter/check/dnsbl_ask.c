@@ -37,7 +37,7 @@ static struct state *state_of(struct view *view)
 /* ---- what comes before the zone ------------------------------------------------------------------------------- */
 
 /* RFC 5782 2.1, 2.4: octets or nibbles, the last one first. */
-static struct slice client_key(struct ip client, struct arena *arena)
+struct slice dnsbl_client_key(struct ip client, struct arena *arena)
 {
 	struct slice reverse;
 	struct text text;
@@ -57,7 +57,7 @@ static struct slice client_key(struct ip client, struct arena *arena)
 }
 
 /* RFC 5782 3: a domain as it is. Addresses and names of one label are in no list. */
-static struct slice domain_key(struct slice domain, struct arena *arena)
+struct slice dnsbl_domain_key(struct slice domain, struct arena *arena)
 {
 	struct ip ip;
 
@@ -72,7 +72,7 @@ static struct slice helo_key(struct view *view)
 	bool valid;
 	struct slice domain = domain_normalise(view->session->helo, view->message->arena, &valid);
 
-	return valid ? domain_key(domain, view->message->arena) : SLICE("");
+	return valid ? dnsbl_domain_key(domain, view->message->arena) : SLICE("");
 }
 
 static struct slice make_key(struct view *view, enum dnsbl_of of)
@@ -82,14 +82,14 @@ static struct slice make_key(struct view *view, enum dnsbl_of of)
 
 	switch (of) {
 	case DNSBL_CLIENT:
-		return client_key(view->session->client, arena);
+		return dnsbl_client_key(view->session->client, arena);
 	case DNSBL_HELO:
 		return helo_key(view);
 	case DNSBL_SENDER:
-		return view->message->sender.valid ? domain_key(view->message->sender.domain, arena) : SLICE("");
+		return view->message->sender.valid ? dnsbl_domain_key(view->message->sender.domain, arena) : SLICE("");
 	case DNSBL_FROM:
 		authors = check_authors(view);
-		return authors->domain_count == 1 ? domain_key(authors->domains[0], arena) : SLICE("");
+		return authors->domain_count == 1 ? dnsbl_domain_key(authors->domains[0], arena) : SLICE("");
 	}
 	return SLICE("");
 }
@@ -158,7 +158,7 @@ void dnsbl_start_author(struct view *view)
 	if (!authors)
 		return;
 	state->author_hinted = true;
-	key = authors->domain_count == 1 ? domain_key(authors->domains[0], view->message->arena) : SLICE("");
+	key = authors->domain_count == 1 ? dnsbl_domain_key(authors->domains[0], view->message->arena) : SLICE("");
 	for (size_t i = 0; key.n > 0 && i < lists_of(view)->count; i++)
 		if (lists[i].of == DNSBL_FROM && !is_off(&lists[i]) && is_wanted(&lists[i], state->asking))
 			(void)ask_early(view, &lists[i], key, &name);
@@ -263,5 +263,7 @@ struct slice dnsbl_met_text(struct view *view, const struct dnsbl *list, struct 
 		start_texts(view);
 		met->txt = dns_ask(view->budget, met->name, DNS_TXT);
 	}
-	return dnsbl_text(list, met->txt, view->message->arena);
+	if (met->txt->status != DNS_OK || met->txt->count == 0)
+		return SLICE("");
+	return dnsbl_text(list, met->txt->records[0].text, view->message->arena);
 }

@@ -46,6 +46,11 @@ struct slice dnsbl_test_name(const struct dnsbl *list, uint8_t family, bool posi
 	return arena_join(arena, slice_head(reverse, reverse.n - strlen("ip6.arpa")), list->zone);
 }
 
+const char *dnsbl_positive(const struct dnsbl *list)
+{
+	return list->of == DNSBL_CLIENT ? "127.0.0.2" : "TEST";
+}
+
 /* ---- saying ----------------------------------------------------------------------------------------------------- */
 
 static void say(const struct turn *turn, const char *level, const struct dnsbl *list, const char *format, ...)
@@ -164,7 +169,7 @@ static void say_incomplete(const struct turn *turn, const struct dnsbl *list, bo
 	if (incomplete && !health->incomplete_said)
 		say(turn, "warning", list,
 		    "it does not contain its test entry (%s), which every list should: check the name of the zone",
-		    list->of == DNSBL_CLIENT ? "127.0.0.2" : "TEST");
+		    dnsbl_positive(list));
 	health->incomplete_said = incomplete;
 }
 

@@ -77,6 +77,10 @@ void dnsbl_code_print(uint32_t code, char buffer[DNSBL_CODE_TEXT]);
 
 /* ---- dnsbl_ask.c ------------------------------------------------------------------------------------------- */
 
+/* What comes before the zone, with a dot at the end; "": there is nothing to ask. */
+struct slice dnsbl_client_key(struct ip, struct arena *);
+struct slice dnsbl_domain_key(struct slice domain, struct arena *);
+
 /* What one message knows of one list. */
 struct dnsbl_met {
 	struct slice name;               /* that is asked; "" not made yet */
@@ -107,6 +111,6 @@ struct slice dnsbl_test_name(const struct dnsbl *, uint8_t family, bool positive
 
 /* The text of an entry for replies, header fields and records: printable ASCII on one line, bounded, without the name
  * of the zone and its long labels, which may be keys. */
-struct slice dnsbl_text(const struct dnsbl *, const struct dns_answer *txt, struct arena *);
+struct slice dnsbl_text(const struct dnsbl *, struct slice text, struct arena *);
 
 #endif

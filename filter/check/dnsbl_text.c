@@ -44,14 +44,12 @@ static void add_safe(const struct dnsbl *list, struct text *text, struct slice f
 	}
 }
 
-struct slice dnsbl_text(const struct dnsbl *list, const struct dns_answer *txt, struct arena *arena)
+struct slice dnsbl_text(const struct dnsbl *list, struct slice from, struct arena *arena)
 {
 	struct text text;
 
-	if (txt->status != DNS_OK || txt->count == 0)
-		return SLICE("");
 	text_init(&text, arena, DNSBL_TEXT_MAX);
-	add_safe(list, &text, txt->records[0].text);
+	add_safe(list, &text, from);
 	return slice_trim(text_slice(&text));
 }
 

@@ -19,9 +19,10 @@ static const struct {
 	int (*run)(struct lookup *);
 	int least, most; /* operands */
 	const char *operands;
+	bool lists; /* it asks those of the policy file, by the resolver of --zone or --resolver if one is given */
 } kinds[] = {
-    {"domain", lookup_domain, 1, 1, "DOMAIN"},
-    {"blacklist", lookup_blacklist, 1, 1, "IP|DOMAIN, with --dnsbl ZONE"},
+    {"domain", lookup_domain, 1, 1, "DOMAIN", true},
+    {"blacklist", lookup_blacklist, 1, 1, "IP|DOMAIN", true},
     {"smtp", lookup_smtp, 1, 1, "HOST[:PORT]"},
     {"trace", lookup_trace, 2, 2, "NAME TYPE"},
     {"spf", lookup_spf, 1, 3, "IP SENDER [HELO], or spf DOMAIN"},
@@ -48,7 +49,7 @@ static const char help[] =
     "  domain     one report about the mail of DOMAIN: MX hosts and a test of each, DNS lists, SPF, DMARC, DKIM, "
     "MTA-STS,\n"
     "             TLS reports, DANE and BIMI, with what is wrong.\n"
-    "  blacklist  is the address or domain on the lists of --dnsbl?\n"
+    "  blacklist  is the address or domain on DNS lists: those of --dnsbl and of the policy file?\n"
     "  smtp       what the mail server HOST answers, step by step with times; its certificate; do its names agree?\n"
     "  trace      the way from the root servers to the servers of NAME, and what each of them answers.\n"
     "  spf        of a DOMAIN alone: all records that its record leads to, and advice.\n"
@@ -66,7 +67,8 @@ static const char help[] =
     "\n"
     "  --zone FILE             answer from zone text (lines NAME TYPE RDATA), not from the network\n"
     "  --resolver ADDR[@PORT]  ask this name server (port 53); the default is the system's name servers\n"
-    "  -c, --config FILE       ask as the resolver { } of this policy file says\n"
+    "  -c, --config FILE       ask as the resolver { } of this policy file says; blacklist, domain: ask its DNS lists\n"
+    "                          (blacklist without --dnsbl: those of " DEFAULT_CONFIG ")\n"
     "  --receiver NAME         our own name, for the macro r of explanations (default: the name of this host)\n"
     "  --key FILE              dkim: the private key; does the published one belong to it?\n"
     "  --psl                   dmarc: the organization by the public suffix list, not by the walk of RFC 9989\n"
@@ -214,8 +216,8 @@ static int parse_options(int argc, char **argv, struct lookup *lookup, bool *hel
 	}
 	if (status != VERB_OK)
 		return status;
-	if (!!lookup->zone + !!lookup->server + !!lookup->config > 1)
-		return lookup_usage("--zone, --resolver and --config cannot be used together");
+	if (lookup->zone && lookup->server)
+		return lookup_usage("--zone and --resolver cannot be used together");
 	return read_lists(lookup);
 }
 
@@ -236,6 +238,9 @@ static int ask(int count, char **operands, struct lookup *lookup)
 	for (size_t i = 0; kinds[i].name; i++) {
 		if (strcmp(name, kinds[i].name) != 0)
 			continue;
+		if (lookup->config && (lookup->zone || lookup->server) && !kinds[i].lists)
+			return lookup_usage("--config and --%s cannot be used together, except by domain and blacklist",
+					    lookup->zone ? "zone" : "resolver");
 		lookup->count = count - 1;
 		lookup->operands = operands + 1;
 		if (lookup->count < kinds[i].least || lookup->count > kinds[i].most)
@@ -260,8 +265,7 @@ int verb_lookup(int argc, char **argv)
 		fputs(help, stdout);
 	else if (status == VERB_OK)
 		status = lookup_status(&lookup, ask(argc - optind, argv + optind, &lookup));
-	dns_budget_close(lookup.budget);
-	resolver_release(lookup.resolver);
+	lookup_close(&lookup);
 	arena_free(lookup.arena);
 	return status;
 }

@@ -18,9 +18,10 @@ struct lookup {
 	struct arena *arena;
 	struct resolver *resolver; /* both NULL until lookup_open */
 	struct dns_budget *budget;
+	struct policy *policy;     /* of `config`, after lookup_open; or NULL */
 	const char *verb;          /* the current verb, for messages */
 	const char *zone, *server; /* as --zone and --resolver say, or NULL */
-	const char *config;        /* the policy file whose resolver is used, or NULL */
+	const char *config;        /* the policy file whose resolver and DNS lists are used, or NULL */
 	const char *key;           /* as --key says, or NULL */
 	bool json;
 	enum spf_engine engine;
@@ -54,6 +55,7 @@ int lookup_dmarc(struct lookup *);
 
 /* VERB_OK, or the exit code after an error message when there is nothing to ask. */
 int lookup_open(struct lookup *);
+void lookup_close(struct lookup *); /* what lookup_open opened, if anything */
 /* The same with the first operand as a domain, for a wrong one VERB_USAGE. */
 int lookup_open_domain(struct lookup *, struct slice *domain_r);
 

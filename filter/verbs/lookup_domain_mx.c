@@ -144,15 +144,13 @@ void lookup_domain_mx(struct domain_sheet *domain)
 
 /* ---- lists ------------------------------------------------------------------------------------ */
 
-static json_t *show_lists(struct domain_sheet *domain, struct ip ip, struct slice subject)
+static json_t *show_lists(struct domain_sheet *domain, const struct dnsbl_subject *subject, struct slice shown)
 {
-	enum listing worst;
-	json_t *lists;
+	json_t *object = json_pack("{s:o}", "subject", lookup_string(domain->lookup, shown));
 
-	sheet_section(domain->sheet, arena_printf(domain->lookup->arena, "DNS lists: %.*s", SLICE_ARGS(subject)).p);
-	lists = lookup_lists_ask(domain->lookup, domain->sheet, ip, subject, &worst);
-	return json_pack("{s:o, s:b, s:o}", "subject", lookup_string(domain->lookup, subject), "listed",
-			 worst == LISTING_LISTED, "lists", lists);
+	sheet_section(domain->sheet, arena_printf(domain->lookup->arena, "DNS lists: %.*s", SLICE_ARGS(shown)).p);
+	lookup_lists_ask(domain->lookup, domain->sheet, subject, object);
+	return object;
 }
 
 /* Each address once: several hosts may share it. Returns how many there are then. */
@@ -171,27 +169,37 @@ static size_t add_addresses(const struct lookup_host *host, struct ip *ips, size
 	return count;
 }
 
-void lookup_domain_lists(struct domain_sheet *domain)
+/* The addresses of all its hosts. */
+static size_t find_addresses(struct domain_sheet *domain, struct ip *ips)
 {
-	struct ip none = {0}, ips[ADDRESSES_LISTED];
-	json_t *array = json_array();
 	size_t count = 0;
 
-	if (domain->lookup->dnsbl_count > 0) {
-		lookup_lists_hint(domain->lookup, none, domain->domain);
-		for (size_t i = 0; i < domain->host_count; i++) {
-			struct lookup_host host = lookup_addresses(domain->lookup, domain->hosts[i]);
-			count = add_addresses(&host, ips, count);
-		}
-		for (size_t i = 0; i < count; i++)
-			lookup_lists_hint(domain->lookup, ips[i], SLICE(""));
-		json_array_append_new(array, show_lists(domain, none, domain->domain));
+	for (size_t i = 0; i < domain->host_count; i++) {
+		struct lookup_host host = lookup_addresses(domain->lookup, domain->hosts[i]);
+		count = add_addresses(&host, ips, count);
 	}
+	return count;
+}
+
+void lookup_domain_lists(struct domain_sheet *domain)
+{
+	struct dnsbl_subject subjects[1 + ADDRESSES_LISTED] = {{.domain = domain->domain}};
+	struct lookup *lookup = domain->lookup;
+	struct ip ips[ADDRESSES_LISTED];
+	json_t *array = json_array();
+	size_t count = 1 + find_addresses(domain, ips);
+
+	for (size_t i = 1; i < count; i++)
+		subjects[i] = (struct dnsbl_subject){.ip = ips[i - 1]};
+	for (size_t i = 0; i < count; i++)
+		lookup_lists_hint(lookup, &subjects[i]);
 	for (size_t i = 0; i < count; i++) {
 		char buffer[IP_TEXT];
-		ip_print(ips[i], buffer);
-		json_array_append_new(array,
-				      show_lists(domain, ips[i], arena_copy(domain->lookup->arena, slice_of(buffer))));
+		struct slice shown =
+		    i == 0 ? domain->domain : arena_copy(lookup->arena, ip_print(subjects[i].ip, buffer));
+
+		if (lookup_lists_any(lookup, &subjects[i]))
+			json_array_append_new(array, show_lists(domain, &subjects[i], shown));
 	}
 	json_object_set_new(domain->object, "dnsbl", array);
 }

@@ -1,136 +1,47 @@
 /*
  * lookup_lists.c - what DNS lists say of an address or a domain, and whether they can be believed.
  *
- * Lists also answer with an address when they refuse to answer (127.255.255.0/24 and a few others), and a zone that
- * somebody else took over answers every question: neither is a listing.
+ * A list of the policy file is called by its name there, since that of its zone may contain a key.
  */
 #include "lookup_lists.h"
-
-#include <stdio.h>
+#include "policy.h"
 
 #define CODES_SHOWN 10
-#define TEXTS_SHOWN 3
 
 static const char *const listing_names[] = {"clean", "listed", "error", "broken", "temperror"};
 
-struct list_names {
-	struct slice subject, never,
-	    always; /* queries: the subject, and what is never and always listed (RFC 5782 5) */
+struct chosen {
+	const struct dnsbl *lists[LOOKUP_LISTS_MAX + DNSBL_MAX];
+	size_t count, zones; /* the first of them are those of --dnsbl */
 };
 
-/* The subject as it is asked for: octets or nibbles in reverse order, or the domain itself. */
-static struct slice subject_of(struct lookup *lookup, struct ip ip, struct slice domain)
+static struct chosen lists_for(struct lookup *lookup, const struct dnsbl_subject *subject)
 {
-	struct slice reverse;
+	const struct check_settings *settings = lookup->policy ? &policy_settings(lookup->policy)->check : NULL;
+	struct chosen asked = {.count = 0};
 
-	if (ip.family == 0)
-		return domain;
-	reverse = dns_reverse_name(ip, lookup->arena);
-	return slice_head(reverse, reverse.n - (ip.family == 4 ? sizeof(".in-addr.arpa") : sizeof(".ip6.arpa")) + 1);
+	for (size_t i = 0; i < lookup->dnsbl_count; i++)
+		asked.lists[asked.count++] = dnsbl_of_zone(slice_of(lookup->dnsbl[i]), subject, lookup->arena);
+	if (asked.count > 0 && !dnsbl_takes(asked.lists[0], subject))
+		asked.count = 0; /* a name of one label is in no list */
+	asked.zones = asked.count;
+	for (size_t i = 0; settings && i < dnsbl_count(settings); i++)
+		if (dnsbl_takes(dnsbl_get(settings, i), subject))
+			asked.lists[asked.count++] = dnsbl_get(settings, i);
+	return asked;
 }
 
-static struct list_names names_of(struct lookup *lookup, const char *zone, struct ip ip, struct slice domain)
+bool lookup_lists_any(struct lookup *lookup, const struct dnsbl_subject *subject)
 {
-	struct slice list = slice_of(zone), dot = SLICE(".");
-	struct slice never = SLICE("invalid"), always = SLICE("test");
-	struct ip test = {.family = 6, .bytes = {[10] = 0xff, 0xff, 127, 0, 0, 1}};
-
-	if (ip.family == 4) {
-		never = SLICE("1.0.0.127");
-		always = SLICE("2.0.0.127");
-	} else if (ip.family == 6) {
-		never = subject_of(lookup, test, domain);
-		test.bytes[15] = 2;
-		always = subject_of(lookup, test, domain);
-	}
-	return (struct list_names){
-	    arena_join(lookup->arena, subject_of(lookup, ip, domain), dot, list),
-	    arena_join(lookup->arena, never, dot, list),
-	    arena_join(lookup->arena, always, dot, list),
-	};
+	return lists_for(lookup, subject).count > 0;
 }
 
-void lookup_lists_hint(struct lookup *lookup, struct ip ip, struct slice domain)
+void lookup_lists_hint(struct lookup *lookup, const struct dnsbl_subject *subject)
 {
-	for (size_t i = 0; i < lookup->dnsbl_count; i++) {
-		struct list_names names = names_of(lookup, lookup->dnsbl[i], ip, domain);
-		dns_hint(lookup->budget, names.subject, DNS_A);
-		dns_hint(lookup->budget, names.never, DNS_A);
-	}
-}
+	struct chosen asked = lists_for(lookup, subject);
 
-/* What a code means that is not a listing of any list known; NULL: it is one. */
-static const char *error_code(const uint8_t code[4])
-{
-	static const struct {
-		uint8_t code[4];
-		const char *meaning;
-	} errors[] = {
-	    {{127, 255, 255, 252}, "the name of the list is misspelt"},
-	    {{127, 255, 255, 254}, "it does not answer public resolvers: use a resolver of your own"},
-	    {{127, 255, 255, 255}, "too many queries came from this network"},
-	    {{127, 0, 0, 1}, "it refuses to answer this resolver"},
-	    {{127, 0, 0, 255}, "it refuses to answer this resolver"},
-	    {{127, 0, 1, 255}, "it was asked for an address, and lists domains"},
-	};
-
-	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
-		if (memcmp(code, errors[i].code, 4) == 0)
-			return errors[i].meaning;
-	return memcmp(code, "\x7f\xff\xff", 3) == 0 ? "it does not answer: see its documentation" : NULL;
-}
-
-struct verdict {
-	enum listing listing;
-	const char *why;
-	const struct dns_answer *answer;
-	struct slice text;
-};
-
-/* Its reasons are asked for only when it lists something. */
-static struct slice reason_of(struct lookup *lookup, struct slice name)
-{
-	const struct dns_answer *texts = dns_ask(lookup->budget, name, DNS_TXT);
-	struct text text;
-
-	text_init(&text, lookup->arena, 1000);
-	for (size_t i = 0; i < texts->count && i < TEXTS_SHOWN; i++)
-		text_printf(&text, "%s%.*s", i > 0 ? "; " : "", SLICE_ARGS(texts->records[i].text));
-	return text_slice(&text);
-}
-
-static struct verdict judge(struct lookup *lookup, const struct list_names *names)
-{
-	struct verdict verdict = {LISTING_CLEAN, "", dns_ask(lookup->budget, names->subject, DNS_A), SLICE("")};
-
-	if (verdict.answer->status == DNS_TEMPFAIL) {
-		verdict.listing = LISTING_TEMPERROR;
-		verdict.why = dns_reason_texts[verdict.answer->reason];
-	}
-	for (size_t i = 0; i < verdict.answer->count; i++) {
-		const uint8_t *code = verdict.answer->records[i].ip.bytes;
-		const char *error = error_code(code);
-
-		if (code[0] != 127) {
-			verdict.listing = LISTING_BROKEN;
-			verdict.why = "its answer is not in 127.0.0.0/8: it is not a list any more, or the resolver "
-				      "answers for names that do not exist";
-		} else if (error) {
-			verdict.listing = LISTING_ERROR;
-			verdict.why = error;
-		} else if (verdict.listing == LISTING_CLEAN) {
-			verdict.listing = LISTING_LISTED;
-		}
-	}
-	if (verdict.listing != LISTING_LISTED)
-		return verdict;
-	if (dns_ask(lookup->budget, names->never, DNS_A)->status == DNS_OK) {
-		verdict.listing = LISTING_BROKEN;
-		verdict.why = "it lists its negative test entry, and so everything (RFC 5782 5)";
-		return verdict;
-	}
-	verdict.text = reason_of(lookup, names->subject);
-	return verdict;
+	for (size_t i = 0; i < asked.count; i++)
+		dnsbl_hint(asked.lists[i], subject, lookup->budget, lookup->arena);
 }
 
 static json_t *codes_json(const struct dns_answer *answer)
@@ -158,41 +69,106 @@ static struct slice codes_text(struct lookup *lookup, const struct dns_answer *a
 	return text_slice(&text);
 }
 
-static void add_line(struct lookup *lookup, struct sheet *sheet, const char *zone, const struct verdict *verdict)
+/* Two blanks between parts; empty ones are left out. */
+static struct slice join(struct lookup *lookup, const struct slice *parts, size_t count)
 {
-	static const enum mark marks[] = {MARK_OK, MARK_WRONG, MARK_NOTE, MARK_NOTE, MARK_NOTE};
-	struct slice codes = codes_text(lookup, verdict->answer), ttl = sheet_ttl(lookup, verdict->answer->ttl);
+	struct slice all = SLICE("");
 
-	if (verdict->listing == LISTING_CLEAN)
-		sheet_line(sheet, MARK_OK, slice_of(zone), "not listed");
-	else if (verdict->listing == LISTING_LISTED)
-		sheet_line(sheet, MARK_WRONG, slice_of(zone), "listed  %.*s%s%.*s%s%.*s", SLICE_ARGS(codes),
-			   ttl.n ? "  " : "", SLICE_ARGS(ttl), verdict->text.n ? "  " : "", SLICE_ARGS(verdict->text));
-	else
-		sheet_line(sheet, marks[verdict->listing], slice_of(zone), "not known: %s%s%.*s", verdict->why,
-			   codes.n ? "  " : "", SLICE_ARGS(codes));
+	for (size_t i = 0; i < count; i++)
+		if (parts[i].n > 0)
+			all = all.n > 0
+				  ? arena_printf(lookup->arena, "%.*s  %.*s", SLICE_ARGS(all), SLICE_ARGS(parts[i]))
+				  : parts[i];
+	return all;
 }
 
-json_t *lookup_lists_ask(struct lookup *lookup, struct sheet *sheet, struct ip ip, struct slice domain,
-			 enum listing *worst_r)
+static void add_listed(struct lookup *lookup, struct sheet *sheet, const struct dnsbl *list, bool weighs,
+		       const struct dnsbl_report *report)
 {
-	json_t *array = json_array();
-	size_t listed = 0, answered = 0;
+	bool good = dnsbl_weight(list) < 0;
+	const struct slice parts[] = {
+	    good ? SLICE("listed as good") : SLICE("listed"),
+	    codes_text(lookup, report->answer),
+	    report->word,
+	    weighs ? arena_printf(lookup->arena, "weight %d", dnsbl_weight(list)) : SLICE(""),
+	    sheet_ttl(lookup, report->answer->ttl),
+	    report->text,
+	};
+	struct slice text = join(lookup, parts, sizeof(parts) / sizeof(parts[0]));
 
-	for (size_t i = 0; i < lookup->dnsbl_count; i++) {
-		const char *zone = lookup->dnsbl[i];
-		struct list_names names = names_of(lookup, zone, ip, domain);
-		struct verdict verdict = judge(lookup, &names);
+	sheet_line(sheet, good ? MARK_OK : MARK_WRONG, dnsbl_name(list), "%.*s", SLICE_ARGS(text));
+}
 
-		listed += verdict.listing == LISTING_LISTED;
-		answered += verdict.listing <= LISTING_LISTED;
-		add_line(lookup, sheet, zone, &verdict);
-		json_array_append_new(array,
-				      json_pack("{s:s, s:s, s:o, s:o, s:s, s:i}", "list", zone, "result",
-						listing_names[verdict.listing], "codes", codes_json(verdict.answer),
-						"text", lookup_string(lookup, verdict.text), "why", verdict.why, "ttl",
-						(int)verdict.answer->ttl));
+static void add_line(struct lookup *lookup, struct sheet *sheet, const struct dnsbl *list, bool weighs,
+		     const struct dnsbl_report *report)
+{
+	struct slice codes = codes_text(lookup, report->answer), name = dnsbl_name(list);
+	const char *gap = codes.n ? ": " : "";
+
+	if (report->listing == DNSBL_LISTED)
+		add_listed(lookup, sheet, list, weighs, report);
+	else if (report->listing != DNSBL_CLEAN)
+		sheet_line(sheet, MARK_NOTE, name, "not known: %.*s%s%s", SLICE_ARGS(codes), gap, report->why);
+	else if (report->incomplete)
+		sheet_line(
+		    sheet, MARK_NOTE, name,
+		    "not listed, but neither is its test entry (%s), which every list should have: check the name of "
+		    "the list",
+		    dnsbl_positive(list));
+	else if (codes.n > 0)
+		sheet_line(sheet, MARK_NOTE, name, "not listed: %.*s%s%s", SLICE_ARGS(codes), gap, report->why);
+	else
+		sheet_line(sheet, MARK_OK, name, "not listed");
+}
+
+static json_t *list_json(struct lookup *lookup, const struct dnsbl *list, bool weighs,
+			 const struct dnsbl_report *report)
+{
+	json_t *json =
+	    json_pack("{s:o, s:s, s:o, s:o, s:s, s:i}", "list", lookup_string(lookup, dnsbl_name(list)), "result",
+		      listing_names[report->listing], "codes", codes_json(report->answer), "text",
+		      lookup_string(lookup, report->text), "why", report->why, "ttl", (int)report->answer->ttl);
+
+	if (weighs) {
+		json_object_set_new(json, "word", lookup_string(lookup, report->word));
+		json_object_set_new(json, "weight", json_integer(dnsbl_weight(list)));
 	}
-	*worst_r = listed > 0 ? LISTING_LISTED : answered > 0 ? LISTING_CLEAN : LISTING_TEMPERROR;
-	return array;
+	if (report->listing == DNSBL_CLEAN)
+		json_object_set_new(json, "test-entry", json_boolean(!report->incomplete));
+	return json;
+}
+
+/* What dnsbl.score would be. */
+static void add_score(struct sheet *sheet, const struct chosen *asked, int score, json_t *object)
+{
+	if (asked->count == asked->zones)
+		return;
+	json_object_set_new(object, "score", json_integer(score));
+	sheet_line(sheet, MARK_NONE, SLICE("dnsbl.score"), "%d", score);
+}
+
+enum dnsbl_listing lookup_lists_ask(struct lookup *lookup, struct sheet *sheet, const struct dnsbl_subject *subject,
+				    json_t *object)
+{
+	struct chosen asked = lists_for(lookup, subject);
+	size_t listed = 0, answered = 0;
+	json_t *array = json_array();
+	int score = 0;
+
+	for (size_t i = 0; i < asked.count; i++) {
+		const struct dnsbl *list = asked.lists[i];
+		bool weighs = i >= asked.zones;
+		struct dnsbl_report report;
+
+		dnsbl_examine(list, subject, lookup->budget, lookup->arena, &report);
+		listed += report.listing == DNSBL_LISTED && dnsbl_weight(list) >= 0;
+		answered += report.listing <= DNSBL_LISTED;
+		score += weighs && report.listing == DNSBL_LISTED ? dnsbl_weight(list) : 0;
+		add_line(lookup, sheet, list, weighs, &report);
+		json_array_append_new(array, list_json(lookup, list, weighs, &report));
+	}
+	json_object_set_new(object, "listed", json_boolean(listed > 0));
+	json_object_set_new(object, "lists", array);
+	add_score(sheet, &asked, score, object);
+	return listed > 0 ? DNSBL_LISTED : answered > 0 ? DNSBL_CLEAN : DNSBL_NO_ANSWER;
 }

@@ -1,25 +1,21 @@
 /*
- * lookup_lists.h - an address or a domain on DNS lists (RFC 5782).
+ * lookup_lists.h - an address or a domain on DNS lists (RFC 5782): those of --dnsbl, and those of the policy file.
  */
 #ifndef SEKISHO_LOOKUP_LISTS_H
 #define SEKISHO_LOOKUP_LISTS_H
 
+#include "dnsbl.h"
 #include "lookup_sheet.h"
 
-enum listing {
-	LISTING_CLEAN,
-	LISTING_LISTED,
-	LISTING_ERROR,    /* the list says that it does not answer us, and lists nothing */
-	LISTING_BROKEN,   /* it lists what no list may list, or answers outside 127.0.0.0/8 */
-	LISTING_TEMPERROR /* no answer now */
-};
+/* After lookup_open. Is there a list that takes such a subject? */
+bool lookup_lists_any(struct lookup *, const struct dnsbl_subject *);
 
 /* Starts the queries for all lists. */
-void lookup_lists_hint(struct lookup *, struct ip, struct slice domain);
+void lookup_lists_hint(struct lookup *, const struct dnsbl_subject *);
 
-/* Asks all lists of --dnsbl for the address, or for the domain when the address has no family; adds a line for each.
- * What they say is an array of objects: "list", "result", "codes", "text". *worst_r: LISTED if any; else TEMPERROR when
- * no list has answered. */
-json_t *lookup_lists_ask(struct lookup *, struct sheet *, struct ip, struct slice domain, enum listing *worst_r);
+/* Asks all lists that take the subject; adds a line for each, and to the object "listed" and "lists", an array of
+ * objects: "list", "result", "codes", "text". Who is on a list with a negative weight is not listed, but good.
+ * DNSBL_LISTED if any list has it; else DNSBL_NO_ANSWER when no list has answered. */
+enum dnsbl_listing lookup_lists_ask(struct lookup *, struct sheet *, const struct dnsbl_subject *, json_t *object);
 
 #endif

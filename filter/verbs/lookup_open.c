@@ -48,27 +48,29 @@ static int open_zone(struct lookup *lookup)
 	return VERB_NOINPUT;
 }
 
-/* The resolver of a policy file, which need not be right in other respects. */
-static int open_config(struct lookup *lookup)
+static int load_config(struct lookup *lookup)
 {
 	struct diagnostics *diagnostics = diagnostics_new();
-	struct policy *policy = policy_load_as(POLICY_EXPLAIN, lookup->config, diagnostics);
-	int status = VERB_CONFIG;
-	struct error err;
 
-	if (policy) {
-		lookup->resolver = resolver_open(&policy_settings(policy)->resolver, &err);
-		status = lookup->resolver ? VERB_OK : VERB_UNAVAILABLE;
-		if (!lookup->resolver)
-			fprintf(stderr, "sekisho %s: %s\n", lookup->verb, err.text);
-	} else {
+	lookup->policy = policy_load_as(POLICY_EXPLAIN, lookup->config, diagnostics);
+	if (!lookup->policy) {
 		char *text = diagnostics_print(diagnostics);
 		fputs(text, stderr);
 		free(text);
 	}
-	policy_release(policy);
 	diagnostics_free(diagnostics);
-	return status;
+	return lookup->policy ? VERB_OK : VERB_CONFIG;
+}
+
+static int open_config(struct lookup *lookup)
+{
+	struct error err;
+
+	lookup->resolver = resolver_open(&policy_settings(lookup->policy)->resolver, &err);
+	if (lookup->resolver)
+		return VERB_OK;
+	fprintf(stderr, "sekisho %s: %s\n", lookup->verb, err.text);
+	return VERB_UNAVAILABLE;
 }
 
 static int open_servers(struct lookup *lookup)
@@ -124,11 +126,22 @@ int lookup_status(struct lookup *lookup, int status)
 
 int lookup_open(struct lookup *lookup)
 {
-	int status = lookup->zone ? open_zone(lookup) : lookup->config ? open_config(lookup) : open_servers(lookup);
+	int status = lookup->config ? load_config(lookup) : VERB_OK;
 
+	if (status == VERB_OK)
+		status = lookup->zone                        ? open_zone(lookup)
+			 : lookup->policy && !lookup->server ? open_config(lookup)
+							     : open_servers(lookup);
 	if (status == VERB_OK)
 		lookup->budget = dns_budget_open(lookup->resolver, lookup->arena, QUESTIONS_MAX);
 	return status;
+}
+
+void lookup_close(struct lookup *lookup)
+{
+	dns_budget_close(lookup->budget);
+	resolver_release(lookup->resolver);
+	policy_release(lookup->policy);
 }
 
 int lookup_open_domain(struct lookup *lookup, struct slice *domain_r)

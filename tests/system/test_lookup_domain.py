@@ -152,3 +152,16 @@ def test_listings_of_rbldnsd(rbldnsd):
         (1, {"dom.test": "listed", "ip.test": "clean"})
     assert ask("--dnsbl", "err.test", "--dnsbl", "all.test", "--dnsbl", "ip.test", "blacklist", "203.0.113.5") == \
         (0, {"err.test": "error", "all.test": "broken", "ip.test": "clean"})
+
+
+def test_lists_of_a_policy_file_are_asked_by_its_resolver_and_shown_by_name(rbldnsd, directory):
+    path = os.path.join(directory, "lists.conf")
+    with open(path, "w") as f:
+        f.write("resolver { forward %s }\ndnsbl first { zone ip.test  code 127.0.0.2 spam  weight 5 }\n"
+                "dnsbl second { zone dom.test  of from.domain  code 127.0.1.2 phish }\ndnsbl gone { zone gone.ip.test }\n" % rbldnsd)
+    done = sekisho.run("lookup", "-c", path, "blacklist", "198.51.100.7")
+    assert done.returncode == 1 and "ip.test" not in done.stdout
+    assert "first" in done.stdout and "spam  weight 5" in done.stdout and "second" not in done.stdout
+    assert "its test entry (127.0.0.2)" in done.stdout.split("gone", 1)[1]
+    done = sekisho.run("lookup", "-c", path, "--json", "blacklist", "bad.example.test")
+    assert done.returncode == 1 and [entry["word"] for entry in json.loads(done.stdout)["lists"]] == ["phish"]

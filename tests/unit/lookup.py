@@ -85,6 +85,19 @@ bad.example.bl.example A 127.0.1.2
 4.2.0.192.refuses.example A 127.255.255.254
 4.2.0.192.moved.example A 192.0.2.99
 4.2.0.192.bits.example A 127.0.0.1
+2.0.0.127.bl.example A 127.0.0.2
+test.bl.example A 127.0.1.2
+4.2.0.192.k0123456789abcdefghij.paid.example A 127.0.0.11
+4.2.0.192.k0123456789abcdefghij.paid.example A 127.0.0.4
+4.2.0.192.k0123456789abcdefghij.paid.example TXT "ask k0123456789abcdefghij.paid.example"
+6.2.0.192.k0123456789abcdefghij.paid.example A 127.0.0.77
+7.2.0.192.k0123456789abcdefghij.paid.example A 127.255.255.254
+2.0.0.127.k0123456789abcdefghij.paid.example A 127.0.0.4
+4.2.0.192.good.example A 127.0.10.3
+5.2.0.192.good.example A 127.0.10.3
+2.0.0.127.good.example A 127.0.10.0
+bad.example.words.example A 127.0.1.4
+test.words.example A 127.0.1.4
 dead.example TIMEOUT
 *.dead.example TIMEOUT
 mail.example MX 10 mx.mail.example
@@ -109,6 +122,13 @@ top.example TXT "v=DKIM1; k=rsa; p=MIIB"
 s1.half.example TXT "v=DKIM1; k=rsa; p=MIIB"
 s1._domainkey.double.example.double.example TXT "v=DKIM1; k=rsa; p=MIIB"
 """.replace("@SHORT@", SHORT_KEY).replace("@CROWD@", "\n".join("crowd.example MX %d mx%d.crowd.example" % (i, i) for i in range(11))).replace("@LONG@", " ".join('" ip4:198.51.100.%d"' % (i % 9) for i in range(70)))  # what is cut changes nothing
+
+CONFIG = "@CONFIG@"  # a policy file with these lists; the name of a zone has a key
+LISTS = """
+dnsbl paid  { zone k0123456789abcdefghij.paid.example  code 127.0.0.4 spam  code 127.0.0.10-127.0.0.11 dynamic  weight 5 }
+dnsbl good  { zone good.example  code 127.0.*.3 high  weight -4 }
+dnsbl words { zone words.example  of sender.domain  code 127.0.1.2-127.0.1.99 phish  weight 3 }
+"""
 
 # Arguments, exit code, and what must be in the object; a function looks for itself.
 JSON_CASES = [
@@ -142,6 +162,27 @@ JSON_CASES = [
     (["--dnsbl", "bl.example", "blacklist", "::ffff:192.0.2.4"], 1, {"subject": "192.0.2.4", "listed": True}),
     (["--dnsbl", "BL.example.", "blacklist", "bad.example"], 1, {"listed": True}),
     (["--dnsbl", "bl.example", "blacklist", "192.0.2.5"], 0, {"listed": False}),
+    # The lists of a policy file: by their names there, with the words of codes and with weights; a good one is no reason.
+    (["-c", CONFIG, "blacklist", "192.0.2.4"], 1,
+     {"listed": True, "score": 1,
+      "lists": [{"list": "paid", "result": "listed", "codes": ["127.0.0.11", "127.0.0.4"], "text": "ask paid", "why": "",
+                 "ttl": 0, "word": "spam", "weight": 5},
+                {"list": "good", "result": "listed", "codes": ["127.0.10.3"], "text": "", "why": "", "ttl": 0,
+                 "word": "high", "weight": -4}]}),
+    (["-c", CONFIG, "blacklist", "192.0.2.5"], 0, {"listed": False, "score": -4}),
+    (["-c", CONFIG, "blacklist", "192.0.2.6"], 0, {"listed": False, "score": 0}),
+    (["-c", CONFIG, "blacklist", "bad.example"], 1,
+     {"listed": True, "score": 3,
+      "lists": [{"list": "words", "result": "listed", "codes": ["127.0.1.4"], "text": "", "why": "", "ttl": 0,
+                 "word": "phish", "weight": 3}]}),
+    (["-c", CONFIG, "--dnsbl", "bl.example", "blacklist", "192.0.2.5"], 0, {"listed": False, "score": -4}),
+    (["-c", CONFIG, "domain", "implicit.example"], 0, {"dnsbl": [
+        {"subject": "implicit.example", "listed": False, "score": 0,
+         "lists": [{"list": "words", "result": "clean", "codes": [], "text": "", "why": "", "ttl": 0, "word": "", "weight": 3,
+                    "test-entry": True}]},
+        {"subject": "192.0.2.11", "listed": False, "score": 0,
+         "lists": [{"list": name, "result": "clean", "codes": [], "text": "", "why": "", "ttl": 0, "word": "",
+                    "weight": weight, "test-entry": True} for name, weight in (("paid", 5), ("good", -4))]}]}),
     (["spf", "192.0.2.1", "joe@nothing.example"], 1,
      {"result": "none", "mechanism": "", "reason": "nothing.example: the name does not exist"}),
     (["spf", "192.0.2.1", "joe@slow.example"], 1, {"result": "temperror"}),
@@ -206,6 +247,13 @@ TEXT_CASES = [
       "result       fail\n", "matched by   -all\n", "explanation  203.0.113.9 may not send as joe@example.org, says ",
       "lookups      2 of 10, void 0 of 2\n"]),
     (["spf", "192.0.2.1", "joe@wrong.example"], 1, ["a:\\027[31m", "result       permerror\n"]),
+    (["-c", CONFIG, "blacklist", "192.0.2.4"], 1,
+     ["  WRONG paid ", "listed  127.0.0.11 127.0.0.4  spam  weight 5  ask paid\n", "  ok    good ",
+      "listed as good  127.0.10.3  high  weight -4\n", "dnsbl.score  1\n"]),
+    (["-c", CONFIG, "blacklist", "192.0.2.6"], 0, ["  note  paid ", "not listed: 127.0.0.77: the code is not in its table"]),
+    (["-c", CONFIG, "blacklist", "192.0.2.7"], 0, ["  note  paid ", "not known: 127.255.255.254: the list does not answer"]),
+    (["--dnsbl", "clean.example", "blacklist", "192.0.2.4"], 0, ["  note  ", "its test entry (127.0.0.2)"]),
+    (["--dnsbl", "clean.example", "blacklist", "nice.example"], 0, ["  note  ", "its test entry (TEST)"]),
     (["mx", "two.example"], 0, ["   10 a.two.example  192.0.2.10  2001:db8::10\n",
                                 "   20 b.two.example  temporary DNS failure\n"]),
     (["mx", "implicit.example"], 0, ["implicit MX"]),
@@ -298,6 +346,9 @@ WRONG_CASES = [
     (["spf", "a..b"], 64, "not a domain"),
     (["domain", "a..b"], 64, "not a domain"),
     (["blacklist", "192.0.2.1"], 64, "--dnsbl ZONE"),
+    (["blacklist", "com", "--dnsbl", "bl.example"], 64, "neither an IP address nor a domain"),
+    (["-c", "/nonexistent/sekisho.conf", "blacklist", "192.0.2.1"], 78, "/nonexistent/sekisho.conf"),
+    (["-c", CONFIG, "mx", "a.b"], 64, "cannot be used together"),
     (["blacklist", "a..b", "--dnsbl", "bl.example"], 64, "neither an IP address nor a domain"),
     (["blacklist", "192.0.2.1", "--dnsbl", "bl..example"], 64, "not the name of a list"),
     (["blacklist", "192.0.2.1", *["--dnsbl=a.b"] * 65], 64, "64 times"),
@@ -348,7 +399,9 @@ ALONE_CASES = [
 
 
 def run(arguments):
-    return subprocess.run([PROGRAM, "lookup", *arguments], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([PROGRAM, "lookup", *arguments], capture_output=True, text=True, timeout=60, check=False)
+    assert "k0123456789" not in done.stdout + done.stderr, "the key in the name of a zone: " + done.stdout + done.stderr
+    return done
 
 
 def check_json(arguments, code, wanted):
@@ -436,6 +489,9 @@ def main():
             f.write(ZONE)
         with open(bad, "w", encoding="ascii") as f:
             f.write("example.org A 192.0.2.999\n")
+        config = os.path.join(scratch, "lists.conf")
+        with open(config, "w", encoding="ascii") as f:
+            f.write(LISTS)
         cases = [(check, ["--zone", zone] + arguments, code, wanted)
                  for check, table in ((check_json, JSON_CASES), (check_text, TEXT_CASES), (check_wrong, WRONG_CASES))
                  for arguments, code, wanted in table if libspf2 or not {"libspf2", "compare"} & set(arguments)]
@@ -448,6 +504,7 @@ def main():
         cases.append((check_wrong, ["mx", "a.b", "--zone", bad], 66, "bad:1:"))
         cases.append((lambda *_: check_terminal(zone), ["domain", "on a terminal"], 0, "folded lines"))
         for check, arguments, code, wanted in cases:
+            arguments = [config if argument == CONFIG else argument for argument in arguments]
             good, seen = check(arguments, code, wanted)
             passed += good
             failed += not good
