@@ -1,6 +1,5 @@
 /*
- * envelope.c - the envelope and what the MTA says about the message: sender,
- * recipient, queue id, size, and whether the sender's domain accepts mail.
+ * envelope.c - the envelope and what the MTA says about the message: sender, recipient, queue id, size.
  */
 #include "check_private.h"
 
@@ -39,21 +38,6 @@ static struct value get_recipients(struct view *view)
 	return value_number(count);
 }
 
-/* Those of the DNS, and what only we say. */
-static const char *const mx_words[] = {"ok", "implicit", "null", "none", "temperror", "bogon", NULL};
-
-static struct value get_mx(struct view *view)
-{
-	struct dns_mx_outcome outcome;
-
-	if (!view->message->sender.domain.n)
-		return value_absent(TYPE_RESULT);
-	dns_mx(view->budget, view->message->sender.domain, view->message->arena, &outcome);
-	if (bogon_hosts(view->budget, outcome.hosts, outcome.host_count))
-		return value_word("bogon");
-	return value_word(dns_mx_names[outcome.result]);
-}
-
 static struct value get_refused(struct view *view)
 {
 	return value_number(view->session->refused);
@@ -74,13 +58,6 @@ static struct value get_size(struct view *view)
 	return value_number((int64_t)view->message->size);
 }
 
-static void hint(struct view *view, enum stage stage, const struct asking *asking)
-{
-	(void)asking;
-	if (stage == STAGE_MAIL && view->message->sender.domain.n)
-		dns_hint(view->budget, view->message->sender.domain, DNS_MX);
-}
-
 static const struct fact facts[] = {
     FACT("sender", ADDRESS, MAIL, get_sender, "the envelope sender (MAIL FROM)", .replays = true),
     FACT("sender.domain", DOMAIN, MAIL, get_sender_domain, "its domain", .replays = true),
@@ -97,11 +74,3 @@ static const struct fact facts[] = {
 };
 
 const struct check check_envelope = {CHECK_NAMED(envelope), FACTS(facts)};
-
-/* A separate check, so that only policies that read it ask the DNS. */
-static const struct fact mx_facts[] = {
-    FACT("sender.domain.mx", RESULT, MAIL, get_mx, "whether mail can be sent back to the sender's domain",
-	 .words = mx_words),
-};
-
-const struct check check_mx = {CHECK_NAMED(mx), FACTS(mx_facts), .hint = hint};
