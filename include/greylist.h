@@ -11,7 +11,7 @@
  *	grey:kNET           the network is proven
  *
  * Values: "w" and the window in seconds, counted from the first attempt, unless it is GREYLIST_WINDOW: it waits; "p":
- *it has passed; "k": proven. Keys are short because a large site has millions.
+ * it has passed; "k": proven. Keys are short because a large site has millions.
  */
 #ifndef SEKISHO_GREYLIST_H
 #define SEKISHO_GREYLIST_H

@@ -76,6 +76,11 @@ MAILER(`smtp')
 LOCAL_CONFIG
 ESASL_CONF_PATH={d}/conf/sasl
 Krecent socket -T<TMPF> unix:{map}
+dnl Users unknown.ANYTHING need an account, and have none.
+MAILER_DEFINITIONS
+Mknown, P={d}/conf/deliver, F=lsDFMSPhn9w, S=EnvFromL/HdrFromL, R=EnvToL/HdrToL, T=DNS/RFC822/X-Unix, A=deliver $u
+LOCAL_RULE_0
+Runknown.$*<@$*>$*\t$#known $: unknown.$1
 LOCAL_RULESETS
 SLocal_check_rcpt
 R$*\t$: $&{{daemon_name}}

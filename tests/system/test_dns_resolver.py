@@ -128,6 +128,20 @@ def test_negative_answers_are_kept_as_the_soa_says(asker, dns, name):
         assert status(asker.one(absent)) == what and dns.asked(absent, "TXT") == 2
 
 
+def test_a_negative_answer_without_soa_is_kept_for_a_minute(asker, dns, name):
+    """RFC 2308 5 would not keep it; DNS lists that send no other are asked for every client."""
+    dns.zone(f"{name} TXT here")
+    dns.fault(f"{name} TXT empty")
+    assert status(asker.one(name)) == "nodata"
+    first = dns.asked(name, "TXT")
+    time.sleep(5)
+    assert status(asker.one(name)) == "nodata" and dns.asked(name, "TXT") == first
+    dns.reset()
+    dns.zone(f"{name} TXT here")
+    time.sleep(57)
+    assert status(asker.one(name)) == "ok" and dns.asked(name, "TXT") == first + 1
+
+
 def test_servfail_is_kept_briefly(asker, dns, name):
     dns.zone(f"{name} TXT here")
     dns.fault(f"{name} TXT servfail")
