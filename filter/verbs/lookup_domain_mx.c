@@ -21,9 +21,12 @@ static json_t *show_addresses(struct domain_sheet *domain, const struct lookup_h
 			struct slice ttl = sheet_ttl(domain->lookup, host->answers[family]->ttl);
 
 			ip_print(ip, address);
-			sheet_line(domain->sheet, MARK_OK, label, "%-15s  %.*s", address, SLICE_ARGS(ttl));
+			bool reachable = ip_use(ip) == IP_USE_PUBLIC;
+
+			sheet_line(domain->sheet, reachable ? MARK_OK : MARK_NOTE, label, "%-15s  %.*s", address,
+				   SLICE_ARGS(ttl));
 			label = SLICE("");
-			if (ip_use(ip) != IP_USE_PUBLIC)
+			if (!reachable)
 				sheet_advice(domain->sheet, MARK_NOTE, "mx-bogus",
 					     "%s cannot be reached from the Internet (RFC 6890)", address);
 			json_array_append_new(

@@ -181,7 +181,8 @@ void lookup_domain_sts(struct domain_sheet *domain, bool fetch)
 		if (fetch)
 			policy = show_policy(domain);
 		else
-			sheet_line(domain->sheet, MARK_NONE, SLICE("policy"), "not fetched");
+			sheet_line(domain->sheet, MARK_NONE, SLICE("policy"),
+				   "not fetched: no connections are made (--smtp makes them)");
 	} else if (!wrong) {
 		sheet_line(domain->sheet, MARK_NONE, SLICE(""), "none");
 	}

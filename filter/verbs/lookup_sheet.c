@@ -179,7 +179,7 @@ static void print_text(const struct terminal *terminal, struct slice text, size_
 
 	for (;;) {
 		size_t n = fold(text, columns);
-		fwrite(text.p, 1, n, stdout);
+		fwrite(text.p, 1, trim_end(slice_head(text, n)).n, stdout);
 		putchar('\n');
 		text = slice_from(text, n);
 		while (text.n > 0 && text.p[0] == ' ')

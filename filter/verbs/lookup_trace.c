@@ -38,10 +38,11 @@ static void show_step(struct lookup *lookup, struct sheet *sheet, const struct p
 
 	ip_print(step->ip, address);
 	if (failed)
-		sheet_line(sheet, MARK_WRONG, name, "%s  %.*s  %s%.*s", address, SLICE_ARGS(took),
+		sheet_line(sheet, MARK_WRONG, name, "%-15s  %6.*s  %s%.*s", address, SLICE_ARGS(took),
 			   step->kind == PROBE_TRACE_LAME ? "lame: " : "", SLICE_ARGS(step->why));
 	else
-		sheet_line(sheet, MARK_OK, name, "%s  %.*s  %s%s%s%.*s", address, SLICE_ARGS(took), texts[step->kind],
+		sheet_line(sheet, MARK_OK, name, "%-15s  %6.*s  %s%s%s%.*s", address, SLICE_ARGS(took),
+			   texts[step->kind],
 			   step->kind != PROBE_TRACE_REFERRAL ? ""
 			   : step->delegated_ds               ? " (signed)"
 							      : " (not signed)",

@@ -90,6 +90,8 @@ test.bl.example A 127.0.1.2
 4.2.0.192.k0123456789abcdefghij.paid.example A 127.0.0.11
 4.2.0.192.k0123456789abcdefghij.paid.example A 127.0.0.4
 4.2.0.192.k0123456789abcdefghij.paid.example TXT "ask k0123456789abcdefghij.paid.example"
+8.2.0.192.k0123456789abcdefghij.paid.example A 127.0.0.4
+8.2.0.192.k0123456789abcdefghij.paid.example TXT "https://lists.example/query?address=192.0.2.8 says why"
 6.2.0.192.k0123456789abcdefghij.paid.example A 127.0.0.77
 7.2.0.192.k0123456789abcdefghij.paid.example A 127.255.255.254
 2.0.0.127.k0123456789abcdefghij.paid.example A 127.0.0.4
@@ -455,14 +457,15 @@ def check_domain(arguments, absent, wanted):
     return good and "\033" not in printed, codes
 
 
-def check_terminal(zone):
-    """On a terminal of 70 columns: no line is longer, and marks have colours unless NO_COLOR says no."""
-    def printed(**more):
+def check_terminal(zone, config):
+    """On a terminal of 70 columns: no line is longer, none ends with a blank, and marks have colours unless NO_COLOR says
+    no."""
+    def printed(*words, **more):
         ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 70, 0, 0))
         environment = {**os.environ, "TERM": "xterm", **more}
         environment.pop("NO_COLOR", None) if not more else None
-        process = subprocess.Popen([PROGRAM, "lookup", "--zone", zone, "domain", "mail.example"], stdout=theirs, env=environment)
+        process = subprocess.Popen([PROGRAM, "lookup", "--zone", zone, *words], stdout=theirs, env=environment)
         os.close(theirs)
         seen = b""
         try:
@@ -473,7 +476,10 @@ def check_terminal(zone):
         process.wait(timeout=60)
         os.close(ours)
         return seen.decode()
-    coloured, plain = printed(), printed(NO_COLOR="1")
+    coloured, plain = printed("domain", "mail.example"), printed("domain", "mail.example", NO_COLOR="1")
+    listed = printed("-c", config, "blacklist", "192.0.2.8", NO_COLOR="1").replace("\r", "")
+    if "weight 5\n" not in listed or " \n" in listed + plain.replace("\r", ""):
+        return False, listed
     stripped = re.sub("\033\\[[0-9;]*m", "", coloured)
     longest = max(len(line) for line in stripped.replace("\r", "").split("\n"))
     return stripped == plain and coloured != plain and longest <= 70 and "mx-alias" in plain, (longest, coloured)
@@ -502,7 +508,7 @@ def main():
         cases += [(check_list, ["--zone", zone], name, wanted) for name, wanted in LIST_CASES]
         cases += [(check_domain, ["--zone", zone, "domain", *words], absent, wanted) for words, wanted, absent in DOMAIN_CASES]
         cases.append((check_wrong, ["mx", "a.b", "--zone", bad], 66, "bad:1:"))
-        cases.append((lambda *_: check_terminal(zone), ["domain", "on a terminal"], 0, "folded lines"))
+        cases.append((lambda *_: check_terminal(zone, config), ["domain", "on a terminal"], 0, "folded lines"))
         for check, arguments, code, wanted in cases:
             arguments = [config if argument == CONFIG else argument for argument in arguments]
             good, seen = check(arguments, code, wanted)
