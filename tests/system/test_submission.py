@@ -20,6 +20,10 @@ policy submission {
     reject 530 5.7.10 "Encryption required"                           if not tls
     reject 553 5.7.1  "%{auth.user} may not send as %{sender}"        if not (sender owned by auth.user)
   }
+  on rcpt {
+    reject 556 5.1.10 "%{recipient.domain} takes no mail"             if recipient.domain.mx is null
+    reject 550 5.1.2  "%{recipient.domain} does not exist"            if recipient.domain.mx is none
+  }
   on message {
     add-header X-Login "%{auth.user} %{auth.method} %{tls.version}"
   }
@@ -81,6 +85,17 @@ def test_a_login_does_not_send_as_somebody_else(daemon, mta, token, sender):
 def test_a_login_does_not_send_as_nobody(daemon, mta, token):
     replies = submit(mta, token, "")
     assert replies.mail.code == 553
+
+
+def test_a_user_learns_at_once_that_a_domain_takes_no_mail(daemon, dns, mta, token):
+    """RFC 7505 4.1. The other recipients get the message."""
+    dns.zone("example.org MX 10 mail.example.org")
+    with smtp.Client(mta, "submission", tls=True, login=ALICE) as client:
+        replies = client.envelope("<alice@example.org>", ["<bob@nullmx.example.net>", f"<bob@{token}.example.net>", BOB])
+        assert [reply.code for reply in replies.rcpt] == [556, 550, 250], replies
+        for reply, status, words in ((replies.rcpt[0], "5.1.10 ", "nullmx.example.net takes no mail"),
+                                     (replies.rcpt[1], "5.1.2 ", f"{token}.example.net does not exist")):
+            assert reply.text.startswith(status) and words in reply.text, reply
 
 
 def test_smtps_is_submission(daemon, mta, token):
