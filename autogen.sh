@@ -24,7 +24,7 @@ build_packages="autoconf automake make gcc libc6-dev linux-libc-dev pkg-config b
 	libpsl-dev liblmdb-dev libsqlite3-dev"
 demo_packages="python3 python3-dnspython sasl2-bin libsasl2-modules libsasl2-modules-db openssl dns-root-data
 	swaks libnet-ssleay-perl"
-check_packages="faketime python3-dkim python3-nacl libmail-dkim-perl libcmocka-dev python3-pytest python3-spf python3-yaml python3-cryptography golang-blitiri-go-spf-dev
+check_packages="postsrsd python3-srs faketime python3-dkim python3-nacl libmail-dkim-perl libcmocka-dev python3-pytest python3-spf python3-yaml python3-cryptography golang-blitiri-go-spf-dev
 	libnet-dns-perl libio-socket-inet6-perl rbldnsd bind9 iproute2 util-linux procps m4 dovecot-core"
 check_packages="$check_packages dovecot-pop3d"
 

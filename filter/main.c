@@ -20,6 +20,8 @@ static const struct verb verbs[] = {
     {"check", verb_check, "[--test | --effective] [FILE]",
      "read a policy file and show everything that is wrong with it; run its tests; show every setting"},
     {"fmt", verb_fmt, "[-i | --check] FILE ...", "write a policy file in the standard layout"},
+    {"srs", verb_srs, "[-c FILE] forward|reverse ADDRESS ...",
+     "rewrite senders of forwarded mail, and recipients of bounces, as the maps do"},
     {"explain", verb_explain, "[-c FILE] [--zone FILE] --client IP ... [MESSAGE]",
      "show what the policy decides about one message, and why"},
     {"lookup", verb_lookup,

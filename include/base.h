@@ -251,6 +251,9 @@ struct slice case_id_new(struct arena *); /* of 60 random bits; digits and lower
 #define HASH_KEYED_SIZE 32
 /* HMAC-SHA-256 (RFC 2104); of a key at most 64 bytes count. */
 void hash_keyed(struct slice key, struct slice text, unsigned char hash_r[HASH_KEYED_SIZE]);
+#define HASH_SHA1_SIZE 20
+/* HMAC-SHA-1, for SRS, where it is given; the key has any length. */
+void hash_keyed_sha1(struct slice key, struct slice text, unsigned char hash_r[HASH_SHA1_SIZE]);
 
 bool hash_equal(const unsigned char a[HASH_KEYED_SIZE],
 		const unsigned char b[HASH_KEYED_SIZE]); /* takes the same time whatever they are */

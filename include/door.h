@@ -45,5 +45,6 @@ extern const struct door milter_door;    /* libmilter */
 extern const struct door native_door;    /* the milter protocol, spoken by ourselves */
 extern const struct door policy_door;    /* Postfix's policy delegation, also for Exim's ${readsocket} */
 extern const struct door socketmap_door; /* look-ups for Sendmail and Postfix */
+extern const struct door srs_forward_door, srs_reverse_door; /* SRS as tcp tables of Postfix */
 
 #endif

@@ -58,6 +58,10 @@ enum listed {
 };
 enum listed engine_listed(struct engine *, struct slice list, struct slice key);
 
+/* What SRS makes of the address now (srs.h, policy_srs); only if srs is set. */
+enum srs_result engine_srs(struct engine *, enum srs_direction, struct slice address, struct arena *,
+			   struct slice *address_r);
+
 #define MADE_UNKNOWN ((struct slice){NULL, 0}) /* the MTA does not tell the address it uses */
 
 /* ---- a session ---------------------------------------------------------------------- */

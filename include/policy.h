@@ -13,6 +13,7 @@
 
 #include "check.h"
 #include "history.h"
+#include "srs.h"
 
 #include <stdio.h>
 
@@ -53,7 +54,7 @@ enum log_target { LOG_TO_SYSLOG, LOG_TO_STDERR, LOG_TO_FILE, LOG_TO_NOWHERE };
 #define LISTEN_USERS_MAX 8
 
 /* What is spoken on a socket: the word before its address. */
-enum listen_door { LISTEN_MILTER, LISTEN_POLICY, LISTEN_SOCKETMAP };
+enum listen_door { LISTEN_MILTER, LISTEN_POLICY, LISTEN_SOCKETMAP, LISTEN_SRS_FORWARD, LISTEN_SRS_REVERSE };
 extern const char *const listen_doors[]; /* their words, then NULL */
 
 /* Who reads the milter protocol. */
@@ -152,6 +153,17 @@ struct ownership_setting {
 				    extensions */
 };
 
+/* srs { } */
+struct srs_setting {
+	SETTING_ITEMS(struct slice) domains;
+	const char *file; /* of the secrets */
+	int64_t lifetime_us;
+	struct list *own; /* domains that are never rewritten; NULL: none but those of srs and sign */
+	struct srs srs;
+	bool said; /* in the file */
+	struct position where;
+};
+
 struct settings {
 	struct listen_setting listens[LISTEN_MAX]; /* one at least */
 	size_t listen_count;
@@ -174,6 +186,7 @@ struct settings {
 	struct mailer_setting mailer;
 	struct web_setting web;
 	struct ownership_setting ownership;
+	struct srs_setting srs;
 	struct check_settings check;
 };
 
@@ -249,6 +262,12 @@ const struct sign_setting *policy_sign(const struct policy *, struct slice domai
 size_t policy_sign_count(const struct policy *);
 const struct sign_setting *policy_sign_at(const struct policy *, size_t number); /* by domain; NULL after the last */
 struct key_rules policy_key_rules(const struct sign_setting *);                  /* of one with a directory */
+
+/* What SRS makes of an address (srs.h): of a sender, or of the recipient of a bounce. Never rewrites a sender whose
+ * domain is our own: it is one of srs, is signed for, or is in the list never-rewrite, which may need the store (NULL:
+ * none is open). Only if policy_settings()->srs.said. */
+enum srs_result policy_srs(const struct policy *, struct store *, enum srs_direction, const struct address *,
+			   int64_t now_us, struct arena *, struct slice *address_r);
 
 /* Reads changed list files again (call it every few seconds). Returns the number of lists read; for a list that cannot
  * be read, `report` is called once per minute and the old content stays. */

@@ -28,6 +28,8 @@ struct server_peer {
 struct server_protocol {
 	const char *name;
 	size_t request_max; /* bytes of one request */
+	bool prompt;        /* answers wait for nothing: they need no worker, and those to several requests that have
+			     * arrived leave together */
 	/* Bytes of the first request, 0: it is not complete, FRAME_INVALID: the connection is closed. */
 	size_t (*frame)(struct slice bytes);
 	/* In a worker; one request of a connection at a time. False: close the connection after the answer. */

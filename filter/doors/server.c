@@ -55,16 +55,24 @@ static enum conn_state state_after(struct server_conn *conn)
 	return sent && !conn->closing && !conn->eof && conn->in_n == 0 ? READING : WRITING;
 }
 
+/* To the first request, or if answers are prompt, to all that have arrived, as long as half of the room is left. */
 static void answer(struct server *server, struct server_conn *conn)
 {
-	size_t n = server->protocol->frame((struct slice){conn->in, conn->in_n});
+	const struct server_protocol *protocol = server->protocol;
+	size_t n = protocol->frame((struct slice){conn->in, conn->in_n}), done = 0;
 	struct arena *arena = arena_new();
 	struct text text;
 
 	text_init(&text, arena, SERVER_ANSWER_MAX);
-	conn->closing = !server->protocol->answer(server->door, &conn->peer, (struct slice){conn->in, n}, &text);
-	conn->in_n -= n;
-	memmove(conn->in, conn->in + n, conn->in_n);
+	while (n > 0 && n != FRAME_INVALID && !conn->closing) {
+		conn->closing = !protocol->answer(server->door, &conn->peer, (struct slice){conn->in + done, n}, &text);
+		done += n;
+		if (!protocol->prompt || text.n > SERVER_ANSWER_MAX / 2)
+			break;
+		n = protocol->frame((struct slice){conn->in + done, conn->in_n - done});
+	}
+	conn->in_n -= done;
+	memmove(conn->in, conn->in + done, conn->in_n);
 	conn->out = xmalloc(text.n + 1);
 	if (text.n)
 		memcpy(conn->out, text.p, text.n);
@@ -134,6 +142,8 @@ static void report_invalid(struct server *server)
 	    server->protocol->name);
 }
 
+static bool conn_write(struct server *, struct server_conn *);
+
 /* What has arrived is a request, a part of one, or nothing valid. False: close the connection. */
 static bool conn_next(struct server *server, struct server_conn *conn)
 {
@@ -145,6 +155,12 @@ static bool conn_next(struct server *server, struct server_conn *conn)
 	}
 	if (n == 0)
 		return !conn->eof;
+	if (server->protocol->prompt) {
+		answer(server, conn);
+		conn->state = WRITING;
+		conn->since_us = clock_us();
+		return conn_write(server, conn); /* calls this again: what is left are few requests, see answer() */
+	}
 	pthread_mutex_lock(&server->lock);
 	queue_add(server, conn);
 	pthread_mutex_unlock(&server->lock);

@@ -1,6 +1,6 @@
 /*
  * envelope_only.c - what doors ask that see no message: may the client relay, is the message discarded, is a key in a
- * list. Contract: engine.h.
+ * list, what does SRS make of an address. Contract: engine.h.
  */
 #include "gate_private.h"
 
@@ -60,4 +60,12 @@ enum listed engine_listed(struct engine *engine, struct slice name, struct slice
 	if (found == TRUTH_UNKNOWN)
 		return policy_list_defers(engine->policy, list) ? LISTED_UNKNOWN : LISTED_NOT;
 	return found == TRUTH_TRUE ? LISTED : LISTED_NOT;
+}
+
+enum srs_result engine_srs(struct engine *engine, enum srs_direction direction, struct slice text, struct arena *arena,
+			   struct slice *address_r)
+{
+	struct address address = address_parse_path(text, arena);
+
+	return policy_srs(engine->policy, engine->store, direction, &address, clock_wall_us(), arena, address_r);
 }

@@ -121,6 +121,33 @@ bool act_canonical(struct run *run, const struct rule *rule, struct outcome *out
 	return false;
 }
 
+/* The SRS address of the sender; one that has none stays. */
+static bool act_srs(struct run *run, const struct rule *rule)
+{
+	struct edit edit = {.kind = EDIT_SET_SENDER, .name = SLICE(""), .rule = rule->where};
+	struct arena *arena = run_arena(run);
+	const struct view *view = run->view;
+	enum srs_result result =
+	    policy_srs(run->policy, view->store, SRS_FORWARD, &view->message->sender, view->now_us, arena, &edit.value);
+	struct address made;
+
+	if (result == SRS_REWRITTEN) {
+		made = address_parse_path(edit.value, arena);
+		result = address_usable(&made) ? result : SRS_TOO_LONG;
+	}
+	if (result == SRS_REWRITTEN)
+		decision_edit(run->decision, &edit);
+	else if (result != SRS_OWN)
+		decision_note(run->decision, NOTE_LOG, arena_printf(arena, "the sender stays: %s", srs_results[result]),
+			      rule->where);
+	return false;
+}
+
+bool act_sender(struct run *run, const struct rule *rule, struct outcome *outcome)
+{
+	return rule->srs ? act_srs(run, rule) : act_edit(run, rule, outcome);
+}
+
 /* Of the recipient at hand it is not an edit, of which a rule can leave a bounded number: no recipient is forgotten. */
 bool act_delete_recipient(struct run *run, const struct rule *rule, struct outcome *outcome)
 {

@@ -3,6 +3,7 @@
  * canonical.
  */
 #include "action.h"
+#include "implies.h"
 
 int action_take_pattern(struct compiler *compiler, const struct rule_syntax *said, struct rule *rule,
 			const struct word *matching)
@@ -143,8 +144,37 @@ static int take_address(struct compiler *compiler, const struct rule_syntax *sai
 	return check_address(compiler, said, rule, word, null);
 }
 
+static bool is_about_all_recipients(const struct condition_syntax *test)
+{
+	return test->fact.each == EACH_ALL && slice_equal(test->fact.name.text, SLICE("recipient"));
+}
+
+/* The sender is one for all recipients. */
+static int compile_srs(struct compiler *compiler, const struct rule_syntax *said, struct rule *rule)
+{
+	if (!compiler->policy->settings.srs.said)
+		return action_wrong(compiler, said->action.place,
+				    "there is no domain to rewrite the sender to; write srs { domain NAME  secret-file "
+				    "/path } in the settings");
+	if (compiler->stage != STAGE_MESSAGE)
+		return action_wrong(compiler, said->action.place,
+				    "set-sender srs changes the sender for all recipients, who are known in \"on "
+				    "message\"; move the rule there");
+	if (!said->condition || !condition_find(said->condition, is_about_all_recipients))
+		diagnostics_warning(compiler->diagnostics, said->action.place,
+				    "set-sender srs changes the sender for all recipients, also those who are not "
+				    "forwarded; add \"if all recipient in LIST\"");
+	rule->srs = true;
+	rule->name = SLICE("srs");
+	return 0;
+}
+
 int compile_sender(struct compiler *compiler, const struct rule_syntax *said, struct rule *rule)
 {
+	const struct word *word = said->arguments.first;
+
+	if (said->arguments.count == 1 && word->kind == WORD_PLAIN && slice_equal(word->text, SLICE("srs")))
+		return compile_srs(compiler, said, rule);
 	return take_address(compiler, said, rule, true);
 }
 

@@ -127,6 +127,7 @@ struct rule {
 	size_t name_count;
 	const struct policy_list *list;   /* that the action itself needs: of names, or canonical; NULL: none */
 	bool each_recipient;              /* at the last stage: it asks about one recipient */
+	bool srs;                         /* set-sender srs */
 	bool bottom;                      /* add-header: below all fields */
 	const struct regex *regex;        /* delete-header: of the fields that it deletes; NULL: all */
 	const struct template *templates; /* lines of a reply, the value, the reason, the text */

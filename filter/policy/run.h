@@ -79,7 +79,8 @@ bool act_quarantine(struct run *, const struct rule *, struct outcome *);
 bool act_edit(struct run *, const struct rule *, struct outcome *);
 bool act_note(struct run *, const struct rule *, struct outcome *);
 bool act_rewrite_from(struct run *, const struct rule *, struct outcome *);
-bool act_footer(struct run *, const struct rule *, struct outcome *); /* these four, and the one before: act_edit.c */
+bool act_footer(struct run *, const struct rule *, struct outcome *); /* these five, and the one before: act_edit.c */
+bool act_sender(struct run *, const struct rule *, struct outcome *);
 bool act_delete_recipient(struct run *, const struct rule *, struct outcome *);
 bool act_delete_header(struct run *, const struct rule *, struct outcome *);
 bool act_canonical(struct run *, const struct rule *, struct outcome *);

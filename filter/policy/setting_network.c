@@ -77,7 +77,8 @@ static int finish(void *block, struct setting_told *told, struct error *err)
 #define LISTEN(member) .offset = offsetof(struct listen_setting, member)
 
 const char *const listen_doors[] = {
-    [LISTEN_MILTER] = "milter", [LISTEN_POLICY] = "policy", [LISTEN_SOCKETMAP] = "socketmap", NULL};
+    [LISTEN_MILTER] = "milter",           [LISTEN_POLICY] = "policy",           [LISTEN_SOCKETMAP] = "socketmap",
+    [LISTEN_SRS_FORWARD] = "srs-forward", [LISTEN_SRS_REVERSE] = "srs-reverse", NULL};
 
 const char *const listen_engines[] = {[ENGINE_LIBMILTER] = "libmilter", [ENGINE_NATIVE] = "native", NULL};
 

@@ -202,20 +202,19 @@ static const char *base_of(const struct show *show, size_t number)
 	return number < blocks->count ? (const char *)blocks->first + number * show->row->block->size : NULL;
 }
 
-/* Without it the block cannot be there. */
-static bool has_required(const struct setting_block *block)
+/* Is there nothing that the block could say without a statement in the file? */
+static bool is_only_said(const struct setting_block *block)
 {
-	bool required = false;
-
 	for (size_t i = 0; i < block->key_count; i++)
-		required |= block->keys[i].required;
-	return required;
+		if (block->keys[i].required)
+			return true;
+	return block->value ? !block->value->preset : block->repeats;
 }
 
 static void show_block(struct show *show, size_t number)
 {
 	const struct setting_block *block = show->row->block;
-	bool nothing = !show->said && (block->value ? !block->value->preset : block->repeats || has_required(block));
+	bool nothing = !show->said && is_only_said(block);
 
 	show->base = base_of(show, number);
 	if (nothing)

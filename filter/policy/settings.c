@@ -242,6 +242,7 @@ static const struct setting_row rows[] = {
     {.key = {.name = "web", AT(web)}, .block = &web_block},
     {.key = {.name = "sign"}, .block = &sign_block, .keep = setting_keep_sign},
     {.key = {.name = "sign-table"}, .block = &sign_table_block, .keep = setting_keep_sign_table},
+    {.key = {.name = "srs"}, .block = &srs_block, .keep = setting_keep_srs},
     {.key = {.name = "tenant"}, .block = &tenant_block, .keep = setting_keep_tenant},
     {.key = {.name = "check-tests", .type = SETTING_BOOL, .preset = "no", AT(check_tests)}},
     {.key = {.name = "test"}, .block = &test_block, .keep = setting_keep_test},
@@ -462,5 +463,8 @@ int settings_compile(struct compiler *compiler, const struct file_syntax *file)
 	if (compiler->effective && !result)
 		settings_show(compiler, table.rows, table.count, file);
 	tenants_finish(compiler->policy);
-	return result ? -1 : sign_finish(compiler);
+	if (result)
+		return -1;
+	result = sign_finish(compiler);
+	return srs_finish(compiler) || result ? -1 : 0;
 }

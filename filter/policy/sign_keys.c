@@ -319,6 +319,14 @@ static int load_keys(struct compiler *compiler, struct key_files *files, struct 
 	return 0;
 }
 
+int secret_read(const struct compiler *compiler, const char *path, struct slice *text_r, struct error *err)
+{
+	struct keeper keeper = keeper_of(compiler);
+	struct stat status;
+
+	return read_secret(path, &keeper, text_r, &status, err);
+}
+
 int sign_finish(struct compiler *compiler)
 {
 	struct policy *policy = compiler->policy;

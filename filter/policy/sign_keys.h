@@ -26,4 +26,12 @@ int sign_join(struct compiler *);
 /* All settings are read: reads the keys and puts the domains in order. What is wrong is reported. */
 int sign_finish(struct compiler *);
 
+/* The text of a file that only the user of the daemon can read, as a key; free() it. 0, or -1 and err. */
+int secret_read(const struct compiler *, const char *path, struct slice *text_r, struct error *err);
+
+/* The block srs { }. All settings are read: reads its secrets. */
+extern const struct setting_block srs_block;
+int setting_keep_srs(struct setting_reader *, const void *block);
+int srs_finish(struct compiler *);
+
 #endif

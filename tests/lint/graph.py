@@ -47,6 +47,7 @@ DOORS["story.h"] = "engine"
 TABLES = ("filter/check/checks.c", "filter/policy/settings.c")
 
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+DOORS["srs.h"] = "mail"
 
 
 def read(path):

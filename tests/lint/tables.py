@@ -32,7 +32,9 @@ def write_files(source, folder):
             f.write(text)
     key = os.path.join(folder, "s1.pem")
     shutil.copyfile(os.path.join(source, KEY), key)
-    os.chmod(key, 0o600)
+    shutil.copyfile(key, os.path.join(folder, "srs.secret"))
+    for name in ("s1.pem", "srs.secret"):
+        os.chmod(os.path.join(folder, name), 0o600)
 
 
 def renew(page, name, section):

@@ -27,6 +27,7 @@ myhostname = mx.example.org
 mydomain = example.org
 myorigin = example.org
 mynetworks = 127.0.0.99/32
+virtual_alias_domains = srs.example.org
 inet_interfaces = {address}, {address6}, 127.0.0.1
 inet_protocols = all
 mydestination =
@@ -94,6 +95,18 @@ onward unix - - n - - smtp -o myhostname=mx2.example.org -o smtp_bind_address={a
 2530 inet n - n - - smtpd -o syslog_name=postfix/pop -o smtpd_milters=
   -o {{ smtpd_relay_restrictions = check_policy_service unix:{policy}, reject_unauth_destination }}
   -o {{ smtpd_data_restrictions = check_policy_service unix:{policy} }}
+2531 inet n - n - - smtpd -o syslog_name=postfix/srs -o smtpd_milters= -o cleanup_service_name=srs-cleanup
+  -o recipient_canonical_maps=tcp:127.0.0.1:10002
+srs-cleanup unix n - n - 0 cleanup -o sender_canonical_maps=tcp:127.0.0.1:10001
+  -o sender_canonical_classes=envelope_sender -o recipient_canonical_maps=tcp:127.0.0.1:10002
+  -o recipient_canonical_classes=envelope_recipient,header_recipient
+  -o {{ virtual_alias_maps = inline:{{ forwarded@example.org=bob@away.example.test }} }}
+2532 inet n - n - - smtpd -o syslog_name=postfix/srsmap -o smtpd_milters= -o cleanup_service_name=srsmap-cleanup
+  -o recipient_canonical_maps=socketmap:unix:{map}:srs-reverse
+srsmap-cleanup unix n - n - 0 cleanup -o sender_canonical_maps=socketmap:unix:{map}:srs-forward
+  -o sender_canonical_classes=envelope_sender -o recipient_canonical_maps=socketmap:unix:{map}:srs-reverse
+  -o recipient_canonical_classes=envelope_recipient,header_recipient
+  -o {{ virtual_alias_maps = inline:{{ forwarded@example.org=bob@away.example.test }} }}
 2526 inet n - n - - smtpd -o syslog_name=postfix/unix -o smtpd_milters=unix:{unix}
 2528 inet n - n - - smtpd -o syslog_name=postfix/dovecot -o smtpd_sasl_type=dovecot -o smtpd_sasl_path={dovecot}
 2529 inet n - n - - smtpd -o syslog_name=postfix/private -o cleanup_service_name=submission-cleanup
@@ -135,6 +148,8 @@ class Postfix(Mta):
     address = space.POSTFIX
     address6 = space.POSTFIX6
     ports = dict(Mta.ports, unix=2526,  # its milter is behind self.unix
+                 srs=2531,          # no milter: SRS by tcp tables; forwarded@example.org leads elsewhere
+                 srsmap=2532,       # the same, and the socketmap door behind self.map
                  pop=2530,          # no milter: asks the policy door behind self.policy
                  relay=2527,        # no milter: hands on to port 25, as a secondary MX does
                  dovecot=2528,      # asks Dovecot for logins (dovecot.py)
@@ -147,6 +162,7 @@ class Postfix(Mta):
         self.milter = milter
         self.unix = os.path.join(directory, "milter", "socket")
         self.policy = os.path.join(directory, "milter", "policy")
+        self.map = os.path.join(directory, "milter", "map")
         self.configure()
         started = subprocess.run(["postfix", "-c", self.d + "/conf", "start"], capture_output=True, text=True, timeout=60)
         if started.returncode != 0:
@@ -178,7 +194,7 @@ class Postfix(Mta):
         self.write("conf/main.cf", MAIN.format(d=self.d, address=self.address, address6=self.address6, cert=cert, key=key,
                                                milter=self.milter, uid=nobody.pw_uid, gid=nobody.pw_gid))
         self.write("conf/master.cf", MASTER.format(
-            unix=self.unix, policy=self.policy, address=self.address, dovecot=self.d + "/dovecot-auth", conf=CONF))
+            unix=self.unix, policy=self.policy, map=self.map, address=self.address, dovecot=self.d + "/dovecot-auth", conf=CONF))
         for name in ("main.cf", "master.cf"):  # files younger than two seconds make Postfix doze
             path = os.path.join(self.d, "conf", name)
             old = os.stat(path).st_mtime - 60

@@ -68,6 +68,8 @@ DAEMON_OPTIONS(`Name=MAPPED, Family=inet6, Addr=::, Port=2525')
 DAEMON_OPTIONS(`Name=MSA, Family=inet, Addr={address}, Port=587, M=E')
 DAEMON_OPTIONS(`Name=TLSMSA, Family=inet, Addr={address}, Port=465, M=Es')
 DAEMON_OPTIONS(`Name=UNIX, Family=inet, Addr={address}, Port=2526, InputMailFilters=by-unix')
+DAEMON_OPTIONS(`Name=SRS, Family=inet, Addr={address}, Port=2531')
+RELAY_DOMAIN(`srs.example.org')
 DAEMON_OPTIONS(`Name=POP, Family=inet, Addr={address}, Port=2530')
 MAIL_FILTER(`by-unix', `S=unix:{unix}, F=T, T=C:10s;S:20s;R:20s;E:30s')
 INPUT_MAIL_FILTER(`sekisho', `S={milter}, F=T, T=C:10s;S:20s;R:20s;E:30s')
@@ -76,18 +78,31 @@ MAILER(`smtp')
 LOCAL_CONFIG
 ESASL_CONF_PATH={d}/conf/sasl
 Krecent socket -T<TMPF> unix:{map}
-dnl Users unknown.ANYTHING need an account, and have none.
+{srs_maps}dnl Users unknown.ANYTHING need an account, and have none.
 MAILER_DEFINITIONS
 Mknown, P={d}/conf/deliver, F=lsDFMSPhn9w, S=EnvFromL/HdrFromL, R=EnvToL/HdrToL, T=DNS/RFC822/X-Unix, A=deliver $u
 LOCAL_RULE_0
-Runknown.$*<@$*>$*\t$#known $: unknown.$1
+{srs_reverse}Runknown.$*<@$*>$*\t$#known $: unknown.$1
 LOCAL_RULESETS
-SLocal_check_rcpt
+{srs_forward}SLocal_check_rcpt
 R$*\t$: $&{{daemon_name}}
 RPOP\t$: $(recent $&{{client_addr}} $: NO $)
 R$* <TMPF>\t$# TEMP $@ 4.3.0 $: "451 Temporary failure, try again later"
 ROK\t$# OK
 """
+
+def srs_lines(path):
+    """The lines about SRS of the shipped sendmail.mc: maps, rules of the way back, rules of the SMTP mailer. Those of the
+    mailer are only for what came to the service SRS."""
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../conf/sendmail.mc")) as f:
+        text = re.sub(r"^dnl ", "", f.read(), flags=re.M)
+    maps = re.search(r"^Ksrs_forward.*\nKsrs_reverse.*\n", text, re.M).group(0).replace("/run/sekisho/map.sock", path)
+    back = re.search(r"^LOCAL_RULE_0\n((?:R.*\n)+)", text, re.M).group(1)
+    rules = re.search(r"^SEnvFromSMTP\n(?:R.*\n)+", text, re.M).group(0)
+    rules = rules.replace("SEnvFromSMTP\n", "SEnvFromSMTP\nR$+\t$: $&{{daemon_name}} | $1\nRSRS | $+\t$: $>Srs $1\n"
+                          "R$* | $+\t$: $2\nSSrs\n".replace("{{", "{").replace("}}", "}"))
+    return maps, back, rules
+
 
 def received_header():
     """The lines of the shipped sendmail.mc that keep the client of a user out of the Received field."""
@@ -119,6 +134,7 @@ class Sendmail(Mta):
         Mta.ports,
         mapped=2525,  # an IPv6 socket that IPv4 clients come to as well
         unix=2526,  # its milter is behind self.unix
+        srs=2531,  # senders and bounces are rewritten by the maps of self.map
         pop=2530,  # who is in the list recent, which is asked for at self.map, may relay
     )
 
@@ -170,9 +186,11 @@ class Sendmail(Mta):
         self.write("conf/helpfile", "")
         self.write("log/statistics", "")
         cf = os.path.join(ROOT, "usr/share/sendmail/cf")
+        maps, back, rules = srs_lines(self.map)
         self.write("conf/sendmail.mc", MC.format(d=self.d, cf=cf, cert=cert, key=key, address=self.address,
                                                  address6=self.address6, milter=self.milter, unix=self.unix,
-                                                 map=self.map, received=received_header()))
+                                                 map=self.map, received=received_header(), srs_maps=maps,
+                                                 srs_reverse=back, srs_forward=rules))
         with open(self.d + "/conf/sendmail.cf", "w") as f:
             subprocess.run(["m4", self.d + "/conf/sendmail.mc"], stdout=f, check=True, timeout=60)
         os.chmod(self.d + "/conf/sendmail.cf", 0o644)

@@ -17,6 +17,7 @@ def inbound(rule):
 
 
 # the policy (bytes as in Latin-1), and all that is said of it
+SRS = "srs { domain s.example  secret-file k }\n"
 CASES = [
     (inbound("sign"),
      ["p:2:1: warning: there is no key to sign with; write sign DOMAIN { selector NAME key /path } "
@@ -191,6 +192,25 @@ CASES = [
     ("test \"a\" {\nexpect\n}\n",
      ["p:2:1: expect has no value; write expect VERDICT [CODE [ENHANCED]], expect FACT is VALUE, expect"
       " add-header NAME [\"value\"] or expect delete-header NAME"]),
+    (SRS + "policy inbound { on rcpt {\nset-sender srs if all recipient in friends\n} }\n",
+     ["p:3:1: set-sender srs changes the sender for all recipients, who are known in \"on message\"; move the rule there"]),
+    (SRS + "policy inbound { on message {\nset-sender srs if tls\n} }\n",
+     ["p:3:1: warning: set-sender srs changes the sender for all recipients, also those who are not forwarded; add \"if"
+      " all recipient in LIST\""]),
+    ("list friends file:t\n" + SRS + "policy inbound { on message {\nset-sender srs if all recipient in friends\n} }\n", []),
+    ("listen srs-forward inet:1\n",
+     ["p:1:1: listen srs-forward needs to know the domain and the secrets; write srs { domain NAME  secret-file /path }"]),
+    ("srs { domain s.example }\n", ["p:1:1: srs has no secret-file; write secret-file and the path of a file"]),
+    ("srs {\ndomain s.example  secret-file k  hash-minimum 5 }\n",
+     ["p:2:47: it is more than hash-length, so that no address would be accepted; lower it"]),
+    ("srs { domain s.example  secret-file k\nnever-rewrite }\n",
+     ["p:2:1: never-rewrite has no value; write the list of your own domains"]),
+    ("srs { domain s.example  secret-file t }\n",
+     ["p:1:1: srs: key t can be used by others (mode 0644); chmod 600 it"]),
+    ("srs { domain s.example  secret-file empty }\n",
+     ["p:1:1: srs: secret file empty is empty; write a long random text in it, one secret on each line"]),
+    ("srs { domain s.example  secret-file long }\n",
+     ["p:1:1: srs: secret file long has a line of more than 1024 bytes, or more than 32 lines"]),
 ]
 
 # The same for root alone, who can give files away: owner, group and mode of the key beside it.
@@ -248,6 +268,9 @@ def main():
         os.mkdir("dir")
         write("t", "")
         write("table", "example.org s1\n")
+        for name, text in (("empty", "\n"), ("long", "x" * 1025)):
+            write(name, text)
+            os.chmod(name, 0o600)
         subprocess.run([PROGRAM, "genkey", "--type", "ed25519", "--out", "k", "example.org", "s1"], check=True,
                        capture_output=True)
         for test in (policies, keys, layout):

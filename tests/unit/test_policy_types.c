@@ -301,9 +301,13 @@ static void actions_get_what_they_take(void **state)
 	    {"mail", "set-sender \"a@b.example\"", ""},
 	    {"mail", "set-sender \"%{sender}\"", ""},
 	    {"mail", "set-sender",
-	     "1: an address is missing; write set-sender \"user@domain\", or \"\" for the null sender"},
+	     "1: an address is missing; write set-sender \"user@domain\", or \"\" for the null sender, or srs"},
+	    {"mail", "set-sender srs",
+	     "1: there is no domain to rewrite the sender to; write srs { domain NAME  secret-file /path } in the "
+	     "settings"},
 	    {"mail", "set-sender a@b.example",
-	     "12: one address in quotes fits here; write set-sender \"user@domain\", or \"\" for the null sender"},
+	     "12: one address in quotes fits here; write set-sender \"user@domain\", or \"\" for the null sender, or "
+	     "srs"},
 	    {"mail", "add-recipient \"\"",
 	     "15: this is not an address that mail can be sent to; write add-recipient \"user@domain\""},
 	    {"mail", "add-recipient \"bob\"",

@@ -58,14 +58,19 @@ static void line_closed(void *door, struct server_peer *peer)
 
 static const struct server_protocol protocol = {
     .name = "line", .request_max = 100, .frame = line_frame, .answer = line_answer, .closed = line_closed};
+static const struct server_protocol prompt = {.name = "line",
+					      .request_max = 100,
+					      .prompt = true,
+					      .frame = line_frame,
+					      .answer = line_answer,
+					      .closed = line_closed};
 
-static int open_server(void **state)
+static int open_with(const struct server_protocol *spoken)
 {
 	struct rlimit files = {.rlim_cur = 4096, .rlim_max = 4096};
 	static unsigned number;
 	struct error err;
 
-	(void)state;
 	if (setrlimit(RLIMIT_NOFILE, &files) != 0)
 		return -1;                                     /* both ends of a thousand connections are here */
 	memset(address.sun_path, 0, sizeof(address.sun_path)); /* an abstract name: no file to remove */
@@ -74,8 +79,20 @@ static int open_server(void **state)
 	listener = socket(AF_UNIX, SOCK_STREAM, 0);
 	if (bind(listener, (struct sockaddr *)&address, sizeof(address)) != 0 || listen(listener, 1100) != 0)
 		return -1;
-	server = server_open(door_host_with("log off\n"), listener, &protocol, NULL, &err);
+	server = server_open(door_host_with("log off\n"), listener, spoken, NULL, &err);
 	return server ? server_start(server, &err) : -1;
+}
+
+static int open_server(void **state)
+{
+	(void)state;
+	return open_with(&protocol);
+}
+
+static int open_prompt_server(void **state)
+{
+	(void)state;
+	return open_with(&prompt);
 }
 
 static int close_server(void **state)
@@ -231,6 +248,20 @@ static void a_thousand_silent_connections_make_room_for_the_next(void **state)
 		close(silent[i]);
 }
 
+static void prompt_answers_that_nobody_reads_hold_up_nobody(void **state)
+{
+	int deaf = dial(), reader = dial();
+
+	(void)state;
+	for (int i = 0; i < 20; i++)
+		say(deaf, "big\n");
+	say(reader, "big\nbig\nhello\n");
+	assert_true(hears(reader, "hello\n"));
+	serves();
+	close(deaf);
+	close(reader);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -242,6 +273,14 @@ int main(void)
 	};
 	const struct CMUnitTest alone[] = {cmocka_unit_test(two_requests_at_once_do_not_wait_for_one_worker)};
 
+	const struct CMUnitTest prompt_tests[] = {
+	    cmocka_unit_test(requests_are_answered_one_after_another_however_they_are_cut),
+	    cmocka_unit_test(garbage_and_endless_requests_end_their_connection_only),
+	    cmocka_unit_test(a_thousand_silent_connections_make_room_for_the_next),
+	    cmocka_unit_test(prompt_answers_that_nobody_reads_hold_up_nobody),
+	};
+
 	return cmocka_run_group_tests(tests, open_server, close_server) +
-	       cmocka_run_group_tests(alone, open_server, close_server);
+	       cmocka_run_group_tests(alone, open_server, close_server) +
+	       cmocka_run_group_tests(prompt_tests, open_prompt_server, close_server);
 }

@@ -34,11 +34,27 @@ static enum found find_in_list(struct engine *engine, struct slice map, struct s
 	}
 }
 
+static enum found find_forward(struct engine *engine, struct slice map, struct slice key, struct arena *arena,
+			       struct slice *value_r)
+{
+	(void)map;
+	return srs_find(engine, SRS_FORWARD, key, arena, value_r);
+}
+
+static enum found find_reverse(struct engine *engine, struct slice map, struct slice key, struct arena *arena,
+			       struct slice *value_r)
+{
+	(void)map;
+	return srs_find(engine, SRS_REVERSE, key, arena, value_r);
+}
+
 static const struct {
 	const char *name; /* NULL: any other */
 	enum found (*find)(struct engine *, struct slice map, struct slice key, struct arena *, struct slice *value_r);
 } maps[] = {
-    {NULL, find_in_list},
+    {"srs-forward", find_forward}, {"srs-reverse", find_reverse},
+    {"srs_forward", find_forward}, /* Sendmail's names of maps have no "-" */
+    {"srs_reverse", find_reverse}, {NULL, find_in_list},
 };
 
 enum found map_find(struct engine *engine, struct slice map, struct slice key, struct arena *arena,
