@@ -13,6 +13,7 @@ from instructions import callgrind
 from limits import limits
 from signing import signing
 from subjects import Missing
+from tables import srs
 from world import SIZES, Dns
 
 DELAY_MS = 20
@@ -270,7 +271,7 @@ def reloads(bench):
     bench.numbers["reloads"] = {"calm": calm, "busy": busy}
 
 
-PARTS = {"sign": signing, "arc": arc, "cold": cold, "refusal": refusal, "logging": logging, "growth": growth, "reloads": reloads,
+PARTS = {"sign": signing, "arc": arc, "srs": srs, "cold": cold, "refusal": refusal, "logging": logging, "growth": growth, "reloads": reloads,
          "limits": limits, "postfix": through_postfix, "callgrind": callgrind}
 PARTS["dnsbl"] = dns_lists
 PARTS["history"] = history
