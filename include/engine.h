@@ -213,8 +213,9 @@ struct trace {
 	size_t count, room;
 };
 void trace_keep(void *trace, const struct rule_trace *);
-void trace_print(const struct trace *, FILE *out);   /* for a person */
-/* Control characters, and bytes that are not UTF-8, as \xNN: the text may be a stranger's, and the output a terminal. */
+void trace_print(const struct trace *, FILE *out); /* for a person */
+/* Control characters, and bytes that are not UTF-8, as \xNN: the text may be a stranger's, and the output a terminal.
+ */
 void trace_print_text(FILE *out, struct slice text);
 
 /* Runs the tests in the policy file, as with mode enforce: with zone text and an empty store, without network, record

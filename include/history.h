@@ -123,8 +123,8 @@ void history_each(struct history_reader *, int64_t since_us, history_take *, voi
 /* How many records there are, about; without reading them. */
 uint64_t history_size(struct history_reader *);
 
-/* Called for each step and name, oldest first. `kinds`: bit n is the kind n; without HISTORY_COUNT_REFUSED it reads much
- * less. */
+/* Called for each step and name, oldest first. `kinds`: bit n is the kind n; without HISTORY_COUNT_REFUSED it reads
+ * much less. */
 typedef void history_take_count(void *context, int64_t step_us, enum history_count, struct slice name, uint64_t count);
 int history_counts(struct history_reader *, unsigned kinds, int64_t since_us, int64_t until_us, history_take_count *,
 		   void *context, struct error *err);

@@ -219,12 +219,14 @@ void history_add(struct history *history, const struct history_entry *entry)
 	struct queued *queued;
 	bool wake;
 
-	if (entry->line.n > HISTORY_LINE_MAX || history->queued_bytes >= QUEUE_BYTES_MAX) {
+	queued = entry->line.n > HISTORY_LINE_MAX ? NULL : queued_new(entry);
+	pthread_mutex_lock(&history->lock);
+	if (!queued || history->queued_bytes >= QUEUE_BYTES_MAX) {
+		pthread_mutex_unlock(&history->lock);
+		free(queued);
 		history->lost++;
 		return;
 	}
-	queued = queued_new(entry);
-	pthread_mutex_lock(&history->lock);
 	wake = !history->first ||
 	       (history->queued_bytes < QUEUE_MANY && history->queued_bytes + queued->bytes >= QUEUE_MANY);
 	*history->last = queued;

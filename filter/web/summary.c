@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #define MINUTE_US  (INT64_C(60) * 1000 * 1000)
-#define SENDERS_US (24 * 60 * MINUTE_US)
+#define REFUSED_US (24 * 60 * MINUTE_US)
 #define NAMES_MOST 65536 /* of one kind; later ones are left out */
 #define ROOM_FIRST 256
 
@@ -120,7 +120,7 @@ static void take_count(void *context, int64_t step_us, enum history_count kind, 
 static int read_counts(struct history_reader *reader, struct summing *summing, int64_t now_us, struct error *err)
 {
 	static const unsigned few = 1u << HISTORY_COUNT_VERDICT | 1u << HISTORY_COUNT_RULE | 1u << HISTORY_COUNT_WOULD;
-	int64_t since = summing->summary->since_us, day = now_us - SENDERS_US;
+	int64_t since = summing->summary->since_us, day = now_us - REFUSED_US;
 
 	if (history_counts(reader, few, since, now_us, take_count, summing, err) != 0)
 		return -1;
