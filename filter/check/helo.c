@@ -95,14 +95,15 @@ static struct value get_resolves(struct view *view)
 
 static void hint(struct view *view, enum stage stage, const struct asking *asking)
 {
+	struct slice name = stage == STAGE_HELO ? name_of(view) : SLICE("");
 	bool resolves = false;
 
 	for (size_t i = 0; i < asking->count; i++)
 		resolves |= asking->items[i].fact->type == TYPE_BOOL;
-	if (stage != STAGE_HELO || !resolves)
+	if (!resolves || name.n == 0) /* the empty name is that of the root */
 		return;
-	dns_hint(view->budget, name_of(view), DNS_A);
-	dns_hint(view->budget, name_of(view), DNS_AAAA);
+	dns_hint(view->budget, name, DNS_A);
+	dns_hint(view->budget, name, DNS_AAAA);
 }
 
 static const struct fact facts[] = {

@@ -204,6 +204,28 @@ static void equal_questions_of_two_lists_are_asked_once(void **state)
 	scene_close(&scene);
 }
 
+/* Other hints ask early as well: a HELO name that is none would be the name of the root. */
+static void a_helo_name_that_is_none_is_not_asked_for(void **state)
+{
+	static const struct {
+		struct slice helo;
+		unsigned asked;
+	} cases[] = {{SLICE("[203.0.113.9]"), 0}, {SLICE("localhost"), 0}, {SLICE("mail.example.net"), 2}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct resolver_counters before, after;
+		struct scene scene;
+
+		scene_open(&scene, "authentication-results off\n" RULES("log \"x\" if helo.resolves"), "", client);
+		resolver_counters(scene.resolver, &before);
+		gate_helo(scene.gate, cases[i].helo);
+		resolver_counters(scene.resolver, &after);
+		assert_int_equal(after.asked - before.asked, cases[i].asked);
+		scene_close(&scene);
+	}
+}
+
 /* A history has the questions of a message: the key in the name of a zone stays out of it. */
 static void a_history_does_not_get_the_key_of_a_zone(void **state)
 {
@@ -414,6 +436,7 @@ int main(void)
 	    cmocka_unit_test(a_client_without_an_address_is_not_asked_for),
 	    cmocka_unit_test(a_text_of_64_kilobytes_is_cut_and_is_printable),
 	    cmocka_unit_test(equal_questions_of_two_lists_are_asked_once),
+	    cmocka_unit_test(a_helo_name_that_is_none_is_not_asked_for),
 	    cmocka_unit_test(a_history_does_not_get_the_key_of_a_zone),
 	    cmocka_unit_test(a_list_is_off_while_it_contains_its_negative_entry),
 	    cmocka_unit_test(each_family_and_kind_has_its_entries),
