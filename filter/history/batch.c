@@ -150,7 +150,18 @@ static int drop_part(struct writer *writer, const struct part *part, struct erro
 			 (long long)(part->last_us - HISTORY_STEP_US));
 }
 
-/* Drops what is too old, and the oldest part while a batch might not fit. The part that is being written stays. */
+/* The part that is being written fills the file: what was counted for it is not bounded by its records, since strangers
+ * choose the names. The next part takes its place. */
+static int drop_last(struct writer *writer, struct error *err)
+{
+	if (drop_part(writer, &writer->part, err))
+		return -1;
+	writer->part.rows = PART_ROWS; /* full */
+	return 0;
+}
+
+/* Drops what is too old, and the oldest part while a batch might not fit; that which is being written only when there
+ * is no other. */
 static int make_room(struct writer *writer, size_t batch, int64_t now_us, struct error *err)
 {
 	struct arena *arena = arena_new();
@@ -166,7 +177,8 @@ static int make_room(struct writer *writer, size_t batch, int64_t now_us, struct
 			break;
 		result = drop_part(writer, &parts[i], err);
 	}
-	bytes_used(writer);
+	if (result == 0 && count > 0 && bytes_used(writer) + 2 * batch > writer->settings->at_most)
+		result = drop_last(writer, err);
 	arena_free(arena);
 	return result;
 }

@@ -313,6 +313,39 @@ static void more_than_the_bound_at_once_loses_no_history(void **state)
 	assert_true(all(&lost) > 300);
 }
 
+/* Of each step, names that strangers choose are counted; here they are more than the file may hold. */
+static void counted_names_never_fill_the_file_for_good(void **state)
+{
+	enum { NAMES = 200, STEPS = 500, EVERY = 20 };
+	static char names[NAMES][300];
+	static struct history_counted counted[NAMES];
+	struct history *history = open_as(HISTORY_PLAIN, HISTORY_AT_MOST_MIN);
+	struct history_counters counters = {0};
+	char line[16];
+
+	(void)state;
+	for (unsigned i = 0; i < STEPS; i++) { /* 30 MB */
+		const struct history_found found = {HISTORY_CASE, slice_of(line)};
+
+		snprintf(line, sizeof(line), "case-%u", i);
+		for (unsigned n = 0; n < NAMES; n++) {
+			snprintf(names[n], sizeof(names[n]), "%0290u@x", i * NAMES + n);
+			counted[n] = (struct history_counted){HISTORY_COUNT_REFUSED, slice_of(names[n])};
+		}
+		history_add(history, &(struct history_entry){NOW + i * HISTORY_STEP_US, slice_of(line), &found, 1,
+							     counted, NAMES});
+		for (int k = 0; i % EVERY == EVERY - 1 && counters.written + EVERY < i && k < 3000; k++) {
+			usleep(10000);
+			history_counters(history, &counters);
+		}
+		if (counters.failures)
+			break;
+	}
+	history_close(history);
+	assert_int_equal(counters.failures, 0);
+	assert_int_equal(find(HISTORY_CASE, line, 0).count, 1);
+}
+
 static void wait_for_trouble(struct history *history, const char *part)
 {
 	struct error line = {""};
@@ -444,6 +477,7 @@ int main(void)
 	    TEST(an_address_is_erased_with_what_was_counted_of_it),
 	    TEST(the_file_stays_below_its_bound_and_keeps_the_newest),
 	    TEST(more_than_the_bound_at_once_loses_no_history),
+	    TEST(counted_names_never_fill_the_file_for_good),
 	    TEST(a_file_of_another_program_is_left_alone),
 	    TEST(a_file_of_a_newer_version_is_left_alone),
 	    TEST(two_daemons_do_not_write_one_file),
