@@ -118,11 +118,11 @@ static bool write_some(struct history *history)
 /* Nothing to write for now, or it cannot be written for now. */
 static void rest(struct history *history, bool failed)
 {
-	int64_t until = clock_wall_us() + (failed ? RETRY_US : GATHER_US);
+	int64_t until = clock_us() + (failed ? RETRY_US : GATHER_US);
 
 	if (!history->first && !history->closing)
 		pthread_cond_wait(&history->wake, &history->lock);
-	while (!history->closing && clock_wall_us() < until && (failed || history->queued_bytes < QUEUE_MANY))
+	while (!history->closing && clock_us() < until && (failed || history->queued_bytes < QUEUE_MANY))
 		wait_until(history, until);
 }
 
@@ -147,6 +147,18 @@ static void *writer_run(void *context)
 
 /* ---- for everyone ------------------------------------------------------------------------------------ */
 
+/* Their time is that of clock_us: the wall clock may be set back by an hour. */
+static void conds_init(struct history *history)
+{
+	pthread_condattr_t monotonic;
+
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&history->wake, &monotonic);
+	pthread_cond_init(&history->ended, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+}
+
 struct history *history_open(const struct history_settings *settings, struct error *err)
 {
 	struct history *history = xmalloc(sizeof(*history));
@@ -158,8 +170,7 @@ struct history *history_open(const struct history_settings *settings, struct err
 	history->settings.path = history->path;
 	history->last = &history->first;
 	pthread_mutex_init(&history->lock, NULL);
-	pthread_cond_init(&history->wake, NULL);
-	pthread_cond_init(&history->ended, NULL);
+	conds_init(history);
 	history->writer = (struct writer){.settings = &history->settings, .lock_fd = -1, .counts = counts_new()};
 	if (hiding_open(history->path, settings->addresses, true, &history->hiding, err) == 0) {
 		if (batch_open(&history->writer, &history->trouble))
@@ -195,7 +206,7 @@ static void history_free(struct history *history)
 /* A thread that hangs in the file system is left alone with all that it uses: the process ends now. */
 void history_close(struct history *history)
 {
-	int64_t until = clock_wall_us() + CLOSE_US;
+	int64_t until = clock_us() + CLOSE_US;
 	struct timespec at = {.tv_sec = until / 1000000, .tv_nsec = until % 1000000 * 1000};
 	bool finished;
 

@@ -75,6 +75,7 @@ static uint64_t client_hash(const struct request *request)
 	struct ucred peer;
 	socklen_t n = sizeof(peer);
 	unsigned uid = 0;
+	uint64_t seed; /* secret: nobody can choose addresses that share the place of another */
 
 	memcpy(key, ip.bytes, ip.family == 6 && !is_loopback(ip) ? 8 : sizeof(ip.bytes));
 	if (ip.family == 0 && getsockopt(request_fd(request), SOL_SOCKET, SO_PEERCRED, &peer, &n) == 0)
@@ -82,7 +83,8 @@ static uint64_t client_hash(const struct request *request)
 	else if (is_loopback(ip) && peer_uid(request_fd(request), &uid) != 0)
 		uid = 0;
 	memcpy(key + sizeof(ip.bytes), &uid, sizeof(uid));
-	return hash_slice((struct slice){(const char *)key, sizeof(key)}, request->web->logins.key[0]);
+	memcpy(&seed, request->web->logins.key, sizeof(seed));
+	return hash_slice((struct slice){(const char *)key, sizeof(key)}, seed);
 }
 
 static struct login_client *client_of(const struct request *request)
