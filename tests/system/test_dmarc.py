@@ -182,12 +182,13 @@ def test_a_trusted_forwarder_is_let_through_and_recorded(daemon, mta, token):
 
 
 def test_the_walk_is_asked_once_for_many_messages(daemon, mta, token, dns):
-    dns.zone('_dmarc.once.example TXT "v=DMARC1; p=none"', 'once.example TXT "v=spf1 ip4:203.0.113.5 -all"')
+    domain = f"once-{token}.example"
+    dns.zone(f'_dmarc.{domain} TXT "v=DMARC1; p=none"', f'{domain} TXT "v=spf1 ip4:203.0.113.5 -all"')
     for i in range(3):
-        sender = f"{token}{i}@once.example"
-        assert smtp.send(mta, f"<{sender}>", [BOB], smtp.message(f"{token}{i}", sender="a@once.example")).end.code == 250
+        sender = f"{token}{i}@{domain}"
+        assert smtp.send(mta, f"<{sender}>", [BOB], smtp.message(f"{token}{i}", sender=f"a@{domain}")).end.code == 250
         assert facts(daemon, sender)["dmarc"] == "pass"
-    assert dns.asked("_dmarc.once.example", "TXT") <= 1
+    assert dns.asked(f"_dmarc.{domain}", "TXT") == 1
 
 
 def test_the_names_of_a_walk_are_asked_at_once(daemon, mta, token, dns):
