@@ -166,7 +166,7 @@ struct check_settings {
 	struct list *relays;                          /* our own servers that relay mail from outside; NULL: none */
 	struct list *forwarders;                      /* trusted-forwarders; NULL: none */
 	uint64_t read;                                /* bit n: some rule reads a fact of checks[n] */
-	struct list *dynamic_names; /* words and domains in names of clients that are no servers; NULL: none */
+	struct list *dynamic_names; /* words and domains in names of clients that are not servers; NULL: none */
 	struct check_block blocks[CHECK_MAX]; /* by check number */
 };
 

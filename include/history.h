@@ -74,8 +74,8 @@ struct history_entry {
 
 struct history;
 
-/* Opens the key file, makes it if needed, and starts the writing thread. A file that cannot be used is no error here:
- * history_report says why, and it is tried again. NULL and err: the key cannot be read or made. */
+/* Opens the key file, makes it if needed, and starts the writing thread. A file that cannot be used is not an error
+ * here: history_report says why, and it is tried again. NULL and err: the key cannot be read or made. */
 struct history *history_open(const struct history_settings *, struct error *err);
 void history_close(struct history *); /* writes what waits, for at most a second. NULL is allowed */
 

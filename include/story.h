@@ -44,7 +44,7 @@ void story_end(struct story *);
 extern const char story_without_rules[]; /* why there are no rules, as a sentence */
 struct slice story_truth(enum truth);    /* "false" "true" "unknown" */
 
-/* As history_find. A text for HISTORY_CASE that is no case is looked for as a queue id: both are short words. */
+/* As history_find. A text for HISTORY_CASE that is not a case is looked for as a queue id: both are short words. */
 int story_find(struct history_reader *, const struct history_found *, int64_t since_us, history_take *, void *context,
 	       struct error *err);
 

@@ -1,5 +1,6 @@
 /*
- * special.c - addresses that are no place of the Internet, from the registries of special-purpose addresses (RFC 6890).
+ * special.c - addresses that are not a place of the Internet, from the registries of special-purpose addresses (RFC
+ * 6890).
  */
 #include "base.h"
 

@@ -202,7 +202,7 @@ static void judge_records(const struct dnsbl *list, const struct dns_answer *ans
 void dnsbl_judge(const struct dnsbl *list, const struct dns_answer *answer, struct dnsbl_finding *finding_r)
 {
 	*finding_r = (struct dnsbl_finding){.result = DNSBL_RESULT_CLEAN};
-	/* Lists change by the minute: what was true before its servers failed is no reason to refuse. */
+	/* Lists change by the minute: what was true before its servers failed is not a reason to refuse. */
 	if (answer->status == DNS_TEMPFAIL || answer->stale) {
 		finding_r->result = DNSBL_RESULT_TEMPERROR;
 		finding_r->why = answer->stale ? "no answer" : dns_reason_texts[answer->reason];

@@ -1,5 +1,5 @@
 /*
- * meter.c - the numbers behind the metrics. A rule gets its place in a table when it is met first, and keeps it:
+ * meter.c - the numbers that the metrics show. A rule gets its place in a table when it is met first, and keeps it:
  * readers need no lock, and a name is never freed while the daemon runs.
  */
 #include "meter.h"

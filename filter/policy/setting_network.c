@@ -22,19 +22,24 @@ int port_parse(struct slice text, unsigned *port_r)
 static int read_address(struct setting_told *told, void *item, struct error *err)
 {
 	struct listen_setting *listen = item;
-	struct error why;
 
 	listen->text = told->words[0];
 	listen->mode = -1;
 	listen->group = SLICE("");
-	if (listen_parse(listen->text, &listen->address, &why) == 0)
+	return setting_read_listen(told, &listen->address, err);
+}
+
+int setting_read_listen(struct setting_told *told, struct listen_address *address_r, struct error *err)
+{
+	struct error why;
+
+	if (listen_parse(told->words[0], address_r, &why) == 0)
 		return 0;
-	error_set(err, "\"%s\" is not an address to listen on (%s)", QUOTE(listen->text), why.text);
+	error_set(err, "\"%s\" is not an address to listen on (%s)", QUOTE(told->words[0]), why.text);
 	return -1;
 }
 
-/* Octal, as chmod(1) has it. */
-static int read_mode(struct setting_told *told, void *item, struct error *err)
+int setting_read_mode(struct setting_told *told, void *item, struct error *err)
 {
 	struct slice text = told->words[0];
 	int mode = 0;
@@ -103,7 +108,7 @@ static const struct setting_key keys[] = {
     {.name = "mode",
      .type = SETTING_OWN,
      LISTEN(mode),
-     .read = read_mode,
+     .read = setting_read_mode,
      .usage = "a mode in octal as in 0660",
      .example = "listen unix:/run/sekisho/milter.sock mode 0660"},
     {.name = "group",

@@ -94,6 +94,11 @@ void tenants_finish(struct policy *);
 /* For a key of the type SETTING_OWN, into a struct slice: what Authentication-Results call us. */
 int setting_read_authserv_id(struct setting_told *, void *item, struct error *err);
 
+/* An address to listen on, out of the first word. */
+int setting_read_listen(struct setting_told *, struct listen_address *address_r, struct error *err);
+/* For a key of the type SETTING_OWN, into an int: octal, as chmod(1) has it. */
+int setting_read_mode(struct setting_told *, void *item, struct error *err);
+
 /* Ports are 1 to 65535. 0, or -1. */
 int port_parse(struct slice text, unsigned *port_r);
 

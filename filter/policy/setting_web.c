@@ -3,36 +3,15 @@
  */
 #include "setting_reader.h"
 
-#define MODE_MAX    0777
 #define WEB(member) .offset = offsetof(struct web_setting, member)
 #define EXAMPLE     "web { listen inet:9891@127.0.0.1  password-file /etc/sekisho/web-password"
 
 static int read_address(struct setting_told *told, void *item, struct error *err)
 {
 	struct web_setting *web = item;
-	struct error why;
 
 	web->text = told->words[0];
-	if (listen_parse(web->text, &web->address, &why) == 0)
-		return 0;
-	error_set(err, "\"%s\" is not an address to listen on (%s)", QUOTE(web->text), why.text);
-	return -1;
-}
-
-/* Octal, as chmod(1) has it. */
-static int read_mode(struct setting_told *told, void *item, struct error *err)
-{
-	struct slice text = told->words[0];
-	int mode = 0;
-
-	(void)err;
-	for (size_t i = 0; i < text.n && mode <= MODE_MAX; i++) {
-		if (text.p[i] < '0' || text.p[i] > '7')
-			return -1;
-		mode = mode * 8 + (text.p[i] - '0');
-	}
-	*(int *)item = mode;
-	return mode <= MODE_MAX ? 0 : -1;
+	return setting_read_listen(told, &web->address, err);
 }
 
 static int finish(void *block, struct setting_told *told, struct error *err)
@@ -67,7 +46,7 @@ static const struct setting_key keys[] = {
     {.name = "mode",
      .type = SETTING_OWN,
      WEB(mode),
-     .read = read_mode,
+     .read = setting_read_mode,
      .usage = "a mode in octal as in 0660",
      .example = "web { listen unix:/run/sekisho/web.sock  mode 0660 }"},
     {.name = "group",

@@ -16,7 +16,7 @@
 #define PACKET_MAX    65535
 #define UDP_TRIES     2
 #define UDP_PATIENCE  1500000 /* microseconds for one try */
-#define STRANGERS_MAX 20      /* packets that are no answer to this question, for one try */
+#define STRANGERS_MAX 20      /* packets that are not an answer to this question, for one try */
 
 static ldns_pkt *failed(struct slice *why_r, const char *why)
 {
