@@ -383,5 +383,5 @@ int main(void)
 	    cmocka_unit_test(a_connection_that_lives_too_long_is_cut_off),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, enter_directory, leave_directory);
 }
