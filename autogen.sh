@@ -48,6 +48,10 @@ check_packages="$check_packages nsd ldnsutils rbldnsd logrotate bind9 bind9-dnsu
 fedora="$fedora libcurl-devel ldns-devel"
 opensuse="$opensuse libcurl-devel libldns-devel"
 alpine="$alpine curl-dev ldns-dev"
+build_packages="$build_packages libxml2-dev zlib1g-dev" # for reports about DMARC
+fedora="$fedora libxml2-devel zlib-devel"
+opensuse="$opensuse libxml2-devel zlib-devel"
+alpine="$alpine libxml2-dev zlib-dev"
 
 say() {
 	printf '%-12s %s\n' "$1" "$2"
