@@ -1,5 +1,5 @@
 /*
- * store.h - keyed state that outlives messages: limits, values that expire, sets of distinct members.
+ * store.h - keyed state that outlives messages: limits, values that expire, sets of distinct members, leases.
  *
  * Every operation is atomic and may be called from any thread. None waits for another session: lmdb: decides in memory,
  * and one thread of its own writes what changed every STORE_FLUSH_US. A key that is not in memory is read from the
@@ -14,13 +14,13 @@
  * since the previous commit when there is more to write than the disk can take in a second. After a power failure it is
  * consistent, too, and lacks at most one commit more. What store_flush() waited for is on the disk. Surviving a kill
  * costs nothing besides the commit; surviving a power failure costs one fdatasync per commit, in the writing thread:
- *two commits a second, or one for every thousand changes. While the disk is full or broken, reservations and changes
- *are STORE_UNAVAILABLE; earlier changes are kept and written once that is possible. A reservation that was written and
- *not released when the process died stays counted until its window has passed.
+ * two commits a second, or one for every thousand changes. While the disk is full or broken, reservations and changes
+ * are STORE_UNAVAILABLE; earlier changes are kept and written once that is possible. A reservation that was written and
+ * not released when the process died stays counted until its window has passed.
  *
  * The limit (at_most) applies to the file, or to the memory. At three quarters of it new keys are refused, until
- *expired keys make room; existing keys still change, so limits in use stay exact. The file takes disk space as it
- *grows, never returns it, and reuses what became free.
+ * expired keys make room; existing keys still change, so limits in use stay exact. The file takes disk space as it
+ * grows, never returns it, and reuses what became free.
  *
  * The store has its own time: it begins with the wall clock, or with the latest time in the file if that is later, and
  * advances with the monotonic clock. Setting the wall clock back or forth neither grants a window twice nor blocks
@@ -45,6 +45,7 @@
 #define STORE_DISTINCT_MAX  10000 /* members of one set: 160 KB, searched for each request */
 #define STORE_LIMITS_MAX    16    /* in one request */
 #define STORE_SCAN_MAX      1000  /* keys on one page */
+#define STORE_HOLDER_MAX    255   /* bytes of the name of who has a lease */
 #define STORE_FLUSH_US      (500 * 1000)
 #define STORE_AT_MOST       (UINT64_C(1) << 30)  /* by default */
 #define STORE_AT_MOST_MIN   (UINT64_C(8) << 20)  /* with less there is no room for the pages that one commit replaces */
@@ -54,7 +55,7 @@
 enum store_answer {
 	STORE_OK,
 	STORE_ABSENT,      /* get, delete: the key does not exist */
-	STORE_EXISTS,      /* put_absent: the key exists; nothing was changed */
+	STORE_EXISTS,      /* put_absent: the key exists; lease: another holder has it; nothing was changed */
 	STORE_OVER,        /* reserve: a hard limit would be exceeded; nothing was reserved */
 	STORE_UNAVAILABLE, /* the store does not work, or has no room for another key; nothing was changed */
 	STORE_INVALID      /* a size, life or window is out of bounds, or the key is of another kind; as above */
@@ -151,6 +152,21 @@ enum store_answer store_scan(struct store *, struct slice prefix, struct slice a
 
 /* Waits until all earlier changes are on the disk, at most until deadline_us (clock_us). STORE_OK, UNAVAILABLE. */
 enum store_answer store_flush(struct store *, int64_t deadline_us);
+
+/* ---- leases ------------------------------------------------------------------- */
+
+/* A lease is for work that one node does at a time: one holder has it, until it is released or its life has passed.
+ * Holders are told apart by name: a process that may have died needs a new name when it starts again, or it would
+ * believe that it still does the work of before. Work that takes longer than the life is interrupted unless the holder
+ * takes the lease again in time. Whoever has worked for longer than the life without that must stop: another may have
+ * begun. It is stored as a STORE_VALUE, the name of the holder, so store_get() tells who has it; a crash may lose it
+ * as it may lose any value. */
+
+/* life_us: 1 to STORE_LIFE_MAX_US, from now. STORE_OK, also when this holder had it already; EXISTS; UNAVAILABLE;
+ * INVALID (also for a key of another kind). The name has 1 to STORE_HOLDER_MAX bytes. */
+enum store_answer store_lease_take(struct store *, struct slice key, struct slice holder, int64_t life_us);
+/* STORE_OK; ABSENT: nobody has it (any more); EXISTS; UNAVAILABLE; INVALID. */
+enum store_answer store_lease_release(struct store *, struct slice key, struct slice holder);
 
 /* ---- keys --------------------------------------------------------------------- */
 

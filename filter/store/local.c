@@ -253,25 +253,33 @@ enum store_answer local_release(void *state, const struct store_limit *limits, s
 
 /* ---- values --------------------------------------------------------------------- */
 
+/* Gives the one entry that is held a value, unless its key is new and there is no room for it. */
+static enum store_answer set_value(struct hold *hold, struct slice value, int64_t life_us)
+{
+	struct local *local = hold->local;
+	char *copy;
+
+	if (is_added(hold, 0) && !local->kind->may_add(local))
+		return STORE_UNAVAILABLE;
+	copy = xrealloc(NULL, value.n);
+	if (value.n > 0)
+		memcpy(copy, value.p, value.n);
+	table_set(local->table, hold->entries[0], STORE_VALUE, copy, value.n, hold->now + life_us);
+	return STORE_OK;
+}
+
 enum store_answer local_put(void *state, struct slice key, struct slice value, int64_t life_us, bool only_absent)
 {
 	struct local *local = state;
 	struct hold hold = hold_of(local, key);
-	enum store_answer answer = STORE_OK;
-	char *copy;
+	enum store_answer answer;
 
 	if (!local->kind->may_write(local) || !hold_entries(&hold))
 		return STORE_UNAVAILABLE;
 	if (only_absent && entry_lives(hold.entries[0], hold.now))
 		answer = STORE_EXISTS;
-	else if (is_added(&hold, 0) && !local->kind->may_add(local))
-		answer = STORE_UNAVAILABLE;
-	if (answer == STORE_OK) {
-		copy = xrealloc(NULL, value.n);
-		if (value.n > 0)
-			memcpy(copy, value.p, value.n);
-		table_set(local->table, hold.entries[0], STORE_VALUE, copy, value.n, hold.now + life_us);
-	}
+	else
+		answer = set_value(&hold, value, life_us);
 	let_go(&hold);
 	return answer;
 }
@@ -349,5 +357,49 @@ enum store_answer local_look(struct local *local, struct slice key, int64_t now,
 	if (entry)
 		answer = item_of(entry, now, arena, item_r);
 	pthread_mutex_unlock(&shard->lock);
+	return answer;
+}
+
+/* ---- leases --------------------------------------------------------------------- */
+
+/* STORE_OK: this holder has the lease. */
+static enum store_answer has_lease(const struct hold *hold, struct slice holder)
+{
+	const struct entry *entry = hold->entries[0];
+
+	if (!entry_lives(entry, hold->now))
+		return STORE_ABSENT;
+	if (entry->kind != STORE_VALUE)
+		return STORE_INVALID;
+	return slice_equal(entry_value(entry, hold->now), holder) ? STORE_OK : STORE_EXISTS;
+}
+
+enum store_answer local_lease(void *state, struct slice key, struct slice holder, int64_t life_us)
+{
+	struct local *local = state;
+	struct hold hold = hold_of(local, key);
+	enum store_answer answer;
+
+	if (!local->kind->may_write(local) || !hold_entries(&hold))
+		return STORE_UNAVAILABLE;
+	answer = has_lease(&hold, holder);
+	if (answer == STORE_OK || answer == STORE_ABSENT)
+		answer = set_value(&hold, holder, life_us);
+	let_go(&hold);
+	return answer;
+}
+
+enum store_answer local_unlease(void *state, struct slice key, struct slice holder)
+{
+	struct local *local = state;
+	struct hold hold = hold_of(local, key);
+	enum store_answer answer;
+
+	if (!local->kind->may_write(local) || !hold_entries(&hold))
+		return STORE_UNAVAILABLE;
+	answer = has_lease(&hold, holder);
+	if (answer == STORE_OK)
+		table_set(local->table, hold.entries[0], 0, NULL, 0, 0);
+	let_go(&hold);
 	return answer;
 }

@@ -32,6 +32,8 @@ enum store_answer local_release(void *state, const struct store_limit *, size_t 
 enum store_answer local_put(void *state, struct slice key, struct slice value, int64_t life_us, bool only_absent);
 enum store_answer local_get(void *state, struct slice key, struct arena *, struct store_item *item_r);
 enum store_answer local_remove(void *state, struct slice key);
+enum store_answer local_lease(void *state, struct slice key, struct slice holder, int64_t life_us);
+enum store_answer local_unlease(void *state, struct slice key, struct slice holder);
 
 /* What the table has of the key, without reading the file. *known_r: the answer (STORE_OK, STORE_ABSENT) is the truth.
  */

@@ -110,6 +110,16 @@ static bool key_is_valid(struct slice key)
 	return key.n > 0 && key.n <= STORE_KEY_MAX;
 }
 
+static bool life_is_valid(int64_t life_us)
+{
+	return life_us > 0 && life_us <= STORE_LIFE_MAX_US;
+}
+
+static bool holder_is_valid(struct slice holder)
+{
+	return holder.n > 0 && holder.n <= STORE_HOLDER_MAX;
+}
+
 static bool limit_is_valid(const struct store_limit *limit)
 {
 	return key_is_valid(limit->key) && limit->length_us >= STORE_WINDOW_MIN_US &&
@@ -150,7 +160,7 @@ enum store_answer store_release(struct store *store, const struct store_limit *l
 
 static enum store_answer put(struct store *store, struct slice key, struct slice value, int64_t life_us, bool absent)
 {
-	if (!key_is_valid(key) || value.n > STORE_VALUE_MAX || life_us <= 0 || life_us > STORE_LIFE_MAX_US)
+	if (!key_is_valid(key) || value.n > STORE_VALUE_MAX || !life_is_valid(life_us))
 		return answered(store, STORE_INVALID);
 	return answered(store, store->backend->put(store->state, key, value, life_us, absent));
 }
@@ -191,6 +201,20 @@ enum store_answer store_scan(struct store *store, struct slice prefix, struct sl
 enum store_answer store_flush(struct store *store, int64_t deadline_us)
 {
 	return answered(store, store->backend->flush(store->state, deadline_us));
+}
+
+enum store_answer store_lease_take(struct store *store, struct slice key, struct slice holder, int64_t life_us)
+{
+	if (!key_is_valid(key) || !holder_is_valid(holder) || !life_is_valid(life_us))
+		return answered(store, STORE_INVALID);
+	return answered(store, store->backend->lease(store->state, key, holder, life_us));
+}
+
+enum store_answer store_lease_release(struct store *store, struct slice key, struct slice holder)
+{
+	if (!key_is_valid(key) || !holder_is_valid(holder))
+		return answered(store, STORE_INVALID);
+	return answered(store, store->backend->unlease(store->state, key, holder));
 }
 
 /* ---- health ------------------------------------------------------------------- */

@@ -27,6 +27,8 @@ struct store_backend {
 	enum store_answer (*put)(void *state, struct slice key, struct slice value, int64_t life_us, bool only_absent);
 	enum store_answer (*get)(void *state, struct slice key, struct arena *, struct store_item *item_r);
 	enum store_answer (*remove)(void *state, struct slice key);
+	enum store_answer (*lease)(void *state, struct slice key, struct slice holder, int64_t life_us);
+	enum store_answer (*unlease)(void *state, struct slice key, struct slice holder);
 	enum store_answer (*scan)(void *state, struct slice prefix, struct slice after, size_t room, struct arena *,
 				  struct store_page *page_r);
 	enum store_answer (*flush)(void *state, int64_t deadline_us);

@@ -1,6 +1,6 @@
 /*
- * test_store.c - values in a store: put, read, deleted, expired, listed; each by memory:, by lmdb:, and by lmdb: that
- * is closed and opened between two questions.
+ * test_store.c - values in a store: put, read, deleted, expired, listed; leases; each by memory:, by lmdb:, and by
+ * lmdb: that is closed and opened between two questions.
  */
 #include "store_scene.h"
 
@@ -155,6 +155,78 @@ static void a_key_of_another_kind_is_not_a_limit(void **state)
 	assert_int_equal(counted(scene, hourly(1, 10)), 1);
 }
 
+/* ---- leases ----------------------------------------------------------------------------- */
+
+static void take(struct scene *scene, const char *holder, int64_t life_us, enum store_answer expected)
+{
+	assert_int_equal(store_lease_take(scene->store, SLICE("lease:reports"), slice_of(holder), life_us), expected);
+	again(scene);
+}
+
+static void let_go(struct scene *scene, const char *holder, enum store_answer expected)
+{
+	assert_int_equal(store_lease_release(scene->store, SLICE("lease:reports"), slice_of(holder)), expected);
+	again(scene);
+}
+
+static void a_lease_has_one_holder_until_it_ends(void **state)
+{
+	struct scene *scene = *state;
+
+	let_go(scene, "a", STORE_ABSENT);
+	take(scene, "a", HOUR, STORE_OK);
+	take(scene, "b", HOUR, STORE_EXISTS);
+	assert_value(scene, "lease:reports", "a");
+	let_go(scene, "b", STORE_EXISTS);
+	take(scene, "b", HOUR, STORE_EXISTS);
+	let_go(scene, "a", STORE_OK);
+	let_go(scene, "a", STORE_ABSENT);
+	take(scene, "b", HOUR, STORE_OK);
+	pass(HOUR);
+	let_go(scene, "b", STORE_ABSENT);
+	take(scene, "a", HOUR, STORE_OK);
+	take(scene, "ab", HOUR, STORE_EXISTS);
+}
+
+/* What counts is the life of the last taking, be it shorter or longer. */
+static void a_lease_is_renewed_by_its_holder_only(void **state)
+{
+	struct scene *scene = *state;
+
+	take(scene, "a", HOUR, STORE_OK);
+	pass(HOUR / 2);
+	take(scene, "a", HOUR, STORE_OK);
+	take(scene, "b", 9 * HOUR, STORE_EXISTS);
+	pass(HOUR - 1);
+	take(scene, "b", HOUR, STORE_EXISTS);
+	take(scene, "a", SECOND, STORE_OK);
+	pass(SECOND);
+	take(scene, "b", HOUR, STORE_OK);
+}
+
+static void a_lease_out_of_bounds_is_invalid(void **state)
+{
+	struct scene *scene = *state;
+	static char bytes[STORE_KEY_MAX + 1];
+	struct slice key = SLICE("limit:hourly:alice"), holder = SLICE("a");
+	struct store_usage usage;
+
+	assert_int_equal(store_lease_take(scene->store, SLICE(""), holder, HOUR), STORE_INVALID);
+	assert_int_equal(store_lease_take(scene->store, (struct slice){bytes, sizeof(bytes)}, holder, HOUR),
+			 STORE_INVALID);
+	assert_int_equal(store_lease_take(scene->store, key, SLICE(""), HOUR), STORE_INVALID);
+	assert_int_equal(store_lease_take(scene->store, key, (struct slice){bytes, STORE_HOLDER_MAX + 1}, HOUR),
+			 STORE_INVALID);
+	assert_int_equal(store_lease_take(scene->store, key, holder, 0), STORE_INVALID);
+	assert_int_equal(store_lease_take(scene->store, key, holder, STORE_LIFE_MAX_US + 1), STORE_INVALID);
+	assert_int_equal(store_lease_release(scene->store, key, SLICE("")), STORE_INVALID);
+	assert_int_equal(store_lease_release(scene->store, SLICE(""), holder), STORE_INVALID);
+	assert_int_equal(reserve(scene, hourly(2, 10), &usage), STORE_OK);
+	assert_int_equal(store_lease_take(scene->store, key, holder, HOUR), STORE_INVALID);
+	assert_int_equal(store_lease_release(scene->store, key, holder), STORE_INVALID);
+	assert_int_equal(counted(scene, hourly(1, 10)), 2);
+}
+
 /* ---- pages ------------------------------------------------------------------------------ */
 
 /* All keys with the prefix, joined by blanks; also writes while it reads. */
@@ -230,6 +302,9 @@ int main(void)
 	    EACH(keys_and_values_are_any_bytes),
 	    EACH(what_is_out_of_bounds_is_invalid),
 	    EACH(a_key_of_another_kind_is_not_a_limit),
+	    EACH(a_lease_has_one_holder_until_it_ends),
+	    EACH(a_lease_is_renewed_by_its_holder_only),
+	    EACH(a_lease_out_of_bounds_is_invalid),
 	    EACH(keys_are_listed_by_prefix),
 	    EACH(a_page_says_kind_count_and_life),
 	};

@@ -182,6 +182,35 @@ static void each_key_is_put_by_one(void **state)
 	assert_int_equal(sum.passed, 50);
 }
 
+/* While a thread has the lease, no other has. */
+static void *take_the_lease(void *worker_)
+{
+	struct worker *worker = worker_;
+	struct store *store = worker->scene->store;
+	struct slice holder = {(const char *)&worker->number, sizeof(worker->number)};
+
+	pthread_barrier_wait(worker->barrier);
+	for (int i = 0; i < 200; i++) {
+		if (store_lease_take(store, SLICE("lease:work"), holder, HOUR) != STORE_OK)
+			continue;
+		worker->passed++;
+		worker->wrong += atomic_fetch_add(&held, 1) != 0;
+		worker->wrong += store_lease_take(store, SLICE("lease:work"), holder, HOUR) != STORE_OK;
+		atomic_fetch_sub(&held, 1);
+		worker->wrong += store_lease_release(store, SLICE("lease:work"), holder) != STORE_OK;
+	}
+	return NULL;
+}
+
+static void a_lease_is_had_by_one(void **state)
+{
+	struct worker sum;
+
+	all_run(*state, take_the_lease, &sum);
+	assert_int_equal(sum.wrong, 0);
+	assert_in_range(sum.passed, 1, THREADS * 200);
+}
+
 /* ---- everything at once ---------------------------------------------------------------- */
 
 /* Each thread has keys that nobody else changes, so it knows what they are; and all share some. */
@@ -275,8 +304,11 @@ static void nothing_is_lost_in_a_crowd(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    BOTH(exactly_as_many_pass_as_may),         BOTH(what_is_released_comes_back),
-	    BOTH(exactly_as_many_members_pass_as_may), BOTH(each_key_is_put_by_one),
+	    BOTH(exactly_as_many_pass_as_may),
+	    BOTH(what_is_released_comes_back),
+	    BOTH(exactly_as_many_members_pass_as_may),
+	    BOTH(each_key_is_put_by_one),
+	    BOTH(a_lease_is_had_by_one),
 	    BOTH(nothing_is_lost_in_a_crowd),
 	};
 
