@@ -102,16 +102,33 @@ void dmarc_hint(struct dns_budget *, struct slice domain, enum dmarc_discovery);
 /* The registrable domain by the public suffix list; the domain itself if it is a suffix, or without a list. */
 struct slice dmarc_psl_org(struct slice domain);
 
-/* May reports about `domain`, the owner of the record, go to this URI? (RFC 9990 4) */
+/* An address that a URI of rua or ruf names. */
+struct dmarc_mailbox {
+	struct slice address; /* decoded (RFC 6068 2); the local part as written, the domain as A-labels */
+	struct slice domain;
+};
+/* False: it is not a mailto URI with one address that mail servers take without quotes. Texts live in the arena. */
+bool dmarc_uri_mailbox(struct slice uri, struct arena *, struct dmarc_mailbox *mailbox_r);
+
+enum dmarc_report { DMARC_REPORT_AGGREGATE, DMARC_REPORT_FAILURE }; /* to the addresses of rua, of ruf */
+
+/* May reports about `domain`, the owner of the record, go to this URI? (RFC 9990 4, RFC 9991 5) */
 enum dmarc_consent {
 	DMARC_CONSENT_OWN, /* in the same organization: no consent is needed */
 	DMARC_CONSENT_GIVEN,
-	DMARC_CONSENT_MISSING, /* reports are not sent there */
-	DMARC_CONSENT_UNKNOWN, /* an answer is missing */
-	DMARC_CONSENT_NO_MAIL  /* not a mail address: receivers need not support it */
+	DMARC_CONSENT_MISSING,    /* reports are not sent there */
+	DMARC_CONSENT_ELSEWHERE,  /* it names an address at another host: reports are sent to neither */
+	DMARC_CONSENT_IMPOSSIBLE, /* the name that would publish the consent is too long for the DNS */
+	DMARC_CONSENT_UNKNOWN,    /* an answer is missing */
+	DMARC_CONSENT_NO_MAIL     /* not a mail address: receivers need not support it */
 };
-enum dmarc_consent dmarc_consent(struct slice domain, struct slice uri, struct dns_budget *, struct arena *,
-				 struct slice *question_r); /* the name that publishes the consent */
+
+struct dmarc_destination {
+	struct dmarc_mailbox mailbox; /* where reports go: of the URI, or the one that the consent puts in its place */
+	struct slice question;        /* the name that publishes the consent; "": none is needed */
+};
+enum dmarc_consent dmarc_consent(struct slice domain, struct slice uri, enum dmarc_report, struct dns_budget *,
+				 struct arena *, struct dmarc_destination *destination_r);
 
 /* ---- a message --------------------------------------------------------------------- */
 

@@ -16,7 +16,7 @@
 
 struct letter {
 	struct letter *next;
-	char *recipient;
+	char *recipient, *sender;
 	struct slice text;
 	unsigned tries;
 	int64_t due_us, dies_us;
@@ -34,7 +34,7 @@ struct mailer {
 	bool stop;
 	int64_t resume_us; /* no try before it: the server does not answer */
 	unsigned down;     /* how many times in a row it did not */
-	struct ip own;     /* our end of the connection; family 0: none */
+	struct ip own;     /* our end of the connection of the thread; family 0: none */
 	unsigned own_port;
 	struct mailer_counters counters;
 	struct error why; /* the latest failure or refusal */
@@ -52,6 +52,7 @@ struct mailer {
 static void letter_free(struct letter *letter)
 {
 	free(letter->recipient);
+	free(letter->sender);
 	free((char *)letter->text.p);
 	free(letter);
 }
@@ -128,11 +129,8 @@ static bool is_stopped(void *mailer_)
 }
 
 /* True when the letter is to be tried again. */
-static bool try_again(struct mailer *mailer, struct letter *letter, enum tried tried, int64_t now)
+static bool try_again(struct mailer *mailer, struct letter *letter, enum tried tried, bool answered, int64_t now)
 {
-	bool answered = tried == TRIED_LATER && slice_starts_nocase(slice_of(mailer->why.text), SLICE("it answered"));
-
-	mailer->counters.failures++;
 	letter->tries += tried == TRIED_LATER;
 	letter->due_us = now;
 	if (answered)
@@ -142,24 +140,28 @@ static bool try_again(struct mailer *mailer, struct letter *letter, enum tried t
 	return letter->tries < MAILER_TRIES_MAX && now < letter->dies_us && !mailer->stop;
 }
 
+static enum mailed count(struct mailer *mailer, enum tried tried, const struct attempt_end *end)
+{
+	mailer->well = tried == TRIED_SENT;
+	if (tried != TRIED_SENT)
+		mailer->why = end->why;
+	mailer->counters.sent += tried == TRIED_SENT;
+	mailer->counters.refused += tried == TRIED_REFUSED;
+	mailer->counters.failures += tried == TRIED_LATER || tried == TRIED_UNREACHABLE;
+	return tried == TRIED_SENT ? MAILED : tried == TRIED_REFUSED ? MAIL_REFUSED : MAIL_LOST;
+}
+
 /* True when it is over; else the letter is in the queue again. */
-static bool settle(struct mailer *mailer, struct letter *letter, enum tried tried, const struct error *why,
+static bool settle(struct mailer *mailer, struct letter *letter, enum tried tried, const struct attempt_end *end,
 		   enum mailed *mailed_r)
 {
 	bool again = false;
 
-	mailer->well = tried == TRIED_SENT;
-	if (tried != TRIED_SENT)
-		mailer->why = *why;
+	*mailed_r = count(mailer, tried, end);
 	if (tried == TRIED_SENT || tried == TRIED_REFUSED)
 		mailer->down = 0;
-	*mailed_r = tried == TRIED_SENT ? MAILED : tried == TRIED_REFUSED ? MAIL_REFUSED : MAIL_LOST;
-	if (tried == TRIED_SENT)
-		mailer->counters.sent++;
-	else if (tried == TRIED_REFUSED)
-		mailer->counters.refused++;
 	else
-		again = try_again(mailer, letter, tried, clock_us());
+		again = try_again(mailer, letter, tried, end->code > 0, clock_us());
 	if (again)
 		append(mailer, letter);
 	else if (*mailed_r == MAIL_LOST)
@@ -172,17 +174,18 @@ static void try_letter(struct mailer *mailer, struct letter *letter)
 	struct attempt attempt = {.url = mailer->url,
 				  .timeout_us = mailer->timeout_us,
 				  .recipient = letter->recipient,
+				  .sender = letter->sender,
 				  .text = letter->text,
 				  .connected = note_connection,
 				  .stopped = is_stopped,
 				  .context = mailer};
-	struct error why = {""};
-	enum tried tried = smtp_send(&attempt, &why);
+	struct attempt_end end;
+	enum tried tried = smtp_send(&attempt, &end);
 	enum mailed mailed;
 	bool over;
 
 	pthread_mutex_lock(&mailer->lock);
-	over = settle(mailer, letter, tried, &why, &mailed);
+	over = settle(mailer, letter, tried, &end, &mailed);
 	pthread_mutex_unlock(&mailer->lock);
 	if (!over)
 		return;
@@ -325,6 +328,7 @@ bool mailer_submit(struct mailer *mailer, const struct mailer_message *message)
 	if (fits) {
 		letter = xmalloc(sizeof(*letter));
 		letter->recipient = copy_of(message->recipient);
+		letter->sender = copy_of(message->sender);
 		letter->text = (struct slice){copy_of(message->text), message->text.n};
 		letter->dies_us = clock_us() + MAILER_LIFE_US;
 		letter->done = message->done;
@@ -336,6 +340,44 @@ bool mailer_submit(struct mailer *mailer, const struct mailer_message *message)
 	}
 	pthread_mutex_unlock(&mailer->lock);
 	return fits;
+}
+
+/* mailer_owns() is about notes, which have no sender. */
+static void ignore_connection(void *context, const char *address, unsigned port)
+{
+	(void)context, (void)address, (void)port;
+}
+
+enum mailed mailer_send(struct mailer *mailer, const struct mailer_message *message, bool (*stopped)(void *),
+			void *context, struct error *answer_r)
+{
+	char *recipient, *sender;
+	struct attempt_end end;
+	enum tried tried;
+	enum mailed mailed;
+
+	if (message->text.n > MAILER_BYTES_MAX) {
+		error_set(answer_r, "the message is too large: %zu bytes", message->text.n);
+		return MAIL_REFUSED;
+	}
+	recipient = copy_of(message->recipient);
+	sender = copy_of(message->sender);
+	tried = smtp_send(&(struct attempt){.url = mailer->url,
+					    .timeout_us = mailer->timeout_us,
+					    .recipient = recipient,
+					    .sender = sender,
+					    .text = message->text,
+					    .connected = ignore_connection,
+					    .stopped = stopped,
+					    .context = context},
+			  &end);
+	free(recipient);
+	free(sender);
+	pthread_mutex_lock(&mailer->lock);
+	mailed = count(mailer, tried, &end);
+	pthread_mutex_unlock(&mailer->lock);
+	*answer_r = end.code ? end.reply : end.why;
+	return mailed;
 }
 
 bool mailer_owns(struct mailer *mailer, struct ip client, unsigned port)

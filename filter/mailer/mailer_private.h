@@ -16,7 +16,7 @@ enum tried {
 struct attempt {
 	const char *url; /* smtp://HOST:PORT */
 	int64_t timeout_us;
-	const char *recipient;
+	const char *recipient, *sender; /* sender "": the null reverse-path */
 	struct slice text;
 	/* Called when the connection exists, with our end of it, and with NULL and 0 after it. */
 	void (*connected)(void *context, const char *address, unsigned port);
@@ -26,7 +26,11 @@ struct attempt {
 
 /* Once, before any thread. 0, or -1. */
 int smtp_prepare(void);
-/* why_r says why it was not sent, one line. */
-enum tried smtp_send(const struct attempt *, struct error *why_r);
+struct attempt_end {
+	struct error why; /* why it was not sent, one line; "" when it was */
+	unsigned code;    /* of the reply in `reply`; 0: there is none */
+	struct error reply;
+};
+enum tried smtp_send(const struct attempt *, struct attempt_end *end_r);
 
 #endif

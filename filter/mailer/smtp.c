@@ -31,13 +31,23 @@ static size_t give(char *buffer, size_t size, size_t count, void *sending_)
 	return n;
 }
 
-/* Each line of a reply; of refusals the last one is kept, as printable ASCII. */
+/* Of refusals the last line, and what was said after the message. Not the answer to QUIT, which may be 250, too. */
+static bool is_kept(const struct sending *sending, struct slice text)
+{
+	if (text.n < 3)
+		return false;
+	if (text.p[0] == '4' || text.p[0] == '5')
+		return true;
+	return sending->rest.n == 0 && !sending->reply[0] && memcmp(text.p, "250", 3) == 0;
+}
+
+/* Each line of a reply; kept as printable ASCII. */
 static size_t take_reply(char *line, size_t size, size_t count, void *sending_)
 {
 	struct sending *sending = sending_;
 	struct slice text = slice_head(slice_trim((struct slice){line, size * count}), REPLY_MAX);
 
-	if (text.n < 3 || (text.p[0] != '4' && text.p[0] != '5'))
+	if (!is_kept(sending, text))
 		return size * count;
 	for (size_t i = 0; i < text.n; i++)
 		sending->reply[i] = is_control(text.p[i]) || (unsigned char)text.p[i] >= 0x80 ? '?' : text.p[i];
@@ -111,7 +121,9 @@ static CURLcode converse(const struct attempt *attempt, struct sending *sending,
 		set_callbacks(curl, sending);
 		curl_easy_setopt(curl, CURLOPT_URL, attempt->url);
 		curl_easy_setopt(curl, CURLOPT_USE_SSL, tls);
+		curl_easy_setopt(curl, CURLOPT_MAIL_FROM, attempt->sender);
 		curl_easy_setopt(curl, CURLOPT_MAIL_RCPT, recipients);
+		curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)attempt->text.n); /* RFC 1870 */
 		result = curl_easy_perform(curl);
 		attempt->connected(attempt->context, NULL, 0);
 		curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, code_r);
@@ -127,21 +139,32 @@ static bool tls_failed(CURLcode result)
 	       result == CURLE_PEER_FAILED_VERIFICATION;
 }
 
-enum tried smtp_send(const struct attempt *attempt, struct error *why_r)
+/* What the server said, and whether it refuses for good. */
+static enum tried read_refusal(const struct sending *sending, long code, struct attempt_end *end_r)
+{
+	end_r->code = (unsigned)code;
+	error_set(&end_r->reply, "%s", sending->reply);
+	error_set(&end_r->why, "it answered: %s", sending->reply);
+	return code >= 500 ? TRIED_REFUSED : TRIED_LATER;
+}
+
+enum tried smtp_send(const struct attempt *attempt, struct attempt_end *end_r)
 {
 	struct sending sending;
 	long code;
 	CURLcode result = converse(attempt, &sending, CURLUSESSL_TRY, &code);
 
+	*end_r = (struct attempt_end){.code = 0};
 	if (tls_failed(result)) /* better than not at all: it is our own mail server */
 		result = converse(attempt, &sending, CURLUSESSL_NONE, &code);
-	if (result == CURLE_OK)
+	if (result == CURLE_OK) {
+		end_r->code = 250;
+		error_set(&end_r->reply, "%s", sending.reply);
 		return TRIED_SENT;
-	if (code >= 400 && code <= 599 && strtol(sending.reply, NULL, 10) == code) {
-		error_set(why_r, "it answered: %s", sending.reply);
-		return code >= 500 ? TRIED_REFUSED : TRIED_LATER;
 	}
-	error_set(why_r, "%s", curl_easy_strerror(result));
+	if (code >= 400 && code <= 599 && strtol(sending.reply, NULL, 10) == code)
+		return read_refusal(&sending, code, end_r);
+	error_set(&end_r->why, "%s", curl_easy_strerror(result));
 	return result == CURLE_COULDNT_CONNECT || result == CURLE_COULDNT_RESOLVE_HOST ? TRIED_UNREACHABLE
 										       : TRIED_LATER;
 }

@@ -135,34 +135,51 @@ static void about_policy(struct adviser *adviser, const struct dmarc_step *step)
 
 /* ---- where reports go --------------------------------------------------------------------- */
 
-static void about_uri(struct adviser *adviser, const struct dmarc_step *step, const char *tag, struct slice uri)
+static void about_consent(struct adviser *adviser, const char *tag, struct slice uri, enum dmarc_consent consent,
+			  const struct dmarc_destination *destination)
 {
-	struct lookup *lookup = adviser->lookup;
-	struct slice question;
+	struct arena *arena = adviser->lookup->arena;
+	struct slice question = destination->question;
 
-	switch (dmarc_consent(step->name, uri, lookup->budget, lookup->arena, &question)) {
-	case DMARC_CONSENT_OWN:
-	case DMARC_CONSENT_GIVEN:
-		return;
-	case DMARC_CONSENT_MISSING:
+	if (consent == DMARC_CONSENT_MISSING)
 		tell(adviser, "no-consent",
-		     arena_printf(lookup->arena,
+		     arena_printf(arena,
 				  "%s=%.*s is at another organization that has not agreed to it: no report is sent "
 				  "there until %.*s has the TXT record \"v=DMARC1\"",
 				  tag, SLICE_ARGS(uri), SLICE_ARGS(question)));
-		return;
-	case DMARC_CONSENT_UNKNOWN:
+	else if (consent == DMARC_CONSENT_ELSEWHERE)
+		tell(adviser, "consent-elsewhere",
+		     arena_printf(arena,
+				  "%s=%.*s: the record at %.*s names an address at another host, so no report is sent "
+				  "to either; an address there must be at %.*s",
+				  tag, SLICE_ARGS(uri), SLICE_ARGS(question), SLICE_ARGS(destination->mailbox.domain)));
+	else if (consent == DMARC_CONSENT_IMPOSSIBLE)
+		tell(adviser, "no-consent",
+		     arena_printf(arena,
+				  "%s=%.*s is at another organization, and the name at which it would agree is too "
+				  "long for the DNS: no report is sent there",
+				  tag, SLICE_ARGS(uri)));
+}
+
+static void about_uri(struct adviser *adviser, const struct dmarc_step *step, const char *tag, struct slice uri)
+{
+	struct lookup *lookup = adviser->lookup;
+	enum dmarc_report kind = strcmp(tag, "ruf") == 0 ? DMARC_REPORT_FAILURE : DMARC_REPORT_AGGREGATE;
+	struct dmarc_destination destination;
+	enum dmarc_consent consent = dmarc_consent(step->name, uri, kind, lookup->budget, lookup->arena, &destination);
+
+	if (consent == DMARC_CONSENT_NO_MAIL)
+		tell(adviser, "no-mail-address",
+		     arena_printf(lookup->arena, "%s=%.*s is not a mail address: no reports need to be sent there", tag,
+				  SLICE_ARGS(uri)));
+	else if (consent == DMARC_CONSENT_UNKNOWN)
 		tell(
 		    adviser, "consent-unknown",
 		    arena_printf(lookup->arena,
 				 "%s=%.*s: cannot tell now whether reports are accepted there: a DNS answer is missing",
 				 tag, SLICE_ARGS(uri)));
-		return;
-	case DMARC_CONSENT_NO_MAIL:
-		tell(adviser, "no-mail-address",
-		     arena_printf(lookup->arena, "%s=%.*s is not a mail address: no reports need to be sent there", tag,
-				  SLICE_ARGS(uri)));
-	}
+	else
+		about_consent(adviser, tag, uri, consent, &destination);
 }
 
 #define URIS_MAX 10 /* checked at most: each may cost two walks */

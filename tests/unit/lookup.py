@@ -49,6 +49,8 @@ _dmarc.bank.example TXT "v=DMARC1; p=reject; sp=quarantine; np=reject; rua=mailt
 www.bank.example A 192.0.2.80
 _dmarc.old.example TXT "v=DMARC1; p=none; pct=50; adkim=x; foo; rua=mailto:d@bank.example,mailto:e@given.example"
 old.example._report._dmarc.given.example TXT "v=DMARC1"
+_dmarc.sends.example TXT "v=DMARC1; p=reject; rua=mailto:d@moved.example; ruf=mailto:d@sends.example"
+sends.example._report._dmarc.moved.example TXT "v=DMARC1; rua=mailto:d@third.example"
 _dmarc.twice.example TXT "v=DMARC1; p=none"
 _dmarc.twice.example TXT "v=DMARC1; p=reject"
 _dmarc.lone.example TXT "v=DMARC1; p=rejekt"
@@ -267,6 +269,7 @@ TEXT_CASES = [
       "Mail from old.example that fails: nothing (none)", "  p=none does not protect anyone",
       "  pct= is ignored since RFC 9989: remove it\n", '  "foo" is not a tag',
       "old.example._report._dmarc.bank.example has the TXT record"]),
+    (["dmarc", "sends.example"], 0, ["reports of single failures would go; few receivers send them, Sekisho never does"]),
     (["dmarc", "twice.example"], 1, ["several DMARC records: none of them counts", "has 2 DMARC records: leave one"]),
     (["dmarc", "lone.example"], 1, ["No policy: the record of lone.example has no valid policy", "there is no rua"]),
     (["dmarc", "odd.example"], 0, ["x=\\027[31m"]),
@@ -290,6 +293,7 @@ ADVICE_CASES = [
 RECORD_CASES = [
     ("dmarc", "www.bank.example", [], ""),
     ("dmarc", "old.example", ["historic-tag", "no-consent", "not-a-tag", "policy-none", "wrong-value"], "adkim=x is ignored"),
+    ("dmarc", "sends.example", ["consent-elsewhere"], "an address there must be at moved.example"),
     ("dmarc", "twice.example", ["no-record", "several-records"], "2 DMARC records"),
     ("dmarc", "lone.example", ["no-policy", "no-reports", "wrong-value"], "rejekt"),
     ("dmarc", "nothing.example", ["no-record"], "publish a record"),

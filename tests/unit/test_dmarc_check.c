@@ -226,43 +226,106 @@ static void a_budget_that_is_used_up_is_a_temperror(void **state)
 	bench_close(&bench);
 }
 
+#define LONG                                                                                                           \
+	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa."                                                \
+	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa."                                                \
+	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.example"
+
+static const char consents[] =
+    "_dmarc.example.org TXT \"v=DMARC1; p=none\"\n"
+    "_dmarc.bank.example TXT \"v=DMARC1; p=none; psd=y\"\n"
+    "example.org._report._dmarc.given.example TXT \"v=DMARC1\"\n"
+    "example.org._report._dmarc.several.example TXT \"v=DMARC1\"\n"
+    "example.org._report._dmarc.several.example TXT \"v=DMARC1; p=none\"\n"
+    "example.org._report._dmarc.several.example TXT \"v=spf1 -all\"\n"
+    "*._report._dmarc.all.example TXT \"v=DMARC1;\"\n"
+    "example.org._report._dmarc.other.example TXT \"v=spf1\"\n"
+    "example.org._report._dmarc.late.example TXT \"x=1; v=DMARC1\"\n"
+    "example.org._report._dmarc.twice.example TXT \"v=DMARC1; rua=mailto:a@twice.example; "
+    "rua=mailto:b@twice.example\"\n"
+    "example.org._report._dmarc.slow.example SERVFAIL\n"
+    "example.org._report._dmarc.moved.example TXT \"v=DMARC1; rua=mailto:New@MOVED.example\"\n"
+    "example.org._report._dmarc.moves.example TXT \"v=DMARC1; rua=mailto:z@moves.example\"\n"
+    "example.org._report._dmarc.moves.example TXT \"v=DMARC1; "
+    "rua=https://x.example/,mailto:y@moves.example!10m\"\n"
+    "example.org._report._dmarc.away.example TXT \"v=DMARC1; rua=mailto:a@victim.example\"\n"
+    "example.org._report._dmarc.below.example TXT \"v=DMARC1; rua=mailto:a@mx.below.example\"\n"
+    "example.org._report._dmarc.mixed.example TXT \"v=DMARC1; "
+    "rua=mailto:a@mixed.example,mailto:a@victim.example\"\n"
+    "example.org._report._dmarc.ruf.example TXT \"v=DMARC1; ruf=mailto:a@victim.example\"\n";
+
 static void reports_go_elsewhere_only_with_consent(void **state)
 {
 	static const struct {
 		const char *domain, *uri;
 		enum dmarc_consent consent;
+		const char *address, *question;
 	} cases[] = {
-	    {"example.org", "mailto:d@example.org", DMARC_CONSENT_OWN},
-	    {"example.org", "mailto:d@reports.example.org?subject=x@y", DMARC_CONSENT_OWN},
-	    {"sub.example.org", "mailto:d@example.org", DMARC_CONSENT_OWN},
-	    {"example.org", "mailto:d@given.example", DMARC_CONSENT_GIVEN},
-	    {"example.org", "mailto:d@several.example", DMARC_CONSENT_GIVEN},
-	    {"example.org", "MAILTO:d@all.example", DMARC_CONSENT_GIVEN},
-	    {"example.org", "mailto:d@missing.example", DMARC_CONSENT_MISSING},
-	    {"example.org", "mailto:d@other.example", DMARC_CONSENT_MISSING},
-	    {"example.org", "mailto:d@slow.example", DMARC_CONSENT_UNKNOWN},
-	    {"bank.example", "mailto:d@giant.bank.example", DMARC_CONSENT_MISSING},
-	    {"example.org", "https://example.org/", DMARC_CONSENT_NO_MAIL},
-	    {"example.org", "mailto:nobody", DMARC_CONSENT_NO_MAIL},
+	    {"example.org", "mailto:d@example.org", DMARC_CONSENT_OWN, "d@example.org", ""},
+	    {"example.org", "mailto:d@reports.example.org?subject=x@y", DMARC_CONSENT_OWN, "d@reports.example.org", ""},
+	    {"sub.example.org", "mailto:d@example.org", DMARC_CONSENT_OWN, "d@example.org", ""},
+	    {"example.org", "mailto:d@given.example", DMARC_CONSENT_GIVEN, "d@given.example",
+	     "example.org._report._dmarc.given.example"},
+	    {"example.org", "mailto:d@several.example", DMARC_CONSENT_GIVEN, "d@several.example", NULL},
+	    {"example.org", "MAILTO:Rep.Box@ALL.example", DMARC_CONSENT_GIVEN, "Rep.Box@all.example", NULL},
+	    {"example.org", "mailto:a%2Bb%40given.example", DMARC_CONSENT_GIVEN, "a+b@given.example", NULL},
+	    {"example.org", "mailto:d@missing.example", DMARC_CONSENT_MISSING, NULL, NULL},
+	    {"example.org", "mailto:d@other.example", DMARC_CONSENT_MISSING, NULL, NULL},
+	    {"example.org", "mailto:d@late.example", DMARC_CONSENT_MISSING, NULL, NULL},
+	    {"example.org", "mailto:d@twice.example", DMARC_CONSENT_MISSING, NULL, NULL},
+	    {"example.org", "mailto:d@slow.example", DMARC_CONSENT_UNKNOWN, NULL, NULL},
+	    {"example.org", "mailto:d@moved.example", DMARC_CONSENT_GIVEN, "New@moved.example", NULL},
+	    {"example.org", "mailto:d@moves.example", DMARC_CONSENT_GIVEN, "y@moves.example", NULL},
+	    {"example.org", "mailto:d@away.example", DMARC_CONSENT_ELSEWHERE, NULL, NULL},
+	    {"example.org", "mailto:d@below.example", DMARC_CONSENT_ELSEWHERE, NULL, NULL},
+	    {"example.org", "mailto:d@mixed.example", DMARC_CONSENT_ELSEWHERE, NULL, NULL},
+	    {"example.org", "mailto:d@ruf.example", DMARC_CONSENT_GIVEN, "d@ruf.example", NULL},
+	    {"bank.example", "mailto:d@giant.bank.example", DMARC_CONSENT_MISSING, NULL,
+	     "bank.example._report._dmarc.giant.bank.example"},
+	    {LONG, "mailto:d@" LONG "x", DMARC_CONSENT_IMPOSSIBLE, NULL, NULL},
+	    {"example.org", "https://example.org/", DMARC_CONSENT_NO_MAIL, NULL, ""},
+	    {"example.org", "mailto:nobody", DMARC_CONSENT_NO_MAIL, NULL, ""},
+	    {"example.org", "mailto:", DMARC_CONSENT_NO_MAIL, NULL, ""},
+	    {"example.org", "mailto:?to=d@example.org", DMARC_CONSENT_NO_MAIL, NULL, ""},
+	    {"example.org", "mailto://d@example.org", DMARC_CONSENT_NO_MAIL, NULL, ""},
+	    {"example.org", "mailto:a@victim.example%2Cd@example.org", DMARC_CONSENT_NO_MAIL, NULL, ""},
+	    {"example.org", "mailto:a%0D%0ARCPT@example.org", DMARC_CONSENT_NO_MAIL, NULL, ""},
+	    {"example.org", "mailto:a%40victim.example@example.org", DMARC_CONSENT_NO_MAIL, NULL, ""},
+	    {"example.org", "mailto:a%2@example.org", DMARC_CONSENT_NO_MAIL, NULL, ""},
+	    {"example.org", "mailto:d@%5B192.0.2.1%5D", DMARC_CONSENT_NO_MAIL, NULL, ""},
 	};
 	struct bench bench;
 
 	(void)state;
-	bench_open(&bench, "_dmarc.example.org TXT \"v=DMARC1; p=none\"\n"
-			   "_dmarc.bank.example TXT \"v=DMARC1; p=none; psd=y\"\n"
-			   "example.org._report._dmarc.given.example TXT \"v=DMARC1\"\n"
-			   "example.org._report._dmarc.several.example TXT \"v=DMARC1\"\n"
-			   "example.org._report._dmarc.several.example TXT \"v=DMARC1; p=none\"\n"
-			   "*._report._dmarc.all.example TXT \"v=DMARC1;\"\n"
-			   "example.org._report._dmarc.other.example TXT \"v=spf1\"\n"
-			   "example.org._report._dmarc.slow.example SERVFAIL\n");
+	bench_open(&bench, consents);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct slice question;
+		struct dmarc_destination to;
 
-		if (dmarc_consent(slice_of(cases[i].domain), slice_of(cases[i].uri), bench.budget, bench.arena,
-				  &question) != cases[i].consent)
+		if (dmarc_consent(slice_of(cases[i].domain), slice_of(cases[i].uri), DMARC_REPORT_AGGREGATE,
+				  bench.budget, bench.arena, &to) != cases[i].consent)
 			fail_msg("%s to %s", cases[i].domain, cases[i].uri);
+		if (cases[i].address)
+			assert_slice(to.mailbox.address, cases[i].address);
+		if (cases[i].question)
+			assert_slice(to.question, cases[i].question);
 	}
+	bench_close(&bench);
+}
+
+/* A failure report has its own addresses: those of ruf. */
+static void reports_of_failures_have_a_consent_of_their_own(void **state)
+{
+	struct dmarc_destination to;
+	struct bench bench;
+
+	(void)state;
+	bench_open(&bench, consents);
+	assert_int_equal(dmarc_consent(SLICE("example.org"), SLICE("mailto:d@ruf.example"), DMARC_REPORT_FAILURE,
+				       bench.budget, bench.arena, &to),
+			 DMARC_CONSENT_ELSEWHERE);
+	assert_int_equal(dmarc_consent(SLICE("example.org"), SLICE("mailto:d@away.example"), DMARC_REPORT_FAILURE,
+				       bench.budget, bench.arena, &to),
+			 DMARC_CONSENT_GIVEN);
 	bench_close(&bench);
 }
 
@@ -278,6 +341,7 @@ int main(void)
 	    cmocka_unit_test(the_public_suffix_list_finds_the_organization_where_it_is_wanted),
 	    cmocka_unit_test(a_budget_that_is_used_up_is_a_temperror),
 	    cmocka_unit_test(reports_go_elsewhere_only_with_consent),
+	    cmocka_unit_test(reports_of_failures_have_a_consent_of_their_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

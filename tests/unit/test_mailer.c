@@ -21,7 +21,7 @@
 /* ---- a server --------------------------------------------------------------------------------- */
 
 /* How one connection is served. */
-enum manner { TAKE, REFUSE_RCPT, LATER_RCPT, REFUSE_DATA, HANG, DRIP, CUT, BAD_TLS };
+enum manner { TAKE, REFUSE_RCPT, LATER_RCPT, REFUSE_DATA, REFUSE_SIZE, HANG, DRIP, CUT, BAD_TLS };
 
 struct server {
 	int fd;
@@ -74,9 +74,13 @@ static void see_owner(struct server *server, int fd)
 static const char *reply_to(struct server *server, int fd, const char *line, enum manner manner)
 {
 	if (strncmp(line, "EHLO", 4) == 0)
-		return manner == BAD_TLS ? "250-x\r\n250 STARTTLS\r\n" : "250 x\r\n";
+		return manner == BAD_TLS       ? "250-x\r\n250 STARTTLS\r\n"
+		       : manner == REFUSE_SIZE ? "250-x\r\n250 SIZE 10\r\n"
+					       : "250 x\r\n";
 	if (strncmp(line, "STARTTLS", 8) == 0)
 		return "220 go\r\n";
+	if (strncmp(line, "MAIL", 4) == 0 && manner == REFUSE_SIZE && strstr(line, " SIZE="))
+		return "552 5.3.4 too large\x1b\r\n";
 	if (strncmp(line, "MAIL", 4) == 0)
 		see_owner(server, fd);
 	if (strncmp(line, "RCPT", 4) == 0 && manner == REFUSE_RCPT)
@@ -198,7 +202,10 @@ static void count(void *context, enum mailed mailed)
 
 static bool submit(struct mailer *mailer, const char *text)
 {
-	return mailer_submit(mailer, &(struct mailer_message){SLICE("bob@example.org"), slice_of(text), count, &ended});
+	return mailer_submit(mailer, &(struct mailer_message){.recipient = SLICE("bob@example.org"),
+							      .text = slice_of(text),
+							      .done = count,
+							      .context = &ended});
 }
 
 static struct mailer_counters counters_of(struct mailer *mailer)
@@ -323,14 +330,64 @@ static void a_server_that_hangs_or_drips_delays_only_what_waits(void **state)
 	server_close(&server);
 }
 
+static bool never(void *context)
+{
+	return context != NULL;
+}
+
+static enum mailed send_now(struct mailer *mailer, const char *text, bool stopped, struct error *answer_r)
+{
+	return mailer_send(mailer,
+			   &(struct mailer_message){.recipient = SLICE("bob@example.net"),
+						    .sender = SLICE("dmarc+x@example.org"),
+						    .text = slice_of(text)},
+			   never, stopped ? &ended : NULL, answer_r);
+}
+
+/* What the server said goes to the caller, who decides whether there is another try. */
+static void a_message_sent_now_is_tried_once_and_its_answer_is_told(void **state)
+{
+	SERVER(server, TAKE, REFUSE_RCPT, LATER_RCPT, REFUSE_SIZE, CUT, HANG);
+	struct mailer *mailer = open_mailer(server.port);
+	const char text[] = "Subject: x\r\n\r\nhello\r\n";
+	struct error answer;
+
+	(void)state;
+	assert_int_equal(send_now(mailer, text, false, &answer), MAILED);
+	assert_string_equal(answer.text, "250 taken");
+	assert_non_null(strstr(server.got, "MAIL FROM:<dmarc+x@example.org>"));
+	assert_int_equal(send_now(mailer, text, false, &answer), MAIL_REFUSED);
+	assert_string_equal(answer.text, "550 5.1.1 nobody");
+	assert_int_equal(send_now(mailer, text, false, &answer), MAIL_LOST);
+	assert_string_equal(answer.text, "450 4.2.0 later");
+	assert_int_equal(send_now(mailer, text, false, &answer), MAIL_REFUSED);
+	assert_string_equal(answer.text, "552 5.3.4 too large?");
+	assert_int_equal(send_now(mailer, text, false, &answer), MAIL_LOST);
+	assert_true(answer.text[0]);
+	assert_int_equal(send_now(mailer, text, true, &answer), MAIL_LOST);
+	assert_int_equal(counters_of(mailer).sent, 1);
+	assert_int_equal(counters_of(mailer).refused, 2);
+	assert_int_equal(counters_of(mailer).failures, 3);
+	assert_int_equal(counters_of(mailer).waiting, 0);
+	mailer_close(mailer, clock_us() + SECOND);
+	server_close(&server);
+}
+
 static void what_is_too_large_for_the_queue_is_not_taken(void **state)
 {
 	struct mailer *mailer = open_mailer(9);
 	char *text = malloc(MAILER_BYTES_MAX + 1);
+	struct error answer;
 
 	(void)state;
 	memset(text, 'x', MAILER_BYTES_MAX + 1);
-	assert_false(mailer_submit(mailer, &(struct mailer_message){SLICE("a@b"), {text, MAILER_BYTES_MAX + 1}}));
+	assert_int_equal(
+	    mailer_send(mailer,
+			&(struct mailer_message){.recipient = SLICE("a@b"), .text = {text, MAILER_BYTES_MAX + 1}},
+			never, NULL, &answer),
+	    MAIL_REFUSED);
+	assert_false(mailer_submit(
+	    mailer, &(struct mailer_message){.recipient = SLICE("a@b"), .text = {text, MAILER_BYTES_MAX + 1}}));
 	free(text);
 	mailer_close(mailer, clock_us());
 	mailer_close(NULL, 0);
@@ -346,6 +403,7 @@ int main(void)
 	    TEST(a_temporary_failure_is_tried_again),
 	    TEST(a_message_is_given_up_in_the_end),
 	    TEST(a_server_that_hangs_or_drips_delays_only_what_waits),
+	    TEST(a_message_sent_now_is_tried_once_and_its_answer_is_told),
 	    TEST(what_is_too_large_for_the_queue_is_not_taken),
 	};
 
