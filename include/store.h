@@ -61,7 +61,7 @@ enum store_answer {
 	STORE_INVALID      /* a size, life or window is out of bounds, or the key is of another kind; as above */
 };
 
-enum store_kind { STORE_VALUE = 1, STORE_WINDOW, STORE_DISTINCT };
+enum store_kind { STORE_VALUE = 1, STORE_WINDOW, STORE_DISTINCT, STORE_SUM };
 
 /* ---- opening ----------------------------------------------------------------- */
 
@@ -125,7 +125,7 @@ struct store_item {
 	struct slice key;
 	enum store_kind kind;
 	struct slice value; /* STORE_VALUE */
-	uint64_t count;     /* STORE_WINDOW, STORE_DISTINCT: in the window now */
+	uint64_t count;     /* STORE_WINDOW, STORE_DISTINCT: in the window now; STORE_SUM: the sum */
 	int64_t life_us;    /* left; at least 1 */
 };
 
@@ -167,6 +167,29 @@ enum store_answer store_flush(struct store *, int64_t deadline_us);
 enum store_answer store_lease_take(struct store *, struct slice key, struct slice holder, int64_t life_us);
 /* STORE_OK; ABSENT: nobody has it (any more); EXISTS; UNAVAILABLE; INVALID. */
 enum store_answer store_lease_release(struct store *, struct slice key, struct slice holder);
+
+/* ---- sums --------------------------------------------------------------------- */
+
+/* A key has members, and each member a sum: report:20784 has domains, with the number of messages of each. The member
+ * is any bytes, the key has no blank; together they have at most STORE_SUM_MAX bytes. store_scan() shows them as one
+ * key with a blank between. */
+#define STORE_SUM_MAX (STORE_KEY_MAX - 1)
+
+struct store_sum {
+	struct slice key, member;
+	uint64_t amount;
+	int64_t life_us; /* of the member, from now on: an addition never shortens it */
+};
+
+/* Adds amounts. A sum and its life change together; sums do not change together: *added_r is how many of the first ones
+ * were added, all of them with STORE_OK. A sum stops at UINT64_MAX. STORE_OK, UNAVAILABLE, INVALID. */
+enum store_answer store_add(struct store *, const struct store_sum *, size_t count, size_t *added_r);
+/* A page of at most `room` members, bytewise, after a member ("": from the start). An item has the member as its key.
+ * Does not wait for a flush: what was added since the latest may be missing. STORE_OK, UNAVAILABLE, INVALID. */
+enum store_answer store_sums(struct store *, struct slice key, struct slice after, size_t room, struct arena *,
+			     struct store_page *page_r);
+/* Removes a member. STORE_OK, ABSENT, UNAVAILABLE, INVALID. */
+enum store_answer store_forget(struct store *, struct slice key, struct slice member);
 
 /* ---- keys --------------------------------------------------------------------- */
 

@@ -12,8 +12,8 @@
  *                                                             "recipients":N,"refused":N,"networks":N}],"more":B}
  *
  * An answer is one page. "next" is present when there is another page: repeat the request with it as "after". With
- * "whole", and to delete, a prefix is some parts of a key: "limit:a" means "limit:a" and "limit:a:...", but not
- * "limit:ab".
+ * "whole", and to delete, a prefix is some parts of a key: "limit:a" means "limit:a", "limit:a:..." and the members
+ * of "limit:a", but not "limit:ab".
  */
 #include "block.h"
 #include "daemon_private.h"
@@ -85,13 +85,14 @@ struct slice control_token_parse(struct slice token, struct arena *arena)
 
 static bool is_whole(struct slice key, struct slice prefix)
 {
-	return key.n == prefix.n || prefix.n == 0 || prefix.p[prefix.n - 1] == ':' || key.p[prefix.n] == ':';
+	return key.n == prefix.n || prefix.n == 0 || prefix.p[prefix.n - 1] == ':' || key.p[prefix.n] == ':' ||
+	       key.p[prefix.n] == ' ';
 }
 
 static json_t *item_print(const struct store_item *item, bool full)
 {
 	static const char *const kinds[] = {
-	    [STORE_VALUE] = "value", [STORE_WINDOW] = "window", [STORE_DISTINCT] = "distinct"};
+	    [STORE_VALUE] = "value", [STORE_WINDOW] = "window", [STORE_DISTINCT] = "distinct", [STORE_SUM] = "sum"};
 	json_t *object = json_pack("{s:o, s:s, s:I}", "key", json_text(item->key), "kind", kinds[item->kind], "life",
 				   (json_int_t)((item->life_us + SECOND - 1) / SECOND));
 

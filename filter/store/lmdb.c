@@ -200,18 +200,34 @@ static int is_before(struct slice a, struct slice b)
 	return order < 0 || (order == 0 && a.n < b.n);
 }
 
-static enum store_answer lmdb_scan(void *state, struct slice prefix, struct slice after, size_t room,
+static enum store_answer scan_file(struct lmdb *lmdb, struct slice prefix, struct slice after, size_t room,
 				   struct arena *arena, struct store_page *page_r)
 {
-	struct lmdb *lmdb = state;
 	struct scan scan = {lmdb, prefix, room, .arena = arena, .page = page_r};
 
-	if (lmdb_writer_flush(lmdb, clock_us() + SCAN_WAIT_US) != STORE_OK)
-		return STORE_UNAVAILABLE;
 	if (after.n > 0 && prefix.n > 0 && is_before(after, prefix))
 		after = SLICE("");
 	scan.now = ticker_now(&lmdb->local.ticker);
 	return scan_page(&scan, after) == 0 ? STORE_OK : STORE_UNAVAILABLE;
+}
+
+static enum store_answer lmdb_scan(void *state, struct slice prefix, struct slice after, size_t room,
+				   struct arena *arena, struct store_page *page_r)
+{
+	if (lmdb_writer_flush(state, clock_us() + SCAN_WAIT_US) != STORE_OK)
+		return STORE_UNAVAILABLE;
+	return scan_file(state, prefix, after, room, arena, page_r);
+}
+
+static enum store_answer lmdb_sums(void *state, struct slice key, struct slice after, size_t room, struct arena *arena,
+				   struct store_page *page_r)
+{
+	char prefix[STORE_KEY_MAX], from[STORE_KEY_MAX];
+	enum store_answer answer = scan_file(state, sum_key(key, SLICE(""), prefix),
+					     after.n > 0 ? sum_key(key, after, from) : SLICE(""), room, arena, page_r);
+
+	sum_page(key, page_r);
+	return answer;
 }
 
 /* ---- the rest ----------------------------------------------------------------------------------- */
@@ -270,6 +286,9 @@ const struct store_backend store_lmdb = {
     .lease = local_lease,
     .unlease = local_unlease,
     .scan = lmdb_scan,
+    .add = local_add,
+    .sums = lmdb_sums,
+    .forget = local_forget,
     .flush = lmdb_flush,
     .counters = lmdb_counters,
     .health = lmdb_health,

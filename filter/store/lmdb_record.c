@@ -16,7 +16,7 @@ static MDB_val val_of(struct slice text)
 
 static bool kind_is_known(unsigned char kind)
 {
-	return kind >= STORE_VALUE && kind <= STORE_DISTINCT;
+	return kind >= STORE_VALUE && kind <= STORE_SUM;
 }
 
 bool lmdb_record_read(MDB_val data, struct record *record_r)

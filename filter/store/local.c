@@ -300,12 +300,23 @@ enum store_answer local_remove(void *state, struct slice key)
 	return answer;
 }
 
+static uint64_t sum_read(struct slice value)
+{
+	uint64_t sum = 0;
+
+	if (value.n == sizeof(sum))
+		memcpy(&sum, value.p, sizeof(sum));
+	return sum;
+}
+
 bool local_item(enum store_kind kind, struct slice key, struct slice value, int64_t expires, int64_t now,
 		struct arena *arena, struct store_item *item_r)
 {
 	struct window window = {.sum = 1};
 	bool is_there;
 
+	if (kind == STORE_SUM)
+		window.sum = sum_read(value);
 	if (kind == STORE_WINDOW)
 		window_read(value, 0, now, &window);
 	if (kind == STORE_DISTINCT)
@@ -402,4 +413,71 @@ enum store_answer local_unlease(void *state, struct slice key, struct slice hold
 		table_set(local->table, hold.entries[0], 0, NULL, 0, 0);
 	let_go(&hold);
 	return answer;
+}
+
+/* ---- sums ----------------------------------------------------------------------- */
+
+struct slice sum_key(struct slice key, struct slice member, char buffer[STORE_KEY_MAX])
+{
+	memcpy(buffer, key.p, key.n);
+	buffer[key.n] = ' ';
+	if (member.n > 0)
+		memcpy(buffer + key.n + 1, member.p, member.n);
+	return (struct slice){buffer, key.n + 1 + member.n};
+}
+
+void sum_page(struct slice key, struct store_page *page)
+{
+	for (size_t i = 0; i < page->count; i++)
+		page->items[i].key = slice_from(page->items[i].key, key.n + 1);
+	if (page->next.p)
+		page->next = slice_from(page->next, key.n + 1);
+}
+
+/* With the entry held. */
+static void add_to(struct hold *hold, uint64_t amount, int64_t life_us)
+{
+	struct entry *entry = hold->entries[0];
+	bool lives = entry_lives(entry, hold->now) && entry->kind == STORE_SUM;
+	uint64_t sum = lives ? sum_read(entry_value(entry, hold->now)) : 0;
+	int64_t expires = hold->now + life_us;
+	char *value = xrealloc(NULL, sizeof(sum));
+
+	sum = sum + amount < sum ? UINT64_MAX : sum + amount;
+	memcpy(value, &sum, sizeof(sum));
+	if (lives && entry->expires > expires)
+		expires = entry->expires;
+	table_set(hold->local->table, entry, STORE_SUM, value, sizeof(sum), expires);
+}
+
+static enum store_answer add_one(struct local *local, const struct store_sum *sum)
+{
+	char buffer[STORE_KEY_MAX];
+	struct hold hold = hold_of(local, sum_key(sum->key, sum->member, buffer));
+	enum store_answer answer = STORE_OK;
+
+	if (!local->kind->may_write(local) || !hold_entries(&hold))
+		return STORE_UNAVAILABLE;
+	if (is_added(&hold, 0) && !local->kind->may_add(local))
+		answer = STORE_UNAVAILABLE;
+	else
+		add_to(&hold, sum->amount, sum->life_us);
+	let_go(&hold);
+	return answer;
+}
+
+enum store_answer local_add(void *state, const struct store_sum *sums, size_t count, size_t *added_r)
+{
+	enum store_answer answer = STORE_OK;
+
+	for (*added_r = 0; *added_r < count && answer == STORE_OK; *added_r += answer == STORE_OK)
+		answer = add_one(state, &sums[*added_r]);
+	return answer;
+}
+
+enum store_answer local_forget(void *state, struct slice key, struct slice member)
+{
+	char buffer[STORE_KEY_MAX];
+
+	return local_remove(state, sum_key(key, member, buffer));
 }

@@ -35,6 +35,14 @@ enum store_answer local_remove(void *state, struct slice key);
 enum store_answer local_lease(void *state, struct slice key, struct slice holder, int64_t life_us);
 enum store_answer local_unlease(void *state, struct slice key, struct slice holder);
 
+enum store_answer local_add(void *state, const struct store_sum *, size_t count, size_t *added_r);
+enum store_answer local_forget(void *state, struct slice key, struct slice member);
+
+/* A member of a sum as one key; key.n + member.n is at most STORE_SUM_MAX. */
+struct slice sum_key(struct slice key, struct slice member, char buffer[STORE_KEY_MAX]);
+/* The items of a page are members: without the key and the blank before them. */
+void sum_page(struct slice key, struct store_page *);
+
 /* What the table has of the key, without reading the file. *known_r: the answer (STORE_OK, STORE_ABSENT) is the truth.
  */
 enum store_answer local_look(struct local *, struct slice key, int64_t now, struct arena *, struct store_item *item_r,

@@ -129,6 +129,18 @@ static enum store_answer memory_scan(void *state, struct slice prefix, struct sl
 	return STORE_OK;
 }
 
+static enum store_answer memory_sums(void *state, struct slice key, struct slice after, size_t room,
+				     struct arena *arena, struct store_page *page_r)
+{
+	char prefix[STORE_KEY_MAX], from[STORE_KEY_MAX];
+	enum store_answer answer =
+	    memory_scan(state, sum_key(key, SLICE(""), prefix), after.n > 0 ? sum_key(key, after, from) : SLICE(""),
+			room, arena, page_r);
+
+	sum_page(key, page_r);
+	return answer;
+}
+
 static enum store_answer memory_flush(void *state, int64_t deadline_us)
 {
 	(void)state, (void)deadline_us;
@@ -170,6 +182,9 @@ const struct store_backend store_memory = {
     .lease = local_lease,
     .unlease = local_unlease,
     .scan = memory_scan,
+    .add = local_add,
+    .sums = memory_sums,
+    .forget = local_forget,
     .flush = memory_flush,
     .counters = memory_counters,
     .health = memory_health,

@@ -198,6 +198,40 @@ enum store_answer store_scan(struct store *store, struct slice prefix, struct sl
 	return answered(store, store->backend->scan(store->state, prefix, after, room, arena, page_r));
 }
 
+/* ---- sums ----------------------------------------------------------------------- */
+
+static bool sum_is_valid(struct slice key, struct slice member)
+{
+	return key.n > 0 && key.n <= STORE_SUM_MAX && member.n > 0 && member.n <= STORE_SUM_MAX - key.n &&
+	       slice_find(key, ' ') < 0;
+}
+
+enum store_answer store_add(struct store *store, const struct store_sum *sums, size_t count, size_t *added_r)
+{
+	*added_r = 0;
+	for (size_t i = 0; i < count; i++)
+		if (!sum_is_valid(sums[i].key, sums[i].member) || sums[i].life_us <= 0 ||
+		    sums[i].life_us > STORE_LIFE_MAX_US)
+			return answered(store, STORE_INVALID);
+	return answered(store, store->backend->add(store->state, sums, count, added_r));
+}
+
+enum store_answer store_sums(struct store *store, struct slice key, struct slice after, size_t room,
+			     struct arena *arena, struct store_page *page_r)
+{
+	if (!sum_is_valid(key, after.n > 0 ? after : SLICE("a")) || room == 0 || room > STORE_SCAN_MAX)
+		return answered(store, STORE_INVALID);
+	*page_r = (struct store_page){.items = arena_alloc(arena, room * sizeof(struct store_item))};
+	return answered(store, store->backend->sums(store->state, key, after, room, arena, page_r));
+}
+
+enum store_answer store_forget(struct store *store, struct slice key, struct slice member)
+{
+	if (!sum_is_valid(key, member))
+		return answered(store, STORE_INVALID);
+	return answered(store, store->backend->forget(store->state, key, member));
+}
+
 enum store_answer store_flush(struct store *store, int64_t deadline_us)
 {
 	return answered(store, store->backend->flush(store->state, deadline_us));

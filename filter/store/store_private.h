@@ -31,6 +31,10 @@ struct store_backend {
 	enum store_answer (*unlease)(void *state, struct slice key, struct slice holder);
 	enum store_answer (*scan)(void *state, struct slice prefix, struct slice after, size_t room, struct arena *,
 				  struct store_page *page_r);
+	enum store_answer (*add)(void *state, const struct store_sum *, size_t count, size_t *added_r);
+	enum store_answer (*sums)(void *state, struct slice key, struct slice after, size_t room, struct arena *arena,
+				  struct store_page *page_r);
+	enum store_answer (*forget)(void *state, struct slice key, struct slice member);
 	enum store_answer (*flush)(void *state, int64_t deadline_us);
 	void (*counters)(void *state, struct store_counters *counters_r);
 	void (*health)(void *state, struct store_health *health_r);

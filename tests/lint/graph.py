@@ -22,7 +22,7 @@ FLOORS = (
     ("mail", "dns", "store", "history", "mailer", "probe"),
     ("setting",),
     ("list", "spf", "dkim", "dmarc"),
-    ("arc", "keys"),
+    ("arc", "keys", "aggregate"),
     ("check",),
     ("policy",),
     ("report",),

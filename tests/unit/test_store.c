@@ -292,6 +292,103 @@ static void a_page_says_kind_count_and_life(void **state)
 	assert_true(page.items[0].life_us > 56 * 60 * SECOND && page.items[0].life_us <= 58 * 60 * SECOND);
 }
 
+/* ---- sums ----------------------------------------------------------------------- */
+
+static void add(struct scene *scene, const char *key, const char *member, uint64_t amount, int64_t life_us)
+{
+	const struct store_sum sum = {slice_of(key), slice_of(member), amount, life_us};
+	size_t added;
+
+	assert_int_equal(store_add(scene->store, &sum, 1, &added), STORE_OK);
+	assert_int_equal(added, 1);
+}
+
+static struct store_page sums(struct scene *scene, const char *key, const char *after, size_t room)
+{
+	struct store_page page;
+
+	assert_int_equal(store_flush(scene->store, clock_us() + 10 * SECOND), STORE_OK);
+	assert_int_equal(store_sums(scene->store, slice_of(key), slice_of(after), room, scene->arena, &page), STORE_OK);
+	return page;
+}
+
+static void sums_belong_to_members_of_a_key(void **state)
+{
+	struct scene *scene = *state;
+	struct store_page page;
+	struct store_item item;
+
+	add(scene, "report:1", "b", 2, HOUR);
+	add(scene, "report:1", "a", 1, HOUR);
+	add(scene, "report:1", "b", UINT64_MAX - 3, HOUR);
+	add(scene, "report:1", "b c", 7, HOUR);
+	add(scene, "report:1:b", "a", 9, HOUR);
+	add(scene, "report:12", "a", 9, HOUR);
+	again(scene);
+	add(scene, "report:1", "b", 3, HOUR); /* it stops */
+	page = sums(scene, "report:1", "", 10);
+	assert_int_equal(page.count, 3);
+	assert_null(page.next.p);
+	assert_true(slice_equal(page.items[0].key, SLICE("a")));
+	assert_int_equal(page.items[0].kind, STORE_SUM);
+	assert_int_equal(page.items[0].count, 1);
+	assert_true(slice_equal(page.items[1].key, SLICE("b")));
+	assert_true(page.items[1].count == UINT64_MAX);
+	assert_true(slice_equal(page.items[2].key, SLICE("b c")));
+	page = sums(scene, "report:1", "a", 1);
+	assert_int_equal(page.count, 1);
+	assert_true(slice_equal(page.items[0].key, SLICE("b")));
+	assert_true(slice_equal(page.next, SLICE("b")));
+	assert_int_equal(store_forget(scene->store, SLICE("report:1"), SLICE("b")), STORE_OK);
+	assert_int_equal(store_forget(scene->store, SLICE("report:1"), SLICE("b")), STORE_ABSENT);
+	assert_int_equal(sums(scene, "report:1", "", 10).count, 2);
+	assert_int_equal(store_get(scene->store, SLICE("report:1 a"), scene->arena, &item), STORE_OK);
+	assert_int_equal(item.count, 1);
+}
+
+/* It is the longest that any addition asked for. */
+static void a_sum_lives_as_long_as_asked(void **state)
+{
+	struct scene *scene = *state;
+
+	add(scene, "k", "a", 1, 2 * HOUR);
+	add(scene, "k", "a", 1, HOUR);
+	add(scene, "k", "b", 1, HOUR);
+	pass(HOUR + SECOND);
+	assert_int_equal(sums(scene, "k", "", 10).count, 1);
+	add(scene, "k", "b", 5, HOUR);
+	assert_int_equal(sums(scene, "k", "a", 10).items[0].count, 5);
+	pass(HOUR);
+	assert_int_equal(sums(scene, "k", "", 10).count, 0);
+}
+
+static void a_sum_out_of_bounds_is_invalid(void **state)
+{
+	static char text[STORE_KEY_MAX];
+	const struct {
+		struct store_sum sum;
+		enum store_answer answer;
+	} cases[] = {
+	    {{SLICE("k"), {text, STORE_SUM_MAX - 1}, 1, HOUR}, STORE_OK},
+	    {{SLICE("k"), {text, STORE_SUM_MAX}, 1, HOUR}, STORE_INVALID},
+	    {{SLICE("k k"), SLICE("a"), 1, HOUR}, STORE_INVALID},
+	    {{SLICE(""), SLICE("a"), 1, HOUR}, STORE_INVALID},
+	    {{SLICE("k"), SLICE(""), 1, HOUR}, STORE_INVALID},
+	    {{SLICE("k"), SLICE("a"), 1, 0}, STORE_INVALID},
+	    {{SLICE("k"), SLICE("a"), 1, STORE_LIFE_MAX_US + 1}, STORE_INVALID},
+	};
+	struct scene *scene = *state;
+	struct store_page page;
+	size_t added;
+
+	memset(text, 'x', sizeof(text));
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_int_equal(store_add(scene->store, &cases[i].sum, 1, &added), cases[i].answer);
+	assert_int_equal(store_sums(scene->store, SLICE("k k"), SLICE(""), 1, scene->arena, &page), STORE_INVALID);
+	assert_int_equal(store_sums(scene->store, SLICE("k"), SLICE(""), 0, scene->arena, &page), STORE_INVALID);
+	assert_int_equal(store_forget(scene->store, SLICE("k k"), SLICE("a")), STORE_INVALID);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -305,6 +402,9 @@ int main(void)
 	    EACH(a_lease_has_one_holder_until_it_ends),
 	    EACH(a_lease_is_renewed_by_its_holder_only),
 	    EACH(a_lease_out_of_bounds_is_invalid),
+	    EACH(sums_belong_to_members_of_a_key),
+	    EACH(a_sum_lives_as_long_as_asked),
+	    EACH(a_sum_out_of_bounds_is_invalid),
 	    EACH(keys_are_listed_by_prefix),
 	    EACH(a_page_says_kind_count_and_life),
 	};
