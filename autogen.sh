@@ -2,13 +2,17 @@
 # autogen.sh - from a fresh clone to a program.
 #
 #   ./autogen.sh                only generates configure
-#   ./autogen.sh demo [--stay] [--engine native]  installs what is missing, builds in build/, shows Sekisho with a real Postfix
+#   ./autogen.sh demo           installs what is missing, builds in build/, shows Sekisho with a real Postfix
+#        --mta sendmail         with a real Sendmail
+#        --engine native        the milter protocol is read without libmilter
+#        --stay                 goes on running until Ctrl-C, for your own messages
 #   ./autogen.sh check          the same preparation, then all tests; the last line counts them
 #
 # demo and check install packages with apt-get (with sudo when not run by root). They remove nothing and
 # start no service: where another MTA is installed, Postfix is unpacked into build/demo-root and used from
-# there. They build in the source directory instead when it has been configured itself (./configure). Each
-# step prints one line; its log is build/STEP.log, and its end is shown when the step fails.
+# there; Sendmail is always unpacked, into build/tests/sendmail. They build in the source directory instead
+# when it has been configured itself (./configure). Each step prints one line; its log is build/STEP.log,
+# and its end is shown when the step fails.
 set -eu
 cd "$(dirname "$0")"
 PATH=$PATH:/usr/sbin:/sbin # a user's PATH often lacks them
@@ -24,6 +28,7 @@ build_packages="autoconf automake make gcc libc6-dev linux-libc-dev pkg-config b
 	libpsl-dev liblmdb-dev libsqlite3-dev"
 demo_packages="python3 python3-dnspython sasl2-bin libsasl2-modules libsasl2-modules-db openssl dns-root-data
 	swaks libnet-ssleay-perl"
+sendmail_packages="m4 iproute2 util-linux"
 check_packages="postsrsd python3-srs faketime python3-dkim python3-nacl libmail-dkim-perl libcmocka-dev python3-pytest python3-spf python3-yaml python3-cryptography golang-blitiri-go-spf-dev
 	libnet-dns-perl libio-socket-inet6-perl rbldnsd bind9 iproute2 util-linux procps m4 dovecot-core"
 check_packages="$check_packages dovecot-pop3d"
@@ -189,9 +194,10 @@ apt_update_if_needed() {
 # Postfix: the installed one; else its package, without a configuration and without starting it;
 # else, if it would replace another MTA or be started, only its files.
 postfix_root=build/demo-root
+wants_postfix=yes
 
 postfix_is_here() {
-	[ -x /usr/sbin/postfix ] || [ -x $postfix_root/usr/sbin/postfix ]
+	[ -z "$wants_postfix" ] || [ -x /usr/sbin/postfix ] || [ -x $postfix_root/usr/sbin/postfix ]
 }
 
 postfix_install() {
@@ -237,7 +243,7 @@ with_postfix() {
 }
 
 packages_install() {
-	apt_update_if_needed $(not_installed $build_packages) postfix || return 1
+	apt_update_if_needed $(not_installed $build_packages) ${wants_postfix:+postfix} || return 1
 	wanted=$(known $(not_installed "$@"))
 	[ -z "$wanted" ] || apt_install $wanted || return 1
 	postfix_is_here || postfix_install || return 1
@@ -327,12 +333,44 @@ check() {
 	$python -B tests/count.py $objects build $broken
 }
 
+# mta_of ARGUMENTS: the mail server that they name.
+mta_of() {
+	mta=postfix
+	while [ $# -gt 0 ]; do
+		case $1 in
+		--mta=*) mta=${1#--mta=} ;;
+		--mta) mta=${2-} ;;
+		esac
+		shift
+	done
+	echo "$mta"
+}
+
+sendmail_root=${SEKISHO_SENDMAIL_ROOT:-$PWD/$objects/tests/sendmail}
+
+sendmail_unpack() {
+	tests/system/get-sendmail.sh "$sendmail_root" && return
+	can_be_root && command -v apt-get >/dev/null && apt update && tests/system/get-sendmail.sh "$sendmail_root"
+}
+
 demo() {
-	prepare $build_packages $demo_packages
+	case $(mta_of "$@") in
+	postfix)
+		with=with_postfix
+		prepare $build_packages $demo_packages
+		;;
+	sendmail)
+		wants_postfix=
+		with=as_root_in_tree
+		prepare $build_packages $demo_packages $sendmail_packages
+		step sendmail "in $sendmail_root" sendmail_unpack
+		;;
+	*) give_up "--mta is postfix or sendmail" ;;
+	esac
 	command -v $python >/dev/null || give_up "the demonstration needs python3"
-	[ "$(id -u)" = 0 ] || say demo "Postfix changes users, so this part needs root; using sudo"
+	[ "$(id -u)" = 0 ] || say demo "mail servers change users, so this part needs root; using sudo"
 	trap : INT TERM HUP # the demonstration handles them and ends
-	with_postfix env SEKISHO="$PWD/$objects/sekisho" $python tests/demo/demo.py "$@"
+	$with env SEKISHO="$PWD/$objects/sekisho" SEKISHO_SENDMAIL_ROOT="$sendmail_root" $python tests/demo/demo.py "$@"
 }
 
 usage() {

@@ -1,78 +1,35 @@
 #!/usr/bin/python3
-"""demo.py [--stay] - Sekisho at work: a private Postfix, a private DNS, eight messages by a real SMTP client.
+"""demo.py [--mta NAME] [--engine NAME] [--stay] - Sekisho at work: a private mail server, a private DNS, eight messages
+by a real SMTP client.
 
-Everything is in one directory below /tmp and on ports of 127.0.0.1 above 1024; at the end, also after Ctrl-C,
-all of it is gone. With --stay it goes on running and shows what the policy says of your own messages.
+Everything is in one directory below /tmp, and on ports of 127.0.0.1 above 1024 or in a network of its own; at the end,
+also after Ctrl-C, all of it is gone. With --stay it goes on running and shows what the policy says of your own messages.
 Exits 1 when one of the eight did not end as expected.
 """
 import argparse
 import os
-import re
 import shutil
 import signal
 import smtplib
-import socket
 import subprocess
 import sys
-import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.dont_write_bytecode = True
-SYSTEM = os.path.join(os.path.dirname(HERE), "system")  # it uses what the system tests have
-sys.path.insert(0, SYSTEM)
-
-import postfix
-import sekisho
-import smtp
-from mta import wait_for
 
 import show
 from cases import CASES
+from servers import SERVERS, SYSTEM, port
 
-LAPTOP = "laptop.example"  # what the clients of the submission service say in HELO
-
+import sekisho
+import smtp
+import space
+from mta import wait_for
 
 def read(name):
     with open(os.path.join(HERE, name)) as f:
         return f.read()
-
-
-def port(wanted):
-    """The wanted port when it is free, else another one."""
-    for number in (wanted, 0):
-        with socket.socket() as s, socket.socket(type=socket.SOCK_DGRAM) as u:
-            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                s.bind(("127.0.0.1", number))
-                u.bind(("127.0.0.1", s.getsockname()[1]))
-                return s.getsockname()[1]
-            except OSError:
-                continue
-    raise SystemExit("demo: no free port on 127.0.0.1")
-
-
-class Postfix(postfix.Postfix):
-    """The Postfix of the system tests, on other ports and without a private network."""
-
-    address = "127.0.0.1"
-
-    def __init__(self, directory, milter):
-        self.ports = {"mx": port(10025), "submission": port(10587), "smtps": port(10465)}
-        super().__init__(directory, milter)
-
-    def configure(self):
-        super().configure()
-        conf = os.path.join(self.d, "conf")
-        subprocess.run(["postconf", "-c", conf, "-e", "inet_interfaces=127.0.0.1", "inet_protocols=ipv4",
-                        "smtpd_peername_lookup=no", "smtpd_tls_auth_only=yes"], check=True)
-        with open(conf + "/master.cf") as f:
-            services = f.read()
-        for name, usual in (("mx", "25"), ("submission", "587"), ("smtps", "465")):
-            services = re.sub(rf"^{usual} inet", f"127.0.0.1:{self.ports[name]} inet", services, flags=re.M)
-        self.write("conf/master.cf", services)
-        for name in ("main.cf", "master.cf"):  # Postfix waits until they are two seconds old
-            os.utime(os.path.join(conf, name), (time.time() - 60,) * 2)
 
 
 class Stage:
@@ -80,12 +37,12 @@ class Stage:
 
     program = sekisho.PROGRAM
 
-    def __init__(self, engine):
+    def __init__(self, kind, engine):
+        self.kind = kind
         self.engine = engine
 
     def __enter__(self):
-        self.directory = tempfile.mkdtemp(prefix="sekisho-demo.", dir="/tmp")
-        os.chmod(self.directory, 0o755)  # Postfix runs as another user and must get through
+        self.directory = self.kind.house()
         self.running = []
         try:
             self.start()
@@ -95,16 +52,12 @@ class Stage:
         return self
 
     def start(self):
-        milter, dns = port(18891), port(10053)
+        milter, dns = port(18891), port(53 if self.kind.network else 10053)
         self.nameserver(dns)
-        self.running.append(self.stop_postfix)  # before it starts: it may be there before its start has returned
-        self.mta = Postfix(os.path.join(self.directory, "postfix"), f"inet:127.0.0.1:{milter}")
+        self.mta = self.kind(os.path.join(self.directory, self.kind.name), milter)
+        self.running.append(self.mta.stop)  # before it starts: it may be there before its start has returned
+        self.mta.start()
         self.gate = self.daemon(milter, dns)
-
-    def stop_postfix(self):
-        conf = os.path.join(self.directory, "postfix/conf")
-        if os.path.exists(conf + "/main.cf"):
-            subprocess.run(["postfix", "-c", conf, "stop"], capture_output=True, timeout=60)
 
     def nameserver(self, number):
         zone = os.path.join(self.directory, "zone")
@@ -154,11 +107,8 @@ class Result:
 
 def send(stage, case, token):
     """The conversation of one case, with a real server."""
-    address, helo = case.client or (None, LAPTOP)
-    with smtp.Client(stage.mta, "mx" if address else "submission", source="127.0.0.1", helo=helo, tls=not address,
-                     login=case.login and (case.login,)) as client:
-        if address:
-            client.xclient(addr=address, name="[UNAVAILABLE]")
+    with stage.mta.client(case.client, service="mx" if case.client else "submission", tls=not case.client,
+                          login=case.login and (case.login,)) as client:
         text = smtp.message(token, *case.fields, sender=case.sender, to=case.recipient, subject=case.subject)
         return client.send(f"<{case.sender}>", [f"<{case.recipient}>"], text).last
 
@@ -208,8 +158,8 @@ def judge(result):
 
 
 def stay(stage):
-    show.how_to_talk(stage)
     seen = len(stage.gate.records())
+    show.how_to_talk(stage)
     while stage.gate.alive():
         records = stage.gate.records()
         for record in records[seen:]:
@@ -221,12 +171,12 @@ def stay(stage):
 
 def run(arguments):
     began = time.monotonic()
-    with Stage(arguments.engine) as stage:
+    with Stage(SERVERS[arguments.mta], arguments.engine) as stage:
         show.opening(stage)
         results = [play(stage, number, case) for number, case in enumerate(CASES, 1)]
         show.table(results)
         show.headers(results[3])
-        show.attach()
+        show.attach(stage)
         good = show.verdict(results, time.monotonic() - began)
         sys.stdout.flush()
         if arguments.stay:
@@ -234,15 +184,26 @@ def run(arguments):
     return 0 if good else 1
 
 
+def why_not(kind):
+    """Why the demonstration cannot run here, or None."""
+    if os.geteuid() != 0:
+        return "mail servers change users, so the demonstration must be started by root (or: sudo ./autogen.sh demo)"
+    if kind.network and space.why_not():
+        return space.why_not().replace("system tests need", f"{kind.title} has no XCLIENT, so the demonstration needs")
+    return kind.why_not()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--mta", choices=SERVERS, default="postfix", help="the mail server")
     parser.add_argument("--engine", choices=sekisho.ENGINES, default="libmilter", help="who reads the milter protocol")
     parser.add_argument("--stay", action="store_true", help="go on running until Ctrl-C")
     arguments = parser.parse_args()
-    if os.geteuid() != 0:
-        sys.exit("demo: Postfix changes users, so the demonstration must be started by root (or: sudo ./autogen.sh demo)")
-    if postfix.Postfix.why_not():
-        sys.exit("demo: " + postfix.Postfix.why_not())
+    kind = SERVERS[arguments.mta]
+    if why_not(kind):
+        sys.exit("demo: " + why_not(kind))
+    if kind.network and not space.inside():
+        space.enter([sys.executable, *sys.argv])
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, frame: sys.exit(128 + number))
     try:

@@ -21,10 +21,11 @@ def heading(text):
 
 def opening(stage):
     ports = stage.mta.ports
-    heading("Sekisho with a real Postfix, all of it private and on 127.0.0.1")
-    print(f"  Postfix  port {ports['mx']} takes mail from outside, port {ports['submission']} takes the mail of alice and bob")
+    mta = stage.mta
+    heading(f"Sekisho with a real {mta.title}, {mta.where}")
+    print(f"  {mta.title:8} port {ports['mx']} takes mail from outside, port {ports['submission']} takes the mail of alice and bob")
     print(f"  Sekisho  reads every command and header on the way; its policy is\n           {stage.gate.file}")
-    print("  Clients  get their addresses by XCLIENT, so that SPF sees 203.0.113.5 and not 127.0.0.1")
+    print(f"  Clients  {mta.clients}")
 
 
 # ---- the table ---------------------------------------------------------------------------------------
@@ -92,15 +93,9 @@ def headers(result):
 # ---- what to do next -------------------------------------------------------------------------------------
 
 
-def attach():
+def attach(stage):
     heading("For your own mail server")
-    print("""  main.cf:
-  smtpd_milters = unix:sekisho/milter.sock
-  non_smtpd_milters = $smtpd_milters
-  milter_default_action = tempfail
-
-  or sendmail.mc:
-  INPUT_MAIL_FILTER(`sekisho', `S=unix:/run/sekisho/milter.sock, F=T, T=C:30s;S:30s;R:30s;E:5m')dnl""")
+    print(stage.mta.attach)
 
 
 def verdict(results, seconds):
@@ -114,12 +109,14 @@ def verdict(results, seconds):
 
 
 def how_to_talk(stage):
-    mx, submission = (f"127.0.0.1:{stage.mta.ports[name]}" for name in ("mx", "submission"))
-    program, file, zone = os.path.relpath(stage.program), stage.gate.file, stage.directory + "/zone"
+    mta, program, file, zone = stage.mta, os.path.relpath(stage.program), stage.gate.file, stage.directory + "/zone"
     heading("It goes on running until Ctrl-C. Talk to it:")
-    print(f"""  swaks --server {mx} --xclient-addr 198.51.100.66 --from you@good.example --to bob@example.org
-  swaks --server {mx} --xclient-addr 203.0.113.5 --from you@good.example --to bob@example.org
-  swaks --server {submission} -tls --auth PLAIN --auth-user alice@example.org --auth-password secret \\
+    if mta.network:
+        print(f"  {mta.network.format(pid=os.getpid())}     (as root: a shell in its network, for these commands)\n")
+    for client in ("198.51.100.66", "203.0.113.5"):
+        print(f"  {mta.swaks('mx', client)} \\\n        --from you@good.example --to bob@example.org")
+    print(f"""  {mta.swaks('submission', None)} \\
+        -tls --auth PLAIN --auth-user alice@example.org --auth-password secret \\
         --from bob@example.org --to bob@example.org
 
   policy   {file}

@@ -66,7 +66,7 @@ def pytest_cmdline_main(config):
     if capture:
         capture.stop_global_capturing()
     fetch_sendmail()
-    space.enter(config.invocation_params.args)
+    space.enter_pytest(config.invocation_params.args)
 
 
 def pytest_collection_modifyitems(config, items):

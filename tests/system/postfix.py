@@ -155,7 +155,7 @@ class Postfix(Mta):
                  dovecot=2528,      # asks Dovecot for logins (dovecot.py)
                  private=2529)      # keeps the client out of its own Received field
 
-    def __init__(self, directory, milter="inet:127.0.0.1:8891"):
+    def __init__(self, directory, milter="inet:127.0.0.1:8891", start=True):
         self.d = directory
         self.inbox = os.path.join(directory, "mail/inbox/new")
         self.log = os.path.join(directory, "log/mail.log")
@@ -164,6 +164,10 @@ class Postfix(Mta):
         self.policy = os.path.join(directory, "milter", "policy")
         self.map = os.path.join(directory, "milter", "map")
         self.configure()
+        if start:
+            self.start()
+
+    def start(self):
         started = subprocess.run(["postfix", "-c", self.d + "/conf", "start"], capture_output=True, text=True, timeout=60)
         if started.returncode != 0:
             raise RuntimeError(f"postfix does not start: {started.stdout}{started.stderr}{self.tail()}")

@@ -138,7 +138,7 @@ class Sendmail(Mta):
         pop=2530,  # who is in the list recent, which is asked for at self.map, may relay
     )
 
-    def __init__(self, directory, milter="inet:8891@127.0.0.1"):
+    def __init__(self, directory, milter="inet:8891@127.0.0.1", start=True):
         self.d = directory
         self.inbox = os.path.join(directory, "mail/new")
         self.log = os.path.join(os.path.dirname(directory), "syslog")
@@ -147,6 +147,10 @@ class Sendmail(Mta):
         self.map = os.path.join(directory, "milter", "map")
         self.configure()
         self.environment = dict(os.environ, SASL_CONF_PATH=self.d + "/conf/sasl", LD_LIBRARY_PATH=self.libraries())
+        if start:
+            self.start()
+
+    def start(self):
         started = self.run("-bd", "-q30m")
         if started.returncode != 0 or not wait_for(lambda: self.pid()):
             raise RuntimeError(f"sendmail does not start: {started.stdout}{started.stderr}{self.tail()}")
@@ -187,13 +191,17 @@ class Sendmail(Mta):
         self.write("log/statistics", "")
         cf = os.path.join(ROOT, "usr/share/sendmail/cf")
         maps, back, rules = srs_lines(self.map)
-        self.write("conf/sendmail.mc", MC.format(d=self.d, cf=cf, cert=cert, key=key, address=self.address,
-                                                 address6=self.address6, milter=self.milter, unix=self.unix,
-                                                 map=self.map, received=received_header(), srs_maps=maps,
-                                                 srs_reverse=back, srs_forward=rules))
+        self.write("conf/sendmail.mc", self.services(MC.format(
+            d=self.d, cf=cf, cert=cert, key=key, address=self.address, address6=self.address6, milter=self.milter,
+            unix=self.unix, map=self.map, received=received_header(), srs_maps=maps, srs_reverse=back,
+            srs_forward=rules)))
         with open(self.d + "/conf/sendmail.cf", "w") as f:
             subprocess.run(["m4", self.d + "/conf/sendmail.mc"], stdout=f, check=True, timeout=60)
         os.chmod(self.d + "/conf/sendmail.cf", 0o644)
+
+    def services(self, mc):
+        """The text of sendmail.mc with the services that are wanted: here all of them."""
+        return mc
 
     def write(self, name, text):
         with open(os.path.join(self.d, name), "w") as f:

@@ -56,16 +56,26 @@ def why_not():
     return None
 
 
-def enter(arguments):
-    """Replaces this process by pytest inside the namespaces; does not return."""
+def enter(command):
+    """Replaces this process by the command inside the namespaces; does not return."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execvpe(UNSHARE[0], UNSHARE + command, marked())
+
+
+def marked():
+    """The environment of what runs inside."""
+    return dict(os.environ, PYTHONDONTWRITEBYTECODE="1", **{MARK: os.readlink("/proc/self/ns/net")})
+
+
+def enter_pytest(arguments):
+    """Replaces this process by pytest inside the namespaces, and in one of processes if that works; does not return."""
     command = UNSHARE_PID if works(UNSHARE_PID) else UNSHARE
-    environment = dict(os.environ, PYTHONDONTWRITEBYTECODE="1")
-    environment[MARK] = os.readlink("/proc/self/ns/net")
     sys.stdout.flush()
     sys.stderr.flush()
     # The shell is process 1 and takes the dead children of others.
     os.execvpe(command[0], command + ["sh", "-c", '"$@"; exit $?', "sh", sys.executable, "-m", "pytest",
-                                      "-p", "no:cacheprovider"] + list(arguments), environment)
+                                      "-p", "no:cacheprovider"] + list(arguments), marked())
 
 
 def run(*command):
@@ -79,8 +89,9 @@ def bind(source, target):
 class Space:
     """What the namespace contains; one for the whole run."""
 
-    def __init__(self):
-        self.root = tempfile.mkdtemp(prefix="sekisho-system.", dir="/tmp")
+    def __init__(self, addresses=ADDRESSES, prefix="sekisho-system."):
+        self.addresses = addresses
+        self.root = tempfile.mkdtemp(prefix=prefix, dir="/tmp")
         os.chmod(self.root, 0o755)  # mail servers run as other users and must get through
         self.syslog = os.path.join(self.root, "syslog")
         run("mount", "--make-rprivate", "/")
@@ -90,7 +101,7 @@ class Space:
 
     def network(self):
         run("ip", "link", "set", "lo", "up")
-        for address in ADDRESSES:
+        for address in self.addresses:
             if ":" in address:
                 run("ip", "addr", "add", address + "/128", "dev", "lo", "nodad")
             else:
