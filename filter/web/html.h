@@ -20,13 +20,30 @@ void html_age(struct text *out, int64_t us);                   /* "3 hours" */
 void page_begin(struct text *out, const char *title, struct slice sought); /* up to the content */
 void page_end(struct text *out, struct answer *answer_r);
 
+/* ---- names.c ---- */
+
+struct named {
+	struct slice name;
+	uint64_t count;
+};
+struct names {
+	struct arena *arena;  /* of the names */
+	struct named *places; /* name.p NULL: free */
+	size_t room, used;
+	uint64_t seed;
+};
+void names_init(struct names *, struct arena *);
+void names_count(struct names *, struct slice name, uint64_t count);
+size_t names_top(const struct names *, struct named *top, size_t room); /* how many; the largest first */
+void names_free(struct names *);
+
 /* ---- summary.c: the counts of the history in a time ---- */
 
 #define SLOTS_MAX 96
 #define TOP       10
 
-enum range { RANGE_HOUR, RANGE_DAY, RANGE_WEEK };
-#define RANGES (RANGE_WEEK + 1)
+enum range { RANGE_HOUR, RANGE_DAY, RANGE_WEEK, RANGE_MONTH };
+#define RANGES (RANGE_MONTH + 1)
 
 struct range_kind {
 	const char *name, *title; /* "day", "Last day" */
@@ -34,17 +51,14 @@ struct range_kind {
 	size_t slots;
 };
 extern const struct range_kind ranges[RANGES];
-
-struct named {
-	struct slice name;
-	uint64_t count;
-};
+int64_t range_start(const struct range_kind *, int64_t now_us); /* of its first slot; now is in the last one */
+/* The slot of a step, which is not before the start; the last one for a clock that was wrong. */
+size_t range_slot(const struct range_kind *, int64_t since_us, int64_t step_us);
 
 struct summary {
 	const struct range_kind *range;
 	int64_t since_us;                            /* the start of the first slot */
 	uint64_t verdicts[VERDICT_COUNT][SLOTS_MAX]; /* NONE: aborted */
-	uint64_t totals[VERDICT_COUNT], total;
 	struct named top[HISTORY_COUNT_KINDS][TOP]; /* the largest first; of all kinds but VERDICT */
 	size_t top_count[HISTORY_COUNT_KINDS];
 };
@@ -54,13 +68,28 @@ int summary_read(const char *path, enum range, int64_t now_us, struct arena *, s
 
 /* ---- chart.c ---- */
 
-/* Also for legends: the order of the stack from below, its words, and its classes in the style sheet. */
-#define CHART_PARTS 6
-extern const struct chart_part {
-	enum verdict verdict;
-	const char *word, *css;
-} chart_parts[CHART_PARTS];
-void chart_add(struct text *out, const struct summary *, struct arena *);
+/* Also for tiles: one part of each bar. */
+struct chart_part {
+	size_t row;             /* of the counts */
+	const char *word, *css; /* `css`: its class in the style sheet */
+};
+struct chart {
+	const struct range_kind *range;
+	int64_t since_us;
+	const struct chart_part *parts; /* from below */
+	size_t part_count;
+	const uint64_t (*counts)[SLOTS_MAX];
+	const char *about; /* "Messages by verdict over time" */
+};
+void chart_add(struct text *out, const struct chart *, struct arena *);
+void tiles_add(struct text *out, const struct chart *); /* the sum of each part, and its share */
+
+/* ---- page.c ---- */
+
+enum range range_asked(const struct request *);
+/* Links to the same page for each time; `query`: what else is asked there, with its "&", or "". */
+void ranges_add(struct text *out, const char *path, const char *query, enum range shown);
+
 
 /* ---- health.c ---- */
 

@@ -4,7 +4,12 @@
 #include "config.h"
 #include "html.h"
 
-static enum range range_asked(const struct request *request)
+static const struct chart_part verdict_parts[] = {
+    {VERDICT_ACCEPT, "accepted", "accept"},    {VERDICT_QUARANTINE, "held", "quarantine"},
+    {VERDICT_DISCARD, "discarded", "discard"}, {VERDICT_DEFER, "deferred", "defer"},
+    {VERDICT_REJECT, "refused", "reject"},     {VERDICT_NONE, "aborted", "aborted"}};
+
+enum range range_asked(const struct request *request)
 {
 	const char *said = MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, "range");
 
@@ -14,34 +19,16 @@ static enum range range_asked(const struct request *request)
 	return RANGE_DAY;
 }
 
-static void add_ranges(struct text *out, enum range shown)
+void ranges_add(struct text *out, const char *path, const char *query, enum range shown)
 {
 	html_add(out, "<nav aria-label=\"Time\"><ul class=\"ranges\">");
 	for (enum range range = 0; range < RANGES; range++)
-		text_printf(out, "<li><a href=\"/?range=%s\"%s>%s</a></li>", ranges[range].name,
+		text_printf(out, "<li><a href=\"%s?%srange=%s\"%s>%s</a></li>", path, query, ranges[range].name,
 			    range == shown ? " aria-current=\"page\"" : "", ranges[range].title);
 	html_add(out, "</ul></nav>\n");
 }
 
 /* ---- traffic ------------------------------------------------------------------------------------------------ */
-
-static void add_tiles(struct text *out, const struct summary *summary)
-{
-	html_add(out, "<ul class=\"tiles\">");
-	for (size_t i = 0; i < CHART_PARTS; i++) {
-		uint64_t count = summary->totals[chart_parts[i].verdict];
-
-		text_printf(out, "<li><span class=\"key %s\"></span><span class=\"word\">%s</span> <strong>",
-			    chart_parts[i].css, chart_parts[i].word);
-		html_number(out, count);
-		html_add(out, "</strong>");
-		if (summary->total)
-			text_printf(out, " <span class=\"part\">%.1f %%</span>",
-				    100 * (double)count / (double)summary->total);
-		html_add(out, "</li>");
-	}
-	html_add(out, "</ul>\n");
-}
 
 /* `search`: the names are addresses of senders, which can be looked for. */
 static void add_top(struct text *out, const struct summary *summary, enum history_count kind, const char *title,
@@ -77,6 +64,9 @@ static void add_traffic(struct text *out, const struct request *request, const s
 			enum range range)
 {
 	struct summary *summary = arena_alloc(request->arena, sizeof(*summary));
+	struct chart chart = {.parts = verdict_parts,
+			      .part_count = sizeof(verdict_parts) / sizeof(verdict_parts[0]),
+			      .about = "Messages by verdict over time"};
 	struct error err;
 
 	if (!state->history_path) {
@@ -93,14 +83,17 @@ static void add_traffic(struct text *out, const struct request *request, const s
 		return;
 	}
 	html_add(out, "<section><h2>Traffic</h2>\n");
-	add_ranges(out, range);
-	add_tiles(out, summary);
-	chart_add(out, summary, request->arena);
+	ranges_add(out, "/", "", range);
+	chart.range = summary->range;
+	chart.since_us = summary->since_us;
+	chart.counts = (const uint64_t(*)[SLOTS_MAX])summary->verdicts;
+	tiles_add(out, &chart);
+	chart_add(out, &chart, request->arena);
 	html_add(out, "</section>\n<div class=\"columns\">\n");
 	add_top(out, summary, HISTORY_COUNT_RULE, "Rules that refuse or hold", "rule",
 		"None has decided in this time.");
 	add_top(out, summary, HISTORY_COUNT_REFUSED,
-		range == RANGE_WEEK ? "Refused senders, last day" : "Refused senders", "sender",
+		range > RANGE_DAY ? "Refused senders, last day" : "Refused senders", "sender",
 		"No message was refused in this time.");
 	add_top(out, summary, HISTORY_COUNT_WOULD, "Would have", "rule under try",
 		"No rule is tried, or none was true.");
