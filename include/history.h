@@ -48,9 +48,11 @@ enum history_count {
 	HISTORY_COUNT_VERDICT, /* by verdict: all messages */
 	HISTORY_COUNT_RULE,    /* by rule: refused, deferred, discarded and held ones */
 	HISTORY_COUNT_REFUSED, /* by sender: refused and deferred ones */
-	HISTORY_COUNT_WOULD    /* by rule: what a rule under `try` would have done */
+	HISTORY_COUNT_WOULD,   /* by rule: what a rule under `try` would have done */
+	HISTORY_COUNT_SOURCE   /* by "DOMAIN WORD CLIENT": messages whose author is in a domain of ours. The word is the
+				* result of DMARC, "unjudged" without one, "users" for mail of our own users and hosts */
 };
-#define HISTORY_COUNT_KINDS (HISTORY_COUNT_WOULD + 1)
+#define HISTORY_COUNT_KINDS (HISTORY_COUNT_SOURCE + 1)
 #define HISTORY_NAMES_MAX   200 /* of one kind in one step; the others are counted as "" */
 
 struct history_found {
@@ -123,8 +125,8 @@ void history_each(struct history_reader *, int64_t since_us, history_take *, voi
 /* How many records there are, about; without reading them. */
 uint64_t history_size(struct history_reader *);
 
-/* Called for each step and name, oldest first. `kinds`: bit n is the kind n; without HISTORY_COUNT_REFUSED it reads
- * much less. */
+/* Called for each step and name, oldest first. `kinds`: bit n is the kind n; without HISTORY_COUNT_REFUSED and
+ * HISTORY_COUNT_SOURCE it reads much less. */
 typedef void history_take_count(void *context, int64_t step_us, enum history_count, struct slice name, uint64_t count);
 int history_counts(struct history_reader *, unsigned kinds, int64_t since_us, int64_t until_us, history_take_count *,
 		   void *context, struct error *err);

@@ -72,6 +72,9 @@ struct record {
 	size_t var_count;
 	const struct record_question *questions; /* for the history alone: the log does not show them */
 	size_t question_count;
+	/* For the history alone: the domain of the author, when messages of it are signed here; and the result of
+	 * DMARC, "unjudged" without one, "users" for mail of our own users and hosts. "": it is a domain of others. */
+	struct slice own_domain, own_word;
 	int64_t dns_us, total_us; /* waiting for DNS; in our callbacks */
 	unsigned dns_questions, dns_stale;
 };

@@ -331,6 +331,31 @@ static void record_questions(struct gate *gate)
 	gate->record->question_count = count;
 }
 
+/* The value of a fact in the record; "" when it is not there. */
+static struct slice recorded_text(const struct record *record, struct slice name)
+{
+	for (size_t i = 0; i < record->fact_count; i++)
+		if (record->facts[i].form == RECORD_TEXT && slice_equal(record->facts[i].name, name))
+			return record->facts[i].text;
+	return SLICE("");
+}
+
+/* Who sends as one of our own domains? */
+static void record_own(struct gate *gate)
+{
+	struct record *record = gate->record;
+	struct slice domain, result;
+
+	if (!report_keeps(gate->engine->report) || policy_sign_count(gate->engine->policy) == 0)
+		return;
+	domain = recorded_text(record, SLICE("from.domain"));
+	if (domain.n == 0 || !policy_sign(gate->engine->policy, domain))
+		return;
+	result = recorded_text(record, SLICE("dmarc"));
+	record->own_domain = domain;
+	record->own_word = gate->view.kind != KIND_INBOUND ? SLICE("users") : result.n ? result : SLICE("unjudged");
+}
+
 /* For a message that was let through, or that had no recipients left. */
 static void record_envelope(struct gate *gate, const struct told *told)
 {
@@ -412,6 +437,7 @@ void message_finish(struct gate *gate, const struct told *told)
 	record_notes(gate);
 	record_noted(gate);
 	record_questions(gate);
+	record_own(gate);
 	record->dns_us = dns_budget_waited_us(gate->budget);
 	record->dns_questions = dns_budget_asked(gate->budget);
 	record->dns_stale = dns_budget_stale(gate->budget);

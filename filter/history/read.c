@@ -200,7 +200,7 @@ void history_each(struct history_reader *reader, int64_t since_us, history_take 
 #define COUNTS_QUERY                                                                                                   \
 	"WITH RECURSIVE steps(at) AS (SELECT max(?1, (SELECT min(step) FROM count)) UNION ALL "                        \
 	"SELECT at + %lld FROM steps WHERE at + %lld <= min(?2, (SELECT max(step) FROM count))) "                      \
-	"SELECT step, kind, name, n FROM steps CROSS JOIN count ON step = at AND kind IN (%d, %d, %d, %d)"
+	"SELECT step, kind, name, n FROM steps CROSS JOIN count ON step = at AND kind IN (%d, %d, %d, %d, %d)"
 
 /* The kind, or one that is none. */
 static int wanted(unsigned kinds, enum history_count kind)
@@ -212,9 +212,10 @@ int history_counts(struct history_reader *reader, unsigned kinds, int64_t since_
 		   history_take_count *take, void *context, struct error *err)
 {
 	long long step = HISTORY_STEP_US;
-	sqlite3_stmt *statement = db_prepare(reader->db, err, COUNTS_QUERY, step, step,
-					     wanted(kinds, HISTORY_COUNT_VERDICT), wanted(kinds, HISTORY_COUNT_RULE),
-					     wanted(kinds, HISTORY_COUNT_REFUSED), wanted(kinds, HISTORY_COUNT_WOULD));
+	sqlite3_stmt *statement =
+	    db_prepare(reader->db, err, COUNTS_QUERY, step, step, wanted(kinds, HISTORY_COUNT_VERDICT),
+		       wanted(kinds, HISTORY_COUNT_RULE), wanted(kinds, HISTORY_COUNT_REFUSED),
+		       wanted(kinds, HISTORY_COUNT_WOULD), wanted(kinds, HISTORY_COUNT_SOURCE));
 	int result;
 
 	if (!statement)

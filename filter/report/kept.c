@@ -143,6 +143,10 @@ static void count_all(struct kept *kept, const struct record *record)
 	for (size_t i = 0; i < record->note_count; i++)
 		if (slice_equal(record->notes[i].kind, SLICE("would")))
 			count(kept, HISTORY_COUNT_WOULD, record->notes[i].rule);
+	if (record->own_domain.n > 0)
+		count(kept, HISTORY_COUNT_SOURCE,
+		      arena_join(kept->arena, record->own_domain, SLICE(" "), record->own_word, SLICE(" "),
+				 record->client));
 }
 
 /* Most of it is what the log got, unless addresses are hidden. */

@@ -67,17 +67,22 @@ void html_number(struct text *out, uint64_t number)
 	}
 }
 
-void html_search_link(struct text *out, struct slice address)
+void html_query(struct text *out, struct slice said)
 {
-	html_add(out, "<a href=\"/search?q=");
-	for (size_t i = 0; i < address.n; i++) {
-		char c = address.p[i];
+	for (size_t i = 0; i < said.n; i++) {
+		char c = said.p[i];
 
 		if (is_letter(c) || is_digit(c) || c == '.' || c == '-' || c == '_' || c == '@')
 			text_add_char(out, c);
 		else
-			text_printf(out, "%%%02X", (unsigned char)c); /* RFC 3986 2.1 */
+			text_printf(out, "%%%02X", (unsigned char)c);
 	}
+}
+
+void html_search_link(struct text *out, struct slice address)
+{
+	html_add(out, "<a href=\"/search?q=");
+	html_query(out, address);
 	html_add(out, "\">");
 	html_text(out, address);
 	html_add(out, "</a>");
@@ -127,6 +132,7 @@ void page_begin(struct text *out, const char *title, struct slice sought)
 	    "<link rel=\"icon\" href=\"/icon.svg\" type=\"image/svg+xml\">\n</head>\n<body>\n"
 	    "<a class=\"skip\" href=\"#main\">Skip to the content</a>\n"
 	    "<header><div class=\"bar\"><a class=\"home\" href=\"/\">Sekisho</a>\n"
+	    "<a class=\"place\" href=\"/domains\">Our domains</a>\n"
 	    "<form role=\"search\" action=\"/search\" method=\"get\"><label for=\"q\">Find a message</label>"
 	    "<input id=\"q\" name=\"q\" type=\"search\" maxlength=\"320\" autocomplete=\"off\" spellcheck=\"false\" "
 	    "placeholder=\"case, queue id, address or client\" value=\"");

@@ -13,6 +13,7 @@ void html_begin(struct text *out, struct arena *);
 void html_text(struct text *out, struct slice said); /* anything, escaped; also right within "" */
 void html_add(struct text *out, const char *markup); /* our own markup */
 void html_number(struct text *out, uint64_t number);
+void html_query(struct text *out, struct slice said);          /* as a value in a URL (RFC 3986 2.1) */
 void html_search_link(struct text *out, struct slice address); /* to the stories of an address */
 void html_bytes(struct text *out, uint64_t bytes);             /* "1.5 MB" */
 void html_age(struct text *out, int64_t us);                   /* "3 hours" */
@@ -59,7 +60,7 @@ struct summary {
 	const struct range_kind *range;
 	int64_t since_us;                            /* the start of the first slot */
 	uint64_t verdicts[VERDICT_COUNT][SLOTS_MAX]; /* NONE: aborted */
-	struct named top[HISTORY_COUNT_KINDS][TOP]; /* the largest first; of all kinds but VERDICT */
+	struct named top[HISTORY_COUNT_KINDS][TOP];  /* the largest first; of all kinds but VERDICT */
 	size_t top_count[HISTORY_COUNT_KINDS];
 };
 /* Texts live in the arena. 0, or -1 and err. */
@@ -89,7 +90,6 @@ void tiles_add(struct text *out, const struct chart *); /* the sum of each part,
 enum range range_asked(const struct request *);
 /* Links to the same page for each time; `query`: what else is asked there, with its "&", or "". */
 void ranges_add(struct text *out, const char *path, const char *query, enum range shown);
-
 
 /* ---- health.c ---- */
 

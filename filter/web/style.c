@@ -30,6 +30,7 @@ const char style_sheet[] =
     ".bar{display:flex;flex-wrap:wrap;gap:.75rem 2rem;align-items:center;justify-content:space-between}\n"
     ".home{font-size:1.15rem;font-weight:650;letter-spacing:.02em;color:inherit;text-decoration:none;padding:.25rem "
     "0}\n"
+    ".place{padding:.25rem 0}\n"
     "form{display:flex;flex-wrap:wrap;gap:.5rem;align-items:center;flex:1 1 22rem;max-width:40rem}\n"
     "label{color:var(--soft);font-size:.9rem}\n"
     "input,button{font:inherit;min-height:2.5rem;border:1px solid var(--soft);border-radius:6px;padding:.25rem "

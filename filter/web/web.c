@@ -48,7 +48,8 @@ static const struct path {
 	void (*answer)(const struct request *, struct answer *answer_r);
 } paths[] = {
     {"/metrics", true, answer_metrics}, {"/healthz", true, answer_health}, {"/", false, page_overview},
-    {"/search", false, page_search},    {"/style.css", false, page_style}, {"/icon.svg", false, page_icon},
+    {"/domains", false, page_domains},  {"/search", false, page_search},   {"/style.css", false, page_style},
+    {"/icon.svg", false, page_icon},
 };
 
 static const struct path *path_find(const char *text)

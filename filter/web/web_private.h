@@ -88,9 +88,10 @@ struct request {
 	struct arena *arena; /* of the request */
 };
 
-/* ---- page.c, search.c ---- */
+/* ---- page.c, domains.c, search.c ---- */
 
 void page_overview(const struct request *, struct answer *answer_r);
+void page_domains(const struct request *, struct answer *answer_r);
 void page_search(const struct request *, struct answer *answer_r);
 void page_style(const struct request *, struct answer *answer_r);
 void page_icon(const struct request *, struct answer *answer_r);

@@ -85,6 +85,10 @@ def fill(path):
             add(step, 1, f"/etc/sekisho/sekisho.conf:{line}", chance.gauss(part, 4))
         for _ in range(50):
             add(step, 2, f"news{int(chance.expovariate(1 / 400))}@bulk.example", 1)
+        for k, address in enumerate(("192.0.2.25", "203.0.113.5", "2001:db8:0:7::25", "198.51.100.77")):
+            for word, part in (("users", 20 if k == 0 else 0), ("pass", 8), ("fail", k), ("none", 0.4)):
+                add(step, 4, f"example.org {word} {address}", chance.gauss(part, 2))
+        add(step, 4, "a-long-name-of-a-subsidiary.example.com pass 203.0.113.5", chance.gauss(2, 1))
         add(step, 3, "/etc/sekisho/sekisho.conf:15", chance.gauss(8, 3))
     database.commit()
 
@@ -114,7 +118,7 @@ def main():
             send("<>", headers=[("Subject", " <b>no author</b>")])
             time.sleep(2)
             fill(f"{d}/history.db")
-            paths = ["/", "/?range=week", "/search?q=mallory@fail.example.net", "/search?q=alice@pass.example.net",
+            paths = ["/", "/?range=week", "/domains?range=week", "/domains?domain=a-long-name-of-a-subsidiary.example.com&range=month", "/search?q=mallory@fail.example.net", "/search?q=alice@pass.example.net",
                      "/search?q=%3Cscript%3Ealert(1)%3C/script%3E"]
             return subprocess.run(["node", os.path.join(HERE, "look.mjs"), f"http://127.0.0.1:{WEB}", "x", PASSWORD, folder,
                                    *paths], cwd=folder, env={**os.environ, "CHROMIUM": chromium}).returncode
