@@ -11,8 +11,9 @@
 enum { EXIT_UNAVAILABLE = 69, EXIT_CONFIG = 78 };
 
 /* Runs the daemon with the file until SIGTERM or SIGINT; the exit code. Open messages are finished first
- * (bounded by the setting `drain`). `doors`, ended by NULL, serve the sockets of the settings `listen`. */
-int daemon_run(const char *config_file, const struct door *const *doors);
+ * (bounded by the setting `drain`). `doors`, ended by NULL, serve the sockets of the settings `listen`.
+ * `takes_over`: a daemon that runs with the same control socket hands its sockets over, and ends. */
+int daemon_run(const char *config_file, const struct door *const *doors, bool takes_over);
 
 /* One request to the control socket at `path`, one JSON answer (of jansson: json_decref() it). NULL and err when
  * no daemon listens, or the answer is invalid. */

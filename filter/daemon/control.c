@@ -6,6 +6,7 @@
  *     {"command":"reload"}   {"ok":true} or {"ok":true,"warnings":TEXT} or {"ok":false,"error":TEXT}
  *     of the store           see control_store.c
  *     of dynamic lists       see control_list.c
+ *     {"command":"sockets"}  and "hand-over": see takeover.c
  *
  * One thread serves one client after another. Only root and the user of the daemon may ask all of this; peer.c says
  * who else may ask what. Each client has a bounded line and a bounded time, and every request gets an answer with
@@ -77,6 +78,8 @@ static const struct command {
     {"list-remove", control_list_remove, FOR_WRITERS},
     {"list-show", control_list_show, FOR_WRITERS},
     {"logins", control_logins, FOR_OWNER},
+    {"sockets", takeover_sockets, FOR_OWNER},
+    {"hand-over", takeover_hand_over, FOR_OWNER},
 };
 
 static bool request_is_flat(struct slice request)
@@ -123,11 +126,13 @@ json_t *control_answer(struct daemon *daemon, const struct control_peer *peer, s
 
 /* ---- clients ------------------------------------------------------------------------------ */
 
-static void control_send(int fd, json_t *answer, int64_t for_us)
+static void control_send(struct daemon *daemon, int fd, json_t *answer, int64_t for_us)
 {
 	char *text = json_dumps(answer, JSON_COMPACT);
 	struct slice line = slice_of(text);
 
+	if (json_object_get(answer, "sockets") && takeover_send(daemon, fd, line.p[0]) == 0)
+		line = slice_from(line, 1);
 	if (line_write(fd, line, clock_us() + for_us) == 0)
 		line_write(fd, SLICE("\n"), clock_us() + for_us);
 	free(text);
@@ -140,12 +145,12 @@ static void control_serve(struct daemon *daemon, const struct control_peer *peer
 	struct slice line;
 
 	if (line_read(fd, CONTROL_REQUEST_MAX, clock_us() + for_us, &line) == 0) {
-		control_send(fd, control_answer(daemon, peer, line), for_us);
+		control_send(daemon, fd, control_answer(daemon, peer, line), for_us);
 		free((char *)line.p);
 	} else if (errno == EMSGSIZE) {
-		control_send(fd, answer_error("the request is too long"), for_us);
+		control_send(daemon, fd, answer_error("the request is too long"), for_us);
 	} else if (errno == ETIMEDOUT) {
-		control_send(fd, answer_error("no request arrived in time"), for_us);
+		control_send(daemon, fd, answer_error("no request arrived in time"), for_us);
 	}
 }
 
@@ -157,7 +162,7 @@ static void control_client(struct daemon *daemon, int fd)
 	if (peer.owner || control_peer_may_ask(daemon, &peer))
 		control_serve(daemon, &peer, fd);
 	else
-		control_send(fd,
+		control_send(daemon, fd,
 			     answer_error("only root, the user of the daemon, the readers of \"control\" and the "
 					  "writers of a list may ask it"),
 			     0);
@@ -171,7 +176,7 @@ static void *control_run(void *context)
 				  {.fd = control->daemon->control.fd, .events = POLLIN}};
 	int fd;
 
-	for (;;) {
+	while (!control->daemon->handed_over) { /* then the socket is served by the next one */
 		if (poll(ready, 2, -1) < 0 && errno != EINTR)
 			return NULL;
 		if (ready[0].revents)
@@ -184,6 +189,7 @@ static void *control_run(void *context)
 		else if (errno == EMFILE || errno == ENFILE)
 			poll(ready, 1, 1000); /* no busy loop while descriptors are short */
 	}
+	return NULL;
 }
 
 struct control *control_start(struct daemon *daemon)

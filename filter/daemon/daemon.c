@@ -99,6 +99,7 @@ static void sockets_remove(struct daemon *daemon)
 static void daemon_release(struct daemon *daemon)
 {
 	daemon_web_close(daemon);
+	takeover_free(daemon);
 	engine_release(daemon->engine);
 	policy_release(daemon->startup_policy);
 	daemon_mailer_close(daemon, clock_us() + END_US);
@@ -203,13 +204,14 @@ static int daemon_serve(struct daemon *daemon)
 
 	if (code != 0)
 		return daemon_end(daemon, key_watch_stop(watch, clock_us() + END_US), clock_us() + END_US, code);
-	if (daemon->control.fd >= 0)
-		control = control_start(daemon);
 	daemon_say_started(daemon);
 	tender = tender_start(daemon, &err);
 	if (!tender)
 		daemon->host.failed(&daemon->host, err.text);
 	entrances_start(daemon);
+	takeover_finish(daemon); /* before the control socket, which it asks over, is ours */
+	if (daemon->control.fd >= 0)
+		control = control_start(daemon);
 	if (!daemon->failed)
 		notify_say("READY=1\nSTATUS=Serving");
 	daemon_web_start(daemon);
@@ -220,7 +222,7 @@ static int daemon_serve(struct daemon *daemon)
 	return daemon_end(daemon, quiet, until, daemon->failed ? EXIT_UNAVAILABLE : EXIT_SUCCESS);
 }
 
-int daemon_run(const char *config_file, const struct door *const *doors)
+int daemon_run(const char *config_file, const struct door *const *doors, bool takes_over)
 {
 	/* never freed once a door is open: a door's threads may look at its host until the process ends */
 	struct daemon *daemon = xmalloc(sizeof(*daemon));
@@ -228,6 +230,7 @@ int daemon_run(const char *config_file, const struct door *const *doors)
 
 	daemon_init(daemon, config_file);
 	daemon->doors = doors;
+	daemon->takes_over = takes_over;
 	signals_block();
 	limits_set();
 	code = daemon_start(daemon);

@@ -34,6 +34,9 @@ struct unix_socket {
  * they are). A file that nobody listens on is replaced; a live socket, and what is not a socket, is an error. */
 int unix_listen(const char *path, mode_t mode, uid_t uid, gid_t gid, struct unix_socket *socket_r, struct error *);
 int unix_mode(const struct unix_socket *, mode_t, struct error *); /* changes that of the file, if it is still ours */
+/* A socket that another daemon made becomes ours, with its file. False: it is not that of this path. */
+bool unix_adopt(const char *path, int fd, struct unix_socket *socket_r);
+void unix_forget(struct unix_socket *); /* its file is another's now */
 void unix_remove(struct unix_socket *); /* the file, if it is still ours; the descriptor stays open */
 int unix_connect(const char *path);     /* a connected descriptor, or -1 and errno */
 
@@ -44,8 +47,9 @@ struct listener {
 	int dead_fd; /* takes its place while draining, created while we are still root; -1: it could not be created */
 };
 
-int listener_open(const struct listen_address *, mode_t mode, uid_t uid, gid_t gid, struct listener *listener_r,
-		  struct error *);
+/* `taken`: a socket of the daemon before us with this address, which becomes ours (takeover.c); -1: none. */
+int listener_open(const struct listen_address *, mode_t mode, uid_t uid, gid_t gid, int taken,
+		  struct listener *listener_r, struct error *);
 int listener_block(struct listener *, struct error *); /* from now on nobody can connect; the descriptor number stays */
 
 /* ---- privileges.c -------------------------------------------------------------- */
@@ -63,9 +67,10 @@ int group_find(struct slice group, gid_t *gid_r, struct error *);
 
 /* ---- state.c: what the threads share ------------------------------------------------ */
 
-#define EVENT_RELOAD 1u
-#define EVENT_DRAIN  2u
-#define EVENT_END    4u
+#define EVENT_RELOAD    1u
+#define EVENT_DRAIN     2u
+#define EVENT_END       4u
+#define EVENT_HAND_OVER 8u
 
 #define ADMITTED_MAX (LISTEN_USERS_MAX + 8) /* root, ourselves, and the users that mail servers have */
 
@@ -103,6 +108,10 @@ struct daemon {
 	unsigned events;
 	pthread_cond_t wake;
 
+	bool takes_over;           /* as --take-over says */
+	struct takeover *takeover; /* of the daemon before us; NULL: none */
+	_Atomic int hand_over_s;   /* how long sessions may go on when another daemon has taken our sockets */
+	_Atomic bool handed_over;  /* one has */
 	pthread_mutex_t reloading; /* one reload at a time */
 	_Atomic uint64_t reloads, reloads_failed;
 	_Atomic bool draining;
@@ -134,6 +143,22 @@ int start_failed(int code, const struct error *); /* prints it on stderr; return
 
 void signals_block(void);          /* before any thread */
 void daemon_wait(struct daemon *); /* in main: obeys signals until it is time to end */
+
+/* ---- takeover.c: an upgrade --------------------------------------------------------------------------- */
+
+/* Asks the daemon that runs with this control socket for its sockets. 0, also when none runs; -1 and err. */
+int takeover_ask(struct daemon *, const char *path, const struct identity *, struct error *err);
+/* The one of that name, "KINDADDRESS", or -1; the caller's from now on. */
+int takeover_socket(struct daemon *, const char *kind, struct slice address);
+/* Where two processes cannot share the store: returns when the old daemon has ended. 0, or -1 and err. */
+int takeover_wait(struct daemon *, const struct policy *, struct error *err);
+void takeover_finish(struct daemon *); /* we serve: the old daemon is told to hand over */
+void takeover_free(struct daemon *);
+
+/* The other side: commands of the control socket. */
+json_t *takeover_sockets(struct daemon *, const json_t *request);
+json_t *takeover_hand_over(struct daemon *, const json_t *request);
+int takeover_send(struct daemon *, int fd, char first); /* one byte, and with it the descriptors of our sockets */
 
 /* ---- reload.c, status.c: requests of the control socket ------------------------------------------- */
 

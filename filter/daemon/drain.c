@@ -5,7 +5,8 @@
  * The watchdog of the service manager is told so as long as this thread does its rounds.
  *
  * Draining: nobody can connect any more, open sessions continue, and when
- * no message is open, or the time of the setting `drain` has passed, main is told to end.
+ * no message is open, or the time of the setting `drain` has passed, main is told to end. Handing over to another
+ * daemon is the same, but open sessions are waited for too, because they are no longer in the way of new ones.
  */
 #include "daemon_private.h"
 #include <stdlib.h>
@@ -16,11 +17,14 @@
 /* No message may have been open for this time. A MAIL without reply may still be on its way: the mail server does not
  * wait for us there, and its client has been told to continue. */
 #define QUIET_US (300 * 1000)
+/* The same for sessions: a connection that was accepted has none before its first packet is read. */
+#define QUIET_SESSIONS_US (1000 * 1000)
+#define WEB_STOP_US       (1000 * 1000)
 
 struct keeper {
 	struct daemon *daemon;
 	bool draining;
-	int64_t drain_until, quiet_since, refresh_at;
+	int64_t drain_until, sessions_until, quiet_since, refresh_at;
 	int64_t alive_every, alive_at; /* to the watchdog; alive_every 0: none */
 	const struct resolver *warned; /* the warning of its resolver was logged; only compared */
 };
@@ -76,32 +80,67 @@ static void keeper_reload(struct daemon *daemon)
 	free(text);
 }
 
-static void keeper_drain(struct keeper *keeper)
+static void keeper_close(struct daemon *daemon)
 {
-	struct daemon *daemon = keeper->daemon;
-	struct engine *engine = daemon_engine(daemon);
 	struct error err;
 
-	keeper->draining = daemon->draining = true;
-	notify_say("STOPPING=1\nSTATUS=Finishing open messages");
-	keeper->quiet_since = clock_us();
-	keeper->drain_until = keeper->quiet_since + policy_settings(engine_policy(engine))->drain_us;
-	engine_release(engine);
-	report_line(daemon->host.report, "info", "draining: %u open messages", (unsigned)daemon->host.messages_open);
 	for (size_t i = 0; i < daemon->entrance_count; i++)
 		if (listener_block(&daemon->entrances[i].listener, &err) != 0)
 			report_line(daemon->host.report, "error", "%s", err.text);
 }
 
+/* When it has to be over: after `drain`, once sessions need not be waited for. */
+static void keeper_bound(struct keeper *keeper, int64_t sessions_us)
+{
+	struct engine *engine = daemon_engine(keeper->daemon);
+
+	keeper->draining = keeper->daemon->draining = true;
+	keeper->quiet_since = clock_us();
+	keeper->sessions_until = keeper->quiet_since + sessions_us;
+	keeper->drain_until = keeper->sessions_until + policy_settings(engine_policy(engine))->drain_us;
+	engine_release(engine);
+}
+
+static void keeper_drain(struct keeper *keeper)
+{
+	struct daemon *daemon = keeper->daemon;
+	bool first = !keeper->draining;
+
+	keeper_bound(keeper, 0);
+	if (!first)
+		return; /* it is handing over: now only open messages are waited for */
+	notify_say("STOPPING=1\nSTATUS=Finishing open messages");
+	report_line(daemon->host.report, "info", "draining: %u open messages", (unsigned)daemon->host.messages_open);
+	keeper_close(daemon);
+}
+
+/* Our sockets have another daemon: their files are its own, and so is the control socket. */
+static void keeper_hand_over(struct keeper *keeper)
+{
+	struct daemon *daemon = keeper->daemon;
+
+	keeper_bound(keeper, (int64_t)daemon->hand_over_s * 1000 * 1000);
+	notify_say("STOPPING=1\nSTATUS=Finishing open sessions");
+	report_line(daemon->host.report, "info", "handing over: %u open sessions",
+		    (unsigned)daemon->counters.sessions_open);
+	for (size_t i = 0; i < daemon->entrance_count; i++)
+		unix_forget(&daemon->entrances[i].listener.socket);
+	unix_forget(&daemon->control);
+	unix_forget(&daemon->web_listener.socket);
+	keeper_close(daemon);
+	daemon_web_stop(daemon, clock_us() + WEB_STOP_US);
+}
+
 static bool keeper_drained(struct keeper *keeper)
 {
-	int64_t now = clock_us();
+	const struct daemon *daemon = keeper->daemon;
+	int64_t now = clock_us(), quiet_us = daemon->handed_over ? QUIET_SESSIONS_US : QUIET_US;
 
 	if (!keeper->draining)
 		return false;
-	if (keeper->daemon->host.messages_open > 0)
+	if (daemon->host.messages_open > 0 || (daemon->counters.sessions_open > 0 && now < keeper->sessions_until))
 		keeper->quiet_since = now;
-	return now - keeper->quiet_since >= QUIET_US || now >= keeper->drain_until;
+	return now - keeper->quiet_since >= quiet_us || now >= keeper->drain_until;
 }
 
 static void keeper_progress(struct daemon *daemon)
@@ -129,7 +168,9 @@ void *keeper_run(void *context)
 		events = daemon_events(daemon, keeper_tick(&keeper));
 		if (events & EVENT_RELOAD)
 			keeper_reload(daemon);
-		if ((events & EVENT_DRAIN) && !keeper.draining)
+		if ((events & EVENT_HAND_OVER) && !keeper.draining)
+			keeper_hand_over(&keeper);
+		if (events & EVENT_DRAIN)
 			keeper_drain(&keeper);
 		keeper_refresh(&keeper);
 		keeper_progress(daemon);

@@ -124,15 +124,29 @@ static int socket_unreachable(void)
 	return -1;
 }
 
-int listener_open(const struct listen_address *address, mode_t mode, uid_t uid, gid_t gid, struct listener *listener_r,
-		  struct error *err)
+/* False: there is none, or it is not what the path leads to. */
+static bool listener_adopt(const struct listen_address *address, int taken, struct listener *listener)
+{
+	if (taken >= 0 && (address->family != LISTEN_UNIX || unix_adopt(address->path, taken, &listener->socket))) {
+		listener->socket.fd = taken;
+		return true;
+	}
+	if (taken >= 0)
+		close(taken);
+	return false;
+}
+
+int listener_open(const struct listen_address *address, mode_t mode, uid_t uid, gid_t gid, int taken,
+		  struct listener *listener_r, struct error *err)
 {
 	int on = 1, result;
 
 	memset(listener_r, 0, sizeof(*listener_r));
 	listener_r->socket.fd = -1;
 	listener_r->dead_fd = -1;
-	if (address->family == LISTEN_UNIX)
+	if (listener_adopt(address, taken, listener_r))
+		result = 0;
+	else if (address->family == LISTEN_UNIX)
 		result = unix_listen(address->path, mode, uid, gid, &listener_r->socket, err);
 	else if (address->family == LISTEN_FD)
 		result = listener_inherit(address->fd, listener_r, err);
@@ -143,6 +157,8 @@ int listener_open(const struct listen_address *address, mode_t mode, uid_t uid, 
 	/* Changes of a message and the answer may be separate writes; the second would wait 40 ms for the mail
 	 * server's delayed ACK. Accepted sockets inherit this; for a unix socket it means nothing. */
 	setsockopt(listener_r->socket.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	/* Of two daemons with the same socket one accepts a connection, and the other must not wait for the next. */
+	fcntl(listener_r->socket.fd, F_SETFL, fcntl(listener_r->socket.fd, F_GETFL) | O_NONBLOCK);
 	listener_r->dead_fd = socket_unreachable();
 	return 0;
 }

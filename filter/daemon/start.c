@@ -60,15 +60,17 @@ static const struct door *door_of(const struct daemon *daemon, const struct list
 	die("no door for listen %s", listen_doors[listen->door]);
 }
 
-static int start_listen(struct entrance *entrance, const struct listen_setting *listen, const struct identity *identity)
+static int start_listen(struct daemon *daemon, struct entrance *entrance, const struct listen_setting *listen,
+			const struct identity *identity)
 {
+	int taken = takeover_socket(daemon, "", listen->text);
 	gid_t gid = (gid_t)-1;
 	struct error err;
 
 	if (listen->group.n > 0 && group_find(listen->group, &gid, &err) != 0)
 		return start_failed_at(listen->where, &err);
 	if (listener_open(&listen->address, listen->mode < 0 ? MODE_DEFAULT : (mode_t)listen->mode,
-			  identity->change ? identity->uid : (uid_t)-1, gid, &entrance->listener, &err) != 0)
+			  identity->change ? identity->uid : (uid_t)-1, gid, taken, &entrance->listener, &err) != 0)
 		return start_failed(EXIT_UNAVAILABLE, &err);
 	return 0;
 }
@@ -86,7 +88,7 @@ static int start_listens(struct daemon *daemon, const struct settings *settings,
 	for (int passed = 1; passed >= 0; passed--)
 		for (size_t i = 0; code == 0 && i < settings->listen_count; i++)
 			if ((settings->listens[i].address.family == LISTEN_FD) == passed)
-				code = start_listen(&daemon->entrances[i], &settings->listens[i], identity);
+				code = start_listen(daemon, &daemon->entrances[i], &settings->listens[i], identity);
 	return code;
 }
 
@@ -140,6 +142,7 @@ static int start_control(struct daemon *daemon, const struct settings *settings,
 {
 	char path[UNIX_PATH_MAX];
 	struct error err;
+	int taken;
 
 	if (settings->control.path.n == 0)
 		return 0;
@@ -148,6 +151,11 @@ static int start_control(struct daemon *daemon, const struct settings *settings,
 		error_set(&err, "control %.*s: a socket path can have at most %zu bytes",
 			  SLICE_ARGS(settings->control.path), sizeof(path) - 1);
 		return start_failed(EXIT_CONFIG, &err);
+	}
+	taken = takeover_socket(daemon, "control", SLICE(""));
+	if (taken >= 0 && unix_adopt(path, taken, &daemon->control)) {
+		unix_mode(&daemon->control, control_mode(daemon->startup_policy), &err); /* a reload tries again */
+		return 0;
 	}
 	if (unix_listen(path, control_mode(daemon->startup_policy), identity->change ? identity->uid : (uid_t)-1,
 			(gid_t)-1, &daemon->control, &err) != 0)
@@ -166,6 +174,8 @@ static int start_sockets(struct daemon *daemon, const struct settings *settings,
 	control_path(settings, path);
 	if (path[0])
 		control_directory(path, identity_r); /* the socket of the default `listen` is also in it */
+	if (daemon->takes_over && takeover_ask(daemon, path, identity_r, &err) != 0)
+		return start_failed(EXIT_UNAVAILABLE, &err);
 	code = start_listens(daemon, settings, identity_r);
 	if (code == 0)
 		code = start_control(daemon, settings, identity_r);
@@ -223,6 +233,7 @@ int daemon_start(struct daemon *daemon)
 {
 	struct identity identity;
 	struct policy *policy;
+	struct error err;
 	int code;
 
 	daemon->startup_policy = policy_read(daemon->config_file, false);
@@ -233,7 +244,11 @@ int daemon_start(struct daemon *daemon)
 	if (code != 0)
 		return code;
 	policy = identity.change ? policy_read_again(daemon->config_file) : policy_hold(daemon->startup_policy);
-	code = policy ? start_engine(daemon, policy) : EXIT_CONFIG;
+	code = policy ? 0 : EXIT_CONFIG;
+	if (code == 0 && takeover_wait(daemon, policy, &err) != 0)
+		code = start_failed(EXIT_UNAVAILABLE, &err);
+	if (code == 0)
+		code = start_engine(daemon, policy);
 	policy_release(policy);
 	return code;
 }

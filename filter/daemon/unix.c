@@ -164,6 +164,25 @@ failed:
 	return -1;
 }
 
+bool unix_adopt(const char *path, int fd, struct unix_socket *socket_r)
+{
+	struct sockaddr_un wanted, bound = {.sun_family = AF_UNSPEC};
+	socklen_t n = sizeof(bound);
+	struct stat st;
+
+	memset(socket_r, 0, sizeof(*socket_r));
+	socket_r->fd = -1;
+	if (!unix_address(path, &wanted) || getsockname(fd, (struct sockaddr *)&bound, &n) != 0 ||
+	    bound.sun_family != AF_UNIX || strncmp(bound.sun_path, path, sizeof(bound.sun_path)) != 0 ||
+	    lstat(path, &st) != 0 || !S_ISSOCK(st.st_mode))
+		return false;
+	memcpy(socket_r->path, path, strlen(path) + 1);
+	socket_r->device = st.st_dev;
+	socket_r->inode = st.st_ino;
+	socket_r->fd = fd;
+	return true;
+}
+
 /* Linux has no fchmod(2) for the file of a socket; the descriptor of the path makes sure that it is ours. */
 int unix_mode(const struct unix_socket *made, mode_t mode, struct error *err)
 {
@@ -179,6 +198,11 @@ int unix_mode(const struct unix_socket *made, mode_t mode, struct error *err)
 	if (fd >= 0)
 		close(fd);
 	return result;
+}
+
+void unix_forget(struct unix_socket *made)
+{
+	made->path[0] = '\0';
 }
 
 void unix_remove(struct unix_socket *made)

@@ -16,7 +16,8 @@ int daemon_web_listen(struct daemon *daemon, const struct identity *identity, st
 		return -1;
 	daemon->counters.meters = meters_new();
 	return listener_open(&web->address, web->mode < 0 ? WEB_MODE_DEFAULT : (mode_t)web->mode,
-			     identity->change ? identity->uid : (uid_t)-1, gid, &daemon->web_listener, err);
+			     identity->change ? identity->uid : (uid_t)-1, gid,
+			     takeover_socket(daemon, "web ", web->text), &daemon->web_listener, err);
 }
 
 static struct daemon *daemon_of(struct web_host *host)

@@ -12,8 +12,9 @@ static const struct door *const doors[] = {&milter_door,      &native_door,     
 
 static void usage(FILE *out)
 {
-	fprintf(out, "usage: sekisho daemon [-c FILE]\n\n"
+	fprintf(out, "usage: sekisho daemon [-c FILE] [--take-over]\n\n"
 		     "  -c, --config FILE  the policy file (" DEFAULT_CONFIG ")\n"
+		     "      --take-over    get the sockets of the daemon that runs, and let it end: an upgrade\n"
 		     "  -h, --help         this\n\n"
 		     "SIGTERM and SIGINT end it once the open messages are finished; a second one ends it at once.\n"
 		     "SIGUSR1 and SIGHUP read the file again and reopen the log file.\n");
@@ -21,9 +22,12 @@ static void usage(FILE *out)
 
 int verb_daemon(int argc, char **argv)
 {
-	static const struct option options[] = {
-	    {"config", required_argument, NULL, 'c'}, {"help", no_argument, NULL, 'h'}, {NULL}};
+	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+						{"take-over", no_argument, NULL, 't'},
+						{"help", no_argument, NULL, 'h'},
+						{NULL}};
 	const char *file = DEFAULT_CONFIG;
+	bool takes_over = false;
 	int option;
 
 	opterr = 0;
@@ -32,13 +36,16 @@ int verb_daemon(int argc, char **argv)
 			usage(stdout);
 			return VERB_OK;
 		}
-		if (option != 'c')
+		if (option == 't')
+			takes_over = true;
+		else if (option == 'c')
+			file = optarg;
+		else
 			return option_usage(argc, argv, "c:h", options);
-		file = optarg;
 	}
 	if (optind != argc) {
 		usage(stderr);
 		return VERB_USAGE;
 	}
-	return daemon_run(file, doors);
+	return daemon_run(file, doors, takes_over);
 }

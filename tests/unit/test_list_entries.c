@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static struct list_content *parse(const char *text, enum list_kind owners)
 {
@@ -448,6 +449,15 @@ static void a_list_holds_no_more_than_its_entries(void **state)
 	free(text);
 }
 
+/* Of the processor: other work on the machine does not count. */
+static int64_t worked_us(void)
+{
+	struct timespec used;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+	return (int64_t)used.tv_sec * 1000000 + used.tv_nsec / 1000;
+}
+
 static void three_hundred_thousand_entries_are_quick(void **state)
 {
 	char *text = NULL;
@@ -465,14 +475,14 @@ static void three_hundred_thousand_entries_are_quick(void **state)
 				     : "10.%d.0.0/%d\n",
 			i % 3 == 2 ? i % 256 : i, i % 3 == 2 ? 8 + i % 25 : i);
 	fclose(out);
-	begin = clock_us();
+	begin = worked_us();
 	content = list_content_parse((struct slice){text, n}, "f", false, &faults);
 	assert_non_null(content);
-	assert_true(clock_us() - begin < 3000000); /* 0.2 s; sanitizers take their time */
-	begin = clock_us();
+	assert_true(worked_us() - begin < 3000000); /* 0.2 s; sanitizers take their time */
+	begin = worked_us();
 	for (int i = 0; i < 100000; i++)
 		assert_true(has(content, ADDRESS, "<user299997@domain299997.example>"));
-	assert_true(clock_us() - begin < 3000000);
+	assert_true(worked_us() - begin < 3000000);
 	list_content_release(content);
 	free(text);
 }

@@ -124,7 +124,7 @@ static struct listener open_ok(const char *text, mode_t mode)
 	struct error err = {""};
 
 	assert_int_equal(listen_parse(slice_of(text), &address, &err), 0);
-	if (listener_open(&address, mode, NOBODY, &listener, &err) != 0)
+	if (listener_open(&address, mode, NOBODY, -1, &listener, &err) != 0)
 		fail_msg("%s", err.text);
 	return listener;
 }
@@ -136,7 +136,7 @@ static struct error open_fails(const char *text)
 	struct error err = {""};
 
 	assert_int_equal(listen_parse(slice_of(text), &address, &err), 0);
-	assert_int_equal(listener_open(&address, 0660, NOBODY, &listener, &err), -1);
+	assert_int_equal(listener_open(&address, 0660, NOBODY, -1, &listener, &err), -1);
 	return err;
 }
 
