@@ -32,6 +32,10 @@ struct door {
 	void *(*open)(struct door_host *, int fd, struct error *err);
 	/* Starts serving sessions, in the door's own threads. 0, or -1 and err. */
 	int (*start)(void *state, struct error *err);
+	/* Closes the listening socket: who connects is refused, or waits for the next daemon if systemd holds the
+	 * socket, too. Sessions go on. NULL: a door whose library cannot do that; the daemon then puts another
+	 * socket, which nobody can reach, in its place. */
+	void (*drain)(void *state);
 	/* Called every few seconds; must not block. Tells mail servers that wait long that we are still working. */
 	void (*progress)(void *state);
 	/* After it, no session calls the engine. False when some call did not return until `until_us` (clock_us): then

@@ -44,7 +44,9 @@ int unix_connect(const char *path);     /* a connected descriptor, or -1 and err
 
 struct listener {
 	struct unix_socket socket; /* its path is "" for a network address and for an inherited socket */
-	int dead_fd; /* takes its place while draining, created while we are still root; -1: it could not be created */
+	/* For doors that cannot close it: takes its place while draining, created while we are still root; -1: it could
+	 * not be created */
+	int dead_fd;
 };
 
 /* `taken`: a socket of the daemon before us with this address, which becomes ours (takeover.c); -1: none. */

@@ -80,12 +80,21 @@ static void keeper_reload(struct daemon *daemon)
 	free(text);
 }
 
+static int entrance_drain(struct entrance *entrance, struct error *err)
+{
+	if (!entrance->door->drain)
+		return listener_block(&entrance->listener, err);
+	unix_remove(&entrance->listener.socket);
+	entrance->door->drain(entrance->state);
+	return 0;
+}
+
 static void keeper_close(struct daemon *daemon)
 {
 	struct error err;
 
 	for (size_t i = 0; i < daemon->entrance_count; i++)
-		if (listener_block(&daemon->entrances[i].listener, &err) != 0)
+		if (entrance_drain(&daemon->entrances[i], &err) != 0)
 			report_line(daemon->host.report, "error", "%s", err.text);
 }
 

@@ -1,7 +1,7 @@
 /*
  * 64 MTAs at once on the native milter door, on a real socket, while the engine is replaced again and again. Run under
  * ThreadSanitizer it shows data races; anywhere it shows that each message gets its own answer, and that the door ends
- * with no session left.
+ * with no session left. And what the sockets do when the kernel refuses to watch one, and while the daemon drains.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,9 +11,14 @@
 
 #include "native_scene.h"
 #include "policy_text.h"
+#include <dlfcn.h>
+#include <errno.h>
 #include <pthread.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #define MTAS     64
 #define SESSIONS 4
@@ -61,6 +66,32 @@ static void reload(void)
 	engine_release(old);
 }
 
+/* ---- the kernel ---------------------------------------------------------------------------------- */
+
+/* The door calls epoll_ctl through syscall(2). New connections cannot be watched, as when fs.epoll.max_user_watches is
+ * reached. */
+static _Atomic bool refused;
+
+long syscall(long number, ...)
+{
+	static long (*_Atomic the_real_one)(long, ...);
+	long a[4];
+	va_list arguments;
+
+	va_start(arguments, number);
+	for (int i = 0; i < 4; i++)
+		a[i] = va_arg(arguments, long);
+	va_end(arguments);
+	if (number == SYS_epoll_ctl && refused && (int)a[1] == EPOLL_CTL_ADD &&
+	    ((struct epoll_event *)a[3])->data.ptr != door) {
+		errno = ENOSPC;
+		return -1;
+	}
+	if (!the_real_one)
+		the_real_one = (long (*)(long, ...))(uintptr_t)dlsym(RTLD_NEXT, "syscall");
+	return the_real_one(number, a[0], a[1], a[2], a[3]);
+}
+
 /* ---- an MTA ------------------------------------------------------------------------------------- */
 
 static int address_set(struct sockaddr_un *address)
@@ -75,6 +106,7 @@ static int dial(void)
 	struct sockaddr_un address;
 	int fd = address_set(&address);
 
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &(struct timeval){.tv_sec = END_US / 1000000}, sizeof(struct timeval));
 	while (connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0)
 		usleep(1000);
 	return fd;
@@ -90,13 +122,16 @@ static void say(int fd, char letter, const char *data, size_t n)
 }
 #define SAY(fd, letter, literal) say(fd, letter, literal, sizeof(literal) - 1)
 
-/* The letter of the next packet; 0: there is none. */
+/* The letter of the next packet; 0: the connection was closed; '?': nothing came. */
 static char hear(int fd)
 {
 	char head[5], rest[4096];
 	uint32_t length;
+	ssize_t n = recv(fd, head, sizeof(head), MSG_WAITALL);
 
-	if (recv(fd, head, sizeof(head), MSG_WAITALL) != sizeof(head))
+	if (n < 0 && errno == EAGAIN)
+		return '?';
+	if (n != sizeof(head))
 		return 0;
 	memcpy(&length, head, 4);
 	length = ntohl(length) - 1;
@@ -155,28 +190,38 @@ static void *mta_run(void *number_)
 
 /* ---- the test ---------------------------------------------------------------------------------------- */
 
-static void door_open(int *listener_r)
+static int door_open(void)
 {
 	struct sockaddr_un address;
 	struct error err;
+	int listener = address_set(&address);
 
-	*listener_r = address_set(&address);
-	assert_int_equal(bind(*listener_r, (struct sockaddr *)&address, sizeof(address)), 0);
-	assert_int_equal(listen(*listener_r, 100), 0);
+	unlink(path);
+	assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(listener, 100), 0);
 	native_scene.host.engine = engine_now;
 	native_scene.host.admits = admits_all;
-	door = native_door.open(&native_scene.host, *listener_r, &err);
+	door = native_door.open(&native_scene.host, listener, &err);
 	assert_non_null(door);
 	assert_int_equal(native_door.start(door, &err), 0);
+	return listener;
+}
+
+static void door_end(void)
+{
+	assert_true(native_door.stop(door, clock_us() + END_US));
+	native_door.close(door);
+	assert_int_equal(wrong, 0);
+	assert_int_equal(native_scene.counters.sessions_open, 0);
+	assert_int_equal(native_scene.host.messages_open, 0);
 }
 
 static void every_mta_gets_its_own_answers(void **state)
 {
 	pthread_t threads[MTAS];
-	int listener;
+	int listener = door_open();
 
 	(void)state;
-	door_open(&listener);
 	for (unsigned i = 0; i < MTAS; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, mta_run, (void *)(uintptr_t)i), 0);
 	for (unsigned i = 0; i < RELOADS; i++) {
@@ -186,13 +231,65 @@ static void every_mta_gets_its_own_answers(void **state)
 	}
 	for (unsigned i = 0; i < MTAS; i++)
 		pthread_join(threads[i], NULL);
-	assert_int_equal(wrong, 0);
 	assert_int_equal(judged, MTAS * SESSIONS * 2);
-	assert_true(native_door.stop(door, clock_us() + END_US));
-	native_door.close(door);
+	door_end();
 	close(listener);
-	assert_int_equal(native_scene.counters.sessions_open, 0);
-	assert_int_equal(native_scene.host.messages_open, 0);
+}
+
+#define OFFER "\0\0\0\6\0\0\1\xff\0\x1f\xff\xff"
+
+static int greet(void)
+{
+	int fd = dial();
+
+	SAY(fd, 'O', OFFER);
+	if (hear(fd) != 'O')
+		wrong++;
+	return fd;
+}
+
+static void a_socket_that_cannot_be_watched_is_closed_alone(void **state)
+{
+	int listener = door_open(), first = greet(), second, third;
+	char packet[64];
+
+	(void)state;
+	message(first, false);
+	refused = true;
+	second = dial();
+	/* it may be closed before it says anything, or when it was answered */
+	send(second, packet, packet_put(packet, 'O', OFFER, sizeof(OFFER) - 1), MSG_NOSIGNAL);
+	while (hear(second) == 'O')
+		;
+	assert_int_equal(hear(second), 0);
+	refused = false;
+	third = greet();
+	message(first, true);
+	message(third, false);
+	close(first);
+	close(second);
+	close(third);
+	door_end();
+	close(listener);
+}
+
+static void while_it_drains_nobody_connects_and_sessions_go_on(void **state)
+{
+	struct sockaddr_un address;
+	int fd;
+
+	(void)state;
+	door_open();
+	fd = greet();
+	native_door.drain(door);
+	native_door.drain(door);
+	native_door.progress(door);
+	assert_int_equal(connect(address_set(&address), (struct sockaddr *)&address, sizeof(address)), -1);
+	assert_int_equal(errno, ECONNREFUSED);
+	message(fd, false);
+	message(fd, true);
+	close(fd);
+	door_end();
 }
 
 static int set_up(void **state)
@@ -225,6 +322,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_mta_gets_its_own_answers),
+	    cmocka_unit_test(a_socket_that_cannot_be_watched_is_closed_alone),
+	    cmocka_unit_test(while_it_drains_nobody_connects_and_sessions_go_on),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

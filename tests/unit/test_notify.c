@@ -37,6 +37,11 @@ int daemon_reload(struct daemon *daemon, char **text_r)
 	return 0;
 }
 
+void unix_remove(struct unix_socket *socket)
+{
+	(void)socket;
+}
+
 int listener_block(struct listener *listener, struct error *err)
 {
 	(void)listener;

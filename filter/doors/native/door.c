@@ -10,7 +10,7 @@ static void *native_open(struct door_host *host, int fd, struct error *err)
 	struct native *native = xmalloc(sizeof(*native));
 
 	native->host = host;
-	native->listener = fd;
+	native->listener = native->number = fd;
 	if (loop_open(native, err) == 0)
 		return native;
 	free(native);
@@ -23,8 +23,12 @@ static int native_start(void *state, struct error *err)
 
 	if (crew_start(&native->crew, loop_turn, native, err) != 0)
 		return -1;
-	loop_accept(native);
-	return 0;
+	return loop_accept(native, err);
+}
+
+static void native_drain(void *state)
+{
+	loop_drain(state);
 }
 
 static void native_progress(void *state)
@@ -54,6 +58,7 @@ const struct door native_door = {
     .engine = "native",
     .open = native_open,
     .start = native_start,
+    .drain = native_drain,
     .progress = native_progress,
     .stop = native_stop,
     .close = native_close,

@@ -23,6 +23,7 @@
 					       */
 #define STUCK_US (INT64_C(300) * 1000 * 1000) /* in the middle of a packet, or with an answer that it does not read */
 #define SWEEP_US (INT64_C(10) * 1000 * 1000)
+#define SAID_US  (INT64_C(60) * 1000 * 1000) /* between two lines about connections that were given up */
 
 /* One connection of an MTA. */
 struct link {
@@ -90,13 +91,28 @@ static struct link *link_new(struct native *native, int fd)
 	return link;
 }
 
-static void arm(struct native *native, int operation, int fd, uint32_t events, void *what)
+static int arm(struct native *native, int operation, int fd, uint32_t events, void *what)
 {
 	struct epoll_event event = {.events = events | EPOLLONESHOT, .data.ptr = what};
 
-	/* Not epoll_ctl(): for ThreadSanitizer it would race with close() in the thread that gets the event. It fails
-	 * for a listener that is draining, which is not in the set any more. */
-	syscall(SYS_epoll_ctl, native->epoll, operation, fd, &event);
+	/* Not epoll_ctl(): for ThreadSanitizer it would race with close() in the thread that gets the event. */
+	return (int)syscall(SYS_epoll_ctl, native->epoll, operation, fd, &event);
+}
+
+/* The next connection may come. With the lock. */
+static void listener_arm(struct native *native)
+{
+	if (native->listener >= 0)
+		arm(native, EPOLL_CTL_MOD, native->listener, EPOLLIN, native);
+}
+
+static void accept_resume(struct native *native)
+{
+	pthread_mutex_lock(&native->lock);
+	if (native->paused)
+		listener_arm(native);
+	native->paused = false;
+	pthread_mutex_unlock(&native->lock);
 }
 
 static void link_free(struct link *link)
@@ -110,18 +126,15 @@ static void link_free(struct link *link)
 static void link_close(struct link *link)
 {
 	struct native *native = link->native;
-	bool paused;
 
 	pthread_mutex_lock(&native->lock);
 	*(link->previous ? &link->previous->next : &native->links) = link->next;
 	if (link->next)
 		link->next->previous = link->previous;
-	paused = native->paused;
-	native->paused = false;
 	pthread_mutex_unlock(&native->lock);
 	link_free(link);
-	if (paused)
-		arm(native, EPOLL_CTL_MOD, native->listener, EPOLLIN, native);
+	if (native->paused) /* its descriptor is free now */
+		accept_resume(native);
 }
 
 /* ---- writing ------------------------------------------------------------------------------------------- */
@@ -213,6 +226,21 @@ static int link_run(struct link *link, struct worker *worker)
 	return result < 0 ? -1 : 0;
 }
 
+/* The kernel watches no more sockets for us, or has no memory: the MTA does what it does without its milter. */
+static void link_give_up(struct link *link)
+{
+	struct native *native = link->native;
+	int64_t now = clock_us(), said = native->given_up_said_us;
+	int error = errno;
+
+	link_close(link);
+	if ((said && now - said < SAID_US) || !atomic_compare_exchange_strong(&native->given_up_said_us, &said, now))
+		return;
+	report_line(native->host->report, "error",
+		    "the milter door cannot wait for a mail server and closed its connection: epoll_ctl: %s%s",
+		    strerror(error), error == ENOSPC ? "; raise fs.epoll.max_user_watches" : "");
+}
+
 /* Runs it until nothing can be done, then waits for the next event with `operation`. */
 static void link_turn(struct link *link, struct worker *worker, int operation)
 {
@@ -237,7 +265,8 @@ static void link_turn(struct link *link, struct worker *worker, int operation)
 	crew_end(worker);
 	events = link->unsent_n > 0 ? EPOLLOUT : EPOLLIN;
 	atomic_store_explicit(&link->turns, turns + 1, memory_order_release);
-	arm(native, operation, fd, events, link);
+	if (arm(native, operation, fd, events, link) != 0)
+		link_give_up(link);
 }
 
 /* ---- connections ------------------------------------------------------------------------------------------ */
@@ -247,26 +276,30 @@ static bool is_exhausted(int error)
 	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
-static void accept_pause(struct native *native)
+/* The next connection, or -1. Nobody else accepts meanwhile: it was the only event of the listener. */
+static int accept_next(struct native *native)
 {
+	int fd = -1;
+
 	pthread_mutex_lock(&native->lock);
-	native->paused = true;
+	if (native->listener >= 0) {
+		fd = accept4(native->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		native->paused = fd < 0 && is_exhausted(errno);
+		if (!native->paused)
+			listener_arm(native);
+	}
 	pthread_mutex_unlock(&native->lock);
+	return fd;
 }
 
 /* One: others are for other threads. Most MTAs have sent their first packet by now. */
 static void accept_one(struct native *native, struct worker *worker)
 {
-	int fd = accept4(native->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int fd = accept_next(native);
 
-	if (fd < 0 && is_exhausted(errno)) {
-		accept_pause(native);
-		return;
-	}
-	arm(native, EPOLL_CTL_MOD, native->listener, EPOLLIN, native);
 	if (fd < 0)
 		return;
-	if (!native->host->admits(native->host, native->listener, fd)) {
+	if (!native->host->admits(native->host, native->number, fd)) {
 		close(fd);
 		return;
 	}
@@ -297,19 +330,15 @@ static bool link_is_overdue(const struct link *link, int64_t now)
 void loop_sweep(struct native *native)
 {
 	int64_t now = clock_us();
-	bool paused;
 
 	pthread_mutex_lock(&native->lock);
-	paused = native->paused;
-	native->paused = false;
 	for (struct link *link = native->links; link && now - native->swept_us >= SWEEP_US; link = link->next)
 		if (link_is_overdue(link, now))
 			shutdown(link->fd, SHUT_RDWR);
 	if (now - native->swept_us >= SWEEP_US)
 		native->swept_us = now;
 	pthread_mutex_unlock(&native->lock);
-	if (paused) /* descriptors of other parts of the daemon may have become free */
-		arm(native, EPOLL_CTL_MOD, native->listener, EPOLLIN, native);
+	accept_resume(native); /* descriptors of other parts of the daemon may have become free */
 }
 
 /* ---- begin and end --------------------------------------------------------------------------------------------- */
@@ -329,9 +358,29 @@ int loop_open(struct native *native, struct error *err)
 	return -1;
 }
 
-void loop_accept(struct native *native)
+int loop_accept(struct native *native, struct error *err)
 {
-	arm(native, EPOLL_CTL_ADD, native->listener, EPOLLIN, native);
+	int result = 0;
+
+	pthread_mutex_lock(&native->lock);
+	if (native->listener >= 0)
+		result = arm(native, EPOLL_CTL_ADD, native->listener, EPOLLIN, native);
+	pthread_mutex_unlock(&native->lock);
+	if (result != 0)
+		error_set(err, "the milter door cannot wait for connections: %s", strerror(errno));
+	return result;
+}
+
+void loop_drain(struct native *native)
+{
+	pthread_mutex_lock(&native->lock);
+	if (native->listener >= 0) {
+		/* systemd may hold it, too: then it would stay in the set */
+		epoll_ctl(native->epoll, EPOLL_CTL_DEL, native->listener, NULL);
+		close(native->listener);
+	}
+	native->listener = -1;
+	pthread_mutex_unlock(&native->lock);
 }
 
 void loop_stop(struct native *native)

@@ -147,16 +147,20 @@ struct link;
 
 struct native {
 	struct door_host *host;
-	int listener, epoll, stopper;
+	int epoll, stopper;
+	int number; /* of the listener, for the host; it stays when that is closed */
 	struct crew crew;
+	_Atomic int64_t given_up_said_us;
+	_Atomic bool paused;  /* no descriptor is left: nobody is accepted; written under the lock */
 	pthread_mutex_t lock; /* of what follows */
+	int listener;         /* -1: closed */
 	struct link *links;
-	bool paused; /* no descriptor is left: nobody is accepted */
 	int64_t swept_us;
 };
 
 int loop_open(struct native *, struct error *err);
-void loop_accept(struct native *);
+int loop_accept(struct native *, struct error *err);
+void loop_drain(struct native *); /* closes the listener */
 void loop_turn(void *native, struct worker *);
 void loop_sweep(struct native *); /* called every few seconds: those that do not move time out */
 void loop_stop(struct native *);  /* wakes every thread that waits for an event */
