@@ -41,12 +41,39 @@ static bool is_utf8(struct slice text)
 	return true;
 }
 
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* Do all eight bytes stay as they are? Exact for bytes of ASCII, and others do not stay. */
+static bool is_plain(const char *p)
+{
+	uint64_t bytes, quotes, slashes, controls;
+
+	memcpy(&bytes, p, sizeof(bytes));
+	quotes = bytes ^ EACH('"');
+	slashes = bytes ^ EACH('\\');
+	controls = bytes - EACH(0x20);
+	return ((bytes | (quotes - EACH(1)) | (slashes - EACH(1)) | controls) & EACH(0x80)) == 0;
+}
+
+/* How many of the first bytes stay as they are, or fewer. */
+static size_t plain_start(struct slice text)
+{
+	size_t n = 0;
+
+	while (text.n - n >= sizeof(uint64_t) && is_plain(text.p + n))
+		n += sizeof(uint64_t);
+	/* the last eight, some of them again */
+	if (n > 0 && text.n - n < sizeof(uint64_t) && is_plain(text.p + text.n - sizeof(uint64_t)))
+		return text.n;
+	return n;
+}
+
 static struct string string_of(struct slice text)
 {
 	struct string string = {text, false, text.n};
 	size_t beyond_ascii = 0;
 
-	for (size_t i = 0; i < text.n; i++) {
+	for (size_t i = plain_start(text); i < text.n; i++) {
 		unsigned char c = (unsigned char)text.p[i];
 
 		if (c >= 0x80)

@@ -71,11 +71,13 @@ void log_target_close(struct log_target *target)
 	target->fd = -1;
 }
 
-/* False when `stop` says so. */
+/* False when `stop` says so. A file is always ready. */
 static bool target_wait(const struct log_target *target, bool (*stop)(void *), void *context)
 {
 	struct pollfd ready = {.fd = target->fd, .events = POLLOUT};
 
+	if (target->plain)
+		return true;
 	do
 		if (poll(&ready, 1, WAIT_MS) > 0)
 			return true;

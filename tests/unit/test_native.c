@@ -10,6 +10,7 @@
 
 #include "native_scene.h"
 #include "policy_text.h"
+#include <malloc.h>
 
 #define ROOM 65536
 
@@ -199,6 +200,30 @@ static void macros_live_as_long_as_they_are_true(void **state)
 	assert_string_equal(macros_find(&macros, "i"), "late");
 	macros_take(&macros, SLICE("C{daemon_name}\0cut"), true);
 	assert_string_equal(macros_find(&macros, "{daemon_name}"), "cut");
+	macros_take(&macros, SLICE("Ci\0"), true);
+	assert_string_equal(macros_find(&macros, "i"), "");
+	macros_take(&macros, SLICE("C{daemon_nama}\0x\0\0y\0i"), true); /* nearly a name, no name, no value */
+	assert_null(macros_find(&macros, "{daemon_name}"));
+	assert_null(macros_find(&macros, "i"));
+	macros_drop(&macros, SET_CONNECT);
+}
+
+/* What one packet may keep is bounded. */
+static void macros_that_are_repeated_do_not_take_all_memory(void **state)
+{
+	static char packet[64 * 1024] = "C";
+	size_t n = 1;
+	struct macros macros = {{NULL}};
+
+	(void)state;
+	while (n + 2 + MACRO_MAX < sizeof(packet)) {
+		memcpy(packet + n, "i", 2);
+		memset(packet + n + 2, 'x', MACRO_MAX - 1);
+		n += 2 + MACRO_MAX;
+	}
+	macros_take(&macros, (struct slice){packet, n}, true);
+	assert_int_equal(strlen(macros_find(&macros, "i")), MACRO_MAX - 1);
+	assert_true(malloc_usable_size(macros.sets[SET_CONNECT]) < 2 * 16 * 1024);
 	macros_drop(&macros, SET_CONNECT);
 }
 
@@ -325,6 +350,7 @@ int main(void)
 	    cmocka_unit_test(a_reply_has_all_its_lines),
 	    cmocka_unit_test(an_mta_that_knows_no_silence_gets_an_answer_to_each_command),
 	    cmocka_unit_test(macros_live_as_long_as_they_are_true),
+	    cmocka_unit_test(macros_that_are_repeated_do_not_take_all_memory),
 	    cmocka_unit_test(every_macro_that_is_asked_for_is_kept),
 	    cmocka_unit_test(what_no_mta_sends_ends_the_session),
 	    cmocka_unit_test(memory_follows_what_arrives_and_not_what_is_announced),

@@ -215,6 +215,27 @@ static void every_two_bytes_are_written_as_jansson_writes_them(void **state)
 	}
 }
 
+static void a_byte_is_found_at_any_place_of_a_long_text(void **state)
+{
+	char text[27];
+
+	for (unsigned byte = 0; byte < 0x100; byte++)
+		for (size_t at = 0; at < sizeof(text); at++) {
+			struct slice whole = {text, sizeof(text)};
+			json_t *json;
+			char *expected;
+
+			memset(text, 'x', sizeof(text));
+			text[at] = (char)byte;
+			json = json_text(whole);
+			expected = json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY);
+			assert_slice(sender_written(whole, *state), expected);
+			free(expected);
+			json_decref(json);
+			arena_reset(*state);
+		}
+}
+
 static void a_text_is_cut_before_a_character(void **state)
 {
 	char text[514];
@@ -473,13 +494,21 @@ static void a_line_in_a_file_is_one_json_object(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(a_record_says_who_what_and_why),          TEST(a_record_has_one_form_to_the_byte),
-	    TEST(only_what_json_wants_escaped_is_escaped), TEST(every_two_bytes_are_written_as_jansson_writes_them),
-	    TEST(a_text_is_cut_before_a_character),        TEST(bytes_that_are_not_utf8_are_shown),
-	    TEST(a_line_never_passes_its_limit),           TEST(a_line_of_just_the_limit_is_whole),
-	    TEST(what_is_worth_least_is_left_out_first),   TEST(a_hostile_record_takes_no_more_memory_than_its_line),
-	    TEST(facts_go_first_when_room_is_short),       TEST(a_file_that_cannot_be_written_is_an_error),
-	    TEST(a_line_in_a_file_is_one_json_object),     TEST(scores_have_their_sum_and_their_reasons),
+	    TEST(a_record_says_who_what_and_why),
+	    TEST(a_record_has_one_form_to_the_byte),
+	    TEST(only_what_json_wants_escaped_is_escaped),
+	    TEST(every_two_bytes_are_written_as_jansson_writes_them),
+	    TEST(a_text_is_cut_before_a_character),
+	    TEST(bytes_that_are_not_utf8_are_shown),
+	    TEST(a_line_never_passes_its_limit),
+	    TEST(a_line_of_just_the_limit_is_whole),
+	    TEST(what_is_worth_least_is_left_out_first),
+	    TEST(a_hostile_record_takes_no_more_memory_than_its_line),
+	    TEST(facts_go_first_when_room_is_short),
+	    TEST(a_file_that_cannot_be_written_is_an_error),
+	    TEST(a_line_in_a_file_is_one_json_object),
+	    TEST(scores_have_their_sum_and_their_reasons),
+	    TEST(a_byte_is_found_at_any_place_of_a_long_text),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,11 +30,13 @@ static const struct slice names[] = {
 #define SET_MAX (16 * 1024) /* bytes kept of one packet: each name once, with its longest value */
 #define NAMES   (sizeof(names) / sizeof(names[0]))
 
-/* The number of a name, from 1; 0: it is not read. */
+/* The number of a name, from 1; 0: it is not read. The letter in the middle tells most of them apart. */
 static unsigned name_number(struct slice name)
 {
+	char middle = name.n > 0 ? name.p[name.n / 2] : '\0';
+
 	for (unsigned i = 0; i < NAMES; i++)
-		if (slice_equal(names[i], name))
+		if (names[i].n == name.n && names[i].p[name.n / 2] == middle && slice_equal(names[i], name))
 			return i + 1 == NAMES ? 1 : i + 1;
 	return 0;
 }
@@ -63,23 +65,24 @@ void macros_drop(struct macros *macros, enum macro_set from)
 	}
 }
 
-/* Copies what is read of `name NUL value NUL ...`; returns the end. NULL: only counts. */
-static size_t macros_copy(struct slice packet, char *to)
+/* Copies what is read of `name NUL value NUL ...`, which takes less than all of it; returns how many bytes. */
+static size_t macros_copy(struct slice packet, char *to, size_t room)
 {
 	struct slice name, value;
 	size_t n = 0;
 
-	while (n < SET_MAX && slice_cut(&packet, '\0', &name) && slice_cut(&packet, '\0', &value)) {
+	while (slice_cut(&packet, '\0', &name) && slice_cut(&packet, '\0', &value)) {
 		unsigned number = name_number(name);
 
+		value = slice_head(value, MACRO_MAX);
 		if (number == 0)
 			continue;
-		value = slice_head(value, MACRO_MAX);
-		if (to) {
-			to[n] = (char)number;
-			memcpy(to + n + 1, value.n ? value.p : "", value.n);
-			to[n + 1 + value.n] = '\0';
-		}
+		if (value.n + 2 > room - n)
+			break;
+		to[n] = (char)number;
+		if (value.n > 0)
+			memcpy(to + n + 1, value.p, value.n);
+		to[n + 1 + value.n] = '\0';
 		n += value.n + 2;
 	}
 	return n;
@@ -88,7 +91,8 @@ static size_t macros_copy(struct slice packet, char *to)
 void macros_take(struct macros *macros, struct slice packet, bool later)
 {
 	enum macro_set set;
-	size_t n;
+	size_t room, n;
+	char *kept;
 
 	if (packet.n == 0)
 		return;
@@ -97,12 +101,14 @@ void macros_take(struct macros *macros, struct slice packet, bool later)
 		return;
 	macros_drop(macros, set);
 	packet = slice_from(packet, 1);
-	n = macros_copy(packet, NULL);
-	if (n == 0)
-		return;
-	macros->sets[set] = xrealloc(NULL, n + 1);
-	macros_copy(packet, macros->sets[set]);
-	macros->sets[set][n] = '\0';
+	room = packet.n < SET_MAX ? packet.n + 1 : SET_MAX;
+	kept = xrealloc(NULL, room + 1);
+	n = macros_copy(packet, kept, room);
+	kept[n] = '\0';
+	if (n > 0)
+		macros->sets[set] = kept;
+	else
+		free(kept);
 }
 
 const char *macros_find(const struct macros *macros, const char *name)
