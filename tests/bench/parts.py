@@ -14,6 +14,7 @@ from limits import limits
 from signing import signing
 from subjects import Missing
 from tables import srs
+from waiting import waiting
 from world import SIZES, Dns
 
 DELAY_MS = 20
@@ -275,3 +276,4 @@ PARTS = {"sign": signing, "arc": arc, "srs": srs, "cold": cold, "refusal": refus
          "limits": limits, "postfix": through_postfix, "callgrind": callgrind}
 PARTS["dnsbl"] = dns_lists
 PARTS["history"] = history
+PARTS["waiting"] = waiting

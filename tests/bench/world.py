@@ -204,13 +204,13 @@ def dns_answers():
 
 
 class Dns:
-    """The resolver of all: unbound, or with a delay dnsd.py, which makes each question take that long."""
+    """The resolver of all: unbound, or with a delay dnsd.py, which makes each question about `names` take that long."""
 
-    def __init__(self, world, run, delay_ms=0):
+    def __init__(self, world, run, delay_ms=0, names="*"):
         if delay_ms:
             faults = os.path.join(run, "faults")
             with open(faults, "w") as f:
-                f.write(f"* ANY slow={delay_ms / 1000}\n")
+                f.write(f"{names} ANY slow={delay_ms / 1000}\n")
             command = [sys.executable, os.path.join(HERE, "../system/dnsd.py"), "--listen", "127.0.0.1@53",
                        "--faults", faults, "--ttl", "3600", world.path("dnsd.zone")]
         else:
