@@ -196,6 +196,9 @@ bool received_for(struct slice value, struct arena *, struct address *address_r)
 /* Reads a date and time (RFC 5322 3.3, with the old forms of 4.3) as seconds since 1970. False: it is not one. */
 bool date_read(struct slice text, struct arena *, int64_t *seconds_r);
 
+/* "Fri, 27 Nov 2026 21:41:55 +0000" */
+struct slice date_print(int64_t wall_us, struct arena *);
+
 /* The parts of a Received field, as far as they can be read, whoever wrote them. Nothing may be decided by them. */
 struct hop {
 	bool known;                                       /* received_parse reads it */

@@ -168,7 +168,7 @@ static void plan_missing(struct gate *gate, struct plan *plan)
 	struct plan_field *deleted;
 
 	if (!plan_has(plan, date, &deleted))
-		plan_insert(plan, date, missing_date(gate->view.now_us, plan->arena), false);
+		plan_insert(plan, date, date_print(gate->view.now_us, plan->arena), false);
 	if (!plan_has(plan, id, &deleted))
 		plan_insert(plan, id,
 			    missing_message_id(gate->view.now_us, gate->view.settings->authserv_id, plan->arena),

@@ -105,7 +105,6 @@ void change_add(struct gate *, const struct change *);
 bool subject_prefix(struct slice prefix, struct slice old, struct arena *, struct slice *value_r);
 
 /* missing.c: values of fields that each message must have. */
-struct slice missing_date(int64_t now_us, struct arena *);
 struct slice missing_message_id(int64_t now_us, struct slice host, struct arena *);
 
 /* footer.c: before the body, when a rule may add a footer; the new body, before it is signed; and its changes. */

@@ -84,7 +84,7 @@ struct slice note_print(const struct note_text *note, struct arena *arena)
 	add_field(&text, "From", gate->settings->mailer.from.text, arena);
 	add_field(&text, "To", note->recipient->text, arena);
 	add_field(&text, "Subject", clean(said, SUBJECT_MAX, arena), arena);
-	add_field(&text, "Date", missing_date(clock_wall_us(), arena), arena);
+	add_field(&text, "Date", date_print(clock_wall_us(), arena), arena);
 	text_printf(&text, "Message-ID: <" NOTE_ID_PREFIX "%.*s@%.*s>\r\n", SLICE_ARGS(note->id),
 		    SLICE_ARGS(domain_of(gate)));
 	text_add(&text, SLICE("Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"

@@ -40,6 +40,7 @@ DOORS = {"block.h": "check", "dnsbl.h": "check", "door.h": "doors", "greylist.h"
 DOORS["server.h"] = "doors"
 DOORS["meter.h"] = "engine"
 DOORS["senders.h"] = "engine"
+DOORS["reports.h"] = "aggregate"
 DOORS["story.h"] = "engine"
 
 # Tables: they name what registers itself in them, which may well need the room that asks the table. Arrows out of these

@@ -1,0 +1,59 @@
+/*
+ * send.h - what the files that send reports share.
+ */
+#ifndef SEKISHO_AGGREGATE_SEND_H
+#define SEKISHO_AGGREGATE_SEND_H
+
+#include "reports.h"
+
+/* ---- mail.c: a report as a message ------------------------------------------------------------------- */
+
+struct report_mail {
+	const struct report_sender *sender;
+	const struct aggregate_report *report;
+	unsigned day;
+	struct slice domain;
+	struct slice recipient;
+	struct slice token; /* of the recipient */
+	int64_t now_us;
+};
+struct slice report_mail_print(const struct report_mail *, struct arena *);
+
+/* ---- bounce.c: addresses that take bounces -------------------------------------------------------------- */
+
+/* The token of an address, letters and digits; the store keeps it for as long as bounces may come. STORE_OK, or
+ * UNAVAILABLE. */
+enum store_answer report_token(struct store *, struct slice address, struct arena *, struct slice *token_r);
+/* The reverse-path with the token; without a delimiter, or if it would be too long, `from` itself. */
+struct slice report_reverse_path(struct slice from, char delimiter, struct slice token, struct arena *);
+
+/* ---- lease.c ------------------------------------------------------------------------------------------- */
+
+struct report_run;
+/* We are (still) the one who sends. False and run->why. */
+bool report_lease(struct report_run *);
+void report_lease_end(struct report_run *);
+void report_tell(const struct report_sender *, const struct aggregate_total *, struct slice address, enum report_fate,
+		 struct slice text);
+int64_t report_now(const struct report_sender *);
+
+/* ---- deliver.c: the reports about one domain ------------------------------------------------------------ */
+
+/* A round while it goes on. */
+struct report_run {
+	const struct report_sender *sender;
+	int64_t now_us;
+	bool ready;       /* mail will be aligned */
+	unsigned silent;  /* mails in a row without an answer of the mail server */
+	struct error why; /* why the round ends */
+};
+
+enum delivered {
+	DELIVERED, /* every address is done, and the rows are dropped */
+	DELIVERED_LATER,
+	DELIVERY_BROKEN /* run->why */
+};
+/* `now`: though it waits for another try. */
+enum delivered report_deliver(struct report_run *, const struct aggregate_total *, bool now);
+
+#endif
