@@ -52,6 +52,7 @@ static const struct verb verbs[] = {
     {"logins", verb_logins, "[--day] [--most NUMBER] [--json]", "list the logins that send the most now"},
     {"store", verb_store, "list [PREFIX] | get PREFIX | delete PREFIX",
      "show what the running daemon keeps in its store"},
+    {"report", verb_report, "read FILE ...", "read the DMARC and TLS reports that others sent about our domains"},
     {"web-password", verb_web_password, "[FILE]", "make the password file of the page"},
     {NULL},
 };

@@ -23,6 +23,24 @@ int charset_decode(struct slice name, struct slice text, struct arena *, struct 
  * and unknown charsets stay unchanged. The result may contain control bytes. */
 struct slice header_decode(struct slice value, struct arena *);
 
+/* ---- the fields of a part -------------------------------------------------------- */
+
+enum mime_encoding { ENCODING_7BIT, ENCODING_8BIT, ENCODING_QP, ENCODING_BASE64, ENCODING_OTHER };
+
+/* The MIME fields of a part (RFC 2045, 2183). */
+struct mime_type {
+	struct slice type, subtype; /* lower case */
+	struct slice charset;       /* of text; "us-ascii" by default */
+	struct slice boundary;      /* of a multipart; "" by default */
+	enum mime_encoding encoding;
+	bool attachment;
+	bool joined; /* its body is empty, and the line end of its blank line belongs to the next delimiter */
+};
+
+/* Reads the fields of a part. NULL, or why they are ambiguous, static: what could be
+ * read is in *type_r all the same. Texts live in the arena. */
+const char *mime_read_type(const struct header_field *fields, size_t count, struct arena *, struct mime_type *type_r);
+
 /* ---- footers ---------------------------------------------------------------------- */
 
 /* UTF-8, lines separated by LF. */

@@ -6,27 +6,12 @@
 
 #include "mime.h"
 
-enum mime_encoding { ENCODING_7BIT, ENCODING_8BIT, ENCODING_QP, ENCODING_BASE64, ENCODING_OTHER };
-
-/* The MIME fields of a part (RFC 2045, 2183). */
-struct mime_type {
-	struct slice type, subtype; /* lower case */
-	struct slice charset;       /* of text; "us-ascii" by default */
-	struct slice boundary;      /* of a multipart; "" by default */
-	enum mime_encoding encoding;
-	bool attachment;
-	bool joined; /* its body is empty, and the line end of its blank line belongs to the next delimiter */
-};
-
 struct mime_part {
 	struct mime_type type;
 	size_t at; /* offset of its body in the body of the message */
 	struct slice body;
 	bool top; /* it is all of the body */
 };
-
-/* Reads the fields of a part. NULL, or why they are ambiguous, static. */
-const char *mime_read_type(const struct header_field *fields, size_t count, struct arena *, struct mime_type *type_r);
 
 /* mime_parts.c: iterates over the parts of a multipart. Call mime_parts_begin first. */
 struct mime_parts {

@@ -44,5 +44,6 @@ int verb_why(int argc, char **argv);
 int verb_replay(int argc, char **argv);
 int verb_history(int argc, char **argv);
 int verb_logins(int argc, char **argv);
+int verb_report(int argc, char **argv);
 
 #endif

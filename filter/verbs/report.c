@@ -1,0 +1,41 @@
+/*
+ * report.c - sekisho report: finds the subcommand.
+ */
+#include "report_verb.h"
+#include "verbs.h"
+#include <stdio.h>
+#include <string.h>
+
+static const struct subcommand {
+	const char *name, *title;
+	int (*run)(int argc, char **argv);
+	const char *arguments, *about;
+} subcommands[] = {
+    {"read", "report read", report_read, "FILE ...",
+     "read the DMARC and TLS reports that others sent about our domains"},
+    {NULL},
+};
+
+static int usage(FILE *out, int code)
+{
+	fputs("usage: sekisho report SUBCOMMAND [ARGUMENTS]\n\n", out);
+	for (const struct subcommand *one = subcommands; one->name; one++)
+		fprintf(out, "  %s %s\n        %s\n", one->name, one->arguments, one->about);
+	fputs("\n`sekisho report SUBCOMMAND --help` shows the options of one.\n", out);
+	return code;
+}
+
+int verb_report(int argc, char **argv)
+{
+	if (argc < 2)
+		return usage(stderr, VERB_USAGE);
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+		return usage(stdout, VERB_OK);
+	for (const struct subcommand *one = subcommands; one->name; one++)
+		if (strcmp(argv[1], one->name) == 0) {
+			argv[1] = (char *)one->title; /* getopt_long() and messages use it as the name of the program */
+			return one->run(argc - 1, argv + 1);
+		}
+	fprintf(stderr, "sekisho report: \"%s\" is not a subcommand; see sekisho report --help\n", argv[1]);
+	return VERB_USAGE;
+}
