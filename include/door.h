@@ -13,6 +13,20 @@
 #define DOOR_BACKLOG                                                                                                   \
 	512 /* connections that wait for accept; mail servers open them in bursts. The kernel bounds it too */
 
+/* Messages whose envelope the policy door has judged, and whose content comes by the rspamc door: their gates wait here
+ * in between, by the queue id. For any thread. A table that is full ends the message that has waited longest. */
+#define PARKED_MAX    1000
+#define PARKED_US     (60 * INT64_C(1000000)) /* Exim asks one door right after the other */
+#define PARKED_ID_MAX 256                     /* bytes; those of Exim have 23 */
+
+struct parked;
+struct parked *parked_new(void);
+/* The table owns the gate from now on. False: it does not, because there is no table (NULL) or no usable id. */
+bool parked_put(struct parked *, struct slice queue_id, struct gate *);
+struct gate *parked_take(struct parked *, struct slice queue_id); /* the caller owns it; NULL: there is none */
+void parked_expire(struct parked *, int64_t before_us); /* ends those that were parked before that time (clock_us) */
+void parked_free(struct parked *);                      /* ends all; NULL is allowed */
+
 /* What the daemon provides to its doors; for any thread. It outlives them. */
 struct door_host {
 	struct engine *(*engine)(struct door_host *); /* held, for a new session: engine_release() it */
@@ -20,12 +34,14 @@ struct door_host {
 	bool (*admits)(struct door_host *, int listener, int fd);
 	void (*failed)(struct door_host *, const char *why); /* this door has stopped serving: the daemon ends */
 	struct report *report;
+	struct parked *parked;          /* NULL: no message is handed from one door to another */
 	_Atomic unsigned messages_open; /* between MAIL and the answer to the message: draining waits for them */
 };
 
 struct door {
 	const char *name;   /* the word after `listen`: "milter" */
 	const char *engine; /* the word after `engine`, where several doors have the same name; NULL: the only one */
+	const struct abilities *abilities; /* of every session; NULL: negotiated with the mail server, or no mail */
 
 	/* Prepares to serve the listening socket, which the daemon keeps; does not serve yet. Returns the door's state,
 	 * or NULL and err. */
@@ -48,6 +64,7 @@ struct door {
 extern const struct door milter_door;    /* libmilter */
 extern const struct door native_door;    /* the milter protocol, spoken by ourselves */
 extern const struct door policy_door;    /* Postfix's policy delegation, also for Exim's ${readsocket} */
+extern const struct door rspamc_door;    /* Exim's spam condition, variant=rspamd */
 extern const struct door socketmap_door; /* look-ups for Sendmail and Postfix */
 extern const struct door srs_forward_door, srs_reverse_door; /* SRS as tcp tables of Postfix */
 

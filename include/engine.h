@@ -90,8 +90,11 @@ extern const struct abilities abilities_all; /* for a driver that is not a door:
 
 struct gate *gate_open(struct engine *, const struct abilities *); /* holds the engine until gate_close */
 void gate_close(struct gate *);                                    /* also ends an open message, with a record */
-void gate_time(struct gate *, int64_t wall_us);                    /* the time of the next messages; 0: use the clock */
-void gate_trace(struct gate *, const struct tracer *);             /* traces every rule; the tracer outlives the gate */
+/* Another door goes on with the open message, with its own abilities: a mail server can ask about the envelope in one
+ * protocol and hand over the message in another. */
+void gate_continue(struct gate *, const struct abilities *);
+void gate_time(struct gate *, int64_t wall_us);        /* the time of the next messages; 0: use the clock */
+void gate_trace(struct gate *, const struct tracer *); /* traces every rule; the tracer outlives the gate */
 
 /* The client of the session, as far as the MTA knows it. */
 struct connection {
@@ -115,6 +118,7 @@ void gate_auth(struct gate *, struct slice user, struct slice method);   /* "" c
  * argument is refused with 553 when the MTA does not tell. gate_mail ends a message that is still open. */
 enum gate_answer gate_mail(struct gate *, struct slice argument, struct slice made, bool smtputf8);
 enum gate_answer gate_rcpt(struct gate *, struct slice argument, struct slice made);
+bool gate_has_recipient(const struct gate *, struct slice argument); /* written so, in any case of letters */
 void gate_rcpt_refused(struct gate *); /* the MTA has refused a recipient; it is not one of the message */
 void gate_queue_id(struct gate *, struct slice queue_id); /* whenever it becomes known */
 void gate_header(struct gate *, struct slice name,
@@ -163,6 +167,22 @@ struct change {
 };
 const struct change *gate_changes(const struct gate *, size_t *count_r);
 const struct slice *gate_quarantine(const struct gate *); /* the reason, or NULL */
+
+/* The changes of the header for an MTA that cannot number fields: it removes all fields of some names, then adds
+ * fields. */
+struct header_changes {
+	const struct slice *removed; /* names, each once */
+	size_t removed_count;
+	/* Each is put above the header, in this order, so the last one is topmost. Fields of a removed name that are to
+	 * stay are among them. */
+	const struct header_field *inserted;
+	size_t inserted_count;
+	const struct header_field *appended; /* below it */
+	size_t appended_count;
+};
+/* `received` is the value of the Received field that the MTA has added and did not pass on (its p is NULL: there is
+ * none): when other fields of that name are removed, it stays. The result lives as long as the message. */
+void gate_header_changes(const struct gate *, struct slice received, struct header_changes *changes_r);
 
 /* ---- for explain and the scenarios --------------------------------------------------- */
 

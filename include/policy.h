@@ -54,7 +54,14 @@ enum log_target { LOG_TO_SYSLOG, LOG_TO_STDERR, LOG_TO_FILE, LOG_TO_NOWHERE };
 #define LISTEN_USERS_MAX 8
 
 /* What is spoken on a socket: the word before its address. */
-enum listen_door { LISTEN_MILTER, LISTEN_POLICY, LISTEN_SOCKETMAP, LISTEN_SRS_FORWARD, LISTEN_SRS_REVERSE };
+enum listen_door {
+	LISTEN_MILTER,
+	LISTEN_POLICY,
+	LISTEN_SOCKETMAP,
+	LISTEN_SRS_FORWARD,
+	LISTEN_SRS_REVERSE,
+	LISTEN_RSPAMC
+};
 extern const char *const listen_doors[]; /* their words, then NULL */
 
 /* Who reads the milter protocol. */

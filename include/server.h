@@ -23,6 +23,7 @@
 /* A connection as the door sees it: its own state, NULL at first. */
 struct server_peer {
 	void *state;
+	int64_t until_us; /* clock_us: when the connection is closed although its request is not complete; 0: never */
 };
 
 struct server_protocol {
@@ -32,8 +33,15 @@ struct server_protocol {
 			     * arrived leave together */
 	/* Bytes of the first request, 0: it is not complete, FRAME_INVALID: the connection is closed. */
 	size_t (*frame)(struct slice bytes);
-	/* In a worker; one request of a connection at a time. False: close the connection after the answer. */
+	/* In place of frame, for requests that come in pieces of at most request_max bytes: the next piece. A piece
+	 * that gets no answer is followed by another one. */
+	size_t (*frame_next)(const struct server_peer *, struct slice bytes);
+	/* In a worker; one request of a connection at a time. False: close the connection after the answer; without an
+	 * answer, the request was invalid. */
 	bool (*answer)(void *door, struct server_peer *, struct slice request, struct text *answer);
+	/* After the answer, in the same worker; may be NULL. False: the peer has closed its end, or the connection is
+	 * broken. Not for prompt answers. */
+	void (*answered)(void *door, struct server_peer *, bool sent);
 	void (*closed)(void *door, struct server_peer *); /* may be NULL */
 };
 

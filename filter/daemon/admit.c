@@ -15,8 +15,8 @@
 
 #define SAID_US (60 * 1000 * 1000) /* between two lines about programs that were not admitted */
 
-/* Users that Postfix and Sendmail run as. */
-static const char *const mail_users[] = {"postfix", "smmsp", "smmta", "sendmail", "mail"};
+/* Users that Postfix, Sendmail and Exim run as. */
+static const char *const mail_users[] = {"postfix", "smmsp", "smmta", "sendmail", "mail", "Debian-exim", "exim"};
 
 static void admit_user(struct entrance *entrance, const char *name)
 {

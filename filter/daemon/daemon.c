@@ -84,6 +84,7 @@ static void entrances_close(struct daemon *daemon)
 	for (size_t i = 0; i < daemon->entrance_count; i++)
 		if (daemon->entrances[i].state)
 			daemon->entrances[i].door->close(daemon->entrances[i].state);
+	parked_free(daemon->host.parked);
 }
 
 /* ---- the end ---------------------------------------------------------------------------------- */

@@ -98,6 +98,7 @@ void daemon_init(struct daemon *daemon, const char *config_file)
 	daemon->host.engine = host_engine;
 	daemon->host.failed = host_failed;
 	daemon->host.admits = host_admits;
+	daemon->host.parked = parked_new();
 	daemon->config_file = config_file;
 	daemon->started_us = clock_us();
 	daemon->control.fd = -1;

@@ -14,6 +14,15 @@
 
 #define ACCEPT_MAX 64 /* in one turn */
 
+/* The next request in these bytes, or piece of one. */
+static size_t conn_frame(const struct server *server, const struct server_conn *conn, struct slice bytes)
+{
+	if (bytes.n == 0)
+		return 0;
+	return server->protocol->frame_next ? server->protocol->frame_next(&conn->peer, bytes)
+					    : server->protocol->frame(bytes);
+}
+
 /* ---- workers --------------------------------------------------------------------------------- */
 
 static bool is_passing(int number)
@@ -47,11 +56,21 @@ static bool conn_send(struct server_conn *conn)
 	return true;
 }
 
-/* Most answers go out at once, and then the connection waits for another request. The loop does what is left. */
-static enum conn_state state_after(struct server_conn *conn)
+/* The peer has closed its end, or its writing half. */
+static bool is_gone(int fd)
 {
-	bool sent = conn_send(conn) && !conn->out;
+	struct pollfd ends = {.fd = fd, .events = POLLRDHUP};
 
+	return poll(&ends, 1, 0) > 0;
+}
+
+/* Most answers go out at once, and then the connection waits for another request. The loop does what is left. */
+static enum conn_state state_after(struct server *server, struct server_conn *conn)
+{
+	bool said = conn->out_n > 0, works = conn_send(conn), sent = works && !conn->out;
+
+	if (said && server->protocol->answered)
+		server->protocol->answered(server->door, &conn->peer, works && !is_gone(conn->fd));
 	return sent && !conn->closing && !conn->eof && conn->in_n == 0 ? READING : WRITING;
 }
 
@@ -59,17 +78,19 @@ static enum conn_state state_after(struct server_conn *conn)
 static void answer(struct server *server, struct server_conn *conn)
 {
 	const struct server_protocol *protocol = server->protocol;
-	size_t n = protocol->frame((struct slice){conn->in, conn->in_n}), done = 0;
+	size_t n = conn_frame(server, conn, (struct slice){conn->in, conn->in_n}), done = 0, before;
 	struct arena *arena = arena_new();
 	struct text text;
 
 	text_init(&text, arena, SERVER_ANSWER_MAX);
 	while (n > 0 && n != FRAME_INVALID && !conn->closing) {
+		before = text.n;
 		conn->closing = !protocol->answer(server->door, &conn->peer, (struct slice){conn->in + done, n}, &text);
+		conn->invalid = conn->closing && text.n == before;
 		done += n;
-		if (!protocol->prompt || text.n > SERVER_ANSWER_MAX / 2)
+		if (text.n > (protocol->prompt ? SERVER_ANSWER_MAX / 2 : 0))
 			break;
-		n = protocol->frame((struct slice){conn->in + done, conn->in_n - done});
+		n = conn_frame(server, conn, (struct slice){conn->in + done, conn->in_n - done});
 	}
 	conn->in_n -= done;
 	memmove(conn->in, conn->in + done, conn->in_n);
@@ -102,7 +123,7 @@ static void *worker_run(void *context)
 			server->queue_end = &server->queue;
 		pthread_mutex_unlock(&server->lock);
 		answer(server, conn);
-		next = state_after(conn);
+		next = state_after(server, conn);
 		conn->since_us = clock_us();
 		pthread_mutex_lock(&server->lock);
 		conn->state = next;
@@ -147,7 +168,7 @@ static bool conn_write(struct server *, struct server_conn *);
 /* What has arrived is a request, a part of one, or nothing valid. False: close the connection. */
 static bool conn_next(struct server *server, struct server_conn *conn)
 {
-	size_t n = conn->in_n ? server->protocol->frame((struct slice){conn->in, conn->in_n}) : 0;
+	size_t n = conn_frame(server, conn, (struct slice){conn->in, conn->in_n});
 
 	if (n == FRAME_INVALID || (n == 0 && conn->in_n >= server->protocol->request_max)) {
 		report_invalid(server);
@@ -191,6 +212,8 @@ static bool conn_write(struct server *server, struct server_conn *conn)
 		return true;
 	conn->state = READING;
 	conn->since_us = clock_us();
+	if (conn->invalid)
+		report_invalid(server);
 	return !conn->closing && conn_next(server, conn);
 }
 
@@ -214,7 +237,8 @@ static bool conn_is_late(const struct server_conn *conn, int64_t now)
 {
 	int64_t limit = conn->state == WRITING ? SERVER_WRITE_US : conn->in_n ? SERVER_REQUEST_US : SERVER_IDLE_US;
 
-	return now - conn->since_us > limit;
+	return now - conn->since_us > limit ||
+	       (conn->state == READING && conn->peer.until_us && now > conn->peer.until_us);
 }
 
 /* ---- accepting ------------------------------------------------------------------------------- */

@@ -18,6 +18,7 @@ struct server_conn {
 	enum conn_state state; /* under the lock while it is WORKING */
 	bool eof;              /* the peer sends no more */
 	bool closing;          /* after the answer */
+	bool invalid;          /* and there is none */
 	char *in, *out;
 	size_t in_n, out_n, out_at;
 	int64_t since_us; /* clock_us: of the first byte of the request, or when it became idle, or of the answer */

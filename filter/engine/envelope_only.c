@@ -9,6 +9,23 @@ bool gate_discards(const struct gate *gate)
 	return gate->open && gate->ended_early && gate->outcome->verdict == VERDICT_DISCARD;
 }
 
+void gate_continue(struct gate *gate, const struct abilities *abilities)
+{
+	gate->abilities = *abilities;
+	dns_budget_waiting(gate->budget, &gate->abilities.waiting);
+}
+
+bool gate_has_recipient(const struct gate *gate, struct slice argument)
+{
+	const struct message *message = &gate->message;
+
+	argument = slice_trim(argument);
+	for (size_t i = 0; i < message->recipient_count; i++)
+		if (slice_equal_nocase(message->recipients[i].said, argument))
+			return true;
+	return false;
+}
+
 bool gate_permits(const struct gate *gate)
 {
 	return gate->open && !gate->ended_early && gate->rcpt_accepted && gate->view.kind == KIND_SUBMISSION &&

@@ -54,10 +54,32 @@ int setting_read_mode(struct setting_told *told, void *item, struct error *err)
 	return mode <= MODE_MAX ? 0 : -1;
 }
 
+/* Its requests hold whole messages and what they say is believed, so it is for this host. */
+static bool is_local(const struct listen_address *address)
+{
+	static const struct ip_net loopback = {{4, {127}}, 8};
+	struct ip ip;
+
+	if (address->family == LISTEN_UNIX)
+		return true;
+	if (address->family == LISTEN_FD || address->host[0] == '\0')
+		return false;
+	if (strcmp(address->host, "localhost") == 0)
+		return true;
+	return ip_parse(slice_of(address->host), &ip) == 0 &&
+	       (ip_net_contains(&loopback, ip) || ip_equal(ip, (struct ip){6, {[15] = 1}}));
+}
+
 static int finish(void *block, struct setting_told *told, struct error *err)
 {
 	const struct listen_setting *listen = block;
 
+	if (listen->door == LISTEN_RSPAMC && !is_local(&listen->address)) {
+		error_set(
+		    err,
+		    "listen rspamc serves mail servers of this host only; write unix:/path, or inet:PORT@127.0.0.1");
+		return -1;
+	}
 	if (!told->said)
 		return 0;
 	if (listen->door != LISTEN_MILTER && setting_said(told, "engine")) {
@@ -81,9 +103,13 @@ static int finish(void *block, struct setting_told *told, struct error *err)
 
 #define LISTEN(member) .offset = offsetof(struct listen_setting, member)
 
-const char *const listen_doors[] = {
-    [LISTEN_MILTER] = "milter",           [LISTEN_POLICY] = "policy",           [LISTEN_SOCKETMAP] = "socketmap",
-    [LISTEN_SRS_FORWARD] = "srs-forward", [LISTEN_SRS_REVERSE] = "srs-reverse", NULL};
+const char *const listen_doors[] = {[LISTEN_MILTER] = "milter",
+				    [LISTEN_POLICY] = "policy",
+				    [LISTEN_SOCKETMAP] = "socketmap",
+				    [LISTEN_SRS_FORWARD] = "srs-forward",
+				    [LISTEN_SRS_REVERSE] = "srs-reverse",
+				    [LISTEN_RSPAMC] = "rspamc",
+				    NULL};
 
 const char *const listen_engines[] = {[ENGINE_LIBMILTER] = "libmilter", [ENGINE_NATIVE] = "native", NULL};
 

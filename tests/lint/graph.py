@@ -28,7 +28,7 @@ FLOORS = (
     ("report",),
     ("engine",),
     ("doors",),
-    ("doors/milter", "doors/native", "doors/policy", "doors/socketmap"),
+    ("doors/milter", "doors/native", "doors/policy", "doors/rspamc", "doors/socketmap"),
     ("web",),
     ("daemon",),
     ("verbs",),
@@ -39,6 +39,7 @@ DOORS = {"block.h": "check", "dnsbl.h": "check", "door.h": "doors", "greylist.h"
          "milter.h": "doors", "mime.h": "mail"}
 DOORS["server.h"] = "doors"
 DOORS["meter.h"] = "engine"
+DOORS["incoming.h"] = "doors"
 DOORS["senders.h"] = "engine"
 DOORS["reports.h"] = "aggregate"
 DOORS["story.h"] = "engine"

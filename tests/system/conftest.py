@@ -11,6 +11,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import pytest
 
 
+import exim
 import nameserver as dns_server
 import postfix
 import sekisho
@@ -46,11 +47,11 @@ def cannot_run():
     return space.why_not() or dns_server.why_not()
 
 
-def fetch_sendmail():
-    """The namespace has no network; so it is unpacked before."""
-    if sendmail.Sendmail.why_not() and "SEKISHO_SENDMAIL_ROOT" not in os.environ:
+def fetch(kind, module, root):
+    """The namespace has no network; so what is not installed is unpacked before."""
+    if kind.why_not() and root not in os.environ:
         try:
-            subprocess.run([os.path.join(HERE, "get-sendmail.sh"), sendmail.ROOT], timeout=120)
+            subprocess.run([os.path.join(HERE, f"get-{kind.name}.sh"), module.ROOT], timeout=120)
         except subprocess.TimeoutExpired:
             pass
 
@@ -65,7 +66,8 @@ def pytest_cmdline_main(config):
     capture = config.pluginmanager.getplugin("capturemanager")
     if capture:
         capture.stop_global_capturing()
-    fetch_sendmail()
+    fetch(sendmail.Sendmail, sendmail, "SEKISHO_SENDMAIL_ROOT")
+    fetch(exim.Exim, exim, "SEKISHO_EXIM_ROOT")
     space.enter_pytest(config.invocation_params.args)
 
 
@@ -142,6 +144,13 @@ def postfix_server(world, nameserver):
 @pytest.fixture(scope="session")
 def sendmail_server(world, nameserver):
     running = server(world, sendmail.Sendmail)
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def exim_server(world, nameserver):
+    running = server(world, exim.Exim)
     yield running
     running.stop()
 

@@ -17,6 +17,7 @@ HOSTNAME = "mx.example.org"  # Sendmail waits a minute for a name without a dot
 # Where the mail servers listen.
 POSTFIX, POSTFIX6 = "192.0.2.25", "2001:db8:25::25"
 SENDMAIL, SENDMAIL6 = "192.0.2.26", "2001:db8:25::26"
+EXIM, EXIM6 = "192.0.2.27", "2001:db8:25::27"
 
 # Where clients come from.
 GOOD = "203.0.113.5"      # the SPF records of the zone let it pass
@@ -24,7 +25,7 @@ BAD = "198.51.100.7"      # they do not
 GOOD6 = "2001:db8::5"
 TRUSTED = "192.0.2.99"    # in the trusted networks of every policy here
 
-ADDRESSES = [POSTFIX, SENDMAIL, GOOD, BAD, TRUSTED, POSTFIX6, SENDMAIL6, GOOD6]
+ADDRESSES = [POSTFIX, SENDMAIL, EXIM, GOOD, BAD, TRUSTED, POSTFIX6, SENDMAIL6, EXIM6, GOOD6]
 
 MARK = "SEKISHO_TEST_SPACE"  # holds the name of the network namespace outside
 UNSHARE = ["unshare", "-n", "-m", "-u"]

@@ -10,6 +10,8 @@
 
 #define CONTROL RUNSTATEDIR "/sekisho/control.sock"
 
+#define RSPAMC_LOCAL                                                                                                   \
+	"t:1:1: listen rspamc serves mail servers of this host only; write unix:/path, or inet:PORT@127.0.0.1"
 #define LIST_USAGE "write list NAME file:/path, or list NAME dynamic:30m for entries that programs add"
 
 static struct policy *load(const char *text)
@@ -160,6 +162,12 @@ static void wrong_settings_are_reported_with_how_to_write_them(void **state)
 	    {"spf { engine }\n", "t:1:7: engine has no value; write native, libspf2 or compare"},
 	    {"spf { engine pyspf }\n", "t:1:14: engine cannot be \"pyspf\"; write native, libspf2 or compare"},
 	    {"listen policy unix:/x engine native\n", "t:1:30: only the milter door has engines; remove it"},
+	    {"listen rspamc inet:11333@192.0.2.1\n", RSPAMC_LOCAL},
+	    {"listen rspamc inet:11333@mx.example.org\n", RSPAMC_LOCAL},
+	    {"listen rspamc inet:11333\n", RSPAMC_LOCAL},
+	    {"listen rspamc inet6:11333@[2001:db8::1]\n", RSPAMC_LOCAL},
+	    {"listen rspamc fd:3\n", RSPAMC_LOCAL},
+	    {"listen rspamc unix:/x engine native\n", "t:1:30: only the milter door has engines; remove it"},
 	    {"list x\n", "t:1:1: list has too few values; " LIST_USAGE},
 	    {"list x /etc/x\n", "t:1:8: \"/etc/x\" is not a place for a list; " LIST_USAGE},
 	    {"list 1 file:/x\n", "t:1:6: \"1\" cannot be the name of a list; " LIST_USAGE},

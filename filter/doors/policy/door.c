@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 struct policy_service {
+	struct door_host *host;
 	struct server *server;
 	struct sessions *sessions;
 };
@@ -37,6 +38,7 @@ static void *policy_open(struct door_host *host, int fd, struct error *err)
 {
 	struct policy_service *policy = xmalloc(sizeof(*policy));
 
+	policy->host = host;
 	policy->server = server_open(host, fd, &protocol, policy, err);
 	if (!policy->server) {
 		free(policy);
@@ -53,7 +55,11 @@ static int policy_start(void *state, struct error *err)
 
 static void policy_progress(void *state)
 {
-	sessions_expire(((struct policy_service *)state)->sessions);
+	struct policy_service *policy = state;
+
+	sessions_expire(policy->sessions);
+	if (policy->host->parked)
+		parked_expire(policy->host->parked, clock_us() - PARKED_US);
 }
 
 static bool policy_stop(void *state, int64_t until_us)

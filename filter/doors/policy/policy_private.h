@@ -17,6 +17,7 @@ struct policy_request {
 	struct slice client_address, client_name, client_port, server_port, policy_context, helo_name;
 	struct slice sender, recipient;
 	struct slice sasl_username, sasl_method, encryption_protocol, encryption_cipher;
+	struct slice message_follows; /* ours: "yes" when the message will come by the rspamc door */
 };
 
 size_t request_frame(struct slice bytes); /* as server.h says */

@@ -12,12 +12,12 @@ static const struct {
 	{                                                                                                              \
 #name, offsetof(struct policy_request, name)                                                           \
 	}
-    ATTRIBUTE(request),           ATTRIBUTE(protocol_state), ATTRIBUTE(instance),
-    ATTRIBUTE(queue_id),          ATTRIBUTE(client_address), ATTRIBUTE(client_name),
-    ATTRIBUTE(client_port),       ATTRIBUTE(server_port),    ATTRIBUTE(policy_context),
-    ATTRIBUTE(helo_name),         ATTRIBUTE(sender),         ATTRIBUTE(recipient),
-    ATTRIBUTE(sasl_username),     ATTRIBUTE(sasl_method),    ATTRIBUTE(encryption_protocol),
-    ATTRIBUTE(encryption_cipher),
+    ATTRIBUTE(request),           ATTRIBUTE(protocol_state),  ATTRIBUTE(instance),
+    ATTRIBUTE(queue_id),          ATTRIBUTE(client_address),  ATTRIBUTE(client_name),
+    ATTRIBUTE(client_port),       ATTRIBUTE(server_port),     ATTRIBUTE(policy_context),
+    ATTRIBUTE(helo_name),         ATTRIBUTE(sender),          ATTRIBUTE(recipient),
+    ATTRIBUTE(sasl_username),     ATTRIBUTE(sasl_method),     ATTRIBUTE(encryption_protocol),
+    ATTRIBUTE(encryption_cipher), ATTRIBUTE(message_follows),
 #undef ATTRIBUTE
 };
 

@@ -5,6 +5,9 @@
  * same recipient asked about again (several restrictions of Postfix ask) gets the same answer and counts once. The
  * message stage is not seen: with DATA, or the end of the message, the message counts as let through. A mail server
  * that never asks at DATA gets no such end; there the next message of the connection ends it, or time.
+ *
+ * Exim can say that the message follows by the rspamc door. Then what cannot be said before it (discard, quarantine)
+ * waits for that door, and DATA parks the gate.
  */
 #include "policy_private.h"
 #include <stdlib.h>
@@ -22,6 +25,7 @@ struct policy_session {
 	struct gate *gate; /* NULL: it has ended */
 	bool busy;         /* a worker has it */
 	bool passed;       /* some recipient was let through */
+	bool follows;      /* the message will come by another door */
 	char *recipient;   /* asked about last */
 	char *action;      /* the answer to it, or to all further requests when the gate is NULL */
 	int64_t used_us;
@@ -115,6 +119,7 @@ static void session_begin(struct sessions *sessions, struct policy_session *sess
 	struct engine *engine = sessions->host->engine(sessions->host);
 	struct text text;
 
+	session->follows = slice_equal(request->message_follows, SLICE("yes"));
 	session->gate = gate_open(engine, &abilities);
 	engine_release(engine);
 	session_connect(session, request);
@@ -132,9 +137,9 @@ static void permit_print(const struct policy_session *session, bool recipient, s
 {
 	const struct slice *reason = gate_quarantine(session->gate);
 
-	if (gate_discards(session->gate))
+	if (gate_discards(session->gate) && !session->follows)
 		text_add(text, SLICE("DISCARD"));
-	else if (reason)
+	else if (reason && !session->follows)
 		text_printf(text, "HOLD %.*s", SLICE_ARGS(*reason));
 	else if (recipient && gate_permits(session->gate))
 		text_add(text, SLICE("OK"));
@@ -162,11 +167,12 @@ static void session_rcpt(struct policy_session *session, const struct policy_req
 		reply_print(gate_reply(session->gate), &text);
 	}
 	session_say(session, text_slice(&text));
-	if (gate_discards(session->gate)) /* Postfix asks nothing more about it */
+	if (gate_discards(session->gate) && !session->follows) /* Postfix asks nothing more about it */
 		session_end(session, true);
 }
 
-static void session_data(struct policy_session *session, const struct policy_request *request, struct arena *arena)
+static void session_data(struct sessions *sessions, struct policy_session *session,
+			 const struct policy_request *request, struct arena *arena)
 {
 	struct text text;
 
@@ -178,6 +184,8 @@ static void session_data(struct policy_session *session, const struct policy_req
 	text_init(&text, arena, SERVER_ANSWER_MAX);
 	permit_print(session, false, &text);
 	session_say(session, text_slice(&text));
+	if (session->follows && parked_put(sessions->host->parked, request->queue_id, session->gate))
+		session->gate = NULL;
 	session_end(session, true);
 }
 
@@ -356,7 +364,7 @@ void sessions_answer(struct sessions *sessions, const struct policy_request *req
 	if (session->gate && rcpt)
 		session_rcpt(session, request, arena);
 	if (session->gate && data)
-		session_data(session, request, arena);
+		session_data(sessions, session, request, arena);
 	text_add(action, session->action ? slice_of(session->action) : SLICE("DUNNO"));
 	arena_free(arena);
 	if (!alone)
