@@ -37,6 +37,8 @@ bool diagnostics_stale(const struct diagnostics *);
 /* All of them as text: "file:line:col: what; what to do", the line of the file and a
  * caret below the position; in the order of the file. free() it. */
 char *diagnostics_print(const struct diagnostics *);
+/* Adds what is allowed and hardly meant: a warning that changes no exit code. */
+void diagnostics_advise(struct diagnostics *, struct position, const char *text);
 /* One of them without source line and caret (number from 0); NULL after the last. */
 const char *diagnostics_line(const struct diagnostics *, size_t number);
 
@@ -245,6 +247,15 @@ const struct variable *policy_variables(const struct policy *, size_t *count_r);
 unsigned policy_needs(const struct policy *);
 bool policy_reads(const struct policy *, const struct fact *); /* some rule does */
 bool policy_has_rules(const struct policy *, enum stage);      /* of any kind of traffic */
+/* What the action of a rule asks of the door by which a message comes. */
+struct rule_demand {
+	struct position where;
+	const char *action;
+	unsigned needs;  /* NEED_... */
+	bool quarantine; /* it holds the message */
+};
+/* Calls it for each rule, but those under `try`. */
+void policy_demands(const struct policy *, void (*see)(void *context, const struct rule_demand *), void *context);
 bool policy_needs_store(const struct policy *); /* the file configures it, has a dynamic list, or some rule uses it */
 
 /* A part of the traffic with its own name and rules: tenant NAME { }. It lives as long as the policy. For a kind of

@@ -195,6 +195,15 @@ void diagnostics_advice(struct diagnostics *d, struct place place, const char *f
 	va_end(arguments);
 }
 
+void diagnostics_advise(struct diagnostics *d, struct position where, const char *text)
+{
+	struct place place = {.line = where.line, .column = where.column};
+
+	while (place.file + 1 < d->source_count && strcmp(d->sources[place.file].file, where.file) != 0)
+		place.file++;
+	diagnostics_advice(d, place, "%s", text);
+}
+
 const char *diagnostics_line(const struct diagnostics *d, size_t number)
 {
 	if (number < d->count)

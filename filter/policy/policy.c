@@ -155,6 +155,31 @@ static bool tenant_has_rules(const struct tenant *tenant, enum stage stage)
 	return false;
 }
 
+static void show_rules(const struct ruleset *set, void (*see)(void *context, const struct rule_demand *), void *context)
+{
+	for (unsigned stage = 0; stage < STAGE_COUNT; stage++) {
+		for (size_t i = 0; i < set->stages[stage].count; i++) {
+			const struct rule *rule = &set->stages[stage].rules[i];
+			const struct action *action = rule->action;
+			bool quarantine = action->class == ACTION_VERDICT && action->verdict == VERDICT_QUARANTINE;
+
+			if (!rule->try)
+				see(context,
+				    &(struct rule_demand){rule->where, action->name, action->needs, quarantine});
+		}
+	}
+}
+
+void policy_demands(const struct policy *policy, void (*see)(void *context, const struct rule_demand *), void *context)
+{
+	for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
+		show_rules(&policy->rules[kind], see, context);
+		for (size_t i = 0; i < policy->tenant_count; i++)
+			if (policy->tenants[i].rules[kind])
+				show_rules(policy->tenants[i].rules[kind], see, context);
+	}
+}
+
 static bool reads_store(const struct ruleset *rules)
 {
 	bool reads = false;

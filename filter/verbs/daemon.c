@@ -7,8 +7,8 @@
 #include <getopt.h>
 #include <stdio.h>
 
-static const struct door *const doors[] = {&milter_door,    &native_door,      &policy_door,      &rspamc_door,
-					   &socketmap_door, &srs_forward_door, &srs_reverse_door, NULL};
+const struct door *const doors[] = {&milter_door,    &native_door,      &policy_door,      &rspamc_door,
+				    &socketmap_door, &srs_forward_door, &srs_reverse_door, NULL};
 
 static void usage(FILE *out)
 {

@@ -20,6 +20,9 @@ enum {
 
 #define DEFAULT_CONFIG SYSCONFDIR "/sekisho/sekisho.conf"
 
+struct door;
+extern const struct door *const doors[]; /* all that `listen` can name; NULL after the last */
+
 int verb_daemon(int argc, char **argv);
 int verb_check(int argc, char **argv);
 int verb_fmt(int argc, char **argv);
