@@ -3,16 +3,16 @@
 #
 #   ./autogen.sh                only generates configure
 #   ./autogen.sh demo           installs what is missing, builds in build/, shows Sekisho with a real Postfix
-#        --mta sendmail         with a real Sendmail
-#        --engine native        the milter protocol is read without libmilter
+#        --mta sendmail|exim    with a real Sendmail, or a real Exim
+#        --engine native        the milter protocol is read without libmilter (Exim has none)
 #        --stay                 goes on running until Ctrl-C, for your own messages
 #   ./autogen.sh check          the same preparation, then all tests; the last line counts them
 #
 # demo and check install packages with apt-get (with sudo when not run by root). They remove nothing and
 # start no service: where another MTA is installed, Postfix is unpacked into build/demo-root and used from
-# there; Sendmail is always unpacked, into build/tests/sendmail. They build in the source directory instead
-# when it has been configured itself (./configure). Each step prints one line; its log is build/STEP.log,
-# and its end is shown when the step fails.
+# there; Sendmail and Exim are always unpacked, into build/tests/sendmail and build/tests/exim. They build in
+# the source directory instead when it has been configured itself (./configure). Each step prints one line; its
+# log is build/STEP.log, and its end is shown when the step fails.
 set -eu
 cd "$(dirname "$0")"
 PATH=$PATH:/usr/sbin:/sbin # a user's PATH often lacks them
@@ -29,6 +29,7 @@ build_packages="autoconf automake make gcc libc6-dev linux-libc-dev pkg-config b
 demo_packages="python3 python3-dnspython sasl2-bin libsasl2-modules libsasl2-modules-db openssl dns-root-data
 	swaks libnet-ssleay-perl"
 sendmail_packages="m4 iproute2 util-linux"
+exim_packages="iproute2 util-linux"
 check_packages="postsrsd python3-srs faketime python3-dkim python3-nacl libmail-dkim-perl libcmocka-dev python3-pytest python3-spf python3-yaml python3-cryptography golang-blitiri-go-spf-dev
 	libnet-dns-perl libio-socket-inet6-perl rbldnsd bind9 iproute2 util-linux procps m4 dovecot-core"
 check_packages="$check_packages dovecot-pop3d"
@@ -347,10 +348,12 @@ mta_of() {
 }
 
 sendmail_root=${SEKISHO_SENDMAIL_ROOT:-$PWD/$objects/tests/sendmail}
+exim_root=${SEKISHO_EXIM_ROOT:-$PWD/$objects/tests/exim}
 
-sendmail_unpack() {
-	tests/system/get-sendmail.sh "$sendmail_root" && return
-	can_be_root && command -v apt-get >/dev/null && apt update && tests/system/get-sendmail.sh "$sendmail_root"
+# mta_unpack NAME DIRECTORY
+mta_unpack() {
+	"tests/system/get-$1.sh" "$2" && return
+	can_be_root && command -v apt-get >/dev/null && apt update && "tests/system/get-$1.sh" "$2"
 }
 
 demo() {
@@ -363,14 +366,21 @@ demo() {
 		wants_postfix=
 		with=as_root_in_tree
 		prepare $build_packages $demo_packages $sendmail_packages
-		step sendmail "in $sendmail_root" sendmail_unpack
+		step sendmail "in $sendmail_root" mta_unpack sendmail "$sendmail_root"
 		;;
-	*) give_up "--mta is postfix or sendmail" ;;
+	exim)
+		wants_postfix=
+		with=as_root_in_tree
+		prepare $build_packages $demo_packages $exim_packages
+		step exim "in $exim_root" mta_unpack exim "$exim_root"
+		;;
+	*) give_up "--mta is postfix, sendmail or exim" ;;
 	esac
 	command -v $python >/dev/null || give_up "the demonstration needs python3"
 	[ "$(id -u)" = 0 ] || say demo "mail servers change users, so this part needs root; using sudo"
 	trap : INT TERM HUP # the demonstration handles them and ends
-	$with env SEKISHO="$PWD/$objects/sekisho" SEKISHO_SENDMAIL_ROOT="$sendmail_root" $python tests/demo/demo.py "$@"
+	$with env SEKISHO="$PWD/$objects/sekisho" SEKISHO_SENDMAIL_ROOT="$sendmail_root" SEKISHO_EXIM_ROOT="$exim_root" \
+		$python tests/demo/demo.py "$@"
 }
 
 usage() {

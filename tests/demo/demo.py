@@ -8,6 +8,7 @@ Exits 1 when one of the eight did not end as expected.
 """
 import argparse
 import os
+import re
 import shutil
 import signal
 import smtplib
@@ -52,12 +53,12 @@ class Stage:
         return self
 
     def start(self):
-        milter, dns = port(18891), port(53 if self.kind.network else 10053)
+        dns = port(53 if self.kind.network else 10053)
         self.nameserver(dns)
-        self.mta = self.kind(os.path.join(self.directory, self.kind.name), milter)
+        self.mta = self.kind(os.path.join(self.directory, self.kind.name))
         self.running.append(self.mta.stop)  # before it starts: it may be there before its start has returned
         self.mta.start()
-        self.gate = self.daemon(milter, dns)
+        self.gate = self.daemon(dns)
 
     def nameserver(self, number):
         zone = os.path.join(self.directory, "zone")
@@ -69,16 +70,22 @@ class Stage:
         if not server.stdout.readline().startswith("ready"):
             raise RuntimeError("the DNS server does not start")
 
-    def daemon(self, milter, dns):
+    def listen(self):
+        """The lines of sekisho.conf that say where the mail server connects."""
+        engine = f" engine {self.engine}" if self.kind.milter else ""
+        return "\n".join(f"listen {address}{engine}" for address in self.mta.listen)
+
+    def daemon(self, dns):
         directory = os.path.join(self.directory, "sekisho")
         os.mkdir(directory, 0o755)
         with open(os.path.join(directory, "owners"), "w") as f:
             f.write("alice@example.org  alice@example.org\nbob@example.org    bob@example.org\n")
         policy = read("sekisho.conf")
-        for word, value in (("MILTER_PORT", milter), ("DNS_PORT", dns), ("DIRECTORY", directory), ("ENGINE", self.engine),
+        for word, value in (("LISTEN", self.listen()), ("DNS_PORT", dns), ("DIRECTORY", directory),
                             ("SUBMISSION_PORT", self.mta.ports["submission"])):
             policy = policy.replace(word, str(value))
-        gate = sekisho.Daemon(directory, policy, listen=f"inet:{milter}@127.0.0.1", base="", start=False)
+        address = re.search(r"(unix|inet):\S+", self.mta.listen[0]).group(0)
+        gate = sekisho.Daemon(directory, policy, listen=address, base="", start=False)
         self.running.append(gate.stop)
         gate.start(start_new_session=True)
         return gate
@@ -171,7 +178,7 @@ def stay(stage):
 
 def run(arguments):
     began = time.monotonic()
-    with Stage(SERVERS[arguments.mta], arguments.engine) as stage:
+    with Stage(SERVERS[arguments.mta], arguments.engine or sekisho.ENGINES[0]) as stage:
         show.opening(stage)
         results = [play(stage, number, case) for number, case in enumerate(CASES, 1)]
         show.table(results)
@@ -196,10 +203,12 @@ def why_not(kind):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mta", choices=SERVERS, default="postfix", help="the mail server")
-    parser.add_argument("--engine", choices=sekisho.ENGINES, default="libmilter", help="who reads the milter protocol")
+    parser.add_argument("--engine", choices=sekisho.ENGINES, help="who reads the milter protocol (libmilter)")
     parser.add_argument("--stay", action="store_true", help="go on running until Ctrl-C")
     arguments = parser.parse_args()
     kind = SERVERS[arguments.mta]
+    if arguments.engine and not kind.milter:
+        parser.error(f"--engine is of the milter protocol, and {kind.title} has no milter")
     if why_not(kind):
         sys.exit("demo: " + why_not(kind))
     if kind.network and not space.inside():

@@ -12,6 +12,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SYSTEM = os.path.join(os.path.dirname(HERE), "system")
 sys.path.insert(0, SYSTEM)
 
+import exim
 import postfix
 import sendmail
 import smtp
@@ -42,15 +43,18 @@ class Postfix(postfix.Postfix):
     address = "127.0.0.1"
     clients = "get their addresses by XCLIENT, so that SPF sees 203.0.113.5 and not 127.0.0.1"
     where = "all of it private and on 127.0.0.1"
-    network = None
+    network = None  # the command that enters its network, if it has one of its own
+    milter = True
     attach = """\
   main.cf:
   smtpd_milters = unix:sekisho/milter.sock
   non_smtpd_milters = $smtpd_milters
   milter_default_action = tempfail"""
 
-    def __init__(self, directory, milter):
+    def __init__(self, directory):
         self.ports = {"mx": port(10025), "submission": port(10587), "smtps": port(10465)}
+        milter = port(18891)
+        self.listen = [f"inet:{milter}@127.0.0.1"]
         super().__init__(directory, f"inet:127.0.0.1:{milter}", start=False)
 
     @staticmethod
@@ -89,6 +93,7 @@ class Alone:
     """A mail server that knows no XCLIENT: it has a network of its own, where clients really have these addresses."""
 
     network = "nsenter -t {pid} -n"
+    milter = True
     where = "all of it private and in a network of its own"
     clients = "have the addresses 203.0.113.5, 198.51.100.66 and 192.0.2.99 in that network"
 
@@ -110,11 +115,32 @@ class Sendmail(Alone, sendmail.Sendmail):
   sendmail.mc:
   INPUT_MAIL_FILTER(`sekisho', `S=unix:/run/sekisho/milter.sock, F=T, T=C:30s;S:30s;R:30s;E:5m')dnl"""
 
-    def __init__(self, directory, milter):
-        super().__init__(directory, f"inet:{milter}@127.0.0.1", start=False)
+    def __init__(self, directory):
+        self.listen = ["inet:18891@127.0.0.1"]
+        super().__init__(directory, self.listen[0], start=False)
 
     def services(self, mc):
         return re.sub(r"^DAEMON_OPTIONS\(`Name=(?!MX,|MSA,).*\n", "", mc, flags=re.M)
 
 
-SERVERS = {"postfix": Postfix, "sendmail": Sendmail}
+class Exim(Alone, exim.Exim):
+    title = "Exim"
+    milter = False
+    attach = """\
+  the configuration of Exim: the lines of conf/exim.conf
+
+  sekisho.conf:
+  listen policy unix:/run/sekisho/policy.sock mode 0660 group Debian-exim
+  listen rspamc unix:/run/sekisho/rspamc.sock mode 0660 group Debian-exim"""
+
+    def __init__(self, directory):
+        super().__init__(directory, start=False)
+        self.listen = [f"{door} unix:{path} mode 0660 group {exim.USER}"
+                       for door, path in (("rspamc", self.rspamc), ("policy", self.policy))]
+
+    def services(self, text):
+        text = re.sub(r"^local_interfaces = .*$", f"local_interfaces = {self.address}", text, flags=re.M)
+        return re.sub(r"^disable_ipv6 = false$", "disable_ipv6 = true", text, flags=re.M)
+
+
+SERVERS = {"postfix": Postfix, "sendmail": Sendmail, "exim": Exim}

@@ -137,7 +137,7 @@ class Exim(Mta):
     address = space.EXIM
     address6 = space.EXIM6
 
-    def __init__(self, directory):
+    def __init__(self, directory, start=True):
         self.d = directory
         self.inbox = os.path.join(directory, "mail/inbox/new")
         self.log = os.path.join(directory, "log/mainlog")
@@ -146,6 +146,10 @@ class Exim(Mta):
         self.account()
         self.configure()
         self.environment = dict(os.environ, LD_LIBRARY_PATH=self.libraries())
+        if start:
+            self.start()
+
+    def start(self):
         started = self.run("-bd", "-q30m")
         if started.returncode != 0 or not wait_for(self.pid):
             raise RuntimeError(f"exim does not start: {started.stdout}{started.stderr}{self.tail()}")
@@ -204,8 +208,12 @@ class Exim(Mta):
                            users="|".join(space.USERS), password=space.PASSWORD, trusted=space.TRUSTED,
                            shipped_main=parts.pop("main"), shipped_acl=parts.pop("acl"), **parts)
         with open(self.d + "/conf/exim.conf", "w") as f:
-            f.write(text)
+            f.write(self.services(text))
         os.chmod(self.d + "/conf/exim.conf", 0o644)
+
+    def services(self, text):
+        """The configuration with the services that are wanted: here all of them."""
+        return text
 
     def run(self, *arguments, **options):
         return subprocess.run([PROGRAM, "-C", self.d + "/conf/exim.conf", *arguments], env=self.environment,

@@ -1,4 +1,5 @@
-"""The demonstration of ./autogen.sh demo, with each mail server and each engine: it starts, shows eight messages, and leaves nothing."""
+"""The demonstration of ./autogen.sh demo, with each mail server and each engine of the milter door: it starts, shows eight
+messages, and leaves nothing."""
 import glob
 import os
 import re
@@ -10,20 +11,21 @@ import time
 
 import pytest
 
+import exim
 import postfix
 import sekisho
 import sendmail
 import space
 
 DEMO = os.path.abspath(os.path.join(sekisho.HERE, "../demo/demo.py"))
-SERVERS = {"postfix": postfix.Postfix, "sendmail": sendmail.Sendmail}
+SERVERS = {"postfix": postfix.Postfix, "sendmail": sendmail.Sendmail, "exim": exim.Exim}
 CASES = 8
 
 
 def environment():
     """As for somebody who starts it by hand: outside of the namespace of the tests, as far as it knows."""
     return dict({name: value for name, value in os.environ.items() if name != space.MARK}, SEKISHO=sekisho.PROGRAM,
-                SEKISHO_SENDMAIL_ROOT=sendmail.ROOT, PYTHONIOENCODING="utf-8")
+                SEKISHO_SENDMAIL_ROOT=sendmail.ROOT, SEKISHO_EXIM_ROOT=exim.ROOT, PYTHONIOENCODING="utf-8")
 
 
 @pytest.fixture(params=SERVERS)
@@ -31,7 +33,12 @@ def command(request, milter_engine):
     reason = SERVERS[request.param].why_not()
     if reason:
         pytest.skip(reason)
-    return [sys.executable, DEMO, "--mta", request.param, "--engine", milter_engine]
+    chosen = [sys.executable, DEMO, "--mta", request.param]
+    if request.param != "exim":
+        return chosen + ["--engine", milter_engine]
+    if milter_engine != sekisho.ENGINES[0]:
+        pytest.skip("Exim has no milter: once is enough")
+    return chosen
 
 
 def left(before=()):
@@ -76,7 +83,7 @@ def test_it_stays_until_it_is_told_and_shows_further_mail(nameserver, command, t
             said = read_until(program, rb"\n  records .*\n(.*\n)+?\n")
             first = re.search(r"^  (swaks .*) \\\n +(.*)$", said, re.M)
             enter = re.search(r"^  (nsenter -t \d+ -n) ", said, re.M)
-            assert first and bool(enter) == ("sendmail" in command), said
+            assert first and bool(enter) == ("postfix" not in command), said
             talk = (enter.group(1) + " " if enter else "") + " ".join(first.groups()) + f" --h-Subject {token}"
             swaks = subprocess.run(talk.split(), capture_output=True, text=True, timeout=30)
             assert "<** 550 5.7.23 " in swaks.stdout, swaks.stdout + swaks.stderr
@@ -86,3 +93,9 @@ def test_it_stays_until_it_is_told_and_shows_further_mail(nameserver, command, t
         finally:
             program.terminate()  # it takes its servers and files with it
     assert not left(before)
+
+
+def test_an_engine_of_the_milter_is_an_error_with_exim():
+    done = subprocess.run([sys.executable, DEMO, "--mta", "exim", "--engine", "native"], env=environment(), capture_output=True,
+                          text=True, timeout=20)
+    assert done.returncode == 2 and "Exim has no milter" in done.stderr
