@@ -8,6 +8,7 @@ import threading
 from arc import arc
 from behind import through_postfix
 from dnslists import dns_lists
+from exim_doors import through_exim
 from figures import median, odd, wanted
 from instructions import callgrind
 from limits import limits
@@ -277,3 +278,4 @@ PARTS = {"sign": signing, "arc": arc, "srs": srs, "cold": cold, "refusal": refus
 PARTS["dnsbl"] = dns_lists
 PARTS["history"] = history
 PARTS["waiting"] = waiting
+PARTS["exim"] = through_exim

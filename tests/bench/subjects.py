@@ -117,14 +117,14 @@ class House:
         self.build, self.run, self.keep = build, run, keep
         self.program = os.path.join(build, "sekisho")
 
-    def conf(self, name, keys="", kind=""):
-        """A peer's configuration; KEYS is where keys to sign with lie, KIND of which kind they are."""
+    def conf(self, name, keys="", kind="", edit=lambda text: text):
+        """A peer's configuration, edited; KEYS is where keys to sign with lie, KIND of which kind they are."""
         with open(os.path.join(HERE, "peers", name)) as f:
             text = f.read().replace("@DIR@/run", self.run).replace("@DIR@", self.run)
         text = text.replace("@KEYS@", keys).replace("@KIND@", kind)
         path = os.path.join(self.run, kind + name)
         with open(path, "w") as f:
-            f.write(text)
+            f.write(edit(text))
         return path
 
     def socket(self, name):
@@ -203,7 +203,7 @@ class House:
         os.makedirs(kept, exist_ok=True)
         return [f"--var=DBDIR={kept}", f"--var=LOGDIR={self.run}", f"--var=RUNDIR={self.run}"]
 
-    def rspamd_small(self, name, directory, plugins, **conf):
+    def rspamd_small(self, name, directory, plugins, socket=None, **conf):
         """With these plugins alone."""
         program = need("rspamd", "rspamd")
         links = os.path.join(self.run, "conf", directory)
@@ -213,11 +213,21 @@ class House:
             if not os.path.exists(link):
                 os.symlink(f"/usr/share/rspamd/plugins/{plugin}.lua", link)
         command = [program, "-f", "-i", "-c", self.conf(name + ".conf", **conf), *self.rspamd_directories(name)]
-        return self.process(name, command, patience=self.RSPAMD_PATIENCE)
+        return self.process(socket or name, command, patience=self.RSPAMD_PATIENCE)
 
     def rspamd_auth(self):
         plugins = ("arc", "dmarc", "milter_headers", "spf")
         return Subject("rspamd, authentication", self.RSPAMD_WORDS, [self.rspamd_small("rspamd-auth", "plugins", plugins)])
+
+    def rspamd_scan(self):
+        """The same, for the spam condition of Exim instead of a milter."""
+        plugins = ("arc", "dmarc", "milter_headers", "spf")
+
+        def worker(text):
+            return re.sub(r'worker "rspamd_proxy" \{.*?^\}', f'worker "normal" {{\n  bind_socket = "{self.run}/rspamd-scan.sock '
+                          'mode=0666 owner=root";\n  count = 2;\n}', text, flags=re.S | re.M)
+        return Subject("rspamd, authentication", [], [self.rspamd_small("rspamd-auth", "plugins", plugins, edit=worker,
+                                                                        socket="rspamd-scan")])
 
     def rspamd_signing(self, keys):
         process = self.rspamd_small("rspamd-sign", "sign-plugins", ("dkim_signing",), keys=keys)

@@ -203,13 +203,17 @@ class Exim(Mta):
         self.write_conf(cert, key)
 
     def write_conf(self, cert, key):
-        parts = shipped(self.policy, self.rspamc)
+        parts = self.parts()
         text = MAIN.format(d=self.d, program=PROGRAM, cert=cert, key=key, address=self.address, address6=self.address6.replace(":", "::"),
                            users="|".join(space.USERS), password=space.PASSWORD, trusted=space.TRUSTED,
                            shipped_main=parts.pop("main"), shipped_acl=parts.pop("acl"), **parts)
         with open(self.d + "/conf/exim.conf", "w") as f:
             f.write(self.services(text))
         os.chmod(self.d + "/conf/exim.conf", 0o644)
+
+    def parts(self):
+        """Its lines about the filter."""
+        return shipped(self.policy, self.rspamc)
 
     def services(self, text):
         """The configuration with the services that are wanted: here all of them."""
