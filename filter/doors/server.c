@@ -1,8 +1,9 @@
 /*
  * server.c - the thread that reads and writes, and the workers. Contract: server.h.
  *
- * A connection is being read, or a worker has it, or its answer is being written. The lock protects the queue and the
- * states; buffers belong to whoever has the connection.
+ * A connection is being read, or a worker has it, or its answer is being written. The lock protects the list of
+ * connections, the queue and the states; buffers belong to whoever has the connection. A worker closes one that is
+ * over.
  */
 #include "server_private.h"
 #include <errno.h>
@@ -71,6 +72,8 @@ static enum conn_state state_after(struct server *server, struct server_conn *co
 
 	if (said && server->protocol->answered)
 		server->protocol->answered(server->door, &conn->peer, works && !is_gone(conn->fd));
+	if (sent && !conn->invalid && (conn->closing || (conn->eof && conn->in_n == 0)))
+		return OVER;
 	return sent && !conn->closing && !conn->eof && conn->in_n == 0 ? READING : WRITING;
 }
 
@@ -124,6 +127,11 @@ static void *worker_run(void *context)
 		pthread_mutex_unlock(&server->lock);
 		answer(server, conn);
 		next = state_after(server, conn);
+		if (next == OVER) { /* the loop need not know */
+			peer_close(server, conn);
+			pthread_mutex_lock(&server->lock);
+			continue;
+		}
 		conn->since_us = clock_us();
 		pthread_mutex_lock(&server->lock);
 		conn->state = next;
@@ -221,10 +229,12 @@ void peer_close(struct server *server, struct server_conn *conn)
 {
 	struct server_conn **link = &server->conns;
 
+	pthread_mutex_lock(&server->lock);
 	while (*link != conn)
 		link = &(*link)->next;
 	*link = conn->next;
 	server->conn_count--;
+	pthread_mutex_unlock(&server->lock);
 	if (server->protocol->closed)
 		server->protocol->closed(server->door, &conn->peer);
 	close(conn->fd);
@@ -258,7 +268,17 @@ static bool make_room(struct server *server)
 	return oldest != NULL;
 }
 
-/* False: nobody waits. */
+static bool is_full(struct server *server)
+{
+	bool full;
+
+	pthread_mutex_lock(&server->lock);
+	full = server->conn_count >= SERVER_CONNECTIONS_MAX;
+	pthread_mutex_unlock(&server->lock);
+	return full;
+}
+
+/* Most have sent their first request by now. False: nobody waits. */
 static bool conn_accept(struct server *server)
 {
 	int fd = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -269,17 +289,20 @@ static bool conn_accept(struct server *server)
 			server->accept_at_us = clock_us() + 1000000; /* no busy loop while descriptors are short */
 		return false;
 	}
-	if (!server->host->admits(server->host, server->listener, fd) ||
-	    (server->conn_count >= SERVER_CONNECTIONS_MAX && !make_room(server))) {
+	if (!server->host->admits(server->host, server->listener, fd) || (is_full(server) && !make_room(server))) {
 		close(fd);
 		return true;
 	}
 	conn = xmalloc(sizeof(*conn));
 	conn->fd = fd;
 	conn->since_us = clock_us();
+	pthread_mutex_lock(&server->lock);
 	conn->next = server->conns;
 	server->conns = conn;
 	server->conn_count++;
+	pthread_mutex_unlock(&server->lock);
+	if (!conn_read(server, conn))
+		peer_close(server, conn);
 	return true;
 }
 

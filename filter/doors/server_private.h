@@ -10,7 +10,7 @@
 #include <stdatomic.h>
 #include <sys/socket.h>
 
-enum conn_state { READING, WORKING, WRITING };
+enum conn_state { READING, WORKING, WRITING, OVER };
 
 struct server_conn {
 	struct server_conn *next, *queued;
@@ -34,8 +34,6 @@ struct server {
 	atomic_bool woken; /* a byte is in the pipe, or will be */
 	pthread_t loop;    /* everything here but the locked part is its own */
 	bool started;
-	struct server_conn *conns;
-	size_t conn_count;
 	int64_t accept_at_us; /* not before */
 	int64_t reported_us;
 	struct pollfd set[SERVER_CONNECTIONS_MAX + 2];
@@ -43,6 +41,8 @@ struct server {
 
 	pthread_mutex_t lock; /* of what follows */
 	pthread_cond_t work;
+	struct server_conn *conns;
+	size_t conn_count;
 	struct server_conn *queue, **queue_end;
 	size_t queued; /* in the queue */
 	pthread_t workers[SERVER_WORKERS_MAX];

@@ -26,6 +26,7 @@ struct policy_session {
 	bool busy;         /* a worker has it */
 	bool passed;       /* some recipient was let through */
 	bool follows;      /* the message will come by another door */
+	bool over;         /* that door has it now */
 	char *recipient;   /* asked about last */
 	char *action;      /* the answer to it, or to all further requests when the gate is NULL */
 	int64_t used_us;
@@ -184,7 +185,8 @@ static void session_data(struct sessions *sessions, struct policy_session *sessi
 	text_init(&text, arena, SERVER_ANSWER_MAX);
 	permit_print(session, false, &text);
 	session_say(session, text_slice(&text));
-	if (session->follows && parked_put(sessions->host->parked, request->queue_id, session->gate))
+	session->over = session->follows && parked_put(sessions->host->parked, request->queue_id, session->gate);
+	if (session->over)
 		session->gate = NULL;
 	session_end(session, true);
 }
@@ -277,13 +279,30 @@ static struct policy_session *session_take(struct sessions *sessions, uintptr_t 
 	return session;
 }
 
+/* The lock is held. */
+static struct policy_session **link_of(struct sessions *sessions, const struct policy_session *session)
+{
+	struct policy_session **link = &sessions->first;
+
+	while (*link != session)
+		link = &(*link)->next;
+	return link;
+}
+
+/* One whose message another door has has no more questions: it is not looked through by those of others. */
 static void session_give_back(struct sessions *sessions, struct policy_session *session)
 {
+	bool over = session->over;
+
 	pthread_mutex_lock(&sessions->lock);
 	session->busy = false;
 	session->used_us = clock_us();
+	if (over)
+		take_out(sessions, link_of(sessions, session));
 	pthread_cond_broadcast(&sessions->idle);
 	pthread_mutex_unlock(&sessions->lock);
+	if (over)
+		session_free(session);
 }
 
 /* The connection begins another message. */
