@@ -28,7 +28,7 @@ pid_file_path = {d}/exim.pid
 exim_path = {program}
 keep_environment = LD_LIBRARY_PATH
 deliver_drop_privilege
-local_interfaces = {address} : {address6} : 127.0.0.1
+local_interfaces = {address} : {address6}
 daemon_smtp_ports = 25 : 587 : 465
 tls_on_connect_ports = 465
 tls_advertise_hosts = *
