@@ -44,6 +44,11 @@ bool address_same_local(const struct address *, const struct address *);
  * ASCII within the limits of RFC 5321 4.5.3.1. False for the null sender. */
 bool address_usable(const struct address *);
 
+/* Some programs (Postfix's policy delegation, qmail) pass an address without <> and without the quotes of its local
+ * part. address_path makes the argument of MAIL or RCPT of it, and address_bare the reverse; "" is <>. */
+struct slice address_path(struct slice bare, struct arena *);
+struct slice address_bare(struct slice path, struct arena *);
+
 /* A domain in the form used for comparison: lower case, A-labels, no trailing dot. A
  * text that is not a host name is returned in lower case and is not valid. */
 struct slice domain_normalise(struct slice domain, struct arena *, bool *valid_r);

@@ -38,6 +38,7 @@ FLOORS = (
 DOORS = {"block.h": "check", "dnsbl.h": "check", "door.h": "doors", "greylist.h": "check", "json.h": "report", "login.h": "check",
          "milter.h": "doors", "mime.h": "mail"}
 DOORS["server.h"] = "doors"
+DOORS["packet.h"] = "doors"
 DOORS["meter.h"] = "engine"
 DOORS["incoming.h"] = "doors"
 DOORS["senders.h"] = "engine"

@@ -411,6 +411,36 @@ static void a_mailbox_is_one_key_however_it_is_written(void **state)
 	arena_free(arena);
 }
 
+static void quotes_that_a_mail_server_removed_are_there_again(void **state)
+{
+	static const struct {
+		const char *address, *path;
+	} cases[] = {
+	    {"", "<>"},
+	    {"alice@example.org", "<alice@example.org>"},
+	    {"odd one@example.org", "<\"odd one\"@example.org>"},
+	    {"a\"b\\c@example.org", "<\"a\\\"b\\\\c\"@example.org>"},
+	    {"a@b@example.org", "<\"a@b\"@example.org>"},
+	    {".a@example.org", "<\".a\"@example.org>"},
+	    {"a..b@example.org", "<\"a..b\"@example.org>"},
+	    {"\"is quoted\"@example.org", "<\"is quoted\"@example.org>"},
+	    {"m\xc3\xbcller@example.org", "<m\xc3\xbcller@example.org>"},
+	    {"postmaster", "<postmaster>"},
+	    {"a>b@example.org", "<\"a>b\"@example.org>"},
+	};
+	struct arena *arena = arena_new();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_string_equal(arena_cstring(arena, address_path(slice_of(cases[i].address), arena)),
+				    cases[i].path);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		if (cases[i].address[0] != '"')
+			assert_string_equal(arena_cstring(arena, address_bare(slice_of(cases[i].path), arena)),
+					    cases[i].address);
+	arena_free(arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -424,6 +454,7 @@ int main(void)
 	    TEST(below_means_a_whole_label_below),
 	    TEST(a_mailbox_is_the_same_however_it_is_written),
 	    cmocka_unit_test(a_mailbox_is_one_key_however_it_is_written),
+	    cmocka_unit_test(quotes_that_a_mail_server_removed_are_there_again),
 	    cmocka_unit_test(the_notation_says_whether_everybody_reads_it_alike),
 	};
 

@@ -102,32 +102,6 @@ static void a_request_ends_with_an_empty_line(void **state)
 	assert_true(slice_equal(request.sender, SLICE("a=b@x")));
 }
 
-static void quotes_that_the_mail_server_removed_are_there_again(void **state)
-{
-	static const struct {
-		const char *address, *path;
-	} cases[] = {
-	    {"", "<>"},
-	    {"alice@example.org", "<alice@example.org>"},
-	    {"odd one@example.org", "<\"odd one\"@example.org>"},
-	    {"a\"b\\c@example.org", "<\"a\\\"b\\\\c\"@example.org>"},
-	    {"a@b@example.org", "<\"a@b\"@example.org>"},
-	    {".a@example.org", "<\".a\"@example.org>"},
-	    {"a..b@example.org", "<\"a..b\"@example.org>"},
-	    {"\"is quoted\"@example.org", "<\"is quoted\"@example.org>"},
-	    {"m\xc3\xbcller@example.org", "<m\xc3\xbcller@example.org>"},
-	    {"postmaster", "<postmaster>"},
-	    {"a>b@example.org", "<\"a>b\"@example.org>"},
-	};
-	struct arena *arena = arena_new();
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		assert_string_equal(arena_cstring(arena, request_path(slice_of(cases[i].address), arena)),
-				    cases[i].path);
-	arena_free(arena);
-}
-
 /* ---- actions ------------------------------------------------------------------------------- */
 
 static void before_mail_nothing_is_decided(void **state)
@@ -208,7 +182,6 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_door, close_door)
 	const struct CMUnitTest tests[] = {
 	    TEST(a_request_ends_with_an_empty_line),
-	    TEST(quotes_that_the_mail_server_removed_are_there_again),
 	    TEST(before_mail_nothing_is_decided),
 	    TEST(each_verdict_has_its_action),
 	    TEST(only_a_user_that_a_rule_accepts_may_relay),

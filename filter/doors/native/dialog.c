@@ -18,7 +18,6 @@
 #define MUTE_ALL                                                                                                       \
 	(MUTE_CONNECT | MUTE_HELO | MUTE_MAIL | MUTE_RCPT | MUTE_DATA | MUTE_UNKNOWN | MUTE_HEADER | MUTE_EOH |        \
 	 MUTE_BODY)
-#define HEAD          5 /* length and letter */
 #define ARGUMENTS_MAX 256
 #define OUT_MAX       (1024 * 1024) /* of answers to commands for which no MTA waits */
 #define PIECE_MAX     65535         /* of a new body */
@@ -49,18 +48,6 @@ const char *dialog_macro(void *dialog_, const char *name)
 }
 
 /* ---- answers ------------------------------------------------------------------------------------ */
-
-static struct slice text_with_nul(const char *text)
-{
-	return (struct slice){text, strlen(text) + 1};
-}
-
-static struct slice number_bytes(uint32_t number, char buffer[4])
-{
-	number = htonl(number);
-	memcpy(buffer, &number, 4);
-	return (struct slice){buffer, 4};
-}
 
 static void say(struct dialog *dialog, char letter)
 {
@@ -137,23 +124,15 @@ int dialog_request(void *dialog_, const struct request *request)
 		return 0;
 	}
 	if (request->kind == REQUEST_INSERT_FIELD || request->kind == REQUEST_CHANGE_FIELD) {
-		parts[count++] = number_bytes(request->index, index);
-		parts[count++] = text_with_nul(request->name);
+		parts[count++] = packet_number(request->index, index);
+		parts[count++] = packet_text(request->name);
 	}
-	parts[count++] = text_with_nul(request->value ? request->value : "");
+	parts[count++] = packet_text(request->value ? request->value : "");
 	out_packet(dialog->out, letters[request->kind], parts, count);
 	return 0;
 }
 
 /* ---- negotiation ---------------------------------------------------------------------------------- */
-
-static uint32_t number_at(struct slice data, size_t at)
-{
-	uint32_t number;
-
-	memcpy(&number, data.p + at, sizeof(number));
-	return ntohl(number);
-}
 
 static void say_terms(struct dialog *dialog, uint32_t version, unsigned long offered)
 {
@@ -162,14 +141,14 @@ static void say_terms(struct dialog *dialog, uint32_t version, unsigned long off
 	char numbers[3 + MACRO_STEPS][4];
 	size_t count = 0;
 
-	parts[count++] = number_bytes(version < VERSION ? version : VERSION, numbers[0]);
-	parts[count++] = number_bytes((uint32_t)terms->actions, numbers[1]);
-	parts[count++] = number_bytes((uint32_t)(terms->steps & offered), numbers[2]);
+	parts[count++] = packet_number(version < VERSION ? version : VERSION, numbers[0]);
+	parts[count++] = packet_number((uint32_t)terms->actions, numbers[1]);
+	parts[count++] = packet_number((uint32_t)(terms->steps & offered), numbers[2]);
 	for (unsigned i = 0; i < MACRO_STEPS && (terms->actions & CAN_NAME_MACROS); i++) {
 		if (!macros_asked[i])
 			continue;
-		parts[count++] = number_bytes(i, numbers[3 + i]);
-		parts[count++] = text_with_nul(macros_asked[i]);
+		parts[count++] = packet_number(i, numbers[3 + i]);
+		parts[count++] = packet_text(macros_asked[i]);
 	}
 	out_packet(dialog->out, 'O', parts, count);
 }
@@ -181,9 +160,9 @@ static int on_negotiate(struct dialog *dialog, struct slice data)
 
 	if (data.n < 12)
 		return -1;
-	version = number_at(data, 0);
-	actions = number_at(data, 4) ? number_at(data, 4) : V1_ACTIONS;
-	steps = number_at(data, 8) ? number_at(data, 8) : V1_STEPS;
+	version = packet_number_at(data, 0);
+	actions = packet_number_at(data, 4) ? packet_number_at(data, 4) : V1_ACTIONS;
+	steps = packet_number_at(data, 8) ? packet_number_at(data, 8) : V1_STEPS;
 	if (version < VERSION_MIN)
 		return -1;
 	if (dialog->begun) /* twice on one connection: begin again */
@@ -415,10 +394,10 @@ static ptrdiff_t packet_size(struct slice bytes)
 
 	if (bytes.n < 4)
 		return 0;
-	length = number_at(bytes, 0);
+	length = packet_number_at(bytes, 0);
 	if (length == 0 || length > PACKET_MAX)
 		return -1;
-	return bytes.n < HEAD ? 0 : 4 + (ptrdiff_t)length;
+	return bytes.n < PACKET_HEAD ? 0 : 4 + (ptrdiff_t)length;
 }
 
 /* Handles a packet that is complete at the start of the bytes, or the head of a piece of the body: its bytes, 0, or -1.
@@ -430,20 +409,21 @@ static ptrdiff_t packet_take(struct dialog *dialog, struct slice bytes)
 	if (size <= 0)
 		return size;
 	if (bytes.p[4] == 'B')
-		return body_begin(dialog, (size_t)size - HEAD) == 0 ? HEAD : -1;
+		return body_begin(dialog, (size_t)size - PACKET_HEAD) == 0 ? PACKET_HEAD : -1;
 	if (bytes.n < (size_t)size)
 		return 0;
-	return packet(dialog, bytes.p[4], (struct slice){bytes.p + HEAD, (size_t)size - HEAD}) == 0 ? size : -1;
+	return packet(dialog, bytes.p[4], (struct slice){bytes.p + PACKET_HEAD, (size_t)size - PACKET_HEAD}) == 0 ? size
+														  : -1;
 }
 
 /* Completes a packet whose beginning is known. */
 static int partial_take(struct dialog *dialog, struct slice *bytes)
 {
-	size_t wanted = HEAD;
+	size_t wanted = PACKET_HEAD;
 	struct slice more;
 	ptrdiff_t taken;
 
-	if (dialog->partial_n >= HEAD)
+	if (dialog->partial_n >= PACKET_HEAD)
 		wanted = (size_t)packet_size((struct slice){dialog->partial, dialog->partial_n});
 	more = slice_head(*bytes, wanted - dialog->partial_n);
 	partial_keep(dialog, more);

@@ -47,22 +47,8 @@
 #define SEKISHO_NATIVE_PRIVATE_H
 
 #include "milter.h"
+#include "packet.h"
 #include <pthread.h>
-
-/* The longest packet. MTAs cut bodies at 64 KB, a field may be longer; the engine takes 1 MB of header. A body is
- * passed on as it comes and needs no memory. */
-#define PACKET_MAX (1024 * 1024 + 64 * 1024)
-
-/* ---- out.c: packets on their way out ------------------------------------------------------------- */
-
-struct out {
-	char *p;
-	size_t n, room;
-};
-
-void out_packet(struct out *, char letter, const struct slice *parts, size_t count);
-void out_empty(struct out *); /* gives back the memory of an unusually large one */
-void out_free(struct out *);
 
 /* ---- macros.c: what the MTA sent beside its commands ------------------------------------------------ */
 

@@ -23,8 +23,6 @@ struct policy_request {
 size_t request_frame(struct slice bytes); /* as server.h says */
 /* 0, or -1: it is none. */
 int request_parse(struct slice text, struct policy_request *request_r);
-/* <address> as an SMTP client writes it; the attributes are without quotes. "" is <>. */
-struct slice request_path(struct slice address, struct arena *);
 
 /* ---- session.c: the requests about one message -------------------------------------------------- */
 

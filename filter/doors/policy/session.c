@@ -124,7 +124,7 @@ static void session_begin(struct sessions *sessions, struct policy_session *sess
 	session->gate = gate_open(engine, &abilities);
 	engine_release(engine);
 	session_connect(session, request);
-	if (gate_mail(session->gate, request_path(request->sender, arena), MADE_UNKNOWN,
+	if (gate_mail(session->gate, address_path(request->sender, arena), MADE_UNKNOWN,
 		      !slice_is_ascii(request->sender) || !slice_is_ascii(request->recipient)) == GATE_CONTINUE)
 		return;
 	text_init(&text, arena, SERVER_ANSWER_MAX);
@@ -159,7 +159,7 @@ static void session_rcpt(struct policy_session *session, const struct policy_req
 	session->recipient = xmalloc(request->recipient.n + 1);
 	if (request->recipient.n)
 		memcpy(session->recipient, request->recipient.p, request->recipient.n);
-	answer = gate_rcpt(session->gate, request_path(request->recipient, arena), MADE_UNKNOWN);
+	answer = gate_rcpt(session->gate, address_path(request->recipient, arena), MADE_UNKNOWN);
 	text_init(&text, arena, SERVER_ANSWER_MAX);
 	if (answer == GATE_CONTINUE) {
 		session->passed = true;

@@ -1,7 +1,7 @@
 /*
- * out.c - packets on their way out, in one buffer, so that all answers of a step are one write.
+ * packet.c - packets on their way out, and what is in them. Contract: packet.h.
  */
-#include "native_private.h"
+#include "packet.h"
 #include <arpa/inet.h>
 #include <stdlib.h>
 
@@ -49,4 +49,24 @@ void out_free(struct out *out)
 {
 	free(out->p);
 	*out = (struct out){NULL};
+}
+
+struct slice packet_number(uint32_t number, char buffer[4])
+{
+	number = htonl(number);
+	memcpy(buffer, &number, 4);
+	return (struct slice){buffer, 4};
+}
+
+uint32_t packet_number_at(struct slice data, size_t at)
+{
+	uint32_t number;
+
+	memcpy(&number, data.p + at, sizeof(number));
+	return ntohl(number);
+}
+
+struct slice packet_text(const char *text)
+{
+	return (struct slice){text, strlen(text) + 1};
 }
