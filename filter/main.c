@@ -22,6 +22,8 @@ static const struct verb verbs[] = {
     {"fmt", verb_fmt, "[-i | --check] FILE ...", "write a policy file in the standard layout"},
     {"srs", verb_srs, "[-c FILE] forward|reverse ADDRESS ...",
      "rewrite senders of forwarded mail, and recipients of bounces, as the maps do"},
+    {"queue", verb_queue, "[--socket ADDRESS] [--queue PROGRAM] [--on-failure defer|accept] ...",
+     "stand in for qmail-queue: judge a message, then queue it"},
     {"explain", verb_explain, "[-c FILE] [--zone FILE] --client IP ... [MESSAGE]",
      "show what the policy decides about one message, and why"},
     {"lookup", verb_lookup,

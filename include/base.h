@@ -182,6 +182,7 @@ void error_set(struct error *, const char *format, ...) __attribute__((format(pr
 
 /* Ends the process (exit code 70) with one line on stderr; for impossible states and out of memory. */
 _Noreturn void die(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void die_with(int code); /* another exit code, where a protocol defines it; before threads are started */
 
 /* ---- network addresses ---------------------------------------------------- */
 
@@ -272,9 +273,11 @@ bool password_matches(struct slice line, struct slice password);
 #define SPOOL_MAX (32 * 1024 * 1024)
 
 struct spool;
-struct spool *spool_new(struct arena *); /* never NULL: spool_trouble has the error */
+struct spool *spool_new(struct arena *);        /* never NULL: spool_trouble has the error */
+void spool_bound(struct spool *, size_t limit); /* another limit than SPOOL_MAX; before the first chunk */
 void spool_add(struct spool *, struct slice chunk);
 const char *spool_trouble(const struct spool *); /* NULL: all added bytes are stored; else why not, static */
+int spool_errno(const struct spool *);           /* of the trouble; EFBIG: the limit. 0 without one */
 /* All of it in chunks. 0, or -1: spool_trouble says why. */
 int spool_read(struct spool *, void (*take)(void *context, struct slice chunk), void *context);
 /* All of it at once, valid until the arena is reset. 0, or -1: spool_trouble says why. */

@@ -222,6 +222,8 @@ void policy_release(struct policy *); /* NULL is allowed */
 /* The path of the control socket in a file, even if the file has errors: the default when it has none, "" for
  * `control off`. free() it. 0, or -1 and err when the file cannot be read. */
 int policy_control(const char *path, char **socket_r, struct error *err);
+/* Likewise where the daemon speaks the milter protocol: the first such `listen`. */
+int policy_milter_socket(const char *path, struct listen_address *address_r, struct error *err);
 
 const struct settings *policy_settings(const struct policy *);
 const char *policy_file(const struct policy *);

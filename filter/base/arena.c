@@ -293,6 +293,13 @@ char *xstrdup(const char *text)
 }
 
 /* _exit, because other threads still run and use what atexit handlers would free. */
+static int die_code = 70; /* EX_SOFTWARE of sysexits(3) */
+
+void die_with(int code)
+{
+	die_code = code;
+}
+
 void die(const char *format, ...)
 {
 	char line[600];
@@ -302,5 +309,5 @@ void die(const char *format, ...)
 	vsnprintf(line, sizeof(line), format, arguments);
 	va_end(arguments);
 	dprintf(STDERR_FILENO, "sekisho: %s\n", line);
-	_exit(70);
+	_exit(die_code);
 }

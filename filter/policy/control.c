@@ -1,5 +1,5 @@
 /*
- * control.c - the one setting that is needed to talk to a running daemon, read from a
+ * control.c - the settings that are needed to talk to a running daemon, read from a
  * file that need not be right otherwise.
  *
  * While an administrator edits the file, monitoring goes on, and a reload is answered by
@@ -46,27 +46,89 @@ static bool find_line(struct slice text, struct slice *path_r)
 	return false;
 }
 
+/* ---- the socket of the milter door ------------------------------------------------------ */
+
+#define MILTER_DEFAULT "inet:8891@127.0.0.1"
+
+/* The address after `listen`, or `listen milter`; false for other doors. */
+static bool milter_address(const struct setting_syntax *said, struct arena *arena, struct slice *text_r)
+{
+	const struct word *word = said->values.first;
+	struct listen_address ignored;
+	struct error err;
+
+	if (!slice_equal(said->name.text, SLICE("listen")) || !word)
+		return false;
+	if (word->next && slice_equal(word->text, SLICE("milter")))
+		word = word->next;
+	*text_r = word_value(word, arena);
+	return listen_parse(*text_r, &ignored, &err) == 0;
+}
+
+static struct slice find_milter(const struct file_syntax *file, struct arena *arena)
+{
+	struct slice text;
+
+	for (const struct setting_syntax *said = file->first_setting; said; said = said->next)
+		if (milter_address(said, arena, &text))
+			return text;
+	return SLICE(MILTER_DEFAULT);
+}
+
+/* ---- reading ------------------------------------------------------------------------------ */
+
+struct control_file {
+	struct arena *arena;
+	struct diagnostics *ignored;
+	struct sources sources;
+	struct file_syntax file;
+	struct slice text;
+};
+
+static int reading_begin(struct control_file *reading, const char *path, struct error *err)
+{
+	if (file_read_plain(path, POLICY_FILE_MAX, &reading->text, err))
+		return -1;
+	/* a NUL byte is an error of its own; what comes before it may name the socket */
+	reading->text.n = strlen(reading->text.p);
+	reading->arena = arena_new();
+	reading->ignored = diagnostics_new();
+	reading->sources =
+	    (struct sources){.names = reading->arena, .texts = reading->arena, .diagnostics = reading->ignored};
+	sources_read(&reading->sources, path, &reading->file);
+	return 0;
+}
+
+static void reading_end(struct control_file *reading)
+{
+	sources_close(&reading->sources);
+	diagnostics_free(reading->ignored);
+	arena_free(reading->arena);
+	free((char *)reading->text.p);
+}
+
 int policy_control(const char *path, char **socket_r, struct error *err)
 {
-	struct diagnostics *ignored;
-	struct file_syntax file;
-	struct sources sources;
-	struct arena *arena;
-	struct slice text, socket;
+	struct control_file reading;
+	struct slice socket;
 
-	if (file_read_plain(path, POLICY_FILE_MAX, &text, err))
+	if (reading_begin(&reading, path, err) != 0)
 		return -1;
-	text.n = strlen(text.p); /* a NUL byte is an error of its own; what comes before it may name the socket */
-	arena = arena_new();
-	ignored = diagnostics_new();
-	sources = (struct sources){.names = arena, .texts = arena, .diagnostics = ignored};
-	sources_read(&sources, path, &file);
-	if (!find_statement(&file, arena, &socket) && !find_line(text, &socket))
+	if (!find_statement(&reading.file, reading.arena, &socket) && !find_line(reading.text, &socket))
 		socket = SLICE(CONTROL_DEFAULT);
-	*socket_r = xstrdup(arena_cstring(arena, socket));
-	sources_close(&sources);
-	diagnostics_free(ignored);
-	arena_free(arena);
-	free((char *)text.p);
+	*socket_r = xstrdup(arena_cstring(reading.arena, socket));
+	reading_end(&reading);
 	return 0;
+}
+
+int policy_milter_socket(const char *path, struct listen_address *address_r, struct error *err)
+{
+	struct control_file reading;
+	int result;
+
+	if (reading_begin(&reading, path, err) != 0)
+		return -1;
+	result = listen_parse(find_milter(&reading.file, reading.arena), address_r, err);
+	reading_end(&reading);
+	return result;
 }

@@ -27,6 +27,7 @@ int verb_daemon(int argc, char **argv);
 int verb_check(int argc, char **argv);
 int verb_fmt(int argc, char **argv);
 int verb_srs(int argc, char **argv);
+int verb_queue(int argc, char **argv);
 int verb_explain(int argc, char **argv);
 int verb_headers(int argc, char **argv);
 int verb_lookup(int argc, char **argv);

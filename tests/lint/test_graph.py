@@ -44,7 +44,7 @@ CASES = (
     ("a header that is private to another room", {"filter/check/a.c": '#include "../mail/mail_private.h"\n'},
      "filter/check/a.c -> filter/mail/mail_private.h: private to mail; its door is in include/"),
     ("a room without a floor", {"filter/attic/a.c": "int attic;\n"}, "attic: no floor is named for this room"),
-    ("too many rooms", {"filter/r%d/a.c" % i: "" for i in range(26)}, "29 rooms; 28 are the most"),
+    ("too many rooms", {"filter/r%d/a.c" % i: "" for i in range(28)}, "31 rooms; 30 are the most"),
     ("a function that is too long", {"filter/mail/b.c": "void mail_b(\n\tvoid)\n{\n" + "\t;\n" * 57 + "}\n"},
      "filter/mail/b.c:1: mail_b() has 61 lines; 60 are the most"),
     ("a function that just fits", {"filter/mail/b.c": "/* long */\nvoid mail_b(\n\tvoid)\n{\n" + "\t;\n" * 56 + "}\n"}, ""),
