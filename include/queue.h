@@ -44,6 +44,7 @@ struct queue_settings {
 	const char *quarantine;       /* messages to be held go to this address alone; NULL: they are deferred */
 	const char *auth;             /* the variable that has the login; NULL: none has */
 	bool names_verified;          /* TCPREMOTEHOST leads back to the client (tcpserver -p) */
+	const char *daemon_name;      /* of this service; NULL: qmail-relay where RELAYCLIENT is set, else qmail */
 	enum queue_text text;
 };
 

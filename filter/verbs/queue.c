@@ -29,6 +29,7 @@ static const char help[] =
     "deferred\n"
     "  --auth VARIABLE             SEKISHO_AUTH: the variable that has the login of a client\n"
     "  --verified-names            SEKISHO_VERIFIED_NAMES=yes: TCPREMOTEHOST is verified (tcpserver -p)\n"
+    "  --daemon-name NAME          SEKISHO_DAEMON_NAME: the name of this service, for submission and tenants\n"
     "  --text none|notqmail|indimail\n"
     "                              SEKISHO_TEXT: how the caller takes the text of a reply\n"
     "  -h, --help                  this\n"
@@ -39,7 +40,7 @@ static const char help[] =
     "file\n"
     "are wrong, 91 the envelope is malformed, 120 the real one cannot be run; else that of the real one.\n";
 
-enum { SOCKET = 256, QUEUE, ON_FAILURE, REFUSED, QUARANTINE, AUTH, VERIFIED_NAMES, TEXT };
+enum { SOCKET = 256, QUEUE, ON_FAILURE, REFUSED, QUARANTINE, AUTH, VERIFIED_NAMES, DAEMON_NAME, TEXT };
 
 static const struct {
 	int option;
@@ -54,6 +55,7 @@ static const struct {
     {QUARANTINE, "SEKISHO_QUARANTINE", {NULL}},
     {AUTH, "SEKISHO_AUTH", {NULL}},
     {VERIFIED_NAMES, "SEKISHO_VERIFIED_NAMES", {"no", "yes"}},
+    {DAEMON_NAME, "SEKISHO_DAEMON_NAME", {NULL}},
     {TEXT, "SEKISHO_TEXT", {"none", "notqmail", "indimail"}},
 };
 #define CHOICES (sizeof(choices) / sizeof(choices[0]))
@@ -105,7 +107,8 @@ static int run(const char *values[CHOICES])
 {
 	struct queue_settings settings = {.program = values[choice_of(QUEUE)],
 					  .quarantine = values[choice_of(QUARANTINE)],
-					  .auth = values[choice_of(AUTH)]};
+					  .auth = values[choice_of(AUTH)],
+					  .daemon_name = values[choice_of(DAEMON_NAME)]};
 	int numbers[CHOICES];
 
 	for (size_t i = 0; i < CHOICES; i++) {
@@ -136,6 +139,7 @@ int verb_queue(int argc, char **argv)
 					      {"quarantine", required_argument, NULL, QUARANTINE},
 					      {"auth", required_argument, NULL, AUTH},
 					      {"verified-names", no_argument, NULL, VERIFIED_NAMES},
+					      {"daemon-name", required_argument, NULL, DAEMON_NAME},
 					      {"text", required_argument, NULL, TEXT},
 					      {"help", no_argument, NULL, 'h'},
 					      {NULL}};

@@ -140,6 +140,9 @@ def test_what_a_client_says_of_itself_is_not_a_login(caller):
 def test_a_client_with_relayclient_may_be_a_user(caller):
     assert "X-Ours: " in fields(caller.queue(message(), RELAYCLIENT=""))
     assert "X-Ours: " in fields(caller.queue(message(), TCPLOCALPORT="587"))
+    assert "X-Ours: " in fields(caller.queue(message(), SEKISHO_DAEMON_NAME="qmail-relay"))
+    other = caller.queue(message(), RELAYCLIENT="", arguments=["--daemon-name", "other"])
+    assert "X-Helo: mail.example.net" in fields(other), "RELAYCLIENT counts by the name of the service"
 
 
 # ---- verdicts ------------------------------------------------------------------------------------------

@@ -38,7 +38,9 @@ static void read_connection(const struct queue_settings *settings, struct connec
 	*connection_r = (struct connection){
 	    .client_port = port("TCPREMOTEPORT"),
 	    .client_name = verified_name(settings),
-	    .daemon_name = getenv("RELAYCLIENT") ? SERVICE_RELAY : SERVICE,
+	    .daemon_name = settings->daemon_name   ? slice_of(settings->daemon_name)
+			   : getenv("RELAYCLIENT") ? SERVICE_RELAY
+						   : SERVICE,
 	    .daemon_port = port("TCPLOCALPORT"),
 	    .local_program = !getenv("TCPREMOTEIP"),
 	};
