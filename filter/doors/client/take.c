@@ -84,6 +84,19 @@ static int add(struct taking *taking, const struct change *change, struct error 
 	return 0;
 }
 
+/* Of a field (RFC 5322 2.2), perhaps with the blanks that came before its colon (4.5). */
+static bool is_name(struct slice name)
+{
+	size_t n = name.n;
+
+	while (n > 0 && is_blank(name.p[n - 1]))
+		n--;
+	for (size_t i = 0; i < n; i++)
+		if (name.p[i] <= ' ' || name.p[i] >= 0x7f || name.p[i] == ':')
+			return false;
+	return n > 0;
+}
+
 /* "index name NUL value NUL", without the index when it is given. */
 static int take_field(struct taking *taking, char letter, struct slice data, struct error *err)
 {
@@ -97,7 +110,7 @@ static int take_field(struct taking *taking, char letter, struct slice data, str
 	}
 	if (!slice_cut(&data, '\0', &change.name) || !slice_cut(&data, '\0', &change.value) || !data.p)
 		return no_milter(err);
-	if (!header_name_valid(slice_trim(change.name)))
+	if (!is_name(change.name))
 		return no_milter(err);
 	if (letter == 'm')
 		change.kind = change.value.n > 0 ? CHANGE_REPLACE : CHANGE_DELETE;
