@@ -122,6 +122,15 @@ struct slice base64_encode(struct slice bytes, struct arena *);
 /* For conditions that cannot always be evaluated: unknown is neither true nor false, and never treated as either. */
 enum truth { TRUTH_FALSE, TRUTH_TRUE, TRUTH_UNKNOWN };
 
+/* ---- waiting ------------------------------------------------------------- */
+
+/* Who wants to know when somebody waits for a server: `waits` is called before and after, in the thread that waits.
+ * waits NULL: nobody does. */
+struct waiting {
+	void (*waits)(void *context, bool begins);
+	void *context;
+};
+
 /* ---- memory -------------------------------------------------------------- */
 
 struct arena;

@@ -144,13 +144,8 @@ struct dns_budget *dns_budget_open(struct resolver *, struct arena *, unsigned q
 /* The client that the queries are for: queries of one client (IPv6: of one /64) never take the places of others. Until
  * it is set, no particular client. */
 void dns_budget_for(struct dns_budget *, struct ip client);
-/* Who wants to know when somebody waits for an answer: `waits` is called before and after, in the thread that waits. It
- * outlives the budget; waits NULL: nobody does. */
-struct dns_waiting {
-	void (*waits)(void *context, bool begins);
-	void *context;
-};
-void dns_budget_waiting(struct dns_budget *, const struct dns_waiting *);
+/* Who is told when a question waits for its answer; outlives the budget. */
+void dns_budget_waiting(struct dns_budget *, const struct waiting *);
 void dns_budget_close(struct dns_budget *); /* releases the answers; NULL is allowed */
 
 /* No dns_ask waits beyond `until_us` (clock_us). Set it at the start of each callback; without it,

@@ -83,7 +83,8 @@ struct abilities {
 	bool reply_rcpt;
 	unsigned changes; /* bit n: changes of the kind n (enum change_kind) */
 	bool quarantine;
-	struct dns_waiting waiting; /* told when the session waits for DNS; its context outlives the gate */
+	struct waiting
+	    waiting;        /* told when the session waits for the DNS or the store; its context outlives the gate */
 	bool envelope_only; /* it sees no message: rules of the message stage do not run, and edits are only recorded */
 };
 extern const struct abilities abilities_all; /* for a driver that is not a door: everything, in 8 s */

@@ -139,8 +139,9 @@ struct mta {
 		       const struct request *); /* 0, or -1: it cannot be requested. At the end of a message */
 	/* At the end of a message: has the MTA disconnected? `edited`: something was sent for this message already. */
 	bool (*gone)(void *context, bool edited);
-	void (*waits)(void *context, bool begins); /* for DNS, in the thread that runs the step. NULL: nobody cares */
-	void (*busy)(void *context, bool);         /* begins and ends the time in which an MTA is told of progress */
+	void (*waits)(void *context,
+		      bool begins); /* for the DNS or the store, in the thread that runs the step. NULL: nobody cares */
+	void (*busy)(void *context, bool); /* begins and ends the time in which an MTA is told of progress */
 };
 
 enum step_answer {

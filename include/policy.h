@@ -112,12 +112,14 @@ struct sign_setting {
 	struct position where;
 };
 
-/* store URL at-most SIZE on-failure skip|defer */
+/* store URL at-most SIZE on-failure skip|defer password-file PATH ca-file PATH timeout TIME */
 struct store_setting {
 	struct slice url;
-	int64_t at_most; /* bytes; 0: the default of the store */
-	bool defers;     /* rules defer when the store does not answer; else they are skipped */
-	bool said;       /* in the file */
+	int64_t at_most;                     /* bytes; 0: the default of the store */
+	const char *password_file, *ca_file; /* NULL: none */
+	int64_t timeout_us;                  /* 0: the default of the store */
+	bool defers;                         /* rules defer when the store does not answer; else they are skipped */
+	bool said;                           /* in the file */
 };
 
 /* history sqlite:PATH keep TIME at-most SIZE addresses plain|hashed|off */

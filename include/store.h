@@ -9,6 +9,8 @@
  *	memory:     lost with the process; for tests
  *	lmdb:PATH   the directory PATH; the file in it is store.mdb, of one process at a time. A directory that does not
  *	            exist is made, mode 0700. Open it after dropping privileges: the file belongs to who opens it.
+ *	redis://[USER@]HOST[:PORT][/DATABASE], rediss:// with TLS, redis+unix://[USER@]/PATH[?db=DATABASE]
+ *	            a Redis or Valkey server, which several nodes can share
  *
  * Guarantees of lmdb:. After kill -9 the file is consistent and lacks at most the changes of the last second, or those
  * since the previous commit when there is more to write than the disk can take in a second. After a power failure it is
@@ -18,13 +20,22 @@
  * are STORE_UNAVAILABLE; earlier changes are kept and written once that is possible. A reservation that was written and
  * not released when the process died stays counted until its window has passed.
  *
+ * Guarantees of redis:. Each call is one round trip and atomic in the server; it returns within timeout_us, whatever
+ *the server does. Only a question that was surely not taken is asked again. After a time-out, or three failures, every
+ *call is STORE_UNAVAILABLE at once, until a thread has found that the server answers again: after a second, then twice
+ *as long each time, at most 30 s. A server that is down, or refuses us, does not keep the store from being opened;
+ * store_report() says what is wrong. An answer that was lost may have been a reservation that was made. What is kept
+ * when the server ends is as it is configured; store_flush() waits for nothing. A value of another version of Sekisho
+ *is never used, and changed only by store_delete() (redis_script.h).
+ *
  * The limit (at_most) applies to the file, or to the memory. At three quarters of it new keys are refused, until
  * expired keys make room; existing keys still change, so limits in use stay exact. The file takes disk space as it
  * grows, never returns it, and reuses what became free.
  *
- * The store has its own time: it begins with the wall clock, or with the latest time in the file if that is later, and
- * advances with the monotonic clock. Setting the wall clock back or forth neither grants a window twice nor blocks
- * anyone. A key is absent from the moment it expires; its memory and space are freed later, piece by piece.
+ * memory: and lmdb: have their own time: it begins with the wall clock, or with the latest time in the file if that is
+ *later, and advances with the monotonic clock. Setting the wall clock back or forth neither grants a window twice nor
+ *blocks anyone. The time of redis: is that of the server, unless wall_us is given. A key is absent from the moment it
+ *expires; its memory and space are freed later, piece by piece.
  *
  * Keys: "space:part:...:part", made by store_key(). The space names the owner of the key ("limit"), and the header of
  * the owner documents the parts. Each key has a kind (enum store_kind) and a life; store_scan() shows both.
@@ -36,21 +47,23 @@
 
 #define STORE_DAY_US (INT64_C(86400) * 1000 * 1000)
 
-#define STORE_KEY_MAX       480                   /* bytes; LMDB allows 511, and its index needs eight for a time */
-#define STORE_VALUE_MAX     8192                  /* bytes of a stored value */
-#define STORE_LIFE_MAX_US   (3653 * STORE_DAY_US) /* ten years: detects a wrong unit */
-#define STORE_SLOTS         60                    /* steps in which a window slides */
-#define STORE_WINDOW_MIN_US (1000 * 1000)         /* a second */
-#define STORE_WINDOW_MAX_US (366 * STORE_DAY_US)
-#define STORE_DISTINCT_MAX  10000 /* members of one set: 160 KB, searched for each request */
-#define STORE_LIMITS_MAX    16    /* in one request */
-#define STORE_SCAN_MAX      1000  /* keys on one page */
-#define STORE_HOLDER_MAX    255   /* bytes of the name of who has a lease */
-#define STORE_FLUSH_US      (500 * 1000)
-#define STORE_AT_MOST       (UINT64_C(1) << 30)  /* by default */
-#define STORE_AT_MOST_MIN   (UINT64_C(8) << 20)  /* with less there is no room for the pages that one commit replaces */
-#define STORE_MEMORY        (UINT64_C(64) << 20) /* lmdb: of keys in memory; at a peak four times that */
-#define STORE_NO_LIMIT      UINT64_MAX
+#define STORE_KEY_MAX        480                   /* bytes; LMDB allows 511, and its index needs eight for a time */
+#define STORE_VALUE_MAX      8192                  /* bytes of a stored value */
+#define STORE_LIFE_MAX_US    (3653 * STORE_DAY_US) /* ten years: detects a wrong unit */
+#define STORE_SLOTS          60                    /* steps in which a window slides */
+#define STORE_WINDOW_MIN_US  (1000 * 1000)         /* a second */
+#define STORE_WINDOW_MAX_US  (366 * STORE_DAY_US)
+#define STORE_DISTINCT_MAX   10000 /* members of one set: 160 KB, searched for each request */
+#define STORE_LIMITS_MAX     16    /* in one request */
+#define STORE_SCAN_MAX       1000  /* keys on one page */
+#define STORE_HOLDER_MAX     255   /* bytes of the name of who has a lease */
+#define STORE_FLUSH_US       (500 * 1000)
+#define STORE_AT_MOST        (UINT64_C(1) << 30) /* by default */
+#define STORE_AT_MOST_MIN    (UINT64_C(8) << 20) /* with less there is no room for the pages that one commit replaces */
+#define STORE_MEMORY         (UINT64_C(64) << 20) /* lmdb: of keys in memory; at a peak four times that */
+#define STORE_TIMEOUT_MIN_US (1000)               /* redis: */
+#define STORE_TIMEOUT_MAX_US (2 * 1000 * 1000)    /* a message asks some questions, and a mail server waits 10 s */
+#define STORE_NO_LIMIT       UINT64_MAX
 
 enum store_answer {
 	STORE_OK,
@@ -75,8 +88,12 @@ struct store_clock {
 
 struct store_settings {
 	struct slice url;
-	uint64_t at_most; /* bytes; 0: STORE_AT_MOST */
+	uint64_t at_most; /* bytes; 0: STORE_AT_MOST. Not for redis: */
 	struct store_clock clock;
+	/* only for redis: */
+	const char *password_file; /* its one line is the password; NULL: none. Read at each login */
+	const char *ca_file;       /* PEM, for rediss:; NULL: what the system trusts */
+	int64_t timeout_us;        /* for a call; 0: 50 ms */
 };
 
 /* Is the URL valid? Does not access files. 0, or -1 and err. */
@@ -90,6 +107,12 @@ struct slice store_directory(struct slice url);
  * reloaded. */
 struct store *store_open(const struct store_settings *, struct error *err);
 void store_close(struct store *); /* writes pending changes; no other call may run. NULL is allowed */
+
+/* The same store for one session: `waiting` is told around each call that waits for a server. It is the store itself
+ * when no call ever does, or nobody wants to know. Only for calls of sections "limits", "values" and "leases"; closed
+ * before the store. NULL gives NULL. */
+struct store *store_view(struct store *, const struct waiting *);
+void store_view_close(struct store *); /* NULL, and the store itself, are allowed: then nothing happens */
 
 /* ---- limits ------------------------------------------------------------------- */
 
@@ -205,11 +228,11 @@ struct slice store_key_parts(struct arena *, const struct slice *parts, size_t c
 
 struct store_counters {
 	uint64_t asked, unanswered; /* requests, and those that got STORE_UNAVAILABLE */
-	uint64_t keys;              /* in the file, or in memory; includes expired ones not freed yet */
-	uint64_t bytes, at_most;    /* in use, and the bound */
+	uint64_t keys;              /* in the file, memory or database; includes expired ones not freed yet */
+	uint64_t bytes, at_most;    /* in use, and the bound; 0: not known */
 	uint64_t memory;            /* bytes of keys held in memory */
-	uint64_t flushes, failures; /* commits, and those that failed */
-	uint64_t damaged;           /* records that could not be parsed; they count as absent */
+	uint64_t flushes, failures; /* commits, and those that failed; redis: times that calls were given up */
+	uint64_t damaged;           /* records that could not be read: damaged, of another version or program */
 };
 
 void store_counters(struct store *, struct store_counters *counters_r);

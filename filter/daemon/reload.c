@@ -87,10 +87,19 @@ static bool log_changed(const struct settings *a, const struct settings *b)
 	return a->log != b->log || !slice_equal(a->log_file, b->log_file);
 }
 
+static bool path_changed(const char *a, const char *b)
+{
+	return !a != !b || (a && strcmp(a, b) != 0);
+}
+
 /* Only for an open store, which is kept even when nothing needs it any more. */
 static bool store_changed(const struct settings *a, const struct settings *b)
 {
-	return a->store.url.n > 0 && (!slice_equal(a->store.url, b->store.url) || a->store.at_most != b->store.at_most);
+	const struct store_setting *x = &a->store, *y = &b->store;
+
+	return x->url.n > 0 &&
+	       (!slice_equal(x->url, y->url) || x->at_most != y->at_most || x->timeout_us != y->timeout_us ||
+		path_changed(x->password_file, y->password_file) || path_changed(x->ca_file, y->ca_file));
 }
 
 static bool history_changed(const struct settings *a, const struct settings *b)
@@ -113,8 +122,7 @@ static bool web_changed(const struct settings *a, const struct settings *b)
 {
 	const struct web_setting *x = &a->web, *y = &b->web;
 	bool changed = !slice_equal(x->text, y->text) || x->mode != y->mode || !slice_equal(x->group, y->group) ||
-		       x->hosts.count != y->hosts.count || !x->password_file != !y->password_file ||
-		       (x->password_file && strcmp(x->password_file, y->password_file) != 0);
+		       x->hosts.count != y->hosts.count || path_changed(x->password_file, y->password_file);
 
 	for (size_t i = 0; !changed && i < x->hosts.count; i++)
 		changed = !slice_equal(x->hosts.items[i], y->hosts.items[i]);

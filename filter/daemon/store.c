@@ -17,10 +17,19 @@ int daemon_store_open(struct daemon *daemon, const struct policy *policy, struct
 	*opened = (struct store_setting){.url = SLICE("")};
 	if (!policy_needs_store(policy))
 		return 0;
-	store = store_open(&(struct store_settings){.url = said->url, .at_most = (uint64_t)said->at_most}, err);
+	store = store_open(&(struct store_settings){.url = said->url,
+						    .at_most = (uint64_t)said->at_most,
+						    .password_file = said->password_file,
+						    .ca_file = said->ca_file,
+						    .timeout_us = said->timeout_us},
+			   err);
 	if (!store)
 		return -1;
-	*opened = (struct store_setting){{strndup(said->url.p, said->url.n), said->url.n}, said->at_most};
+	*opened = (struct store_setting){.url = {strndup(said->url.p, said->url.n), said->url.n},
+					 .at_most = said->at_most,
+					 .password_file = said->password_file ? xstrdup(said->password_file) : NULL,
+					 .ca_file = said->ca_file ? xstrdup(said->ca_file) : NULL,
+					 .timeout_us = said->timeout_us};
 	daemon->store = store;
 	return 0;
 }
@@ -40,6 +49,8 @@ void daemon_store_close(struct daemon *daemon)
 	store_close(daemon->store);
 	daemon->store = NULL;
 	free((char *)daemon->startup.store.url.p);
+	free((char *)daemon->startup.store.password_file);
+	free((char *)daemon->startup.store.ca_file);
 }
 
 json_t *daemon_store_status(struct daemon *daemon)

@@ -29,7 +29,7 @@ bool gate_has_recipient(const struct gate *gate, struct slice argument)
 bool gate_permits(const struct gate *gate)
 {
 	return gate->open && !gate->ended_early && gate->rcpt_accepted && gate->view.kind == KIND_SUBMISSION &&
-	       client_is_user(gate->view.settings, &gate->session, gate->engine->store);
+	       client_is_user(gate->view.settings, &gate->session, gate->store);
 }
 
 /* The message itself was not seen: nothing about it is decided, and nothing in it changed. */

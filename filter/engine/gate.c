@@ -21,7 +21,7 @@ static void view_init(struct gate *gate)
 	    .session = &gate->session,
 	    .message = &gate->message,
 	    .budget = gate->budget,
-	    .store = gate->engine->store,
+	    .store = gate->store,
 	    .connection_memo = gate->connection_memo,
 	    .connection_slots = gate->connection_slots,
 	};
@@ -68,6 +68,7 @@ struct gate *gate_open(struct engine *engine, const struct abilities *abilities)
 	gate->replay = NULL;
 	gate->engine = engine_hold(engine);
 	gate->abilities = *abilities;
+	gate->store = store_view(engine->store, &abilities->waiting);
 	gate->settings = policy_settings(engine->policy);
 	gate->session.arena = arena_new();
 	gate->message.arena = arena_new();
@@ -86,6 +87,7 @@ void gate_close(struct gate *gate)
 	dns_budget_close(gate->budget);
 	arena_free(gate->message.arena);
 	arena_free(gate->session.arena);
+	store_view_close(gate->store);
 	engine_release(gate->engine);
 	free(gate);
 }
@@ -111,7 +113,7 @@ static void view_aim(struct gate *gate)
 		gate->view.kind = replay_kind(gate->replay->record);
 		return;
 	}
-	gate->view.kind = kind_of(gate->view.settings, &gate->session, gate->engine->store);
+	gate->view.kind = kind_of(gate->view.settings, &gate->session, gate->store);
 }
 
 /* Every check that the policy reads may ask the DNS early. Before MAIL the kind of traffic is

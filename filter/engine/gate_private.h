@@ -34,6 +34,7 @@ struct replay {
 struct gate {
 	const struct replay *replay; /* NULL: a message is here */
 	struct engine *engine;
+	struct store *store; /* of the engine, for this session; NULL: none is open */
 	const struct settings *settings;
 	const struct tracer *tracer;
 	struct abilities abilities;

@@ -30,8 +30,8 @@ static bool has_our_id(const struct gate *gate, struct arena *arena)
 		if (!slice_starts_nocase(value, prefix))
 			continue;
 		value = slice_from(value, prefix.n);
-		if (slice_cut(&value, '@', &id) && id.n > 0 && id.n <= NOTE_ID_MAX && gate->engine->store &&
-		    store_get(gate->engine->store, note_id_key(id, arena), arena, &item) == STORE_OK)
+		if (slice_cut(&value, '@', &id) && id.n > 0 && id.n <= NOTE_ID_MAX && gate->store &&
+		    store_get(gate->store, note_id_key(id, arena), arena, &item) == STORE_OK)
 			return true;
 	}
 	return false;
@@ -95,7 +95,7 @@ static const char *submit(struct gate *gate, const struct notice *notice, const 
 
 	if (!gate->engine->mailer)
 		return NULL; /* a trial */
-	if (store_put(store, note_id_key(note.id, arena), SLICE("sent"), SENT_US) != STORE_OK)
+	if (store_put(gate->store, note_id_key(note.id, arena), SLICE("sent"), SENT_US) != STORE_OK)
 		return "the store does not answer";
 	message.text = note_print(&note, arena);
 	message.context = promise = promise_new(store, key);
@@ -131,7 +131,7 @@ static const char *send_notice(struct gate *gate, const struct notice *notice)
 	if (is_ours(gate, arena))
 		return "this is a note of our own";
 	key = once_key(notice, &recipient, arena);
-	answer = store ? store_put_absent(store, key, SLICE("sent"), notice->once_us) : STORE_UNAVAILABLE;
+	answer = store ? store_put_absent(gate->store, key, SLICE("sent"), notice->once_us) : STORE_UNAVAILABLE;
 	if (answer == STORE_EXISTS)
 		return "it was sent before";
 	if (answer != STORE_OK)

@@ -11,8 +11,9 @@
 #define SCAN_WAIT_US  (5 * 1000 * 1000) /* until what was decided is in the file */
 #define DIRECTORY_MAX (PATH_MAX - 32)
 
-static int lmdb_check(struct slice rest, struct error *err)
+static int lmdb_check(const struct store_settings *settings, struct slice rest, struct error *err)
 {
+	(void)settings;
 	if (rest.n > 0 && rest.p[0] == '/' && rest.n <= DIRECTORY_MAX && slice_find(rest, '\0') < 0)
 		return 0;
 	error_set(err, "lmdb: needs the absolute path of a directory after the colon, as in lmdb:/var/lib/sekisho");

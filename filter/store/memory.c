@@ -2,6 +2,7 @@
  * memory.c - the store that is lost with the process.
  */
 #include "local.h"
+#include "selection.h"
 #include "store_private.h"
 
 #include <stdlib.h>
@@ -30,8 +31,9 @@ static bool memory_may_add(struct local *local)
 static const struct local_kind memory_kind = {
     .may_write = may_always, .may_hold = may_always, .may_add = memory_may_add};
 
-static int memory_check(struct slice rest, struct error *err)
+static int memory_check(const struct store_settings *settings, struct slice rest, struct error *err)
 {
+	(void)settings;
 	if (rest.n == 0)
 		return 0;
 	error_set(err, "memory: takes nothing after the colon");
@@ -60,53 +62,12 @@ static void memory_close(void *state)
 
 /* ---- pages: of a table without order: the smallest keys after a given one -------- */
 
-struct selection {
-	struct arena *arena;
-	struct slice prefix, after;
-	struct slice *keys; /* sorted */
-	size_t count, room;
-};
-
-static int compare(struct slice a, struct slice b)
-{
-	int order = memcmp(a.p, b.p, a.n < b.n ? a.n : b.n);
-
-	return order != 0 ? order : (a.n > b.n) - (a.n < b.n);
-}
-
-static bool is_wanted(const struct selection *selection, struct slice key)
-{
-	return key.n >= selection->prefix.n && slice_equal(slice_head(key, selection->prefix.n), selection->prefix) &&
-	       (selection->after.n == 0 || compare(key, selection->after) > 0) &&
-	       (selection->count < selection->room || compare(key, selection->keys[selection->count - 1]) < 0);
-}
-
-static void select_key(struct selection *selection, struct slice key)
-{
-	size_t low = 0, high = selection->count;
-
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-
-		if (compare(selection->keys[middle], key) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (selection->count < selection->room)
-		selection->count++;
-	memmove(&selection->keys[low + 1], &selection->keys[low],
-		(selection->count - 1 - low) * sizeof(selection->keys[0]));
-	selection->keys[low] = arena_copy(selection->arena, key);
-}
-
 static void select_from(struct selection *selection, struct shard *shard)
 {
 	pthread_mutex_lock(&shard->lock);
 	for (size_t i = 0; i < shard->room; i++)
 		for (const struct entry *entry = shard->buckets[i]; entry; entry = entry->next)
-			if (is_wanted(selection, entry_key(entry)))
-				select_key(selection, entry_key(entry));
+			selection_add(selection, entry_key(entry));
 	pthread_mutex_unlock(&shard->lock);
 }
 
@@ -114,11 +75,10 @@ static enum store_answer memory_scan(void *state, struct slice prefix, struct sl
 				     struct arena *arena, struct store_page *page_r)
 {
 	struct local *local = state;
-	struct selection selection = {arena, prefix, after, .room = room};
+	struct selection selection = selection_of(prefix, after, room, arena);
 	int64_t now = ticker_now(&local->ticker);
 	bool known;
 
-	selection.keys = arena_alloc(arena, room * sizeof(struct slice));
 	for (size_t i = 0; i < TABLE_SHARDS; i++)
 		select_from(&selection, &local->table->shards[i]);
 	for (size_t i = 0; i < selection.count; i++)

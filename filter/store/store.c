@@ -9,6 +9,8 @@
 #define REPORT_US (60 * 1000 * 1000) /* at most one line a minute while a problem lasts */
 
 struct store {
+	struct store *of; /* NULL: this is the store; else a view of that one, with `waiting` and nothing below */
+	struct waiting waiting;
 	const struct store_backend *backend;
 	void *state;
 	_Atomic uint64_t asked, unanswered;
@@ -18,7 +20,7 @@ struct store {
 	uint64_t reported_unanswered;
 };
 
-static const struct store_backend *const backends[] = {&store_lmdb, &store_memory};
+static const struct store_backend *const backends[] = {&store_lmdb, &store_memory, &store_redis};
 
 static const struct store_backend *backend_find(struct slice url, struct slice *rest_r, struct error *err)
 {
@@ -30,8 +32,20 @@ static const struct store_backend *backend_find(struct slice url, struct slice *
 			return backends[i];
 		}
 	}
-	error_set(err, "\"%.*s\" is not a store; use lmdb:DIRECTORY or memory:", SLICE_ARGS(slice_head(url, 100)));
+	error_set(err, "\"%.*s\" is not a store; use lmdb:DIRECTORY, redis://HOST:PORT/DATABASE or memory:",
+		  SLICE_ARGS(slice_head(url, 100)));
 	return NULL;
+}
+
+static int backend_fits(const struct store_backend *backend, const struct store_settings *settings, struct error *err)
+{
+	if (backend->remote && settings->at_most != 0)
+		error_set(err, "at-most is for a store on this host; set maxmemory in the server");
+	else if (!backend->remote && (settings->password_file || settings->ca_file || settings->timeout_us != 0))
+		error_set(err, "password-file, ca-file and timeout are for a store in Redis");
+	else
+		return 0;
+	return -1;
 }
 
 static const struct store_backend *backend_check(const struct store_settings *settings, struct slice *rest_r,
@@ -39,7 +53,7 @@ static const struct store_backend *backend_check(const struct store_settings *se
 {
 	const struct store_backend *backend = backend_find(settings->url, rest_r, err);
 
-	if (!backend || backend->check(*rest_r, err) < 0)
+	if (!backend || backend->check(settings, *rest_r, err) < 0 || backend_fits(backend, settings, err) < 0)
 		return NULL;
 	if (settings->at_most != 0 && settings->at_most < STORE_AT_MOST_MIN) {
 		error_set(err, "a store needs space: at-most must be at least %d MB", (int)(STORE_AT_MOST_MIN >> 20));
@@ -95,14 +109,63 @@ void store_close(struct store *store)
 	free(store);
 }
 
+/* ---- views ---------------------------------------------------------------------- */
+
+struct store *store_view(struct store *store, const struct waiting *waiting)
+{
+	struct store *view;
+
+	if (!store || !store->backend->waits || !waiting->waits)
+		return store;
+	view = xmalloc(sizeof(*view));
+	view->of = store;
+	view->waiting = *waiting;
+	return view;
+}
+
+void store_view_close(struct store *store)
+{
+	if (store && store->of)
+		free(store);
+}
+
 /* ---- questions ------------------------------------------------------------------ */
 
-static enum store_answer answered(struct store *store, enum store_answer answer)
+/* A call of the backend, and who wants to know that it waits. */
+struct call {
+	struct store *store;
+	const struct waiting *told; /* NULL: nobody */
+};
+
+static struct call call_begin(struct store *store)
+{
+	struct call call = {store->of ? store->of : store, NULL};
+
+	if (store->of && call.store->backend->waits(call.store->state)) {
+		call.told = &store->waiting;
+		call.told->waits(call.told->context, true);
+	}
+	return call;
+}
+
+static enum store_answer count(struct store *store, enum store_answer answer)
 {
 	atomic_fetch_add_explicit(&store->asked, 1, memory_order_relaxed);
 	if (answer == STORE_UNAVAILABLE)
 		atomic_fetch_add_explicit(&store->unanswered, 1, memory_order_relaxed);
 	return answer;
+}
+
+static enum store_answer call_end(const struct call *call, enum store_answer answer)
+{
+	if (call->told)
+		call->told->waits(call->told->context, false);
+	return count(call->store, answer);
+}
+
+static enum store_answer invalid(struct store *store)
+{
+	return count(store->of ? store->of : store, STORE_INVALID);
 }
 
 static bool key_is_valid(struct slice key)
@@ -144,25 +207,34 @@ static bool limits_are_valid(const struct store_limit *limits, size_t count)
 enum store_answer store_reserve(struct store *store, const struct store_limit *limits, size_t count,
 				struct store_usage *usage_r)
 {
+	struct call call;
+
 	if (!limits_are_valid(limits, count))
-		return answered(store, STORE_INVALID);
+		return invalid(store);
 	memset(usage_r, 0, count * sizeof(*usage_r));
-	return answered(store, store->backend->reserve(store->state, limits, count, usage_r));
+	call = call_begin(store);
+	return call_end(&call, call.store->backend->reserve(call.store->state, limits, count, usage_r));
 }
 
 enum store_answer store_release(struct store *store, const struct store_limit *limits, size_t count,
 				const struct store_usage *usage)
 {
+	struct call call;
+
 	if (!limits_are_valid(limits, count))
-		return answered(store, STORE_INVALID);
-	return answered(store, store->backend->release(store->state, limits, count, usage));
+		return invalid(store);
+	call = call_begin(store);
+	return call_end(&call, call.store->backend->release(call.store->state, limits, count, usage));
 }
 
 static enum store_answer put(struct store *store, struct slice key, struct slice value, int64_t life_us, bool absent)
 {
+	struct call call;
+
 	if (!key_is_valid(key) || value.n > STORE_VALUE_MAX || !life_is_valid(life_us))
-		return answered(store, STORE_INVALID);
-	return answered(store, store->backend->put(store->state, key, value, life_us, absent));
+		return invalid(store);
+	call = call_begin(store);
+	return call_end(&call, call.store->backend->put(call.store->state, key, value, life_us, absent));
 }
 
 enum store_answer store_put(struct store *store, struct slice key, struct slice value, int64_t life_us)
@@ -177,25 +249,34 @@ enum store_answer store_put_absent(struct store *store, struct slice key, struct
 
 enum store_answer store_get(struct store *store, struct slice key, struct arena *arena, struct store_item *item_r)
 {
+	struct call call;
+
 	if (!key_is_valid(key))
-		return answered(store, STORE_INVALID);
-	return answered(store, store->backend->get(store->state, key, arena, item_r));
+		return invalid(store);
+	call = call_begin(store);
+	return call_end(&call, call.store->backend->get(call.store->state, key, arena, item_r));
 }
 
 enum store_answer store_delete(struct store *store, struct slice key)
 {
+	struct call call;
+
 	if (!key_is_valid(key))
-		return answered(store, STORE_INVALID);
-	return answered(store, store->backend->remove(store->state, key));
+		return invalid(store);
+	call = call_begin(store);
+	return call_end(&call, call.store->backend->remove(call.store->state, key));
 }
 
 enum store_answer store_scan(struct store *store, struct slice prefix, struct slice after, size_t room,
 			     struct arena *arena, struct store_page *page_r)
 {
+	struct call call;
+
 	if (prefix.n > STORE_KEY_MAX || after.n > STORE_KEY_MAX || room == 0 || room > STORE_SCAN_MAX)
-		return answered(store, STORE_INVALID);
+		return invalid(store);
 	*page_r = (struct store_page){.items = arena_alloc(arena, room * sizeof(struct store_item))};
-	return answered(store, store->backend->scan(store->state, prefix, after, room, arena, page_r));
+	call = call_begin(store);
+	return call_end(&call, call.store->backend->scan(call.store->state, prefix, after, room, arena, page_r));
 }
 
 /* ---- sums ----------------------------------------------------------------------- */
@@ -234,21 +315,29 @@ enum store_answer store_forget(struct store *store, struct slice key, struct sli
 
 enum store_answer store_flush(struct store *store, int64_t deadline_us)
 {
-	return answered(store, store->backend->flush(store->state, deadline_us));
+	struct call call = call_begin(store);
+
+	return call_end(&call, call.store->backend->flush(call.store->state, deadline_us));
 }
 
 enum store_answer store_lease_take(struct store *store, struct slice key, struct slice holder, int64_t life_us)
 {
+	struct call call;
+
 	if (!key_is_valid(key) || !holder_is_valid(holder) || !life_is_valid(life_us))
-		return answered(store, STORE_INVALID);
-	return answered(store, store->backend->lease(store->state, key, holder, life_us));
+		return invalid(store);
+	call = call_begin(store);
+	return call_end(&call, call.store->backend->lease(call.store->state, key, holder, life_us));
 }
 
 enum store_answer store_lease_release(struct store *store, struct slice key, struct slice holder)
 {
+	struct call call;
+
 	if (!key_is_valid(key) || !holder_is_valid(holder))
-		return answered(store, STORE_INVALID);
-	return answered(store, store->backend->unlease(store->state, key, holder));
+		return invalid(store);
+	call = call_begin(store);
+	return call_end(&call, call.store->backend->unlease(call.store->state, key, holder));
 }
 
 /* ---- health ------------------------------------------------------------------- */

@@ -16,10 +16,12 @@ struct store_health {
 struct store_backend {
 	const char *scheme; /* "memory:" */
 	bool in_directory;  /* what follows is a directory */
-	/* What follows the scheme: 0, or -1 and err. */
-	int (*check)(struct slice rest, struct error *err);
+	bool remote;        /* a server, which is asked: it has a timeout, and its own bound on memory */
+	/* What follows the scheme, and the settings: 0, or -1 and err. */
+	int (*check)(const struct store_settings *, struct slice rest, struct error *err);
 	void *(*open)(const struct store_settings *, struct slice rest, struct error *err);
 	void (*close)(void *state);
+	bool (*waits)(void *state); /* would a call wait for a server? NULL: none ever does */
 	enum store_answer (*reserve)(void *state, const struct store_limit *, size_t count,
 				     struct store_usage *usage_r);
 	enum store_answer (*release)(void *state, const struct store_limit *, size_t count, const struct store_usage *);
@@ -40,6 +42,6 @@ struct store_backend {
 	void (*health)(void *state, struct store_health *health_r);
 };
 
-extern const struct store_backend store_memory, store_lmdb;
+extern const struct store_backend store_memory, store_lmdb, store_redis;
 
 #endif

@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "redis_server.h"
+#include "skip_because.h"
 #include "store.h"
 
 #define SECOND INT64_C(1000000)
@@ -51,6 +53,9 @@ static inline struct store *scene_open(struct scene *scene, uint64_t at_most, st
 	struct store_settings settings = {
 	    .url = slice_of(scene->url), .at_most = at_most, .clock = {scene_wall_us, scene_steady_us}};
 
+	if (scene->scheme[0] == 'r')
+		settings.timeout_us = STORE_TIMEOUT_MAX_US;
+
 	return store_open(&settings, err);
 }
 
@@ -80,7 +85,10 @@ static inline struct scene *scene_new(const char *scheme, bool reopens)
 	scene->arena = arena_new();
 	strcpy(scene->directory, "/tmp/sekisho-store.XXXXXX");
 	assert_non_null(mkdtemp(scene->directory));
-	snprintf(scene->url, sizeof(scene->url), "%s%s", scheme, scheme[0] == 'l' ? scene->directory : "");
+	snprintf(scene->url, sizeof(scene->url), "%s%s", scheme,
+		 scheme[0] == 'l'   ? scene->directory
+		 : scheme[0] == 'r' ? redis_server.path
+				    : "");
 	scene_reopen(scene, 0);
 	return scene;
 }
@@ -128,13 +136,29 @@ static inline int close_scene(void **state)
 	return 0;
 }
 
+/* Runs the test that *state is. */
+static inline void run_with_redis(void **state)
+{
+	void (*test)(void **) = (void (*)(void **))(uintptr_t)*state;
+	struct scene *scene;
+	void *scene_state;
+
+	SKIP_UNLESS(redis_server_empty(), redis_server.why ? redis_server.why : "redis-server does not answer");
+	scene_state = scene = scene_new("redis+unix://", false);
+	test(&scene_state);
+	scene_free(scene);
+}
+
+#define WITH_REDIS(test)                                                                                               \
+	{                                                                                                              \
+#test ", redis", run_with_redis, NULL, NULL, (void *)(uintptr_t)(test)                                 \
+	}
+
 /* A test by each store. */
 #define EACH(test)                                                                                                     \
 	{#test ", memory", test, open_memory, close_scene, NULL},                                                      \
 	    {#test ", lmdb", test, open_lmdb, close_scene, NULL},                                                      \
-	{                                                                                                              \
-#test ", lmdb reopened", test, open_lmdb_cold, close_scene, NULL                                       \
-	}
+	    {#test ", lmdb reopened", test, open_lmdb_cold, close_scene, NULL}, WITH_REDIS(test)
 
 static inline struct store_limit hourly(uint64_t amount, uint64_t hard)
 {

@@ -63,9 +63,13 @@ static void a_mistake_in_a_store_or_a_limit_is_named(void **state)
 	static const struct {
 		const char *text, *expected;
 	} cases[] = {
-	    {"store /var/lib/sekisho\n", "t:1:1: \"/var/lib/sekisho\" is not a store; use lmdb:DIRECTORY or memory:"},
+	    {"store /var/lib/sekisho\n", "t:1:1: \"/var/lib/sekisho\" is not a store; use lmdb:DIRECTORY, "
+					 "redis://HOST:PORT/DATABASE or memory:"},
 	    {"store lmdb:state\n", "t:1:1: lmdb: needs the absolute path of a directory"},
 	    {"store memory: at-most 1M\n", "at-most cannot be \"1M\"; write a size from 8M to 1024G"},
+	    {"store memory: timeout 50ms\n", "password-file, ca-file and timeout are for a store in Redis"},
+	    {"store memory: password-file /p\n", "password-file, ca-file and timeout are for a store in Redis"},
+	    {"store memory: timeout 3s\n", "timeout cannot be \"3s\"; write a time from 1ms to 2s"},
 	    {"store memory: on-failure accept\n", "on-failure cannot be \"accept\"; write skip or defer"},
 	    {"store memory:\nstore memory:\n", "store is set already in line 1"},
 	    {"limit hourly { count messages hard 1 per 1h }\n", "limit has no key"},

@@ -17,7 +17,7 @@ static void a_url_says_what_is_wrong(void **state)
 		uint64_t at_most;
 		const char *why;
 	} cases[] = {
-	    {"redisx://host", 0, "\"redisx://host\" is not a store"},
+	    {"mongodb://host", 0, "\"mongodb://host\" is not a store"},
 	    {"", 0, "\"\" is not a store"},
 	    {"lmdb:", 0, "needs the absolute path of a directory"},
 	    {"lmdb:var/lib", 0, "needs the absolute path of a directory"},

@@ -295,21 +295,19 @@ static void nothing_is_lost_in_a_crowd(void **state)
 	assert_int_equal(counters.unanswered, 0);
 }
 
-#define BOTH(test)                                                                                                     \
+#define ALL(test)                                                                                                      \
 	{#test ", memory", test, open_memory, close_scene, NULL},                                                      \
-	{                                                                                                              \
-#test ", lmdb", test, open_lmdb, close_scene, NULL                                                     \
-	}
+	    {#test ", lmdb", test, open_lmdb, close_scene, NULL}, WITH_REDIS(test)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    BOTH(exactly_as_many_pass_as_may),
-	    BOTH(what_is_released_comes_back),
-	    BOTH(exactly_as_many_members_pass_as_may),
-	    BOTH(each_key_is_put_by_one),
-	    BOTH(a_lease_is_had_by_one),
-	    BOTH(nothing_is_lost_in_a_crowd),
+	    ALL(exactly_as_many_pass_as_may),
+	    ALL(what_is_released_comes_back),
+	    ALL(exactly_as_many_members_pass_as_may),
+	    ALL(each_key_is_put_by_one),
+	    ALL(a_lease_is_had_by_one),
+	    ALL(nothing_is_lost_in_a_crowd),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
