@@ -254,8 +254,9 @@ static void redis_health(void *state, struct store_health *health_r)
 	struct redis_pool *pool = &redis->opener.pool;
 
 	pthread_mutex_lock(&pool->lock);
-	health_r->failing = pool->open;
-	health_r->full = !pool->open && pool->odd_at > 0 && clock_us() - pool->odd_at < ODD_US;
+	health_r->failing = pool->open || pool->openings != redis->told;
+	redis->told = pool->openings;
+	health_r->full = !health_r->failing && pool->odd_at > 0 && clock_us() - pool->odd_at < ODD_US;
 	if (health_r->failing)
 		error_set(&health_r->why, "store %.150s: %.250s; facts that need the store are unknown until it works",
 			  redis->place, pool->tried ? pool->why.text : "it does not answer in time");

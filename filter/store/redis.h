@@ -15,6 +15,7 @@ struct redis {
 	bool ticks;  /* a test gave a clock: it is used instead of that of the server */
 	char *place; /* the URL, for a person */
 	_Atomic uint64_t damaged;
+	uint64_t told; /* openings of the breaker that were reported: one may be over before it is */
 };
 
 #define REDIS_TIMEOUT_US (50 * 1000)
