@@ -214,6 +214,11 @@ enum store_answer store_sums(struct store *, struct slice key, struct slice afte
 /* Removes a member. STORE_OK, ABSENT, UNAVAILABLE, INVALID. */
 enum store_answer store_forget(struct store *, struct slice key, struct slice member);
 
+/* Adds a word to a value of words with blanks in between, unless it has it, and lets it live for STORE_LIFE_MAX_US. No
+ * word is lost when several nodes add at the same time: one has a lease "lease:KEY" meanwhile, for which the others
+ * wait, up to 5 s. Not for a message. STORE_OK, UNAVAILABLE, INVALID. */
+enum store_answer store_add_word(struct store *, struct slice key, struct slice word, struct arena *);
+
 /* ---- keys --------------------------------------------------------------------- */
 
 /* A key of a space and any texts, of 1 to STORE_KEY_MAX bytes, different for different parts of the same number: in a

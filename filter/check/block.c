@@ -72,22 +72,10 @@ static int check_what(struct slice what, struct error *err)
 /* Adds the length to those that are looked up. They are never removed: there are few. */
 static int add_length(struct store *store, const struct ip_net *net, struct arena *arena, struct error *err)
 {
-	struct slice key = block_lengths_key(net->ip.family, arena), rest, word;
-	struct store_item item = {.value = SLICE("")};
 	char buffer[NUMBER_TEXT];
-	struct slice length = number_print(net->prefix, buffer);
-	enum store_answer answer = store_get(store, key, arena, &item);
+	enum store_answer answer =
+	    store_add_word(store, block_lengths_key(net->ip.family, arena), number_print(net->prefix, buffer), arena);
 
-	if (answer != STORE_OK && answer != STORE_ABSENT)
-		return failed(err, answer);
-	rest = answer == STORE_OK ? item.value : SLICE("");
-	while (slice_word(&rest, &word))
-		if (slice_equal(word, length))
-			length = SLICE("");
-	word = answer == STORE_OK ? item.value : SLICE("");
-	if (length.n > 0)
-		word = arena_join(arena, word, word.n ? SLICE(" ") : SLICE(""), length);
-	answer = store_put(store, key, word, STORE_LIFE_MAX_US);
 	return answer == STORE_OK ? 0 : failed(err, answer);
 }
 

@@ -324,22 +324,11 @@ static void tally_give_back(struct dynamic *dynamic)
 static int add_length(const struct dynamic *dynamic, struct store *store, const struct ip_net *net, struct arena *arena,
 		      struct error *err)
 {
-	struct slice key = lengths_key(dynamic, net->ip.family, arena), rest, word;
-	struct store_item item = {.value = SLICE("")};
 	char buffer[NUMBER_TEXT];
-	struct slice length = number_print(net->prefix, buffer);
-	enum store_answer answer = store_get(store, key, arena, &item);
+	enum store_answer answer = store_add_word(store, lengths_key(dynamic, net->ip.family, arena),
+						  number_print(net->prefix, buffer), arena);
 
-	if (answer != STORE_OK && answer != STORE_ABSENT)
-		return unavailable(err);
-	rest = answer == STORE_OK ? item.value : SLICE("");
-	word = rest;
-	while (slice_word(&word, &rest))
-		if (slice_equal(rest, length))
-			return 0;
-	rest = answer == STORE_OK ? item.value : SLICE("");
-	rest = arena_join(arena, rest, rest.n ? SLICE(" ") : SLICE(""), length);
-	return store_put(store, key, rest, STORE_LIFE_MAX_US) == STORE_OK ? 0 : unavailable(err);
+	return answer == STORE_OK ? 0 : unavailable(err);
 }
 
 /* The lock is held. */

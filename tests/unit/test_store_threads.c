@@ -211,6 +211,42 @@ static void a_lease_is_had_by_one(void **state)
 	assert_in_range(sum.passed, 1, THREADS * 200);
 }
 
+/* Each thread adds a word of its own and one that all have. */
+static void *add_words(void *worker_)
+{
+	struct worker *worker = worker_;
+	struct arena *arena = arena_new();
+	char word[16];
+
+	snprintf(word, sizeof(word), "%u", worker->number);
+	pthread_barrier_wait(worker->barrier);
+	worker->wrong +=
+	    store_add_word(worker->scene->store, SLICE("block:lengths:4"), slice_of(word), arena) != STORE_OK;
+	worker->wrong += store_add_word(worker->scene->store, SLICE("block:lengths:4"), SLICE("0"), arena) != STORE_OK;
+	arena_free(arena);
+	return NULL;
+}
+
+static void no_word_is_lost(void **state)
+{
+	struct scene *scene = *state;
+	struct store_item item;
+	struct worker sum;
+	struct slice word;
+	unsigned count = 0;
+	uint64_t number, all = 0;
+
+	all_run(scene, add_words, &sum);
+	assert_int_equal(sum.wrong, 0);
+	assert_int_equal(store_get(scene->store, SLICE("block:lengths:4"), scene->arena, &item), STORE_OK);
+	for (; slice_word(&item.value, &word); count++) {
+		assert_int_equal(slice_number(word, THREADS - 1, &number), 0);
+		all |= UINT64_C(1) << number;
+	}
+	assert_int_equal(count, THREADS);
+	assert_int_equal(all, UINT64_MAX);
+}
+
 /* ---- everything at once ---------------------------------------------------------------- */
 
 /* Each thread has keys that nobody else changes, so it knows what they are; and all share some. */
@@ -307,6 +343,7 @@ int main(void)
 	    ALL(exactly_as_many_members_pass_as_may),
 	    ALL(each_key_is_put_by_one),
 	    ALL(a_lease_is_had_by_one),
+	    ALL(no_word_is_lost),
 	    ALL(nothing_is_lost_in_a_crowd),
 	};
 
