@@ -126,7 +126,7 @@ enum truth { TRUTH_FALSE, TRUTH_TRUE, TRUTH_UNKNOWN };
 
 /* Who wants to know when somebody waits for a server: `waits` is called before and after, in the thread that waits.
  * waits NULL: nobody does. */
-struct waiting {
+struct wait_hook {
 	void (*waits)(void *context, bool begins);
 	void *context;
 };

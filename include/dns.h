@@ -145,7 +145,7 @@ struct dns_budget *dns_budget_open(struct resolver *, struct arena *, unsigned q
  * it is set, no particular client. */
 void dns_budget_for(struct dns_budget *, struct ip client);
 /* Who is told when a question waits for its answer; outlives the budget. */
-void dns_budget_waiting(struct dns_budget *, const struct waiting *);
+void dns_budget_waiting(struct dns_budget *, const struct wait_hook *);
 void dns_budget_close(struct dns_budget *); /* releases the answers; NULL is allowed */
 
 /* No dns_ask waits beyond `until_us` (clock_us). Set it at the start of each callback; without it,

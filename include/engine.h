@@ -83,7 +83,7 @@ struct abilities {
 	bool reply_rcpt;
 	unsigned changes; /* bit n: changes of the kind n (enum change_kind) */
 	bool quarantine;
-	struct waiting
+	struct wait_hook
 	    waiting;        /* told when the session waits for the DNS or the store; its context outlives the gate */
 	bool envelope_only; /* it sees no message: rules of the message stage do not run, and edits are only recorded */
 };

@@ -111,7 +111,7 @@ void store_close(struct store *); /* writes pending changes; no other call may r
 /* The same store for one session: `waiting` is told around each call that waits for a server. It is the store itself
  * when no call ever does, or nobody wants to know. Only for calls of sections "limits", "values" and "leases"; closed
  * before the store. NULL gives NULL. */
-struct store *store_view(struct store *, const struct waiting *);
+struct store *store_view(struct store *, const struct wait_hook *);
 void store_view_close(struct store *); /* NULL, and the store itself, are allowed: then nothing happens */
 
 /* ---- limits ------------------------------------------------------------------- */

@@ -54,7 +54,7 @@ void dns_budget_for(struct dns_budget *budget, struct ip client)
 		budget->whose = budget->whose << 8 | client.bytes[i];
 }
 
-void dns_budget_waiting(struct dns_budget *budget, const struct waiting *waiting)
+void dns_budget_waiting(struct dns_budget *budget, const struct wait_hook *waiting)
 {
 	budget->waiting = waiting->waits ? waiting : NULL;
 }
@@ -143,7 +143,7 @@ static struct flight *asked_send(struct dns_budget *budget, const struct asked *
 /* A hint's answer is often there already: then nobody hears of it. */
 static struct answer *await(struct dns_budget *budget, struct flight *flight)
 {
-	const struct waiting *waiting = resolver_has_landed(budget->resolver, flight) ? NULL : budget->waiting;
+	const struct wait_hook *waiting = resolver_has_landed(budget->resolver, flight) ? NULL : budget->waiting;
 	struct answer *answer;
 
 	if (waiting)

@@ -33,7 +33,7 @@ struct dns_budget {
 	unsigned stripe;
 	unsigned questions, asked, stale;
 	int64_t until_us, waited_us;
-	const struct waiting *waiting; /* NULL: nobody wants to know */
+	const struct wait_hook *waiting; /* NULL: nobody wants to know */
 	struct spare *spares;
 	struct asked *latest;
 	struct asked *buckets[BUCKETS];

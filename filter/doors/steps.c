@@ -35,7 +35,7 @@ static void session_open(struct steps *steps)
 {
 	struct abilities abilities = negotiate_abilities(&steps->terms);
 
-	abilities.waiting = (struct waiting){steps->mta->waits, steps->context};
+	abilities.waiting = (struct wait_hook){steps->mta->waits, steps->context};
 	steps->gate = gate_open(steps->engine, &abilities);
 }
 

@@ -21,44 +21,6 @@ static int redis_check(const struct store_settings *settings, struct slice rest,
 	return -1;
 }
 
-/* ---- one question ----------------------------------------------------------------------------- */
-
-/* Notes what concerns one key only: of another version, or of another program. */
-static void note_foreign(struct redis *redis, struct slice key)
-{
-	struct error what;
-	char shown[101];
-	size_t n = key.n < 100 ? key.n : 100;
-
-	for (size_t i = 0; i < n; i++)
-		shown[i] = is_control(key.p[i]) ? '.' : key.p[i];
-	shown[n] = '\0';
-	error_set(&what,
-		  "the key " REDIS_PREFIX
-		  "%s has a value of another version of Sekisho, or of another program; it is not "
-		  "used and not changed",
-		  shown);
-	atomic_fetch_add(&redis->damaged, 1);
-	redis_pool_odd(&redis->opener.pool, &what);
-}
-
-static int64_t deadline(const struct redis *redis)
-{
-	return clock_us() + redis->opener.timeout_us;
-}
-
-/* The reply of a script to a question of which only the answer counts. */
-static enum store_answer ask(struct redis_question *question, enum redis_script script)
-{
-	const struct redis_reply *reply = redis_question_ask(question, script, REDIS_SMALL, deadline(question->redis));
-	enum store_answer answer = redis_read_answer(reply);
-
-	if (reply && answer == STORE_UNAVAILABLE)
-		note_foreign(question->redis, question->command.words[0]);
-	redis_question_end(question);
-	return answer;
-}
-
 /* ---- limits ------------------------------------------------------------------------------------ */
 
 static void add_member(struct redis_question *question, struct slice member)
@@ -97,10 +59,10 @@ static enum store_answer redis_reserve(void *state, const struct store_limit *li
 		redis_question_halves(&question, limits[i].hard);
 		add_member(&question, limits[i].member);
 	}
-	reply = redis_question_ask(&question, REDIS_RESERVE, REDIS_SMALL, deadline(state));
+	reply = redis_question_ask(&question, REDIS_RESERVE, REDIS_SMALL, redis_deadline(state));
 	answer = redis_read_usage(reply, limits, count, usage_r);
 	if (reply && answer == STORE_UNAVAILABLE)
-		note_foreign(state, limits[0].key);
+		redis_note_foreign(state, limits[0].key);
 	redis_question_end(&question);
 	return answer;
 }
@@ -115,7 +77,7 @@ static enum store_answer redis_release(void *state, const struct store_limit *li
 		redis_question_number(&question, usage[i].at_us);
 		add_member(&question, limits[i].member);
 	}
-	return ask(&question, REDIS_RELEASE);
+	return redis_question_answer(&question, REDIS_RELEASE);
 }
 
 /* ---- values -------------------------------------------------------------------------------------- */
@@ -127,17 +89,17 @@ static enum store_answer redis_put(void *state, struct slice key, struct slice v
 	redis_question_number(&question, life_us);
 	redis_question_number(&question, only_absent);
 	redis_add(&question.command, value);
-	return ask(&question, REDIS_PUT);
+	return redis_question_answer(&question, REDIS_PUT);
 }
 
 static enum store_answer redis_get(void *state, struct slice key, struct arena *arena, struct store_item *item_r)
 {
 	struct redis_question question = redis_question_of(state, &key, 1);
-	const struct redis_reply *reply = redis_question_ask(&question, REDIS_GET, REDIS_SMALL, deadline(state));
+	const struct redis_reply *reply = redis_question_ask(&question, REDIS_GET, REDIS_SMALL, redis_deadline(state));
 	enum store_answer answer = redis_read_item(reply, 0, key, arena, item_r);
 
 	if (reply && answer == STORE_UNAVAILABLE)
-		note_foreign(state, key);
+		redis_note_foreign(state, key);
 	redis_question_end(&question);
 	return answer;
 }
@@ -146,7 +108,7 @@ static enum store_answer redis_remove(void *state, struct slice key)
 {
 	struct redis_question question = redis_question_of(state, &key, 1);
 
-	return ask(&question, REDIS_DELETE);
+	return redis_question_answer(&question, REDIS_DELETE);
 }
 
 static enum store_answer redis_lease(void *state, struct slice key, struct slice holder, int64_t life_us)
@@ -155,7 +117,7 @@ static enum store_answer redis_lease(void *state, struct slice key, struct slice
 
 	redis_question_number(&question, life_us);
 	redis_add(&question.command, holder);
-	return ask(&question, REDIS_LEASE);
+	return redis_question_answer(&question, REDIS_LEASE);
 }
 
 static enum store_answer redis_unlease(void *state, struct slice key, struct slice holder)
@@ -163,7 +125,7 @@ static enum store_answer redis_unlease(void *state, struct slice key, struct sli
 	struct redis_question question = redis_question_of(state, &key, 1);
 
 	redis_add(&question.command, holder);
-	return ask(&question, REDIS_UNLEASE);
+	return redis_question_answer(&question, REDIS_UNLEASE);
 }
 
 /* What a server has written to its disk is its own affair. */
@@ -280,6 +242,9 @@ const struct store_backend store_redis = {
     .lease = redis_lease,
     .unlease = redis_unlease,
     .scan = redis_scan,
+    .add = redis_add_sums,
+    .sums = redis_sums,
+    .forget = redis_forget,
     .flush = redis_flush,
     .counters = redis_counters,
     .health = redis_health,

@@ -40,12 +40,24 @@ const struct redis_reply *redis_question_ask(struct redis_question *, enum redis
 enum store_answer redis_read_answer(const struct redis_reply *);
 enum store_answer redis_read_usage(const struct redis_reply *, const struct store_limit *, size_t count,
 				   struct store_usage *usage_r);
-/* The item number `i` of a reply to REDIS_GET, copied into the arena. */
-enum store_answer redis_read_item(const struct redis_reply *, size_t i, struct slice key, struct arena *,
+/* The item that begins with the element number `at` of a reply to REDIS_GET or REDIS_SUMS, copied into the arena. */
+enum store_answer redis_read_item(const struct redis_reply *, size_t at, struct slice key, struct arena *,
 				  struct store_item *item_r);
 /* A page of SCAN: the cursor of the next, "0" for the end, and its keys, without what is not a key of the store. */
 enum store_answer redis_read_page(const struct redis_reply *, struct slice prefix, struct slice *cursor_r,
 				  struct slice *keys_r, size_t *count_r); /* keys_r: room for REDIS_REPLY_ITEMS */
+
+int64_t redis_deadline(const struct redis *); /* of a question that begins now */
+/* Notes what concerns one key only: of another version, or of another program. */
+void redis_note_foreign(struct redis *, struct slice key);
+/* The answer of a script, when nothing else of its reply counts. Ends the question. */
+enum store_answer redis_question_answer(struct redis_question *, enum redis_script);
+
+/* redis_sums.c: of struct store_backend */
+enum store_answer redis_add_sums(void *state, const struct store_sum *, size_t count, size_t *added_r);
+enum store_answer redis_sums(void *state, struct slice key, struct slice after, size_t room, struct arena *,
+			     struct store_page *page_r);
+enum store_answer redis_forget(void *state, struct slice key, struct slice member);
 
 /* redis_scan.c: of struct store_backend */
 enum store_answer redis_scan(void *state, struct slice prefix, struct slice after, size_t room, struct arena *,

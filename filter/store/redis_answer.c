@@ -50,20 +50,20 @@ enum store_answer redis_read_usage(const struct redis_reply *reply, const struct
 	return answer;
 }
 
-enum store_answer redis_read_item(const struct redis_reply *reply, size_t i, struct slice key, struct arena *arena,
+enum store_answer redis_read_item(const struct redis_reply *reply, size_t at, struct slice key, struct arena *arena,
 				  struct store_item *item_r)
 {
 	struct redis_reply *const *items;
 	int64_t kind;
 
-	if (!reply || !redis_is_list(reply, 5 * (i + 1), 0))
+	if (!reply || !redis_is_list(reply, at + 5, 0))
 		return STORE_UNAVAILABLE;
-	items = reply->items + 5 * i;
+	items = reply->items + at;
 	for (size_t j = 0; j < 4; j++)
 		if (items[j]->type != REDIS_NUMBER)
 			return STORE_UNAVAILABLE;
 	kind = items[0]->number;
-	if (kind < 0 || kind > STORE_DISTINCT || items[4]->type != REDIS_TEXT || items[4]->text.n > STORE_VALUE_MAX)
+	if (kind < 0 || kind > STORE_SUM || items[4]->type != REDIS_TEXT || items[4]->text.n > STORE_VALUE_MAX)
 		return STORE_UNAVAILABLE;
 	*item_r = (struct store_item){.kind = (enum store_kind)kind, .life_us = items[1]->number};
 	if (kind == 0 || item_r->life_us <= 0)

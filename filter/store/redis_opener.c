@@ -194,7 +194,7 @@ static struct redis_link *open_link(struct redis_opener *opener, struct error *e
 
 	if (opener->address_count == 0 && find_addresses(opener, err) < 0)
 		return NULL;
-	deadline_us = clock_us() + REDIS_CONNECT_US;
+	deadline_us = clock_us() + (opener->timeout_us > REDIS_CONNECT_US ? opener->timeout_us : REDIS_CONNECT_US);
 	link = connect_to_one(opener, deadline_us, err);
 	if (link && greet(opener, link, deadline_us, err) == 0)
 		return link;

@@ -8,7 +8,7 @@
 #include "redis_pool.h"
 
 #define REDIS_ADDRESSES_MAX 8
-#define REDIS_CONNECT_US    (2 * 1000 * 1000)  /* for a connection with TLS and login */
+#define REDIS_CONNECT_US    (2 * 1000 * 1000)  /* for a connection with TLS and login, or as long as a question */
 #define REDIS_CHECK_US      (10 * 1000 * 1000) /* a connection is tried that often */
 #define REDIS_PASSWORD_MAX  1024
 #define REDIS_PROBE_KEY     "sekisho:probe" /* written to learn whether the server takes changes; lives a minute */

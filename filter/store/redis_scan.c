@@ -5,7 +5,7 @@
 #include "redis.h"
 #include "selection.h"
 
-#define SCAN_US     (10 * 1000 * 1000) /* for a page; a million keys took half a second */
+#define SCAN_US     (10 * 1000 * 1000) /* for a page, or as long as a question */
 #define SCAN_ASK_US (1000 * 1000)      /* for a question of it, or as long as any may take */
 #define SCAN_BATCH  50                 /* values in one answer: less than half a megabyte */
 
@@ -78,7 +78,7 @@ static enum store_answer read_some(struct redis *redis, const struct slice *keys
 	bool is_whole = reply && redis_is_list(reply, 5 * count, 0);
 
 	for (size_t i = 0; i < count && is_whole; i++)
-		page->count += redis_read_item(reply, i, keys[i], arena, &page->items[page->count]) == STORE_OK;
+		page->count += redis_read_item(reply, 5 * i, keys[i], arena, &page->items[page->count]) == STORE_OK;
 	redis_question_end(&question);
 	return is_whole ? STORE_OK : STORE_UNAVAILABLE;
 }
@@ -87,7 +87,8 @@ enum store_answer redis_scan(void *state, struct slice prefix, struct slice afte
 			     struct store_page *page_r)
 {
 	struct selection selection = selection_of(prefix, after, room, arena);
-	int64_t deadline_us = clock_us() + SCAN_US;
+	const struct redis *redis = state;
+	int64_t deadline_us = clock_us() + (redis->opener.timeout_us > SCAN_US ? redis->opener.timeout_us : SCAN_US);
 	enum store_answer answer = select_all(state, &selection, deadline_us);
 
 	for (size_t i = 0; i < selection.count && answer == STORE_OK; i += SCAN_BATCH)

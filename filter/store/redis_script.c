@@ -28,7 +28,8 @@
 	" if type(v)=='string' then\n"                                                                                 \
 	"  local version,kind=v:byte(1,2)\n"                                                                           \
 	"  if version~=1 then return -1 end\n"                                                                         \
-	"  if #v<10 or (kind~=1 and kind~=2) or (kind==2 and #v<26) or not (unpack_('<d',v,3)>now) then return 0 "     \
+	"  if #v<10 or (kind~=1 and kind~=2 and kind~=4) or (kind==2 and #v<26) or (kind==4 and #v~=18) or not "       \
+	"(unpack_('<d',v,3)>now) then return 0 "                                                                       \
 	"end\n"                                                                                                        \
 	"  return kind,v\n"                                                                                            \
 	" end\n"                                                                                                       \
@@ -226,12 +227,58 @@ static const char get_text[] = HEAD WINDOWS "local out={}\n"
 					    "  local slot=unpack_('<d',v,2)\n"
 					    "  b=redis.call('ZCOUNT',key,lowest(slot),top(slot))\n"
 					    "  life=set_expires(key,slot)-now\n"
+					    " elseif kind==4 then life,a,b=unpack_('<dI4I4',v,3) life=life-now\n"
 					    " end\n"
-					    " if kind>1 and a==0 and b==0 then kind=0 end\n"
+					    " if (kind==2 or kind==3) and a==0 and b==0 then kind=0 end\n"
 					    " local o=i*5-4\n"
 					    " out[o],out[o+1],out[o+2],out[o+3],out[o+4]=kind,life,a,b,value\n"
 					    "end\n"
 					    "return out\n";
+
+/* The index of a sum is a sorted set of its members, all with the score 0. */
+static const char add_text[] =
+    HEAD WINDOWS "local n=#KEYS/2\n"
+		 "local kinds,values={},{}\n"
+		 "for i=1,n do\n"
+		 " kinds[i]=load(KEYS[i*2-1])\n"
+		 " local type=redis.call('TYPE',KEYS[i*2]).ok\n"
+		 " if kinds[i]==-1 or (type~='none' and type~='zset') then return {4} end\n"
+		 "end\n"
+		 "for i=1,n do\n"
+		 " local key,index,a=KEYS[i*2-1],KEYS[i*2],i*4-2\n"
+		 " local kind,v=load(key)\n"
+		 " local expires,h,l=now+tonumber(ARGV[a]),tonumber(ARGV[a+1]),tonumber(ARGV[a+2])\n"
+		 " if kind==4 then\n"
+		 "  local e,oh,ol=unpack_('<dI4I4',v,3)\n"
+		 "  if e>expires then expires=e end\n"
+		 "  h,l=norm(h+oh,l+ol)\n"
+		 " end\n"
+		 " save(key,pack_('<BBdI4I4',1,4,expires,h,l),expires)\n"
+		 " redis.call('ZADD',index,0,ARGV[a+3])\n"
+		 " local left=ceil((expires-now)/1000)+1\n"
+		 " if redis.call('PTTL',index)<left then redis.call('PEXPIRE',index,left) end\n"
+		 "end\n"
+		 "return {0}\n";
+
+/* A replica cannot forget members whose sums expired, and need not. */
+static const char sums_text[] =
+    HEAD "local from=ARGV[2]=='' and '-' or '('..ARGV[2]\n"
+	 "local members=redis.call('ZRANGEBYLEX',KEYS[1],from,'+','LIMIT',0,ARGV[3])\n"
+	 "local out={0}\n"
+	 "for i,member in ipairs(members) do\n"
+	 " local kind,v=load(KEYS[1]..member)\n"
+	 " local life,a,b=0,0,0\n"
+	 " if kind==4 then life,a,b=unpack_('<dI4I4',v,3) life=life-now\n"
+	 " elseif kind==0 then redis.pcall('ZREM',KEYS[1],member) end\n"
+	 " local o=i*6-4\n"
+	 " out[o],out[o+1],out[o+2],out[o+3],out[o+4],out[o+5]=kind==4 and 4 or 0,life,a,b,'',member\n"
+	 "end\n"
+	 "return out\n";
+
+static const char forget_text[] = HEAD "local kind=load(KEYS[1])\n"
+				       "redis.call('DEL',KEYS[1])\n"
+				       "redis.pcall('ZREM',KEYS[2],ARGV[2])\n"
+				       "return {kind==0 and 1 or 0}\n";
 
 static const char delete_text[] = HEAD "local kind=load(KEYS[1])\n"
 				       "redis.call('DEL',KEYS[1])\n"
@@ -256,7 +303,7 @@ static const char unlease_text[] = HEAD "local kind,v=load(KEYS[1])\n"
 _Static_assert(STORE_OK == 0 && STORE_ABSENT == 1 && STORE_EXISTS == 2 && STORE_OVER == 3 && STORE_UNAVAILABLE == 4 &&
 		   STORE_INVALID == 5,
 	       "the scripts answer with these numbers");
-_Static_assert(STORE_VALUE == 1 && STORE_WINDOW == 2 && STORE_DISTINCT == 3 && STORE_SLOTS == 60 &&
+_Static_assert(STORE_VALUE == 1 && STORE_WINDOW == 2 && STORE_DISTINCT == 3 && STORE_SUM == 4 && STORE_SLOTS == 60 &&
 		   STORE_DISTINCT_MAX == 10000,
 	       "the scripts have these numbers");
 
@@ -267,6 +314,9 @@ static const struct slice texts[REDIS_SCRIPTS] = {
     [REDIS_GET] = {get_text, sizeof(get_text) - 1},
     [REDIS_DELETE] = {delete_text, sizeof(delete_text) - 1},
     [REDIS_LEASE] = {lease_text, sizeof(lease_text) - 1},
+    [REDIS_ADD] = {add_text, sizeof(add_text) - 1},
+    [REDIS_SUMS] = {sums_text, sizeof(sums_text) - 1},
+    [REDIS_FORGET] = {forget_text, sizeof(forget_text) - 1},
     [REDIS_UNLEASE] = {unlease_text, sizeof(unlease_text) - 1},
 };
 

@@ -12,6 +12,9 @@
  *SHA-256 of a member; its score is the millisecond in which the slot began in which it was reserved last, times 1024,
  *plus the reservations that were not released, at most 1023
  *
+ *	STORE_SUM       a string: "\1" "\4", when it expires (a double), the sum as two numbers of 4 bytes. The key is
+ *that of the sum, a blank, and the member; the key with only the blank is a sorted set of all members
+ *
  * Times are microseconds since 1970; numbers are little-endian. Redis deletes a key about when it expires; until then
  * the scripts treat it as absent.
  *
@@ -44,6 +47,11 @@ enum redis_script {
 	REDIS_DELETE,  /* {answer} */
 	REDIS_LEASE,   /* life, holder. {answer} */
 	REDIS_UNLEASE, /* holder. {answer} */
+	/* Two keys for each sum, its own and its index; of each: life, amount (2), member. {answer} */
+	REDIS_ADD,
+	/* The index: after, how many. {0, then of each member: kind (0: expired), life, sum (2), "", member} */
+	REDIS_SUMS,
+	REDIS_FORGET, /* the key of the sum, its index: member. {answer} */
 	REDIS_SCRIPTS
 };
 

@@ -10,7 +10,7 @@
 
 struct store {
 	struct store *of; /* NULL: this is the store; else a view of that one, with `waiting` and nothing below */
-	struct waiting waiting;
+	struct wait_hook waiting;
 	const struct store_backend *backend;
 	void *state;
 	_Atomic uint64_t asked, unanswered;
@@ -111,7 +111,7 @@ void store_close(struct store *store)
 
 /* ---- views ---------------------------------------------------------------------- */
 
-struct store *store_view(struct store *store, const struct waiting *waiting)
+struct store *store_view(struct store *store, const struct wait_hook *waiting)
 {
 	struct store *view;
 
@@ -134,7 +134,7 @@ void store_view_close(struct store *store)
 /* A call of the backend, and who wants to know that it waits. */
 struct call {
 	struct store *store;
-	const struct waiting *told; /* NULL: nobody */
+	const struct wait_hook *told; /* NULL: nobody */
 };
 
 static struct call call_begin(struct store *store)
@@ -289,28 +289,37 @@ static bool sum_is_valid(struct slice key, struct slice member)
 
 enum store_answer store_add(struct store *store, const struct store_sum *sums, size_t count, size_t *added_r)
 {
+	struct call call;
+
 	*added_r = 0;
 	for (size_t i = 0; i < count; i++)
 		if (!sum_is_valid(sums[i].key, sums[i].member) || sums[i].life_us <= 0 ||
 		    sums[i].life_us > STORE_LIFE_MAX_US)
-			return answered(store, STORE_INVALID);
-	return answered(store, store->backend->add(store->state, sums, count, added_r));
+			return invalid(store);
+	call = call_begin(store);
+	return call_end(&call, call.store->backend->add(call.store->state, sums, count, added_r));
 }
 
 enum store_answer store_sums(struct store *store, struct slice key, struct slice after, size_t room,
 			     struct arena *arena, struct store_page *page_r)
 {
+	struct call call;
+
 	if (!sum_is_valid(key, after.n > 0 ? after : SLICE("a")) || room == 0 || room > STORE_SCAN_MAX)
-		return answered(store, STORE_INVALID);
+		return invalid(store);
 	*page_r = (struct store_page){.items = arena_alloc(arena, room * sizeof(struct store_item))};
-	return answered(store, store->backend->sums(store->state, key, after, room, arena, page_r));
+	call = call_begin(store);
+	return call_end(&call, call.store->backend->sums(call.store->state, key, after, room, arena, page_r));
 }
 
 enum store_answer store_forget(struct store *store, struct slice key, struct slice member)
 {
+	struct call call;
+
 	if (!sum_is_valid(key, member))
-		return answered(store, STORE_INVALID);
-	return answered(store, store->backend->forget(store->state, key, member));
+		return invalid(store);
+	call = call_begin(store);
+	return call_end(&call, call.store->backend->forget(call.store->state, key, member));
 }
 
 enum store_answer store_flush(struct store *store, int64_t deadline_us)

@@ -55,11 +55,11 @@ static void read_as_items(const struct redis_reply *reply, struct arena *arena)
 	struct slice cursor;
 	size_t count;
 
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i < 12; i++) {
 		if (redis_read_item(reply, i, SLICE("k"), arena, &item) != STORE_OK)
 			continue;
 		must(item.life_us >= 1 && item.life_us <= STORE_LIFE_MAX_US && item.value.n <= STORE_VALUE_MAX);
-		must(item.kind >= STORE_VALUE && item.kind <= STORE_DISTINCT);
+		must(item.kind >= STORE_VALUE && item.kind <= STORE_SUM);
 	}
 	if (redis_read_page(reply, SLICE("l"), &cursor, keys, &count) == STORE_OK)
 		for (size_t i = 0; i < count; i++)

@@ -54,7 +54,7 @@ static inline struct store *scene_open(struct scene *scene, uint64_t at_most, st
 	    .url = slice_of(scene->url), .at_most = at_most, .clock = {scene_wall_us, scene_steady_us}};
 
 	if (scene->scheme[0] == 'r')
-		settings.timeout_us = STORE_TIMEOUT_MAX_US;
+		settings.timeout_us = 60 * SECOND; /* the machine may be busy */
 
 	return store_open(&settings, err);
 }
@@ -67,6 +67,8 @@ static inline void scene_reopen(struct scene *scene, uint64_t at_most)
 	scene->store = scene_open(scene, at_most, &err);
 	if (!scene->store)
 		fail_msg("%s", err.text);
+	for (int i = 0; i < 6000 && scene->scheme[0] == 'r' && store_flush(scene->store, 0) != STORE_OK; i++)
+		usleep(10 * 1000);
 }
 
 /* What was said so far is in the file, and nothing in memory. */

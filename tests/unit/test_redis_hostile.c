@@ -14,6 +14,7 @@
 #define SECOND INT64_C(1000000)
 #define VALUE  "*5\r\n:1\r\n:60000000\r\n:0\r\n:0\r\n$5\r\nhello\r\n"
 
+static char many[8192]; /* of a line that does not end */
 static struct fake_redis fake;
 static struct store *store;
 static struct arena *arena;
@@ -30,6 +31,7 @@ static void open_store(int64_t timeout_us)
 static int begin(void **state)
 {
 	(void)state;
+	memset(many, '+', sizeof(many));
 	fake_start(&fake);
 	arena = arena_new();
 	return 0;
@@ -78,7 +80,7 @@ static void a_good_answer_is_taken(void **state)
 
 	(void)state;
 	fake.question = &value;
-	open_store(SECOND);
+	open_store(20 * SECOND);
 	assert_int_equal(store_get(store, SLICE("k"), arena, &item), STORE_OK);
 	assert_true(slice_equal(item.value, SLICE("hello")) && slice_equal(item.key, SLICE("k")));
 	assert_int_equal(item.life_us, 60 * SECOND);
@@ -109,13 +111,12 @@ static void what_is_not_an_answer_is_not_taken(void **state)
 	    {.bytes = "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n"},
 	    {.bytes = "+OK\r\n+OK\r\n"}, /* one more than was asked for */
 	    {.bytes = "%1\r\n+a\r\n+b\r\n"},
-	    {.bytes = "+aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
-	     .repeats = 10000},
+	    {.bytes = many, .n = sizeof(many), .repeats = 20},
 	};
 	static const struct fake_answer value = {.bytes = VALUE};
 
 	(void)state;
-	open_store(2 * SECOND);
+	open_store(20 * SECOND);
 	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
 		unsigned greeted = fake.greeted;
 
@@ -154,7 +155,7 @@ static void an_answer_of_another_form_is_unavailable(void **state)
 	struct store_usage usage;
 
 	(void)state;
-	open_store(2 * SECOND);
+	open_store(20 * SECOND);
 	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
 		struct fake_answer answer = {.bytes = answers[i]};
 
@@ -177,7 +178,7 @@ static void numbers_out_of_bounds_are_bounded(void **state)
 	struct store_item item;
 
 	(void)state;
-	open_store(2 * SECOND);
+	open_store(20 * SECOND);
 	fake.question = &huge;
 	assert_int_equal(store_get(store, SLICE("k"), arena, &item), STORE_OK);
 	assert_int_equal(item.life_us, STORE_LIFE_MAX_US);
@@ -214,7 +215,7 @@ static void an_error_that_concerns_all_questions_ends_them_at_once(void **state)
 		struct fake_answer answer = {.bytes = cases[i].error};
 		unsigned asked;
 
-		open_store(2 * SECOND);
+		open_store(20 * SECOND);
 		fake.question = &answer;
 		assert_int_equal(get(), STORE_UNAVAILABLE);
 		asked = fake.asked;
@@ -227,7 +228,7 @@ static void an_error_that_concerns_all_questions_ends_them_at_once(void **state)
 		store_close(store);
 		fake.question = NULL;
 	}
-	open_store(2 * SECOND);
+	open_store(20 * SECOND);
 }
 
 /* The next question may have an answer. */
@@ -249,7 +250,7 @@ static void an_error_that_concerns_one_question_is_logged(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct fake_answer answer = {.bytes = cases[i].error};
 
-		open_store(2 * SECOND);
+		open_store(20 * SECOND);
 		fake.question = &answer;
 		for (int j = 0; j < 5; j++)
 			assert_int_equal(get(), STORE_UNAVAILABLE);
@@ -259,7 +260,7 @@ static void an_error_that_concerns_one_question_is_logged(void **state)
 		assert_int_equal(get(), STORE_OK);
 		store_close(store);
 	}
-	open_store(2 * SECOND);
+	open_store(20 * SECOND);
 }
 
 static void three_unknown_errors_end_all_questions(void **state)
@@ -267,7 +268,7 @@ static void three_unknown_errors_end_all_questions(void **state)
 	static const struct fake_answer error = {.bytes = "-ERR something\x1b[31m\xff new\r\n"};
 
 	(void)state;
-	open_store(2 * SECOND);
+	open_store(20 * SECOND);
 	fake.question = &error;
 	for (int i = 0; i < 10; i++)
 		assert_int_equal(get(), STORE_UNAVAILABLE);
@@ -281,7 +282,7 @@ static void a_script_that_is_not_known_is_sent(void **state)
 					value = {.bytes = VALUE};
 
 	(void)state;
-	open_store(2 * SECOND);
+	open_store(20 * SECOND);
 	fake.question = &error;
 	fake.eval = &value;
 	assert_int_equal(get(), STORE_OK);
@@ -297,7 +298,6 @@ static void a_script_that_is_not_known_is_sent(void **state)
 /* All of these would answer for minutes, or never. */
 static void a_slow_answer_ends_all_questions_at_once(void **state)
 {
-	static char many[8192];
 	static const struct fake_answer answers[] = {
 	    {.bytes = NULL},
 	    {.bytes = NULL, .halts = true},
@@ -308,7 +308,6 @@ static void a_slow_answer_ends_all_questions_at_once(void **state)
 	};
 
 	(void)state;
-	memset(many, '+', sizeof(many));
 	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
 		unsigned asked;
 
@@ -361,20 +360,19 @@ static void a_server_that_cannot_be_used_is_named(void **state)
 	    {{.bytes = "-LOADING Redis is loading\r\n"}, "it is still loading"},
 	    {{.bytes = "-ERR max number of clients reached\r\n", .closes = true}, "ERR max number of clients reached"},
 	    {{.bytes = NULL, .closes = true}, "it closed the connection"},
-	    {{.bytes = "+aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", .repeats = 10000},
-	     "the answer is too long"},
+	    {{.bytes = many, .n = sizeof(many), .repeats = 20}, "the answer is too long"},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		fake.greeting = &cases[i].greeting;
-		open_store(SECOND);
+		open_store(20 * SECOND);
 		assert_int_equal(get(), STORE_UNAVAILABLE);
 		assert_line(cases[i].line);
 		store_close(store);
 	}
 	fake.greeting = NULL;
-	open_store(SECOND);
+	open_store(20 * SECOND);
 }
 
 /* ---- pages ------------------------------------------------------------------------------------------------ */
@@ -389,7 +387,7 @@ static void a_page_has_only_keys_of_ours(void **state)
 	struct store_page page;
 
 	(void)state;
-	open_store(SECOND);
+	open_store(20 * SECOND);
 	fake.question = &value;
 	fake.greeting = &keys;
 	assert_int_equal(store_scan(store, SLICE(""), SLICE(""), 10, arena, &page), STORE_OK);
