@@ -125,6 +125,7 @@ def shipped(policy, rspamc):
     """What conf/exim.conf says, with these sockets: {"main": ..., "acl": ..., "acl_smtp_mail": ...}."""
     with open(CONF) as f:
         text = f.read().replace("/run/sekisho/policy.sock", policy).replace("/run/sekisho/rspamc.sock", rspamc)
+    text = text.replace("tmo=60s", "tmo=8s").replace("{20s}", "{8s}")  # for tests with nobody at the other end
     head, main, acl, calls = re.split(r"^# ---- \d\..*\n", text, flags=re.M)
     parts = {"main": main, "acl": acl}
     for name, lines in re.findall(r"^# (acl_\w+).*\n((?:#:.*\n)+)", calls, re.M):

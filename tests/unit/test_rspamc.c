@@ -17,6 +17,7 @@ static const char config[] =
     "limit once { key sender  count messages  hard 1  per 1h }\n"
     "policy inbound {\n"
     "  on mail { reject 550 5.7.1 \"bad sender\" if sender is bad@example.net\n"
+    "            reject 550 5.7.1 \"one\" \"two\" if sender is lines@example.net\n"
     "            quarantine \"held\" if sender is hold@example.net }\n"
     "  on rcpt { reject 550 5.1.1 \"nobody\" if recipient is nobody@example.org }\n"
     "  on message {\n"
@@ -297,6 +298,8 @@ static void what_was_asked_before_data_is_part_of_the_message(void **state)
 	ask_policy("DATA", "b@example.net", "");
 	assert_string_equal(ask_from(ENVELOPE "Rcpt: <nobody@example.org>\r\n", "", ""),
 			    TRUE_ "Action: reject\r\nReply: 550 5.1.1 nobody\r\n");
+	/* every line of a reply */
+	assert_string_equal(ask_policy("MAIL", "lines@example.net", ""), "550 5.7.1 one\ntwo");
 	/* a limit counts once, whoever asks */
 	ask_policy("MAIL", "once@example.net", "");
 	ask_policy("RCPT", "once@example.net", "bob@example.org");

@@ -23,8 +23,8 @@ static bool policy_answer(void *door, struct server_peer *peer, struct slice tex
 		return false; /* Postfix tries again, then answers 451 */
 	text_add(answer, SLICE("action="));
 	sessions_answer(((struct policy_service *)door)->sessions, &request, &last, answer);
-	for (size_t i = 0; i < answer->n; i++) /* a second line would be another attribute */
-		if (is_control(answer->p[i]))
+	for (size_t i = 0; i < answer->n; i++) /* for Postfix, a second line would be another attribute */
+		if (is_control(answer->p[i]) && (answer->p[i] != '\n' || !request_message_follows(&request)))
 			answer->p[i] = '?';
 	text_add(answer, SLICE("\n\n"));
 	peer->state = (void *)last;

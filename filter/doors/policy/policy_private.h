@@ -23,6 +23,10 @@ struct policy_request {
 size_t request_frame(struct slice bytes); /* as server.h says */
 /* 0, or -1: it is none. */
 int request_parse(struct slice text, struct policy_request *request_r);
+static inline bool request_message_follows(const struct policy_request *request)
+{
+	return slice_equal(request->message_follows, SLICE("yes"));
+}
 
 /* ---- session.c: the requests about one message -------------------------------------------------- */
 

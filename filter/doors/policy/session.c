@@ -71,14 +71,16 @@ static void session_free(struct policy_session *session)
 	free(session);
 }
 
-/* A reply on one line. */
-static void reply_print(const struct reply *reply, struct text *text)
+/* A reply on one line; when a message follows, it is Exim that asks, and it gets every line. */
+static void reply_print(const struct policy_session *session, const struct reply *reply, struct text *text)
 {
+	char between = session->follows ? '\n' : ' ';
+
 	text_add_number(text, reply->code, 3);
 	text_add_char(text, ' ');
 	text_add(text, reply->enhanced);
 	for (size_t i = 0; i < reply->line_count; i++) {
-		text_add_char(text, ' ');
+		text_add_char(text, i == 0 ? ' ' : between);
 		text_add(text, reply->lines[i]);
 	}
 }
@@ -120,7 +122,7 @@ static void session_begin(struct sessions *sessions, struct policy_session *sess
 	struct engine *engine = sessions->host->engine(sessions->host);
 	struct text text;
 
-	session->follows = slice_equal(request->message_follows, SLICE("yes"));
+	session->follows = request_message_follows(request);
 	session->gate = gate_open(engine, &abilities);
 	engine_release(engine);
 	session_connect(session, request);
@@ -128,7 +130,7 @@ static void session_begin(struct sessions *sessions, struct policy_session *sess
 		      !slice_is_ascii(request->sender) || !slice_is_ascii(request->recipient)) == GATE_CONTINUE)
 		return;
 	text_init(&text, arena, SERVER_ANSWER_MAX);
-	reply_print(gate_reply(session->gate), &text);
+	reply_print(session, gate_reply(session->gate), &text);
 	session_say(session, text_slice(&text));
 	session_end(session, true);
 }
@@ -165,7 +167,7 @@ static void session_rcpt(struct policy_session *session, const struct policy_req
 		session->passed = true;
 		permit_print(session, true, &text);
 	} else {
-		reply_print(gate_reply(session->gate), &text);
+		reply_print(session, gate_reply(session->gate), &text);
 	}
 	session_say(session, text_slice(&text));
 	if (gate_discards(session->gate) && !session->follows) /* Postfix asks nothing more about it */
