@@ -11,6 +11,7 @@ it does not promise is counted by ability:
     aborted                  a message that the client gives up does not reach the daemon
     message                  the message is not seen: its rules do not decide, and no edit is made
     indexes                  edits have no index: the message itself must be the one that the edits of a milter make
+    quarantine, envelope, body   what needs them is deferred (451)
     queue-id, mechanism      a record does not have them
 
 A case that a door cannot play at all is counted by its reason, which is in LEFT.
@@ -36,6 +37,7 @@ LEFT = {
     "not played as a milter": "nothing to compare with",
     "quotes": "programs that pass addresses without quotes cannot pass those that are not needed",
     "field": "a line end in a field that folds nothing ends the field, in a message",
+    "twice": "the same recipient again is another question about the first, for a policy service",
     "moment": "nothing can happen between MAIL and the end of the message: all of it is told at once",
 }
 
@@ -313,6 +315,7 @@ class PolicyDoor:
     """As Exim asks: at MAIL, at each RCPT and at DATA, tied by one instance."""
 
     cannot = ("aborted", "message", "queue-id")
+    follows = False  # this door sees the message, too
 
     def __init__(self, address):
         self.address, self.number, self.socket = address, 0, None
@@ -331,11 +334,12 @@ class PolicyDoor:
         pass
 
     def ask(self, session, state, recipient=""):
-        values = {"request": "smtpd_access_policy", "protocol_state": state, "instance": f"i{self.number}",
-                  "client_address": "" if session.client == "local" else session.client,
-                  "client_name": session.name or "unknown", "client_port": "40000", "server_port": session.port,
-                  "policy_context": session.service, "helo_name": session.helo, "sender": QueueDoor.bare(session.sender),
-                  "recipient": QueueDoor.bare(recipient), "queue_id": session.queue_id}
+        values = {"message_follows": "yes"} if self.follows else {}
+        values |= {"request": "smtpd_access_policy", "protocol_state": state, "instance": f"i{self.number}",
+                   "client_address": "" if session.client == "local" else session.client,
+                   "client_name": session.name or "unknown", "client_port": "40000", "server_port": session.port,
+                   "policy_context": session.service, "helo_name": session.helo, "sender": QueueDoor.bare(session.sender),
+                   "recipient": QueueDoor.bare(recipient), "queue_id": session.queue_id}
         if session.auth:
             values.update(sasl_username=session.auth[0], sasl_method=session.auth[1])
         if session.tls:
@@ -364,6 +368,78 @@ class Left(Exception):
     """A case cannot be played, for the reason in it."""
 
 
+class EximDoor(PolicyDoor):
+    """As the lines of conf/exim.conf ask: the policy door up to DATA, then the rspamc door, tied by the queue id."""
+
+    cannot = ("aborted", "indexes", "quarantine", "envelope", "body", "queue-id")
+    follows = True
+
+    def __init__(self, policy, rspamc):
+        super().__init__(policy)
+        self.rspamc = rspamc
+
+    def end(self, session):
+        session.queue_id = f"1xWpme-{self.number:06}-12"
+        answer = super().end(session)
+        return answer if answer.reply != "ok" else self.message(session)
+
+    @staticmethod
+    def file(session):
+        """The message as Exim passes it: an mbox with its own Received field."""
+        bare = QueueDoor.bare
+        head = "From MAILER-DAEMON Fri Nov 27 12:00:00 2026\n"
+        if bare(session.sender):
+            head += f"X-Envelope-From: <{bare(session.sender)}>\n"
+        head += f"X-Envelope-To: {', '.join(map(bare, session.accepted))}\n"
+        client = "local" if session.client == "local" else f"([{session.client}]{' helo=' + session.helo if session.helo else ''})"
+        received = f"from {session.name or 'mail.example.net'} {client}" if session.client != "local" else "from user"
+        head += f"Received: {received}\n\tby mx.example.org with esmtp (Exim 4.96)\n\tid 1; Fri, 27 Nov 2026 12:00:00 +0000\n"
+        fields = "".join(f"{name}:{value}\n" for name, value in session.fields)
+        return (head + fields + "\n").encode() + session.body.replace(b"\r\n", b"\n")
+
+    def message(self, session):
+        data = self.file(session)
+        lines = ["CHECK RSPAMC/1.3", f"Content-length: {len(data)}", f"Queue-Id: {session.queue_id}",
+                 f"From: <{session.sender.strip().strip('<>')}>", f"Recipient-Number: {len(session.accepted)}"]
+        lines += [f"Rcpt: <{recipient.strip().strip('<>')}>" for recipient in session.accepted]
+        if session.client != "local":
+            lines += [f"Helo: {session.helo}"] * bool(session.helo) + [f"Hostname: {session.name}"] * bool(session.name)
+            lines += [f"IP: {session.client}"] + ([f"User: {session.auth[0]}"] if session.auth else [])
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(20)
+            s.connect(self.rspamc)
+            s.sendall("".join(line + "\r\n" for line in [*lines, ""]).encode() + data)
+            answer = s.makefile("rb").read().decode("utf-8", "surrogateescape")
+        return self.read(answer.replace("\r\n", "\n"))
+
+    def read(self, answer):
+        first, metric, action, *rest = answer.split("\n")[:-1]
+        assert first == "RSPAMD/1.3 0 EX_OK" and metric.startswith("Metric: default; "), answer
+        self.removed, self.appended, self.inserted, reply = [], [], [], []
+        last = None
+        for line in rest:
+            word, _, value = line.partition(": ")
+            if line.startswith("\t"):
+                last[-1] += "\n" + line
+            elif word == "Remove":
+                self.removed = value.split(" : ")
+            else:
+                last = {"Append": self.appended, "Add": self.inserted, "Reply": reply}[word]
+                last.append(value)
+        if action == "Action: no action":
+            return Answer("ok")
+        return Answer("discard" if action == "Action: discard" else " / ".join(reply))
+
+    def changed(self, fields):
+        """The header as the ACL changes it: in the order of remove_header, add_header and add_header with :at_start:."""
+        def pair(text):
+            name, _, value = text.partition(":")
+            return name, value
+        removed = {name.lower() for name in self.removed}
+        fields = [f for f in fields if f[0].strip().lower() not in removed]
+        return [pair(text) for text in reversed(self.inserted)] + fields + [pair(text) for text in self.appended]
+
+
 # ---- the daemon ------------------------------------------------------------------------------------------------
 
 
@@ -375,7 +451,7 @@ class Host:
         os.makedirs(directory)
         self.zone, self.config, self.number, self.changed = [], "", 0, True
         self.daemon = None
-        self.milter, self.policy = directory + "/milter", directory + "/policy"
+        self.milter, self.policy, self.rspamc = (f"{directory}/{name}" for name in ("milter", "policy", "rspamc"))
         self.offset, self.records = 0, []
 
     def text(self):
@@ -385,6 +461,7 @@ class Host:
         ours = f"""
 listen milter unix:{self.milter} {"engine native" if self.engine == "native" else ""}
 listen policy unix:{self.policy}
+listen rspamc unix:{self.rspamc}
 control {self.directory}/control
 log file:{self.directory}/record
 resolver {{ zone {zone} }}
@@ -437,7 +514,7 @@ resolver {{ zone {zone} }}
                                        stdout=errors, stderr=errors)
         errors.close()
         done = wait_for(lambda: self.daemon.poll() is not None or sekisho.listening_unix(self.directory + "/control") and
-                        sekisho.listening_unix(self.milter) and sekisho.listening_unix(self.policy), seconds=15, every=0.005)
+                        all(map(sekisho.listening_unix, (self.milter, self.policy, self.rspamc))), seconds=15, every=0.005)
         with open(os.path.join(self.directory, "stderr")) as f:
             assert done and self.daemon.poll() is None, f.read()
 
@@ -777,6 +854,10 @@ class OtherPlayer(Player):
         return re.sub(r"[0-9a-z]{12}|\d+", "#", re.sub(r"\b[bh]h?=[^;]*", "", re.sub(r"\s+", " ", text)))
 
 
+def has_broken_field(case):
+    return any(step.word == "header" and re.search(r"\\n(?!\\t|[ \t])", step.rest) for step in case.steps)
+
+
 def reply_text(reply):
     """Without the code, and on one line."""
     return " ".join(reply.replace(" / ", " ").split()[1:])
@@ -787,10 +868,9 @@ class QueuePlayer(OtherPlayer):
 
     def why_not(self, case):
         """A line end in a field that folds nothing ends it: no message has that. Nothing happens between MAIL and the end."""
-        broken = any(step.word == "header" and re.search(r"\\n(?!\\t|[ \t])", step.rest) for step in case.steps)
         words = [step.word for step in case.steps]
         moved = any(word.endswith("block") and "mail" in words[:i] and "end" not in words[:i] for i, word in enumerate(words))
-        return super().why_not(case) or ("field" if broken else "moment" if moved else None)
+        return super().why_not(case) or ("field" if has_broken_field(case) else "moment" if moved else None)
 
     def promised(self, key):
         return key not in ("told", "auth.mechanism", "queue-id", "client.port", "daemon-name")
@@ -911,6 +991,11 @@ class PolicyPlayer(OtherPlayer):
 
     envelope_keys = ("verdict", "stage", "kind", "sender", "client", "helo", "rule", "reply", "tenant", "recipients")
 
+    def why_not(self, case):
+        said = [step.rest for step in case.steps if step.word in ("mail", "rcpt", "end")]
+        twice = any(one and one == other for one, other in zip(said, said[1:]))
+        return super().why_not(case) or ("twice" if twice else None)
+
     left_open = False  # a message that was given up has its record when the next one begins
 
     def begin(self, case):
@@ -988,10 +1073,79 @@ class PolicyPlayer(OtherPlayer):
             self.cannot("message")
 
 
+class EximPlayer(PolicyPlayer):
+    """Both doors of Exim. A message for which it cannot do what was decided is deferred."""
+
+    def begin(self, case):
+        super().begin(case)
+        self.deferred = False
+
+    def promised(self, key):
+        if self.deferred or key in ("told", "queue-id", "daemon-name"):
+            self.cannot("what cannot be done" if self.deferred else key)
+            return False
+        return True
+
+    def unable(self):
+        kinds = {edit[0] for edit in self.seen.edits[self.step.line]}
+        return bool(kinds & {"e", "+", "-", "b"}) or self.seen.held[self.step.line] is not None
+
+    def why_not(self, case):
+        return super().why_not(case) or ("field" if has_broken_field(case) else None)
+
+    def mail(self):
+        self.deferred = False
+        self.session.accepted = []
+        return super().mail()
+
+    def rcpt(self):
+        answer = super().rcpt()
+        if not is_refusal(answer.reply):
+            self.session.accepted.append(self.session.recipients[-1])
+        return answer
+
+    def end(self):
+        answer, wanted = self.door.end(self.session), self.reference()
+        self.give_up()
+        self.deferred = self.unable()
+        if self.deferred:
+            self.cannot("quarantine" if self.seen.held[self.step.line] is not None else "envelope, body")
+            self.check(is_refusal(answer.reply) and answer.reply[0] == "4", f"exim: expected 451, got {answer.reply}")
+            return Answer(wanted)
+        if wanted == "discard":
+            self.check(answer.reply == "discard", f"exim: expected discard, got {answer.reply}")
+        else:
+            self.compare(answer, wanted)
+        if answer.reply == "ok":
+            self.compare_header()
+        return Answer(wanted)
+
+    def compare_header(self):
+        """Of each name it must have what the edits of a milter leave; the order of names is another."""
+        def by_name(fields):
+            names = collections.defaultdict(list)
+            for name, value in fields:
+                names[name.strip().lower()].append(self.plain(value.strip()))
+            return names
+        wanted, _ = applied(self.session.fields, b"", self.seen.edits[self.step.line])
+        got = self.door.changed(self.session.fields)
+        self.check(by_name(got) == by_name(wanted), f"exim: the header has {by_name(got)}, and should have {by_name(wanted)}")
+
+    def on_quarantine(self, _):
+        self.cannot("quarantine")
+
+    def on_change(self, _):
+        self.cannot("indexes")
+
+    on_no_more_changes = on_change
+
+
 def player(door, cases, host, seen):
     """A player for the door of that name. The native milter comes first: it fills `seen`."""
     if door == "policy":
         return PolicyPlayer(cases, host, PolicyDoor(host.policy), seen)
+    if door == "exim":
+        return EximPlayer(cases, host, EximDoor(host.policy, host.rspamc), seen)
     if door == "queue":
         return QueuePlayer(cases, host, QueueDoor(host.milter, host.directory), seen)
     return Player(cases, host, MilterDoor(host.milter), seen if door == "native" else None)

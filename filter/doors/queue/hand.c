@@ -43,12 +43,10 @@ static _Noreturn void become(const char *program, const struct pipes *pipes, con
 
 /* ---- writing ------------------------------------------------------------------------------------------- */
 
-static bool write_all(void *fd_, struct slice bytes)
+static bool write_all(int fd, struct slice bytes)
 {
-	const int *fd = fd_;
-
 	while (bytes.n > 0) {
-		ssize_t n = write(*fd, bytes.p, bytes.n);
+		ssize_t n = write(fd, bytes.p, bytes.n);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -59,14 +57,43 @@ static bool write_all(void *fd_, struct slice bytes)
 	return true;
 }
 
+/* A message is written in pieces, most of them short. */
+struct gathered {
+	int fd;
+	size_t n;
+	char bytes[16 * 1024];
+};
+
+static bool gathered_write(struct gathered *gathered)
+{
+	size_t n = gathered->n;
+
+	gathered->n = 0;
+	return write_all(gathered->fd, (struct slice){gathered->bytes, n});
+}
+
+static bool gather(void *gathered_, struct slice bytes)
+{
+	struct gathered *gathered = gathered_;
+
+	if (bytes.n > sizeof(gathered->bytes) - gathered->n && !gathered_write(gathered))
+		return false;
+	if (bytes.n > sizeof(gathered->bytes))
+		return write_all(gathered->fd, bytes);
+	memcpy(gathered->bytes + gathered->n, bytes.p, bytes.n);
+	gathered->n += bytes.n;
+	return true;
+}
+
 /* False: it ended before it had read everything, or the message cannot be read. */
 static bool feed(struct pipes *pipes, const struct letter *letter, struct slice envelope)
 {
-	bool done = letter_write(letter, write_all, &pipes->message[1]);
+	struct gathered gathered = {.fd = pipes->message[1]};
+	bool done = letter_write(letter, gather, &gathered) && gathered_write(&gathered);
 
 	shut(&pipes->message[1]);
-	done = done && write_all(&pipes->envelope[1], envelope);
-	done = done && write_all(&pipes->envelope[1], (struct slice){"", 1});
+	done = done && write_all(pipes->envelope[1], envelope);
+	done = done && write_all(pipes->envelope[1], (struct slice){"", 1});
 	shut(&pipes->envelope[1]);
 	return done;
 }
