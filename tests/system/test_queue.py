@@ -424,7 +424,7 @@ def test_killed_before_and_after_every_system_call_nothing_is_lost_and_nothing_i
     code, points = killed_at(caller, 10 ** 6, text, envelope)
     assert code == 0 and len(settle(caller)) == 1 and points > 100
     queued = []  # at each of the last points, and at some of those before: most are of the start of a program
-    for point in [*range(1, points - 100, 25), *range(points - 100, points)]:
+    for point in [*range(1, points - 60, 60), *range(points - 60, points)]:
         code, _ = killed_at(caller, point, text, envelope)
         found = settle(caller)
         assert code is None or code == 0 and found, f"point {point}: it ended with {code}"
