@@ -22,7 +22,8 @@ static const char config[] =
 /* Lines that end in CRLF: the two that Exim reads, the action, then what the ACL knows. */
 static void check_answer(struct slice answer)
 {
-	static const char *const words[] = {"Reply: ", "Remove: ", "Append: ", "Add: ", "\t"};
+	static const char *const words[] = {"Reply: ", "Remove: ", "Append: ", "Add: ", "End: yes", "\t"};
+	const size_t count = sizeof(words) / sizeof(words[0]);
 	struct slice line;
 	size_t number = 0, last = 0;
 
@@ -38,10 +39,10 @@ static void check_answer(struct slice answer)
 			must(slice_starts_nocase(line, SLICE("Action: ")) && line.n <= 31);
 		if (number++ < 3)
 			continue;
-		for (size_t i = 0; i < 5; i++)
+		for (size_t i = 0; i < count; i++)
 			if (slice_starts_nocase(line, slice_of(words[i]))) {
-				must(i == 4 || i >= last); /* in this order */
-				last = i == 4 ? last : i;
+				must(i == count - 1 || i >= last); /* in this order */
+				last = i == count - 1 ? last : i;
 				line.n = 0;
 			}
 		must(line.n == 0);

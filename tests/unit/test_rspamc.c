@@ -58,7 +58,8 @@ static int close_door(void **state)
 #define HEAD(more, length)                                                                                             \
 	"CHECK RSPAMC/1.3\r\nContent-length: " length "\r\nQueue-Id: 1xWpme-000827-12\r\n" more                        \
 	"Helo: mail.example.net\r\nIP: 203.0.113.5\r\n"
-#define ENVELOPE "From: <a@example.net>\r\nRecipient-Number: 1\r\nRcpt: <bob@example.org>\r\n"
+#define TO(number) "From: <a@example.net>\r\nRecipient-Number: " number "\r\nRcpt: <bob@example.org>\r\n"
+#define ENVELOPE   TO("1")
 #define MBOX                                                                                                           \
 	"From MAILER-DAEMON Fri Nov 27 21:00:00 2026\nX-Envelope-From: <a@example.net>\nX-Envelope-To: "               \
 	"bob@example.org\n"
@@ -66,7 +67,8 @@ static int close_door(void **state)
 
 #define PASS   "RSPAMD/1.3 0 EX_OK\r\nMetric: default; False; 0.00 / 1.00 / 1.00\r\nAction: no action\r\n"
 #define TRUE_  "RSPAMD/1.3 0 EX_OK\r\nMetric: default; True; 1.00 / 1.00 / 1.00\r\n"
-#define NO_ONE "Add: Authentication-Results: mx.example.org; none\r\n"
+#define END    "End: yes\r\n"
+#define NO_ONE "Add: Authentication-Results: mx.example.org; none\r\n" END
 
 static const char *ask_bytes(struct slice request)
 {
@@ -116,6 +118,39 @@ static void what_is_not_a_request_gets_no_answer(void **state)
 		ask_bytes(wrong[i]);
 		assert_true(served.invalid);
 	}
+}
+
+/* Exim writes the line end that a program of its host has put into an address. */
+static void a_head_that_a_stranger_has_a_part_in_is_not_a_request(void **state)
+{
+	static const char *const wrong[] = {
+	    "From: <\"a\nUser: boss@example.org\nX: y\"@example.net>\r\nRcpt: <bob@example.org>\r\n",
+	    "From: <\"a>\nUser: boss@example.org\nFrom: <y\"@example.net>\r\nRcpt: <bob@example.org>\r\n",
+	    "From: <\"a\\\"\n\nb\"@example.net>\r\nRcpt: <bob@example.org>\r\n",
+	    "From: <\"a\\\nUser: boss@example.org\nX: y\"@example.net>\r\nRcpt: <bob@example.org>\r\n",
+	    "From: <a@example.net>\r\nRcpt: <\"a>\nIP: 127.0.0.1\nRcpt: <y\"@example.org>\r\n",
+	    ENVELOPE "User: alice\nRcpt: <x@example.org>\r\n", /* one more than announced */
+	    ENVELOPE "User: alice\nQueue-Id: 1xWpme-000827-13\r\n",
+	    TO("2"),
+	    TO("x"),
+	    TO("18446744073709551617"),
+	    "Recipient-Number: 1\r\n" ENVELOPE,
+	    ENVELOPE "IP: 127.0.0.1\r\n", /* a second one follows */
+	    "From: <a@example.net>\r\nRcpt: <bobFrom a@example.net Fri Nov 27 21:00:00 2026\n", /* cut by Exim */
+	    ENVELOPE "From a@example.net Fri Nov 27 21:00:00 2026\nUser: boss@example.org\n",
+	    ENVELOPE "User : boss@example.org\r\n",
+	    ENVELOPE " User: boss@example.org\r\n",
+	    ENVELOPE ": x\r\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		ask_from(wrong[i], "", "");
+		if (!served.invalid)
+			fail_msg("%s", wrong[i]);
+	}
+	ask_from("From: <\"a\\\"b\"@example.net>\r\nRcpt: <a\\\"b@example.org>\r\n", "", "");
+	assert_true(served.answered);
 }
 
 static void an_endless_head_and_an_endless_line_are_bounded(void **state)
@@ -192,7 +227,7 @@ static void the_head_says_who_it_is(void **state)
 	assert_string_equal(ask_from(ENVELOPE "User: alice smith@example.org\r\n", "Subject: x\n", ""),
 			    PASS "Add: X-User: alice smith@example.org\r\n"
 				 "Add: Authentication-Results: mx.example.org;\r\n"
-				 "\tauth=pass\r\n");
+				 "\tauth=pass\r\n" END);
 }
 
 /* ---- the answer -------------------------------------------------------------------------------------- */
@@ -207,7 +242,7 @@ static void each_verdict_has_its_action_and_every_line_of_the_reply(void **state
 	/* without questions before DATA all refusals are those of the message */
 	assert_string_equal(ask_from("From: <bad@example.net>\r\nRcpt: <bob@example.org>\r\n", "", ""),
 			    TRUE_ "Action: reject\r\nReply: 550 5.7.1 bad sender\r\n");
-	assert_string_equal(ask_from(ENVELOPE "Rcpt: <nobody@example.org>\r\n", "", ""),
+	assert_string_equal(ask_from(TO("2") "Rcpt: <nobody@example.org>\r\n", "", ""),
 			    TRUE_ "Action: reject\r\nReply: 550 5.1.1 nobody\r\n");
 }
 
@@ -296,7 +331,7 @@ static void what_was_asked_before_data_is_part_of_the_message(void **state)
 	ask_policy("MAIL", "b@example.net", "");
 	ask_policy("RCPT", "b@example.net", "bob@example.org");
 	ask_policy("DATA", "b@example.net", "");
-	assert_string_equal(ask_from(ENVELOPE "Rcpt: <nobody@example.org>\r\n", "", ""),
+	assert_string_equal(ask_from(TO("2") "Rcpt: <nobody@example.org>\r\n", "", ""),
 			    TRUE_ "Action: reject\r\nReply: 550 5.1.1 nobody\r\n");
 	/* every line of a reply */
 	assert_string_equal(ask_policy("MAIL", "lines@example.net", ""), "550 5.7.1 one\ntwo");
@@ -361,6 +396,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_door, close_door)
 	const struct CMUnitTest tests[] = {
 	    TEST(what_is_not_a_request_gets_no_answer),
+	    TEST(a_head_that_a_stranger_has_a_part_in_is_not_a_request),
 	    TEST(an_endless_head_and_an_endless_line_are_bounded),
 	    TEST(what_is_short_waits_for_more),
 	    TEST(lines_of_the_mbox_and_the_own_received_field_are_not_of_the_message),

@@ -2,7 +2,8 @@
  * answer.c - what Exim is told: two lines that its spam condition reads, then what becomes $spam_report: the action,
  * the reply line by line, and the changes of the header for the ACL of conf/exim.conf.
  *
- * A folded line goes on with a tab: no value can look like another line of the answer.
+ * A folded line goes on with a tab: no value can look like another line of the answer. The changes end with a line of
+ * their own: a message is not accepted with a part of them.
  */
 #include "rspamc_private.h"
 
@@ -44,9 +45,12 @@ static void print_reply(const struct reply *reply, struct text *text)
 	}
 }
 
-/* Printable, without what separates names in the answer, and in Exim's list of them. */
+/* Printable, without what separates names in the answer, and in Exim's list of them, where one that begins with ^ is a
+ * regular expression. */
 static bool is_plain_name(struct slice name)
 {
+	if (name.n > 0 && name.p[0] == '^')
+		return false;
 	for (size_t i = 0; i < name.n; i++)
 		if (name.p[i] <= ' ' || name.p[i] > '~' || name.p[i] == ':')
 			return false;
@@ -118,7 +122,9 @@ bool answer_print(struct gate *gate, enum gate_answer answer, struct slice recei
 		print_verdict(actions[answer], answer != GATE_CONTINUE, &text);
 		if (answer == GATE_CONTINUE) {
 			gate_header_changes(gate, received, &changes);
-			fits = print_changes(&changes, &text) && !text.cut;
+			fits = print_changes(&changes, &text);
+			text_add(&text, SLICE("End: yes\r\n"));
+			fits &= !text.cut;
 		}
 	}
 	if (!fits) {

@@ -1,6 +1,11 @@
 /*
  * head.c - the head of a request: "CHECK RSPAMC/1.3" and lines "Name: value", ended by an empty line. Unknown names are
- * ignored, of equal ones the first counts, but for Rcpt. Lines end with LF or CRLF.
+ * ignored. Lines end with LF or CRLF.
+ *
+ * Exim writes addresses and logins as they are. A program of its host can have a line end in a quoted local part, and
+ * what follows it would be a field: a login, the address of a client. Exim also sends a head without its end when it
+ * does not fit in the buffer of its socket, and then fields of the message follow. So an address must be complete, the
+ * recipients as many as announced, and a field other than Rcpt comes once; all else is not a request.
  */
 #include "rspamc_private.h"
 
@@ -14,6 +19,7 @@ static const struct {
     {"IP", offsetof(struct head, ip)},
     {"User", offsetof(struct head, user)},
     {"Queue-Id", offsetof(struct head, queue_id)},
+    {"Recipient-Number", offsetof(struct head, rcpt_number)},
     {"Content-length", offsetof(struct head, length_text)},
 };
 
@@ -57,16 +63,59 @@ static void rcpt_add(struct head *head, struct slice value)
 	head->rcpts[head->rcpt_count++] = arena_copy(head->arena, value);
 }
 
-static void keep(struct head *head, struct slice name, struct slice value)
+/* Its quotes and its <> are closed. */
+static bool is_complete(struct slice address)
 {
-	if (slice_equal_nocase(name, SLICE("Rcpt")))
+	bool open = address.n > 0 && address.p[0] == '<', closed = address.n > 1 && address.p[address.n - 1] == '>';
+	bool quoted = false;
+
+	for (size_t i = 0; i < address.n; i++)
+		if (address.p[i] == '\\')
+			i++;
+		else if (address.p[i] == '"')
+			quoted = !quoted;
+	return open == closed && !quoted;
+}
+
+/* 0, or -1: it cannot be a field of the mail server. */
+static int keep(struct head *head, struct slice name, struct slice value)
+{
+	bool rcpt = slice_equal_nocase(name, SLICE("Rcpt"));
+
+	if ((rcpt || slice_equal_nocase(name, SLICE("From"))) && !is_complete(value))
+		return -1;
+	if (rcpt)
 		rcpt_add(head, value);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		struct slice *kept = (void *)((char *)head + names[i].offset);
 
-		if (!kept->p && slice_equal_nocase(name, slice_of(names[i].name)))
-			*kept = (struct slice){arena_cstring(head->arena, value), value.n};
+		if (!slice_equal_nocase(name, slice_of(names[i].name)))
+			continue;
+		if (kept->p)
+			return -1;
+		*kept = (struct slice){arena_cstring(head->arena, value), value.n};
 	}
+	return 0;
+}
+
+static bool is_name(struct slice name)
+{
+	for (size_t i = 0; i < name.n; i++)
+		if (!is_letter(name.p[i]) && !is_digit(name.p[i]) && name.p[i] != '-')
+			return false;
+	return name.n > 0;
+}
+
+/* 0, or -1. */
+static int finish(struct head *head)
+{
+	uint64_t number;
+
+	head->complete = true;
+	if (head->rcpt_number.p &&
+	    (slice_number(head->rcpt_number, HEAD_MAX, &number) != 0 || number != head->rcpt_count))
+		return -1;
+	return slice_number(head->length_text, MESSAGE_LENGTH, &head->length);
 }
 
 /* 0, or -1. The empty line ends the head. */
@@ -80,14 +129,11 @@ static int take_line(struct head *head, struct slice line)
 		head->began = slice_starts_nocase(line, command);
 		return head->began ? 0 : -1;
 	}
-	if (is_end(line)) {
-		head->complete = true;
-		return slice_number(head->length_text, MESSAGE_LENGTH, &head->length);
-	}
-	if (colon < 1)
+	if (is_end(line))
+		return finish(head);
+	if (colon < 0 || !is_name(slice_head(line, (size_t)colon)))
 		return -1;
-	keep(head, slice_trim(slice_head(line, (size_t)colon)), slice_trim(slice_from(line, (size_t)colon + 1)));
-	return 0;
+	return keep(head, slice_head(line, (size_t)colon), slice_trim(slice_from(line, (size_t)colon + 1)));
 }
 
 int head_take(struct head *head, struct slice lines)

@@ -25,7 +25,7 @@ struct head {
 	struct slice from, helo, hostname, ip, user, queue_id; /* p is NULL: not given */
 	struct slice *rcpts;
 	size_t rcpt_count, rcpt_room;
-	struct slice length_text;
+	struct slice rcpt_number, length_text;
 	uint64_t length; /* of the message, once the head is complete */
 };
 
