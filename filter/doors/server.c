@@ -152,7 +152,6 @@ static void queue_add(struct server *server, struct server_conn *conn)
 	if (server->queued > server->waiting && server->worker_count < SERVER_WORKERS_MAX &&
 	    pthread_create(&server->workers[server->worker_count], NULL, worker_run, server) == 0)
 		server->worker_count++;
-	pthread_cond_signal(&server->work);
 }
 
 /* ---- connections ----------------------------------------------------------------------------- */
@@ -193,6 +192,7 @@ static bool conn_next(struct server *server, struct server_conn *conn)
 	pthread_mutex_lock(&server->lock);
 	queue_add(server, conn);
 	pthread_mutex_unlock(&server->lock);
+	pthread_cond_signal(&server->work); /* without the lock, which whoever wakes up needs */
 	return true;
 }
 
