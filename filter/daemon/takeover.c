@@ -7,8 +7,8 @@
  *      "sessions":SECONDS}      ended, or after this time when no message is open
  *
  * Connections wait in the queue of a socket that both have: none is refused. The name of a socket is the address of a
- * `listen`, "control", or "web ADDRESS". A store in a file belongs to one process: then the new daemon waits until the
- * old one has ended before it serves.
+ * `listen`, "control", or "web ADDRESS". A history, and a store in a file, belong to one process: then the new daemon
+ * waits until the old one has ended before it serves.
  */
 #include "daemon_private.h"
 #include <errno.h>
@@ -300,11 +300,19 @@ static int process_wait(pid_t pid, struct error *err)
 	return result == 1 ? 0 : -1;
 }
 
+/* It has a file that one process alone may have. */
+static bool has_file(const struct policy *policy)
+{
+	const struct settings *settings = policy_settings(policy);
+
+	return settings->history.path || (policy_needs_store(policy) && store_directory(settings->store.url).n > 0);
+}
+
 int takeover_wait(struct daemon *daemon, const struct policy *policy, struct error *err)
 {
 	struct takeover *takeover = daemon->takeover;
 
-	if (!takeover || !policy_needs_store(policy) || store_directory(policy_settings(policy)->store.url).n == 0)
+	if (!takeover || !has_file(policy))
 		return 0;
 	if (hand_over_ask(takeover, SESSIONS_WAIT_S, err) != 0)
 		return -1;

@@ -8,6 +8,8 @@ import threading
 import time
 import urllib.request
 
+import pytest
+
 import sekisho
 import smtp
 from mta import wait_for
@@ -194,13 +196,17 @@ def test_a_restart_with_a_socket_that_is_kept_refuses_no_connection(nameserver, 
             assert "connect to Milter service" not in log.read()
 
 
-def test_an_upgrade_waits_where_the_store_is_of_one_process(nameserver, mta, directory, token):
+@pytest.mark.parametrize("file", ["store lmdb:{directory}/store", "history sqlite:{directory}/history.db"])
+def test_an_upgrade_waits_where_a_file_is_of_one_process(nameserver, mta, directory, token, file):
     """The new daemon serves when the old one has ended: connections wait in the queue of the socket."""
-    settings = f"\nstore lmdb:{directory}/store\nlist seen dynamic:1h\n"
+    settings = "\n" + file.replace("{directory}", directory) + "\nlist seen dynamic:1h\n"
+    settings += "" if file.startswith("store") else "store memory:\n"
     with Daemons(directory, POLICY, settings=settings) as daemons:
         assert sekisho.run("list", "-c", daemons.gate.file, "add", "seen", "alice@example.net").returncode == 0
         upgrades(daemons, mta, token)
-        assert "alice@example.net" in sekisho.run("list", "-c", daemons.gate.file, "show", "seen").stdout
+        assert not [line for line in daemons.gate.messages() if "another daemon" in line["message"]]
+        shown = sekisho.run("list", "-c", daemons.gate.file, "show", "seen").stdout
+        assert ("alice@example.net" in shown) == file.startswith("store")
 
 
 def test_a_session_goes_on_with_the_old_daemon(nameserver, mta, directory, token):
