@@ -152,7 +152,8 @@ void daemon_wait(struct daemon *); /* in main: obeys signals until it is time to
 int takeover_ask(struct daemon *, const char *path, const struct identity *, struct error *err);
 /* The one of that name, "KINDADDRESS", or -1; the caller's from now on. */
 int takeover_socket(struct daemon *, const char *kind, struct slice address);
-/* Where two processes cannot share the store or the history: returns when the old daemon has ended. 0, or -1 and err. */
+/* Where two processes cannot share the store or the history: returns when the old daemon has ended. 0, or -1 and err.
+ */
 int takeover_wait(struct daemon *, const struct policy *, struct error *err);
 void takeover_finish(struct daemon *); /* we serve: the old daemon is told to hand over */
 void takeover_free(struct daemon *);
