@@ -33,6 +33,7 @@ exim_packages="iproute2 util-linux"
 check_packages="postsrsd python3-srs faketime python3-dkim python3-nacl libmail-dkim-perl libcmocka-dev python3-pytest python3-spf python3-yaml python3-cryptography golang-blitiri-go-spf-dev
 	libnet-dns-perl libio-socket-inet6-perl rbldnsd bind9 iproute2 util-linux procps m4 dovecot-core"
 check_packages="$check_packages dovecot-pop3d"
+check_packages="$check_packages libxml2-utils dmarc-cat"
 
 fedora="autoconf automake make gcc kernel-headers pkgconf bison flex sendmail-milter-devel unbound-devel libspf2-devel pcre2-devel jansson-devel
 	libidn2-devel libunistring-devel xxhash-devel openssl-devel libopendkim-devel libpsl-devel lmdb-devel sqlite-devel libcmocka-devel python3 python3-pytest python3-dns python3-pyyaml postfix

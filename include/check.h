@@ -319,6 +319,19 @@ enum dkim_engine check_dkim_engine(const struct check_settings *, struct dkim_li
 /* The ARC chain of the message that arrived, at the end of the message; the body has ended then. */
 const struct arc_outcome *check_arc_outcome(struct view *);
 
+/* DMARC of each author domain, for reports, and what it rests on. */
+struct dmarc_evaluation {
+	const struct dmarc_outcome *outcomes; /* at most DMARC_AUTHORS_MAX */
+	size_t count;
+	enum dmarc_discovery discovery;
+	const struct spf_outcome *spf; /* of MAIL FROM, or of HELO for the null sender */
+	const struct dkim_outcome *dkim;
+};
+/* At the end of the message; evaluates what no rule has read. */
+void check_dmarc_evaluate(struct view *);
+/* After the message: NULL: it was not evaluated. */
+const struct dmarc_evaluation *check_dmarc_evaluated(const struct view *);
+
 /* The kind of traffic (submission before local before inbound; mail from a relay is inbound); reliable only after
  * MAIL. The store (NULL: none is open) is for a dynamic list of clients. A client is a user only if that list answers
  * so. */

@@ -154,9 +154,10 @@ extern const char *const dmarc_aligned_names[5]; /* "none" "spf" "dkim" "both" N
 /* Of the author domain whose outcome is the strictest. */
 struct dmarc_outcome {
 	enum dmarc_result result;
-	enum dmarc_policy policy; /* requested for this message if it fails: sp, np and t are applied */
-	struct slice author;      /* "" when there is none to check */
-	struct slice domain;      /* where the applicable record was found; "": there is none */
+	enum dmarc_policy policy;    /* requested for this message if it fails: sp, np and t are applied */
+	enum dmarc_policy published; /* the same without t */
+	struct slice author;         /* "" when there is none to check */
+	struct slice domain;         /* where the applicable record was found; "": there is none */
 	struct slice org;
 	const struct dmarc_record *record; /* NULL: none applies */
 	enum dmarc_aligned aligned;

@@ -44,6 +44,9 @@ void engine_lend_store(struct engine *,
 		       struct store *); /* before its first session; the store outlives it. NULL, as without: none */
 struct mailer;
 void engine_lend_mailer(struct engine *, struct mailer *); /* likewise. Without one, notes are only recorded */
+struct aggregate;
+/* Likewise. It counts mail of strangers for DMARC reports; without one, none is counted. */
+void engine_lend_aggregate(struct engine *, struct aggregate *);
 struct engine *engine_hold(struct engine *);
 void engine_release(struct engine *);
 struct policy *engine_policy(const struct engine *);

@@ -13,6 +13,7 @@
 
 #include "check.h"
 #include "history.h"
+#include "reports_setting.h"
 #include "srs.h"
 
 #include <stdio.h>
@@ -195,6 +196,7 @@ struct settings {
 	struct store_setting store;
 	struct history_setting history;
 	struct mailer_setting mailer;
+	struct reports_setting reports;
 	struct web_setting web;
 	struct ownership_setting ownership;
 	struct srs_setting srs;
@@ -214,8 +216,7 @@ struct policy *policy_load(const char *path, const struct policy *old, struct di
  * probably not intended; malformed lines in lists are errors for it. */
 enum policy_reader { POLICY_DAEMON, POLICY_CHECK, POLICY_EXPLAIN };
 struct policy *policy_load_as(enum policy_reader, const char *path, struct diagnostics *);
-/* Reads it as POLICY_CHECK does. Without errors, it prints every setting with its value and the origin of the value, in
- * the syntax of the file. */
+/* Reads it as POLICY_CHECK does. Without errors, it prints every setting, its value and origin, as in the file. */
 struct policy *policy_load_effective(const char *path, struct diagnostics *, FILE *out);
 
 struct policy *policy_hold(struct policy *);

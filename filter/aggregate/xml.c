@@ -136,15 +136,12 @@ static void put_number(struct sheet *sheet, const char *name, uint64_t number)
 	put(sheet, name, number_print(number > INT64_MAX ? INT64_MAX : (int64_t)number, text));
 }
 
-/* A text for a person, if there is one. */
+/* A text for a person, if there is one. Without the attribute lang, which is "en" then: some readers take an element
+ * with an attribute for something else than a text. */
 static void put_said(struct sheet *sheet, const char *name, struct slice text)
 {
-	if (text.n == 0)
-		return;
-	begin(sheet, name);
-	check(sheet, xmlTextWriterWriteAttribute(sheet->writer, (const xmlChar *)"lang", (const xmlChar *)"en"));
-	check(sheet, xmlTextWriterWriteString(sheet->writer, clean(sheet, text)));
-	end(sheet);
+	if (text.n > 0)
+		put(sheet, name, text);
 }
 
 /* ---- the head ----------------------------------------------------------------------------------- */

@@ -22,6 +22,7 @@ struct state {
 	bool hinted;
 	bool judged, shown_judged;
 	struct dmarc_outcome outcome, shown; /* shown: of the author that readers show of a From that is not valid */
+	struct dmarc_evaluation *evaluation; /* NULL: nobody needed it */
 };
 
 static struct state *state_of(struct view *view)
@@ -112,6 +113,36 @@ static const struct dmarc_outcome *shown_outcome(struct view *view)
 	shown.domains = (struct slice *)&authors->shown;
 	judge(view, &shown, true, &state->shown);
 	return &state->shown;
+}
+
+/* Several authors are judged one by one: the DNS has answered already. */
+void check_dmarc_evaluate(struct view *view)
+{
+	const struct authors *authors = check_authors(view);
+	struct state *state = state_of(view);
+	struct arena *arena = view->message->arena;
+	struct dmarc_evaluation *evaluation = arena_alloc(arena, sizeof(*evaluation));
+	struct dmarc_outcome *outcomes = arena_alloc(arena, DMARC_AUTHORS_MAX * sizeof(*outcomes));
+
+	outcomes[0] = *outcome(view);
+	*evaluation = (struct dmarc_evaluation){outcomes, authors->valid ? authors->domain_count : 0,
+						discovery_of(view), check_spf_outcome(view), check_dkim_outcome(view)};
+	if (evaluation->count > DMARC_AUTHORS_MAX)
+		evaluation->count = DMARC_AUTHORS_MAX;
+	for (size_t i = 0; i < evaluation->count && authors->domain_count > 1; i++) {
+		struct authors one = {.valid = true, .why = "", .mailbox_count = 1, .domain_count = 1};
+
+		one.domains = &authors->domains[i];
+		judge(view, &one, false, &outcomes[i]);
+	}
+	state->evaluation = evaluation;
+}
+
+const struct dmarc_evaluation *check_dmarc_evaluated(const struct view *view)
+{
+	const struct state *state = view->message_slots ? view->message_slots[check_number(&check_dmarc)] : NULL;
+
+	return state ? state->evaluation : NULL;
 }
 
 static struct value get_dmarc(struct view *view)

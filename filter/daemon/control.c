@@ -78,6 +78,8 @@ static const struct command {
     {"list-remove", control_list_remove, FOR_WRITERS},
     {"list-show", control_list_show, FOR_WRITERS},
     {"logins", control_logins, FOR_OWNER},
+    {"report-list", control_report_list, FOR_OWNER},
+    {"report-preview", control_report_preview, FOR_OWNER},
     {"sockets", takeover_sockets, FOR_OWNER},
     {"hand-over", takeover_hand_over, FOR_OWNER},
 };

@@ -104,6 +104,7 @@ static void daemon_release(struct daemon *daemon)
 	engine_release(daemon->engine);
 	policy_release(daemon->startup_policy);
 	daemon_mailer_close(daemon, clock_us() + END_US);
+	daemon_reports_close(daemon);
 	daemon_store_close(daemon);
 	report_close(daemon->host.report);
 	history_close(daemon->history);

@@ -101,9 +101,10 @@ struct daemon {
 	struct counters counters;
 	struct settings startup; /* those that need a restart; texts belong to startup_policy */
 	struct policy *startup_policy;
-	struct history *history;       /* NULL: none */
-	struct store *_Atomic store;   /* NULL: nothing has needed one so far. It stays until the end */
-	struct mailer *_Atomic mailer; /* likewise */
+	struct history *history;             /* NULL: none */
+	struct store *_Atomic store;         /* NULL: nothing has needed one so far. It stays until the end */
+	struct mailer *_Atomic mailer;       /* likewise */
+	struct aggregate *_Atomic aggregate; /* likewise: what is collected for DMARC reports */
 
 	pthread_mutex_t lock;  /* of what follows */
 	struct engine *engine; /* for sessions that begin now */
@@ -201,6 +202,20 @@ void daemon_mailer_report(struct daemon *); /* logs its messages; called every f
 /* No session uses it any more; waits until `until_us` for what can be sent at once. Before the store is closed. */
 void daemon_mailer_close(struct daemon *, int64_t until_us);
 json_t *daemon_mailer_status(struct daemon *); /* it is open */
+
+/* ---- reports.c ---------------------------------------------------------------------------------------- */
+
+/* Begins to collect for DMARC reports, or takes new settings, if the file has them; after the store, one thread at a
+ * time. 0, or -1 and err. */
+int daemon_reports_open(struct daemon *, const struct policy *, struct error *err);
+void daemon_reports_report(struct daemon *);    /* logs its messages; called every few seconds */
+void daemon_reports_close(struct daemon *);     /* no session uses it any more; before the store is closed */
+json_t *daemon_reports_status(struct daemon *); /* something is collected */
+
+/* ---- control_report.c: requests about reports ------------------------------------------------------------- */
+
+json_t *control_report_list(struct daemon *, const json_t *request);
+json_t *control_report_preview(struct daemon *, const json_t *request);
 
 /* ---- notify.c: what the service manager is told ------------------------------------------------------------- */
 

@@ -57,6 +57,7 @@ static void keeper_refresh(struct keeper *keeper)
 	daemon_store_report(keeper->daemon);
 	daemon_history_report(keeper->daemon);
 	daemon_mailer_report(keeper->daemon);
+	daemon_reports_report(keeper->daemon);
 	engine_release(engine);
 	keeper->refresh_at = clock_us() + TICK_US;
 }

@@ -178,7 +178,8 @@ static int reload_take(struct daemon *daemon, struct engine *old, struct policy 
 	struct engine *engine;
 	struct error err;
 
-	if (daemon_store_open(daemon, policy, &err) == 0 && daemon_mailer_open(daemon, policy, &err) == 0)
+	if (daemon_store_open(daemon, policy, &err) == 0 && daemon_mailer_open(daemon, policy, &err) == 0 &&
+	    daemon_reports_open(daemon, policy, &err) == 0)
 		resolver = reload_resolver(old, policy_settings(policy), &err);
 	if (!resolver) {
 		free(*text_r);
@@ -189,6 +190,7 @@ static int reload_take(struct daemon *daemon, struct engine *old, struct policy 
 	engine = engine_new(policy, resolver, daemon->host.report, &daemon->counters);
 	engine_lend_store(engine, daemon->store);
 	engine_lend_mailer(engine, daemon->mailer);
+	engine_lend_aggregate(engine, daemon->aggregate);
 	daemon_engine_set(daemon, engine);
 	reload_control(daemon, policy);
 	resolver_release(resolver);

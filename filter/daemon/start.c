@@ -208,13 +208,14 @@ static int start_engine(struct daemon *daemon, struct policy *policy)
 	arena_free(arena);
 	if (daemon->host.report && daemon_store_open(daemon, policy, &err) == 0 &&
 	    daemon_history_open(daemon, policy, &err) == 0 && daemon_mailer_open(daemon, policy, &err) == 0 &&
-	    daemon_web_open(daemon, &err) == 0)
+	    daemon_reports_open(daemon, policy, &err) == 0 && daemon_web_open(daemon, &err) == 0)
 		resolver = resolver_open(&settings->resolver, &err);
 	if (!resolver)
 		return start_failed(EXIT_UNAVAILABLE, &err);
 	daemon->engine = engine_new(policy, resolver, daemon->host.report, &daemon->counters);
 	engine_lend_store(daemon->engine, daemon->store);
 	engine_lend_mailer(daemon->engine, daemon->mailer);
+	engine_lend_aggregate(daemon->engine, daemon->aggregate);
 	resolver_release(resolver);
 	return 0;
 }

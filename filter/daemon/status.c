@@ -173,6 +173,8 @@ json_t *daemon_status(struct daemon *daemon)
 		json_object_set_new(object, "history", daemon_history_status(daemon));
 	if (daemon->mailer)
 		json_object_set_new(object, "mailer", daemon_mailer_status(daemon));
+	if (daemon->aggregate)
+		json_object_set_new(object, "reports", daemon_reports_status(daemon));
 	json_object_set_new(object, "resolver", status_resolver(engine_resolver(engine)));
 	if (dnsbl_count(&policy_settings(engine_policy(engine))->check))
 		json_object_set_new(object, "dnsbl", status_dnsbl(&policy_settings(engine_policy(engine))->check));

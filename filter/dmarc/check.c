@@ -154,6 +154,7 @@ static bool find_policy(const struct judgement *judgement)
 				policy = record->np;
 		}
 	}
+	outcome->published = policy;
 	if (record->testing && policy > DMARC_POLICY_NONE)
 		policy--;
 	outcome->policy = policy;

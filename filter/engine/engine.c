@@ -26,6 +26,7 @@ struct engine *engine_new(struct policy *policy, struct resolver *resolver, stru
 	engine->resolver = resolver_hold(resolver);
 	engine->store = NULL;
 	engine->mailer = NULL;
+	engine->aggregate = NULL;
 	engine->report = report;
 	engine->counters = counters;
 	return engine;
@@ -39,6 +40,11 @@ void engine_lend_store(struct engine *engine, struct store *store)
 void engine_lend_mailer(struct engine *engine, struct mailer *mailer)
 {
 	engine->mailer = mailer;
+}
+
+void engine_lend_aggregate(struct engine *engine, struct aggregate *aggregate)
+{
+	engine->aggregate = aggregate;
 }
 
 struct engine *engine_hold(struct engine *engine)

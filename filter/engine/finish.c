@@ -432,6 +432,7 @@ void message_finish(struct gate *gate, const struct told *told)
 	count_disagreements(gate);
 	count_unchecked(gate);
 	tell_checks(gate, told);
+	reports_count(gate, told);
 	notices_send(gate);
 	record_facts(gate);
 	record_notes(gate);

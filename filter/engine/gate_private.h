@@ -13,8 +13,9 @@ struct engine {
 	_Atomic unsigned owners;
 	struct policy *policy;
 	struct resolver *resolver;
-	struct store *store;   /* NULL: none is open */
-	struct mailer *mailer; /* NULL: there is none */
+	struct store *store;         /* NULL: none is open */
+	struct mailer *mailer;       /* NULL: there is none */
+	struct aggregate *aggregate; /* NULL: there are no DMARC reports */
 	struct report *report;
 	struct counters *counters;
 };
@@ -164,6 +165,10 @@ bool emit_folds(struct slice name, struct slice value, struct arena *, struct sl
 
 /* envelope_only.c: the end of a message that the door does not see. */
 void end_unseen(struct gate *);
+
+/* reports.c: DMARC of a message of a stranger is evaluated for reports, before the answer; and counted after it. */
+void reports_judge(struct gate *);
+void reports_count(struct gate *, const struct told *);
 
 /* notify.c: what rules want to be sent goes to the mailer; what becomes of it is noted. */
 void notices_send(struct gate *);

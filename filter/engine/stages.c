@@ -381,6 +381,7 @@ enum gate_answer gate_end(struct gate *gate)
 	began = callback_begin(gate, gate->abilities.end_us);
 	body_begin(gate);
 	ends = run_message(gate) || (!gate->replay && !make_changes(gate));
+	reports_judge(gate);
 	callback_end(gate, METER_END, began);
 	if (ends)
 		return end_answer(gate);

@@ -146,8 +146,18 @@ static void for_rulesets(struct policy *policy, void (*add)(struct policy *, str
 	}
 }
 
+/* Those of strangers are what DMARC reports are about. */
+static bool is_inbound(const struct policy *policy, const struct ruleset *rules)
+{
+	bool inbound = rules == &policy->rules[KIND_INBOUND];
+
+	for (size_t i = 0; i < policy->tenant_count; i++)
+		inbound |= rules == policy->tenants[i].rules[KIND_INBOUND];
+	return inbound;
+}
+
 /* Authentication-Results, ARC-Authentication-Results, Received-SPF and `record { facts all }` read facts of any
- * message. */
+ * message, DMARC reports those of mail of strangers. */
 static void add_readers(struct policy *policy, struct ruleset *rules)
 {
 	const struct settings *settings = &policy->settings;
@@ -155,9 +165,11 @@ static void add_readers(struct policy *policy, struct ruleset *rules)
 	if (settings->authres_checks)
 		policy->needs |= NEED_HEADERS; /* forged ones are removed */
 	for (unsigned i = 0; checks[i]; i++) {
-		bool reads = settings->record_all_facts || (settings->authres_checks & 1u << i) ||
-			     (rules->seals && checks[i]->authres) ||
-			     (settings->check.received_spf && strcmp(checks[i]->name, "spf") == 0);
+		bool reads =
+		    settings->record_all_facts || (settings->authres_checks & 1u << i) ||
+		    (rules->seals && checks[i]->authres) ||
+		    (settings->reports.said && is_inbound(policy, rules) && strcmp(checks[i]->name, "dmarc") == 0) ||
+		    (settings->check.received_spf && strcmp(checks[i]->name, "spf") == 0);
 
 		rules->uses[i] |= reads;
 		for (unsigned j = 0; reads && j < checks[i]->fact_count; j++)

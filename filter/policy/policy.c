@@ -213,7 +213,7 @@ bool policy_reads(const struct policy *policy, const struct fact *fact)
 
 bool policy_needs_store(const struct policy *policy)
 {
-	bool needs = policy->settings.store.said || policy->notifies;
+	bool needs = policy->settings.store.said || policy->notifies || policy->settings.reports.said;
 
 	for (size_t i = 0; i < policy->list_count; i++)
 		needs |= list_is_dynamic(policy->lists[i]->list);

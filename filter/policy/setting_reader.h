@@ -81,7 +81,7 @@ struct slice setting_usage(const struct setting_key *, struct arena *);
 /* ---- blocks that belong to no check, and what becomes of those that are not simply in struct settings ---------- */
 
 extern const struct setting_block listen_block, resolver_block, sign_block, sign_table_block, list_block, tenant_block,
-    store_block, control_setting_block, history_block, mailer_block, test_block, web_block;
+    store_block, control_setting_block, history_block, mailer_block, test_block, web_block, reports_block;
 int setting_keep_listen(struct setting_reader *, const void *block);
 int setting_keep_sign(struct setting_reader *, const void *block);
 int setting_keep_sign_table(struct setting_reader *, const void *block);

@@ -239,6 +239,7 @@ static const struct setting_row rows[] = {
     {.key = {.name = "store", AT(store)}, .block = &store_block},
     {.key = {.name = "history", AT(history)}, .block = &history_block},
     {.key = {.name = "mailer", AT(mailer)}, .block = &mailer_block},
+    {.key = {.name = "dmarc-reports", AT(reports)}, .block = &reports_block},
     {.key = {.name = "web", AT(web)}, .block = &web_block},
     {.key = {.name = "sign"}, .block = &sign_block, .keep = setting_keep_sign},
     {.key = {.name = "sign-table"}, .block = &sign_table_block, .keep = setting_keep_sign_table},

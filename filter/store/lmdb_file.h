@@ -7,10 +7,14 @@
  *	records   key -> kind (1 byte), when the entry in `due` says it expires (8), when it expires (8), value
  *	due       time (8 bytes, the most significant first) and key -> nothing
  *
- * Each record has exactly one entry in `due`. The entry is made with the record. When the life of the record becomes
- * longer, the entry is not moved, but put back when its time comes: a key that lives long and changes often costs one
- * look per lifetime. Numbers are in the byte order of the machine, as everywhere in an LMDB file, unless stated
- * otherwise.
+ * Each record but a member of a sum has exactly one entry in `due`. The entry is made with the record. When the life of
+ * the record becomes longer, the entry is not moved, but put back when its time comes: a key that lives long and
+ *changes often costs one look per lifetime. Numbers are in the byte order of the machine, as everywhere in an LMDB
+ *file, unless stated otherwise.
+ *
+ * The members of a sum have no entries in `due`, which would be as large as they: their second number is 0. Their key
+ *and a blank alone is a record without a value, the marker: it has the entry, and lives at least as long as they. When
+ *its time comes, they are deleted.
  *
  * Formats: 1 had records without the second number, and no table `due`.
  */

@@ -9,6 +9,9 @@
 #define DUE_HEAD 8
 #define OLD_HEAD 9 /* of format 1: kind, when it expires */
 
+#define MARKER_US     (INT64_C(600) * 1000 * 1000) /* a marker lives longer than its members: it changes seldom */
+#define MEMBERS_SWEPT 8                            /* for each entry that is due: a commit is bounded */
+
 static MDB_val val_of(struct slice text)
 {
 	return (MDB_val){text.n, (void *)text.p};
@@ -104,23 +107,45 @@ static int record_write(struct lmdb_file *file, MDB_txn *txn, struct slice key, 
 	return 0;
 }
 
+static bool is_marker(struct slice key)
+{
+	return key.n > 0 && key.p[key.n - 1] == ' ';
+}
+
+/* The marker of the sum that a key is a member of, at least as long-lived. */
+static int marker_keep(struct lmdb_file *file, MDB_txn *txn, struct slice key, int64_t expires)
+{
+	struct slice name = slice_head(key, (size_t)(slice_find(key, ' ') + 1));
+	const struct record marker = {.kind = STORE_SUM, .expires = expires + MARKER_US, .value = SLICE("")};
+	struct record old;
+	int rc = lmdb_record_get(file, txn, name, &old);
+
+	if (rc == 0 && old.expires >= expires)
+		return 0;
+	return rc == 0 || rc == MDB_NOTFOUND || rc == MDB_CORRUPTED ? lmdb_record_put(file, txn, name, &marker) : rc;
+}
+
 /* The entry stays where it is when the record lives longer than it says; a record that lives shorter would be found
  * late. */
 int lmdb_record_put(struct lmdb_file *file, MDB_txn *txn, struct slice key, const struct record *record)
 {
 	struct record written = *record, old;
-	int rc = lmdb_record_get(file, txn, key, &old);
-	bool keeps = rc == 0 && old.due <= record->expires;
+	bool marked = record->kind == STORE_SUM && slice_find(key, ' ') >= 0 && !is_marker(key), keeps;
+	int rc = marked ? marker_keep(file, txn, key, record->expires) : 0;
 
+	if (rc != 0)
+		return rc;
+	rc = lmdb_record_get(file, txn, key, &old);
+	keeps = rc == 0 && old.due <= record->expires && (old.due == 0) == marked;
 	if (rc != 0 && rc != MDB_NOTFOUND && rc != MDB_CORRUPTED)
 		return rc;
-	if (rc == 0 && !keeps) {
+	if (rc == 0 && !keeps && old.due != 0) {
 		rc = due_remove(file, txn, old.due, key);
 		if (rc != 0)
 			return rc;
 	}
-	written.due = keeps ? old.due : record->expires;
-	rc = keeps ? 0 : due_add(file, txn, written.due, key);
+	written.due = marked ? 0 : keeps ? old.due : record->expires;
+	rc = keeps || marked ? 0 : due_add(file, txn, written.due, key);
 	return rc == 0 ? record_write(file, txn, key, &written) : rc;
 }
 
@@ -132,7 +157,7 @@ int lmdb_record_delete(struct lmdb_file *file, MDB_txn *txn, struct slice key)
 
 	if (rc == MDB_NOTFOUND)
 		return 0;
-	if (rc == 0)
+	if (rc == 0 && old.due != 0)
 		rc = due_remove(file, txn, old.due, key);
 	else if (rc == MDB_CORRUPTED)
 		rc = 0;
@@ -158,6 +183,32 @@ int lmdb_due_first(struct lmdb_file *file, MDB_txn *txn, int64_t *due_r)
 	return rc;
 }
 
+/* The first members of a marker; 0 and *more_r: there are more. */
+static int sweep_members(struct lmdb_file *file, MDB_txn *txn, struct slice key, bool *more_r)
+{
+	MDB_cursor *cursor;
+	MDB_val name = val_of(key), data;
+	int rc = mdb_cursor_open(txn, file->records, &cursor);
+
+	*more_r = false;
+	if (rc != 0)
+		return rc;
+	rc = mdb_cursor_get(cursor, &name, &data, MDB_SET_RANGE);
+	for (unsigned left = MEMBERS_SWEPT; rc == 0; left--) {
+		if (name.mv_size < key.n || memcmp(name.mv_data, key.p, key.n) != 0)
+			break;
+		*more_r = left == 0;
+		if (*more_r)
+			break;
+		if (name.mv_size > key.n)
+			rc = mdb_cursor_del(cursor, 0); /* the cursor is then before the next */
+		if (rc == 0)
+			rc = mdb_cursor_get(cursor, &name, &data, MDB_NEXT);
+	}
+	mdb_cursor_close(cursor);
+	return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
 /* The record of an entry that was due at `time` and has been removed. */
 static int sweep_record(struct lmdb_file *file, MDB_txn *txn, struct slice key, int64_t time, int64_t now)
 {
@@ -169,6 +220,15 @@ static int sweep_record(struct lmdb_file *file, MDB_txn *txn, struct slice key, 
 		return 0; /* that record has another entry */
 	if (rc != 0 && rc != MDB_CORRUPTED)
 		return rc;
+	if (rc == 0 && record.kind == STORE_SUM && is_marker(key) && record.expires <= now) {
+		bool more;
+
+		rc = sweep_members(file, txn, key, &more);
+		if (rc != 0 || more)
+			return rc == 0 ? due_add(file, txn, time, key) : rc;
+		rc = mdb_del(txn, file->records, &name, NULL);
+		return rc == MDB_NOTFOUND ? 0 : rc;
+	}
 	if (rc == 0 && record.expires > now) {
 		struct record longer = record;
 		char value[MEMBERS_BYTES]; /* what is written may not be in the file */

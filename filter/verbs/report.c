@@ -13,6 +13,8 @@ static const struct subcommand {
 } subcommands[] = {
     {"read", "report read", report_read, "FILE ...",
      "read the DMARC and TLS reports that others sent about our domains"},
+    {"list", "report list", report_list, "", "the days and domains whose mail was counted for DMARC reports"},
+    {"preview", "report preview", report_preview, "DOMAIN", "the DMARC report about a domain as it would be sent now"},
     {NULL},
 };
 
@@ -20,7 +22,8 @@ static int usage(FILE *out, int code)
 {
 	fputs("usage: sekisho report SUBCOMMAND [ARGUMENTS]\n\n", out);
 	for (const struct subcommand *one = subcommands; one->name; one++)
-		fprintf(out, "  %s %s\n        %s\n", one->name, one->arguments, one->about);
+		fprintf(out, "  %s%s%s\n        %s\n", one->name, *one->arguments ? " " : "", one->arguments,
+			one->about);
 	fputs("\n`sekisho report SUBCOMMAND --help` shows the options of one.\n", out);
 	return code;
 }

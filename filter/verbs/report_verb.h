@@ -6,5 +6,7 @@
 #define SEKISHO_REPORT_VERB_H
 
 int report_read(int argc, char **argv);
+int report_list(int argc, char **argv);
+int report_preview(int argc, char **argv);
 
 #endif

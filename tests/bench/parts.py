@@ -12,6 +12,7 @@ from exim_doors import through_exim
 from figures import median, odd, wanted
 from instructions import callgrind
 from limits import limits
+from reports import reports
 from signing import signing
 from subjects import Missing
 from tables import srs
@@ -275,6 +276,7 @@ def reloads(bench):
 
 PARTS = {"sign": signing, "arc": arc, "srs": srs, "cold": cold, "refusal": refusal, "logging": logging, "growth": growth, "reloads": reloads,
          "limits": limits, "postfix": through_postfix, "callgrind": callgrind}
+PARTS["reports"] = reports
 PARTS["dnsbl"] = dns_lists
 PARTS["history"] = history
 PARTS["waiting"] = waiting

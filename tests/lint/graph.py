@@ -39,6 +39,7 @@ FLOORS = (
 # Headers of include/ that are not named after their room.
 DOORS = {"block.h": "check", "dnsbl.h": "check", "door.h": "doors", "greylist.h": "check", "json.h": "report", "login.h": "check",
          "milter.h": "doors", "mime.h": "mail"}
+DOORS["reports_setting.h"] = "policy"
 DOORS["server.h"] = "doors"
 DOORS["packet.h"] = "doors"
 DOORS["milter_client.h"] = "doors/client"

@@ -66,6 +66,11 @@ void daemon_store_report(struct daemon *daemon)
 	(void)daemon;
 }
 
+void daemon_reports_report(struct daemon *daemon)
+{
+	(void)daemon;
+}
+
 void daemon_mailer_report(struct daemon *daemon)
 {
 	(void)daemon;

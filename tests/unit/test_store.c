@@ -362,6 +362,31 @@ static void a_sum_lives_as_long_as_asked(void **state)
 	assert_int_equal(sums(scene, "k", "", 10).count, 0);
 }
 
+/* Of many members, whose lives differ, nothing is left in the file. */
+static void sums_that_have_expired_leave_the_file(void **state)
+{
+	struct scene *scene = *state;
+	struct store_counters counters;
+	char member[20];
+
+	for (unsigned i = 0; i < 1000; i++) {
+		snprintf(member, sizeof(member), "m%u", i);
+		add(scene, "k", member, 1, HOUR + i * SECOND);
+	}
+	add(scene, "k2", "a", 1, 100 * HOUR);
+	store_flush(scene->store, clock_us() + 10 * SECOND);
+	store_counters(scene->store, &counters);
+	assert_true(counters.keys >= 1001);
+	for (unsigned tries = 0; tries < 100 && counters.keys > 4; tries++) {
+		pass(tries ? 0 : 2 * HOUR);
+		add(scene, "k2", "a", 1, 100 * HOUR);
+		assert_int_equal(sums(scene, "k", "", 10).count, 0);
+		store_counters(scene->store, &counters);
+	}
+	assert_true(counters.keys <= 4);
+	assert_int_equal(sums(scene, "k2", "", 10).count, 1);
+}
+
 static void a_sum_out_of_bounds_is_invalid(void **state)
 {
 	static char text[STORE_KEY_MAX];
@@ -405,6 +430,8 @@ int main(void)
 	    EACH(sums_belong_to_members_of_a_key),
 	    EACH(a_sum_lives_as_long_as_asked),
 	    EACH(a_sum_out_of_bounds_is_invalid),
+	    {"sums_that_have_expired_leave_the_file", sums_that_have_expired_leave_the_file, open_lmdb, close_scene,
+	     NULL},
 	    EACH(keys_are_listed_by_prefix),
 	    EACH(a_page_says_kind_count_and_life),
 	};

@@ -1,0 +1,190 @@
+/*
+ * control_report.c - requests about DMARC reports on the control socket.
+ *
+ *     {"command":"report-list","after":TOKEN}       {"ok":true,"items":[{"day":"2026-11-27","domain":D,"messages":N,
+ *                                                   "state":"collecting"}],"next":TOKEN}
+ *     {"command":"report-preview","domain":D, {"ok":true,"xml":TEXT,"rua":T,"id":T,"file":T,"messages":N,"rows":N,
+ *      "day":"2026-11-27","part":TOKEN}             "next":TOKEN}
+ *
+ * "day" may be left out: today. "next" is present when there is more: repeat the request with it as "after" or "part".
+ * The state of a day that is not over is "collecting"; after that it is "waiting", until its reports were sent.
+ */
+#include "aggregate.h"
+#include "daemon_private.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define PAGE    1000
+#define WAIT_US (5 * 1000 * 1000)
+#define DAY_S   86400
+
+static json_t *refusal(const char *text)
+{
+	return json_pack("{s:b, s:o}", "ok", 0, "error", json_text(slice_of(text)));
+}
+
+static json_t *no_reports(const struct daemon *daemon)
+{
+	struct error text;
+
+	error_set(&text, "nothing is collected for DMARC reports: %s has no dmarc-reports { }", daemon->config_file);
+	return refusal(text.text);
+}
+
+static const char unavailable[] = "the store does not answer; see the log of the daemon";
+
+/* ---- days ---------------------------------------------------------------------------------------- */
+
+static json_t *day_print(unsigned day)
+{
+	time_t seconds = (time_t)day * DAY_S;
+	char text[32];
+	struct tm tm;
+
+	gmtime_r(&seconds, &tm);
+	strftime(text, sizeof(text), "%Y-%m-%d", &tm);
+	return json_string(text);
+}
+
+/* 0 when it is not one. */
+static unsigned day_read(struct slice text)
+{
+	struct tm tm = {0}, back;
+	char copy[16], again[16];
+	const char *end;
+	time_t seconds;
+
+	snprintf(copy, sizeof(copy), "%.*s", SLICE_ARGS(slice_head(text, sizeof(copy) - 1)));
+	end = strptime(copy, "%Y-%m-%d", &tm);
+	seconds = end && *end == '\0' ? timegm(&tm) : 0;
+	if (seconds < DAY_S || !gmtime_r(&seconds, &back))
+		return 0;
+	strftime(again, sizeof(again), "%Y-%m-%d", &back); /* there is no 31 February */
+	return strcmp(copy, again) == 0 ? (unsigned)(seconds / DAY_S) : 0;
+}
+
+/* ---- what is there --------------------------------------------------------------------------------- */
+
+/* After which day and domain a page begins: "20784 example.org". */
+static void place_read(struct slice token, struct arena *arena, unsigned *day_r, struct slice *after_r)
+{
+	struct slice rest = control_token_parse(slice_head(token, STORE_KEY_MAX * 2), arena), number;
+	uint64_t day = 0;
+
+	slice_cut(&rest, ' ', &number);
+	*day_r = slice_number(number, 1000000, &day) == 0 ? (unsigned)day : 0;
+	*after_r = *day_r ? rest : SLICE("");
+}
+
+static json_t *total_print(struct aggregate *aggregate, const struct aggregate_total *total)
+{
+	return json_pack("{s:o, s:o, s:I, s:s}", "day", day_print(total->day), "domain", json_text(total->domain),
+			 "messages", (json_int_t)total->messages, "state",
+			 total->day >= aggregate_today(aggregate) ? "collecting" : "waiting");
+}
+
+/* -1: the store does not answer. */
+static int list_page(struct aggregate *aggregate, struct slice token, json_t *items, struct arena *arena,
+		     struct slice *next_r)
+{
+	struct aggregate_total total;
+	unsigned day;
+	struct slice after;
+	int found;
+
+	place_read(token, arena, &day, &after);
+	*next_r = SLICE("");
+	do {
+		found = day ? aggregate_next(aggregate, day, after, arena, &total) : 0;
+		if (found == 0) {
+			found = aggregate_next_day(aggregate, day, arena, &total);
+			day = total.day;
+			after = SLICE("");
+		} else if (found == 1) {
+			json_array_append_new(items, total_print(aggregate, &total));
+			after = total.domain;
+		}
+	} while (found == 1 && json_array_size(items) < PAGE);
+	if (found == 1)
+		*next_r = arena_printf(arena, "%u %.*s", day, SLICE_ARGS(after));
+	return found < 0 ? -1 : 0;
+}
+
+json_t *control_report_list(struct daemon *daemon, const json_t *request)
+{
+	struct arena *arena = arena_new();
+	json_t *items = json_array(), *answer;
+	struct slice next;
+
+	if (!daemon->aggregate)
+		answer = no_reports(daemon);
+	else if (aggregate_flush(daemon->aggregate, clock_us() + WAIT_US) != STORE_OK ||
+		 list_page(daemon->aggregate, control_text(request, "after"), items, arena, &next) < 0)
+		answer = refusal(unavailable);
+	else {
+		answer = json_pack("{s:b, s:O}", "ok", 1, "items", items);
+		if (next.n > 0)
+			json_object_set_new(answer, "next", json_text(control_token_print(next, arena)));
+	}
+	json_decref(items);
+	arena_free(arena);
+	return answer;
+}
+
+/* ---- a report as it would be sent -------------------------------------------------------------------- */
+
+static json_t *report_print(const struct aggregate_report *report, struct arena *arena)
+{
+	json_t *answer = json_pack("{s:b, s:o, s:o, s:o, s:o, s:I, s:I}", "ok", 1, "xml", json_text(report->xml), "rua",
+				   json_text(report->rua), "id", json_text(report->id), "file", json_text(report->file),
+				   "messages", (json_int_t)report->messages, "rows", (json_int_t)report->rows);
+
+	if (report->next.p)
+		json_object_set_new(answer, "next", json_text(control_token_print(report->next, arena)));
+	return answer;
+}
+
+static json_t *preview(struct daemon *daemon, const struct aggregate_request *wanted, struct arena *arena)
+{
+	struct aggregate_report report;
+	struct error err;
+	int made;
+
+	if (aggregate_flush(daemon->aggregate, clock_us() + WAIT_US) != STORE_OK)
+		return refusal(unavailable);
+	made = aggregate_make(daemon->aggregate, wanted, arena, &report, &err);
+	if (made < 0)
+		return refusal(err.text);
+	if (made == 1)
+		return report_print(&report, arena);
+	error_set(&err,
+		  "no mail of %.*s was counted on that day; name the domain that has the DMARC record, as sekisho "
+		  "report list shows it",
+		  SLICE_ARGS(wanted->domain));
+	return refusal(err.text);
+}
+
+json_t *control_report_preview(struct daemon *daemon, const json_t *request)
+{
+	struct arena *arena = arena_new();
+	struct slice day = control_text(request, "day");
+	struct aggregate_request wanted = {.max_bytes = AGGREGATE_BYTES_MIN, .keep_xml = true};
+	json_t *answer;
+	bool valid;
+
+	wanted.domain = domain_normalise(slice_head(control_text(request, "domain"), 300), arena, &valid);
+	wanted.part = control_token_parse(slice_head(control_text(request, "part"), STORE_KEY_MAX * 2), arena);
+	wanted.day = day.n ? day_read(day) : daemon->aggregate ? aggregate_today(daemon->aggregate) : 0;
+	if (!daemon->aggregate)
+		answer = no_reports(daemon);
+	else if (!valid)
+		answer = refusal("that is not a domain");
+	else if (wanted.day == 0)
+		answer = refusal("a day is written as 2026-11-27");
+	else
+		answer = preview(daemon, &wanted, arena);
+	arena_free(arena);
+	return answer;
+}

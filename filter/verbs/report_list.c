@@ -1,0 +1,94 @@
+/*
+ * report_list.c - sekisho report list: the days and domains that the running daemon has data of.
+ */
+#include "ask.h"
+#include "base.h"
+#include "option.h"
+#include "report_verb.h"
+#include "verbs.h"
+#include <stdlib.h>
+
+struct request {
+	struct ask ask;
+	bool json;
+	size_t shown;
+};
+
+static int usage(FILE *out, int code)
+{
+	fputs("usage: sekisho report list [--json] [-c FILE] [--socket PATH]\n\n"
+	      "  Shows for each day (UTC) and each domain that asks for DMARC reports how many messages were counted,\n"
+	      "  and whether the day is \"collecting\" or its reports are \"waiting\" to be sent.\n\n"
+	      "  --json             one JSON array\n" ASK_HELP "  -h, --help         this\n",
+	      out);
+	return code;
+}
+
+/* -1: go on; else the exit code. */
+static int arguments_read(int argc, char **argv, struct request *request_r)
+{
+	static const struct option options[] = {ASK_OPTIONS, {NULL}};
+	int option;
+
+	*request_r = (struct request){.ask = {argv[0], DEFAULT_CONFIG, NULL}};
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+		if (option == 'h')
+			return usage(stdout, VERB_OK);
+		if (option == '?')
+			return option_usage(argc, argv, "c:h", options);
+		ask_option(&request_r->ask, option, optarg);
+		request_r->json |= option == 'j';
+	}
+	return argc == optind ? -1 : usage(stderr, VERB_USAGE);
+}
+
+static void page_print(struct request *request, const json_t *answer)
+{
+	json_t *item;
+	size_t i;
+
+	json_array_foreach(json_object_get(answer, "items"), i, item)
+	{
+		if (request->json) {
+			fputs(request->shown ? ",\n" : "[\n", stdout);
+			json_dumpf(item, stdout, JSON_COMPACT);
+		} else {
+			printf("%s\t", json_string_value(json_object_get(item, "day")));
+			ask_print_safe(json_string_value(json_object_get(item, "domain")));
+			printf("\t%lld\t%s\n", (long long)json_integer_value(json_object_get(item, "messages")),
+			       json_string_value(json_object_get(item, "state")));
+		}
+		request->shown++;
+	}
+}
+
+int report_list(int argc, char **argv)
+{
+	struct request request;
+	int code = arguments_read(argc, argv, &request);
+	char *after = NULL;
+
+	if (code >= 0)
+		return code;
+	do {
+		json_t *question = json_pack("{s:s}", "command", "report-list"), *answer;
+		const char *next;
+
+		if (after)
+			json_object_set_new(question, "after", json_string(after));
+		answer = ask_for(&request.ask, question, &code);
+		if (!answer)
+			break;
+		page_print(&request, answer);
+		free(after);
+		next = json_string_value(json_object_get(answer, "next"));
+		after = next ? xstrdup(next) : NULL;
+		code = VERB_OK;
+		json_decref(answer);
+	} while (after);
+	free(after);
+	if (request.json && code == VERB_OK)
+		fputs(request.shown ? "\n]\n" : "[]\n", stdout);
+	return code;
+}
