@@ -49,9 +49,10 @@ static inline bool fake_has(const char *bytes, size_t n, const char *word)
 	return memmem(bytes, n, word, strlen(word)) != NULL;
 }
 
-/* False: the connection is over. */
-static inline bool fake_send(struct fake_client *client, const struct fake_answer *answer)
+/* False: the connection is over. The answer is copied: a test may be over, and its answers gone, before all is sent. */
+static inline bool fake_send(struct fake_client *client, const struct fake_answer *said)
 {
+	const struct fake_answer copy = *said, *answer = &copy;
 	size_t n = answer->n ? answer->n : answer->bytes ? strlen(answer->bytes) : 0, repeats = answer->repeats;
 
 	do {
