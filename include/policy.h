@@ -161,8 +161,7 @@ struct web_setting {
 /* ownership { }: rules for all logins, in addition to the list of owners */
 struct ownership_setting {
 	bool self;               /* a login that is an address owns it */
-	struct slice delimiters; /* an owner of an address also owns its extensions after one of these bytes; "": no
-				    extensions */
+	struct slice delimiters; /* an owner also owns extensions after one of these bytes; "": no extensions */
 };
 
 /* srs { } */

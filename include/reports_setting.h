@@ -1,5 +1,6 @@
 /*
- * reports_setting.h - dmarc-reports { } of sekisho.conf.
+ * reports_setting.h - dmarc-reports { } of the policy file: reports about mail of strangers, for the owners of the
+ * domains that it claims to come from (RFC 9990).
  */
 #ifndef SEKISHO_REPORTS_SETTING_H
 #define SEKISHO_REPORTS_SETTING_H
@@ -15,7 +16,7 @@ struct reports_setting {
 	bool said;                 /* in the file */
 };
 
-/* Does this policy domain get no reports? True while the list of dmarc-reports { exclude } cannot be read. */
-bool reports_exclude(const struct reports_setting *, struct store *, struct slice domain);
+/* Does this policy domain get no reports? Unknown while the list of dmarc-reports { exclude } cannot be read. */
+enum truth reports_excluded(const struct reports_setting *, struct store *, struct slice domain);
 
 #endif

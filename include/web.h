@@ -11,6 +11,7 @@
 #define SEKISHO_WEB_H
 
 #include "engine.h"
+#include "reports.h"
 
 #define WEB_DOORS_MAX 8
 
@@ -21,6 +22,7 @@ struct web_state {
 	struct history *history; /* NULL: none */
 	const char *history_path;
 	const struct report *report;
+	const struct report_counters *reports; /* of DMARC reports; NULL: none are sent */
 	int64_t uptime_us;
 	uint64_t reloads, reloads_failed; /* since the start */
 	bool draining;

@@ -6,6 +6,7 @@
 #define SENT_LIFE_US (5 * STORE_DAY_US) /* longer than rows live */
 #define FLUSH_US     (INT64_C(10) * 1000 * 1000)
 #define DNS_US       (INT64_C(20) * 1000 * 1000) /* for all questions about one domain */
+#define STOP_US      (600 * 1000)
 #define TRIES_MAX    16
 
 /* One domain. */
@@ -145,6 +146,16 @@ static bool is_ready(struct delivery *delivery)
 	return run->ready;
 }
 
+/* A mail under way has a moment to come to its end: what was not answered is sent again. */
+static bool is_cut_off(void *run_)
+{
+	struct report_run *run = run_;
+
+	if (run->stop_us == 0 && run->sender->stopped(run->sender->context))
+		run->stop_us = clock_us() + STOP_US;
+	return run->stop_us != 0 && clock_us() >= run->stop_us;
+}
+
 static void mail_it(struct delivery *delivery, struct slice address)
 {
 	const struct report_sender *sender = delivery->sender;
@@ -158,6 +169,10 @@ static void mail_it(struct delivery *delivery, struct slice address)
 	struct error answer;
 	enum mailed mailed;
 
+	if (sender->stopped(sender->context)) {
+		give_up(delivery, "the daemon ends");
+		return;
+	}
 	delivery->broken |= !report_lease(delivery->run);
 	if (delivery->broken || !is_ready(delivery))
 		return;
@@ -167,7 +182,7 @@ static void mail_it(struct delivery *delivery, struct slice address)
 	}
 	message.sender = report_reverse_path(sender->from, sender->delimiter, mail.token, delivery->arena);
 	message.text = report_mail_print(&mail, delivery->arena);
-	mailed = mailer_send(sender->mailer, &message, sender->stopped, sender->context, &answer);
+	mailed = mailer_send(sender->mailer, &message, is_cut_off, delivery->run, &answer);
 	if (mailed == MAIL_LOST && sender->stopped(sender->context))
 		give_up(delivery, "the daemon ends");
 	else

@@ -44,6 +44,7 @@ struct report_run {
 	const struct report_sender *sender;
 	int64_t now_us;
 	bool ready;       /* mail will be aligned */
+	int64_t stop_us;  /* when a mail under way is given up; 0: no end is asked for yet */
 	unsigned silent;  /* mails in a row without an answer of the mail server */
 	struct error why; /* why the round ends */
 };

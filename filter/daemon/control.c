@@ -80,6 +80,10 @@ static const struct command {
     {"logins", control_logins, FOR_OWNER},
     {"report-list", control_report_list, FOR_OWNER},
     {"report-preview", control_report_preview, FOR_OWNER},
+    {"report-send", control_report_send, FOR_OWNER},
+    {"report-sent", control_report_sent, FOR_OWNER},
+    {"report-suppressed", control_report_suppressed, FOR_OWNER},
+    {"report-clear", control_report_clear, FOR_OWNER},
     {"sockets", takeover_sockets, FOR_OWNER},
     {"hand-over", takeover_hand_over, FOR_OWNER},
 };

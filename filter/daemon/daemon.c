@@ -190,6 +190,7 @@ static bool threads_end(struct daemon *daemon, struct control *control, struct t
 	daemon_post(daemon, EVENT_END);
 	stopped &= thread_join_until(keeper, until);
 	stopped &= tender_stop(tender, until);
+	stopped &= report_thread_stop(daemon->report_thread, until);
 	return key_watch_stop(watch, until) && stopped;
 }
 
@@ -208,7 +209,9 @@ static int daemon_serve(struct daemon *daemon)
 		return daemon_end(daemon, key_watch_stop(watch, clock_us() + END_US), clock_us() + END_US, code);
 	daemon_say_started(daemon);
 	tender = tender_start(daemon, &err);
-	if (!tender)
+	if (tender)
+		daemon->report_thread = report_thread_start(daemon, &err);
+	if (!daemon->report_thread)
 		daemon->host.failed(&daemon->host, err.text);
 	entrances_start(daemon);
 	takeover_finish(daemon); /* before the control socket, which it asks over, is ours */

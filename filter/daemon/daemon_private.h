@@ -11,6 +11,7 @@
 
 #include "daemon.h"
 #include "json.h"
+#include "reports.h"
 #include "web.h"
 #include <pthread.h>
 #include <signal.h>
@@ -105,6 +106,9 @@ struct daemon {
 	struct store *_Atomic store;         /* NULL: nothing has needed one so far. It stays until the end */
 	struct mailer *_Atomic mailer;       /* likewise */
 	struct aggregate *_Atomic aggregate; /* likewise: what is collected for DMARC reports */
+
+	struct report_thread *report_thread; /* NULL: it could not be started */
+	struct report_counters report_counters;
 
 	pthread_mutex_t lock;  /* of what follows */
 	struct engine *engine; /* for sessions that begin now */
@@ -211,6 +215,18 @@ int daemon_reports_open(struct daemon *, const struct policy *, struct error *er
 void daemon_reports_report(struct daemon *);    /* logs its messages; called every few seconds */
 void daemon_reports_close(struct daemon *);     /* no session uses it any more; before the store is closed */
 json_t *daemon_reports_status(struct daemon *); /* something is collected */
+
+/* ---- report_thread.c: sends them -------------------------------------------------------------------------- */
+
+struct report_thread *report_thread_start(struct daemon *, struct error *err); /* NULL and err */
+bool report_thread_stop(struct report_thread *, int64_t until_us);             /* false: left alone. NULL is allowed */
+
+/* ---- control_send.c: requests about sending them ---------------------------------------------------------- */
+
+json_t *control_report_send(struct daemon *, const json_t *request);
+json_t *control_report_sent(struct daemon *, const json_t *request);
+json_t *control_report_suppressed(struct daemon *, const json_t *request);
+json_t *control_report_clear(struct daemon *, const json_t *request);
 
 /* ---- control_report.c: requests about reports ------------------------------------------------------------- */
 

@@ -38,6 +38,10 @@ json_t *daemon_reports_status(struct daemon *daemon)
 	struct aggregate_counters c;
 
 	aggregate_counters(daemon->aggregate, &c);
-	return json_pack("{s:I, s:I, s:I}", "counted", (json_int_t)c.messages, "waiting", (json_int_t)c.waiting, "lost",
-			 (json_int_t)c.lost);
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "counted", (json_int_t)c.messages, "waiting",
+			 (json_int_t)c.waiting, "lost", (json_int_t)c.lost, "due",
+			 (json_int_t)daemon->report_counters.waiting, "sent", (json_int_t)daemon->report_counters.sent,
+			 "refused", (json_int_t)daemon->report_counters.refused, "suppressed",
+			 (json_int_t)daemon->report_counters.suppressed, "dropped",
+			 (json_int_t)daemon->report_counters.dropped);
 }

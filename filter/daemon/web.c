@@ -38,6 +38,7 @@ static void host_state(struct web_host *host, struct web_state *state_r)
 	    .counters = &daemon->counters,
 	    .store = daemon->store,
 	    .history = daemon->history,
+	    .reports = daemon->aggregate ? &daemon->report_counters : NULL,
 	    .history_path = daemon->startup.history.path,
 	    .report = daemon->host.report,
 	    .uptime_us = clock_us() - daemon->started_us,

@@ -433,6 +433,7 @@ void message_finish(struct gate *gate, const struct told *told)
 	count_unchecked(gate);
 	tell_checks(gate, told);
 	reports_count(gate, told);
+	bounce_end(gate);
 	notices_send(gate);
 	record_facts(gate);
 	record_notes(gate);

@@ -44,6 +44,7 @@ static void message_clear(struct gate *gate)
 	gate->outcome = NULL;
 	gate->record = NULL;
 	gate->spool = NULL;
+	gate->bounce = NULL;
 	gate->rcpt_accepted = gate->accepted = gate->decided = gate->late = gate->unable = gate->unusable =
 	    gate->ended_early = gate->open = gate->used = gate->recorded = gate->body_began = false;
 	gate->rcpts = NULL;

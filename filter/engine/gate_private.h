@@ -32,6 +32,7 @@ struct replay {
 	const struct fact_names *names;
 };
 
+struct bounce;
 struct gate {
 	const struct replay *replay; /* NULL: a message is here */
 	struct engine *engine;
@@ -52,16 +53,17 @@ struct gate {
 	struct outcome
 	    *outcome; /* of the message: the rule that accepts or ends it. This and the record: in its arena */
 	enum stage decided_at, quarantined_at;
-	bool accepted;       /* outcome says ACCEPT */
-	bool rcpt_accepted;  /* or a rule accepted the last recipient */
-	bool decided;        /* gate_done is awaited */
-	bool late;           /* a refusal waits for the end of the message */
-	bool unable;         /* the door cannot make a change that was decided */
-	bool ended_early;    /* outcome is the answer at the end, whatever follows */
-	bool open;           /* between MAIL and the record */
-	bool used;           /* a message was here since the arena was reset */
-	bool body_began;     /* the header is complete, and the sinks are set up */
-	struct spool *spool; /* the body for the second engine of DKIM; NULL: not needed */
+	bool accepted;         /* outcome says ACCEPT */
+	bool rcpt_accepted;    /* or a rule accepted the last recipient */
+	bool decided;          /* gate_done is awaited */
+	bool late;             /* a refusal waits for the end of the message */
+	bool unable;           /* the door cannot make a change that was decided */
+	bool ended_early;      /* outcome is the answer at the end, whatever follows */
+	bool open;             /* between MAIL and the record */
+	bool used;             /* a message was here since the arena was reset */
+	bool body_began;       /* the header is complete, and the sinks are set up */
+	struct bounce *bounce; /* this comes to the address of a report of ours; NULL: it does not */
+	struct spool *spool;   /* the body for the second engine of DKIM; NULL: not needed */
 	struct rcpt_outcome *rcpts;
 	size_t rcpt_count, rcpt_room;
 	struct reply *recipients_reply; /* when there were too many */
@@ -169,6 +171,10 @@ void end_unseen(struct gate *);
 /* reports.c: DMARC of a message of a stranger is evaluated for reports, before the answer; and counted after it. */
 void reports_judge(struct gate *);
 void reports_count(struct gate *, const struct told *);
+
+/* bounced.c: does a report of ours come back? Before the body, and at the end. */
+void bounce_begin(struct gate *);
+void bounce_end(struct gate *);
 
 /* notify.c: what rules want to be sent goes to the mailer; what becomes of it is noted. */
 void notices_send(struct gate *);

@@ -35,6 +35,18 @@ static bool is_report(struct gate *gate, const struct dmarc_outcome *outcome)
 	return outcome->result == DMARC_PASS && slice_equal(slice_head(subject, label.n), label);
 }
 
+/* With any extension, as reverse-paths of reports have one. */
+static bool is_to_us(const struct gate *gate, const struct address *recipient)
+{
+	const struct address *from = &gate->settings->reports.from;
+	struct slice delimiters = gate->settings->ownership.delimiters, local = recipient->local;
+
+	if (address_equal(recipient, from))
+		return true;
+	return slice_equal(recipient->domain, from->domain) && local.n > from->local.n &&
+	       slice_starts_nocase(local, from->local) && slice_find(delimiters, local.p[from->local.n]) >= 0;
+}
+
 /* A bounce, or an automatic answer, to the address that our reports come from. */
 static bool is_answer(struct gate *gate)
 {
@@ -43,7 +55,7 @@ static bool is_answer(struct gate *gate)
 	bool to_us = message->recipient_count > 0;
 
 	for (size_t i = 0; i < message->recipient_count; i++)
-		to_us = to_us && address_equal(&message->recipients[i].address, &gate->settings->reports.from);
+		to_us = to_us && is_to_us(gate, &message->recipients[i].address);
 	return to_us &&
 	       (message->sender.text.n == 0 || (automatic.n > 0 && !slice_starts_nocase(automatic, SLICE("no"))));
 }
@@ -262,7 +274,7 @@ void reports_count(struct gate *gate, const struct told *told)
 		const struct dmarc_outcome *outcome = &evaluation->outcomes[i];
 
 		if (outcome->record && outcome->record->rua.n > 0 && !is_report(gate, outcome) &&
-		    !reports_exclude(reports, gate->engine->store, outcome->domain))
+		    reports_excluded(reports, gate->engine->store, outcome->domain) == TRUTH_FALSE)
 			count_author(gate, told, evaluation, outcome);
 	}
 }

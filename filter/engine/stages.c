@@ -306,6 +306,7 @@ static void body_begin(struct gate *gate)
 	if (policy_signs(gate->engine->policy, gate->view.tenant, gate->view.kind))
 		sign_prepare(gate);
 	footer_prepare(gate);
+	bounce_begin(gate);
 	for (unsigned i = 0; checks[i]; i++)
 		if (checks[i]->header && is_read(gate, checks[i]))
 			checks[i]->header(&gate->view);

@@ -135,6 +135,30 @@ static void check_sign(struct compiler *compiler, const struct setting_syntax *s
 		    "key; use a unix socket");
 }
 
+/* dmarc-reports: what is collected and can never be sent */
+static void check_reports(struct compiler *compiler, const struct setting_syntax *said)
+{
+	const struct policy *policy = compiler->policy;
+	struct slice domain = policy->settings.reports.from.domain;
+
+	if (policy->settings.mailer.text.n == 0)
+		diagnostics_advice(compiler->diagnostics, said->name.place,
+				   "reports are collected and never sent, because there is no mailer; write mailer "
+				   "inet:25@127.0.0.1 from %s",
+				   QUOTE(policy->settings.reports.from.text));
+	else if (!policy_sign(policy, domain))
+		diagnostics_advice(
+		    compiler->diagnostics, said->name.place,
+		    "reports must pass DMARC, and nothing signs for %s: they are sent only if SPF covers "
+		    "the addresses of this host; write sign %s { }",
+		    QUOTE(domain), QUOTE(domain));
+	else if (!policy_signs(policy, NULL, KIND_LOCAL))
+		diagnostics_advice(
+		    compiler->diagnostics, said->name.place,
+		    "reports must pass DMARC, and the policy for local mail does not sign: they are sent "
+		    "only if SPF covers the addresses of this host; write policy local { on message { sign } }");
+}
+
 static void check_settings(struct compiler *compiler, const struct file_syntax *file)
 {
 	for (const struct setting_syntax *said = file->first_setting; said; said = said->next) {
@@ -150,6 +174,8 @@ static void check_settings(struct compiler *compiler, const struct file_syntax *
 			check_trusted(compiler, said);
 		else if (is_named(said, "submission"))
 			check_submission(compiler, said);
+		else if (is_named(said, "dmarc-reports"))
+			check_reports(compiler, said);
 	}
 }
 

@@ -36,7 +36,7 @@ static int finish(void *block, struct setting_told *told, struct error *err)
 		   : 0;
 }
 
-bool reports_exclude(const struct reports_setting *reports, struct store *store, struct slice domain)
+enum truth reports_excluded(const struct reports_setting *reports, struct store *store, struct slice domain)
 {
 	enum truth found = TRUTH_FALSE;
 
@@ -46,7 +46,7 @@ bool reports_exclude(const struct reports_setting *reports, struct store *store,
 		found = list_has(reports->exclude, store, &(struct list_key){.kind = LIST_TEXT, .text = domain});
 		domain = dot < 0 ? SLICE("") : slice_from(domain, (size_t)dot + 1);
 	}
-	return found != TRUTH_FALSE;
+	return found;
 }
 
 static const struct setting_key keys[] = {

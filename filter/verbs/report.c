@@ -15,6 +15,10 @@ static const struct subcommand {
      "read the DMARC and TLS reports that others sent about our domains"},
     {"list", "report list", report_list, "", "the days and domains whose mail was counted for DMARC reports"},
     {"preview", "report preview", report_preview, "DOMAIN", "the DMARC report about a domain as it would be sent now"},
+    {"send", "report send", report_send, "--now [DOMAIN] [--day YYYY-MM-DD]",
+     "send the DMARC reports of days that are over"},
+    {"suppressed", "report suppressed", report_suppressed, "[--clear ADDRESS]",
+     "show the addresses that get no reports for a time"},
     {NULL},
 };
 

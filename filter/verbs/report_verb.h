@@ -8,5 +8,7 @@
 int report_read(int argc, char **argv);
 int report_list(int argc, char **argv);
 int report_preview(int argc, char **argv);
+int report_send(int argc, char **argv);
+int report_suppressed(int argc, char **argv);
 
 #endif

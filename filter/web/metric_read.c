@@ -225,3 +225,18 @@ OF_HISTORY(history_lost, lost)
 OF_HISTORY(history_failures, failures)
 OF_HISTORY(history_bytes, bytes)
 OF_HISTORY(history_limit, at_most)
+
+#define OF_REPORTS(name, member)                                                                                       \
+	READER(name)                                                                                                   \
+	{                                                                                                              \
+		(void)engine;                                                                                          \
+		if (state->reports)                                                                                    \
+			sample_add(samples, (double)state->reports->member, NO_LABEL);                                 \
+	}
+
+OF_REPORTS(reports_sent, sent)
+OF_REPORTS(reports_refused, refused)
+OF_REPORTS(reports_suppressed, suppressed)
+OF_REPORTS(reports_failures, failures)
+OF_REPORTS(reports_dropped, dropped)
+OF_REPORTS(reports_waiting, waiting)

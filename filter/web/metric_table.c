@@ -69,6 +69,13 @@ const struct metric web_metrics[] = {
     COUNTER("history_failures", "", history_failures, "Commits of the history that failed."),
     GAUGE("history_bytes", "bytes", "", history_bytes, "Bytes of the history."),
     GAUGE("history_limit_bytes", "bytes", "", history_limit, "Bytes that the history may have."),
+    COUNTER("reports_sent", "", reports_sent, "Mails with DMARC reports that the mail server took."),
+    COUNTER("reports_refused", "", reports_refused, "Mails with DMARC reports that the mail server refused for good."),
+    COUNTER("reports_suppressed", "", reports_suppressed,
+	    "Mails with DMARC reports that were not sent, because their address is dead."),
+    COUNTER("reports_failures", "", reports_failures, "Tries to send a DMARC report that are repeated."),
+    COUNTER("reports_dropped", "", reports_dropped, "Domains whose DMARC reports could not be sent in two days."),
+    GAUGE("reports_waiting", "", "", reports_waiting, "Domains whose DMARC reports of days that are over wait."),
     COUNTER("log_lost", "", log_lost, "Lines that did not get into the log."),
     {NULL},
 };

@@ -157,6 +157,12 @@ void sample_histogram(struct metric_samples *, const struct meter_times *, const
 	X(history_lost)                                                                                                \
 	X(history_failures)                                                                                            \
 	X(history_bytes)                                                                                               \
+	X(reports_sent)                                                                                                \
+	X(reports_refused)                                                                                             \
+	X(reports_suppressed)                                                                                          \
+	X(reports_failures)                                                                                            \
+	X(reports_dropped)                                                                                             \
+	X(reports_waiting)                                                                                             \
 	X(history_limit)                                                                                               \
 	X(log_lost)
 #define X(name) void read_##name(struct metric_samples *, const struct web_state *, const struct engine *);

@@ -101,6 +101,10 @@ srs-cleanup unix n - n - 0 cleanup -o sender_canonical_maps=tcp:127.0.0.1:10001
   -o sender_canonical_classes=envelope_sender -o recipient_canonical_maps=tcp:127.0.0.1:10002
   -o recipient_canonical_classes=envelope_recipient,header_recipient
   -o {{ virtual_alias_maps = inline:{{ forwarded@example.org=bob@away.example.test }} }}
+2533 inet n - n - - smtpd -o syslog_name=postfix/reports
+  -o {{ mynetworks = 127.0.0.0/8 }} -o {{ smtpd_relay_restrictions = permit_mynetworks, reject_unauth_destination }}
+2534 inet n - n - - smtpd -o syslog_name=postfix/small -o message_size_limit=1000
+  -o {{ mynetworks = 127.0.0.0/8 }} -o {{ smtpd_relay_restrictions = permit_mynetworks, reject_unauth_destination }}
 2532 inet n - n - - smtpd -o syslog_name=postfix/srsmap -o smtpd_milters= -o cleanup_service_name=srsmap-cleanup
   -o recipient_canonical_maps=socketmap:unix:{map}:srs-reverse
 srsmap-cleanup unix n - n - 0 cleanup -o sender_canonical_maps=socketmap:unix:{map}:srs-forward
@@ -153,6 +157,8 @@ class Postfix(Mta):
                  pop=2530,          # no milter: asks the policy door behind self.policy
                  relay=2527,        # no milter: hands on to port 25, as a secondary MX does
                  dovecot=2528,      # asks Dovecot for logins (dovecot.py)
+                 reports=2533,      # relays for programs of this host
+                 small=2534,        # the same, but only very small messages
                  private=2529)      # keeps the client out of its own Received field
 
     def __init__(self, directory, milter="inet:127.0.0.1:8891", start=True):

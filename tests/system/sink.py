@@ -8,8 +8,9 @@ import space
 class Sink:
     """Listens on port 25 of an address of the space; `eight` says whether it offers 8BITMIME."""
 
-    def __init__(self, address=space.BAD, eight=True):
+    def __init__(self, address=space.BAD, eight=True, answers=None):
         self.extensions = ["SIZE 100000000"] + (["8BITMIME"] if eight else [])
+        self.answers = answers or {}  # local part: what RCPT is answered with, or a function that tells it
         self.got = []
         self.envelopes = []  # of each message: the sender, the recipients in order of their names
         self.socket = socket.create_server((address, 25))
@@ -50,7 +51,12 @@ class Sink:
                 elif word.startswith(b"MAIL FROM:"):
                     sender, recipients = line.split(b":", 1)[1].split()[0].decode(), []
                 elif word.startswith(b"RCPT TO:"):
-                    recipients.append(line.split(b":", 1)[1].split()[0].decode())
+                    recipient = line.split(b":", 1)[1].split()[0].decode()
+                    answer = self.answers.get(recipient.strip("<>").split("@")[0])
+                    if answer:
+                        reply = (answer() if callable(answer) else answer) + "\r\n"
+                    if reply.startswith("250"):
+                        recipients.append(recipient)
                 elif word == b"DATA":
                     connection.sendall(b"354 go on\r\n")
                     text = self.message(lines)

@@ -46,6 +46,11 @@ CASES = [
     ("listen inet:8891\nsign-table file:t\n", 0, "p:2:1: warning: whoever can connect to the network socket"),
     ("sign-table file:t\n", 0, "p:1:1: warning: whoever can connect to the network socket"),
     ("listen unix:/run/x.sock\nsign-table file:t\n", 0, ""),
+    ("dmarc-reports { from d@example.org }\n", 0, "p:1:1: warning: reports are collected and never sent, because there is no mailer; write mailer inet:25@127.0.0.1 from d@example.org"),
+    ("mailer inet:25 from d@example.org\ndmarc-reports { from d@example.org }\n", 0,
+     "p:2:1: warning: reports must pass DMARC, and nothing signs for example.org: they are sent only if SPF covers the addresses of this host; write sign example.org { }"),
+    ("mailer inet:25 from d@example.org\ndmarc-reports { from d@example.org }\nsign example.org { selector s key k.pem }\n", 0,
+     "p:2:1: warning: reports must pass DMARC, and the policy for local mail does not sign: they are sent only if SPF covers the addresses of this host; write policy local { on message { sign } }"),
     ("trusted { 127.0.0.1 0.0.0.0/0 }\n", 0, "p:1:21: warning: trusted holds 0.0.0.0/0, and so nearly every client"),
     ("trusted { 0.0.0.0/1 128.0.0.0/1 }\n", 0, "p:1:21: warning: trusted holds 128.0.0.0/1"),
     ("trusted { ::/0 }\n", 0, "p:1:11: warning: trusted holds ::/0"),
@@ -147,6 +152,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="sekisho-check-") as scratch:
         os.chdir(scratch)
         open("t", "w").close()
+        subprocess.run([PROGRAM, "genkey", "example.org", "s", "--out", "k.pem"], capture_output=True, check=True, timeout=30)
         for text, code, message in CASES:
             why = wrong(text, code, message)
             passed += not why
