@@ -111,6 +111,17 @@ enum report_end {
 /* One thread at a time. */
 enum report_end reports_round(const struct report_sender *, const struct report_round *, struct error *why_r);
 
+/* The time by the clock, less the time that has passed, changes only when somebody sets the clock. It may be set back:
+ * a day that seems to be over is reported without its end. */
+#define REPORTS_JUMP_US  (INT64_C(300) * 1000 * 1000) /* that counts */
+#define REPORTS_QUIET_US (INT64_C(900) * 1000 * 1000) /* so long no round begins by itself */
+struct report_clock {
+	int64_t difference_us, quiet_us; /* until then, by steady_us */
+	bool began;
+};
+/* May a round begin? *jump_us_r: by how much the clock was set since the last call; 0: it was not. */
+bool report_clock_steady(struct report_clock *, int64_t wall_us, int64_t steady_us, int64_t *jump_us_r);
+
 /* ---- dead addresses -------------------------------------------------------------------------------- */
 
 struct report_dead {

@@ -14,6 +14,20 @@ static int64_t due_us(const struct report_sender *sender, unsigned day, struct s
 	return ((int64_t)day + 1) * STORE_DAY_US + REPORTS_START_US + (int64_t)(spread % (uint64_t)REPORTS_SPREAD_US);
 }
 
+bool report_clock_steady(struct report_clock *clock, int64_t wall_us, int64_t steady_us, int64_t *jump_us_r)
+{
+	int64_t difference = wall_us - steady_us, jump = clock->began ? difference - clock->difference_us : 0;
+
+	*jump_us_r = jump > REPORTS_JUMP_US || jump < -REPORTS_JUMP_US ? jump : 0;
+	clock->difference_us = difference;
+	if (*jump_us_r != 0)
+		clock->quiet_us = steady_us + REPORTS_QUIET_US;
+	else if (!clock->began)
+		clock->quiet_us = steady_us;
+	clock->began = true;
+	return steady_us >= clock->quiet_us;
+}
+
 struct round {
 	struct report_run run;
 	const struct report_round *asked;

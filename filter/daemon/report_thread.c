@@ -11,14 +11,12 @@
 #include <string.h>
 #include <time.h>
 
-#define TICK_US      (INT64_C(5) * 1000 * 1000)
-#define ROUND_US     (INT64_C(300) * 1000 * 1000)
-#define FIRST_US     (INT64_C(30) * 1000 * 1000)  /* after the start: the mail server may be starting, too */
-#define JUMP_US      (INT64_C(300) * 1000 * 1000) /* a difference between the clocks that is one */
-#define JUMP_REST_US (INT64_C(900) * 1000 * 1000)
-#define SAY_US       (INT64_C(3600) * 1000 * 1000) /* how often the same reason is logged */
-#define LINES_MAX    20                            /* about single addresses, in a round */
-#define TOLD_MAX     10000                         /* lines that a request is told */
+#define TICK_US   (INT64_C(5) * 1000 * 1000)
+#define ROUND_US  (INT64_C(300) * 1000 * 1000)
+#define FIRST_US  (INT64_C(30) * 1000 * 1000)   /* after the start: the mail server may be starting, too */
+#define SAY_US    (INT64_C(3600) * 1000 * 1000) /* how often the same reason is logged */
+#define LINES_MAX 20                            /* about single addresses, in a round */
+#define TOLD_MAX  10000                         /* lines that a request is told */
 
 /* A request to send now. */
 struct request {
@@ -43,8 +41,7 @@ struct report_thread {
 	char holder[64];
 	unsigned lines;
 	uint64_t sent, refused;
-	int64_t jump_us;  /* the difference of the clocks */
-	int64_t quiet_us; /* until then: the clock has jumped */
+	struct report_clock clock;
 	int64_t said_us;
 	struct error said;
 };
@@ -189,19 +186,16 @@ static const char *why_not(const struct daemon *daemon, const struct settings *s
 	return NULL;
 }
 
-/* The time by the clock, less the time that has passed, changes only when somebody sets the clock. */
 static bool clock_is_steady(struct report_thread *reports)
 {
-	int64_t now = clock_us(), difference = clock_wall_us() - now, jump = difference - reports->jump_us;
+	int64_t jump;
+	bool steady = report_clock_steady(&reports->clock, clock_wall_us(), clock_us(), &jump);
 
-	reports->jump_us = difference;
-	if (jump > JUMP_US || jump < -JUMP_US) {
-		reports->quiet_us = now + JUMP_REST_US;
+	if (jump != 0)
 		report_line(reports->daemon->host.report, "warning",
 			    "the clock was set by %lld seconds: reports wait for %d minutes",
-			    (long long)(jump / 1000000), (int)(JUMP_REST_US / 60000000));
-	}
-	return now >= reports->quiet_us;
+			    (long long)(jump / 1000000), (int)(REPORTS_QUIET_US / 60000000));
+	return steady;
 }
 
 static void run_due(struct report_thread *reports)
@@ -335,7 +329,6 @@ struct report_thread *report_thread_start(struct daemon *daemon, struct error *e
 	int result;
 
 	reports->daemon = daemon;
-	reports->jump_us = clock_wall_us() - clock_us();
 	name_holder(reports);
 	pthread_mutex_init(&reports->lock, NULL);
 	pthread_condattr_init(&monotonic);

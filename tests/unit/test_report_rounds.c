@@ -406,6 +406,29 @@ static void each_domain_is_due_at_a_time_of_its_own(void **state)
 	site_free(site);
 }
 
+/* Back and forth; a clock that is only corrected a little is not set. */
+static void no_round_begins_for_a_while_when_the_clock_was_set(void **state)
+{
+	static const struct {
+		int64_t wall, steady, jump; /* seconds */
+		bool may;
+	} looks[] = {
+	    {1000000, 50, 0, true},         {1000010, 60, 0, true},    {1000310, 70, 0, true},
+	    {1086710, 80, 86390, false},    {1087310, 680, 0, false},  {1087621, 991, 0, true},
+	    {1001231, 1001, -86400, false}, {1002130, 1900, 0, false}, {1002131, 1901, 0, true},
+	};
+	struct report_clock clock = {.began = false};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(looks) / sizeof(looks[0]); i++) {
+		int64_t jump;
+
+		assert_int_equal(report_clock_steady(&clock, looks[i].wall * SECOND, looks[i].steady * SECOND, &jump),
+				 looks[i].may);
+		assert_int_equal(jump / SECOND, looks[i].jump);
+	}
+}
+
 static void a_day_that_is_not_over_is_not_reported(void **state)
 {
 	struct site *site = site_new("memory:");
@@ -635,6 +658,7 @@ int main(void)
 	    cmocka_unit_test(where_no_report_may_go_none_goes),
 	    cmocka_unit_test(what_cannot_be_sent_now_is_kept),
 	    cmocka_unit_test(each_domain_is_due_at_a_time_of_its_own),
+	    cmocka_unit_test(no_round_begins_for_a_while_when_the_clock_was_set),
 	    cmocka_unit_test(a_day_that_is_not_over_is_not_reported),
 	    cmocka_unit_test(what_waits_for_two_days_is_dropped),
 	    cmocka_unit_test(a_mail_server_that_is_silent_ends_the_round),
