@@ -4,6 +4,7 @@ What is signed is verified where it was delivered, by dkimpy; what is hostile co
 """
 import os
 import re
+import signal
 import socket
 import threading
 
@@ -376,3 +377,16 @@ def test_hostile_requests_hurt_nobody_else(daemon, exim_server, token):
     for s in silent:
         s.close()
     assert daemon.alive() and wait_for(lambda: daemon.status()["messages"]["open"] == 0, seconds=20)
+
+
+def test_a_message_that_is_on_its_way_gets_its_answer_while_the_daemon_ends(daemon, exim_server):
+    with connect(exim_server.rspamc) as s:
+        s.sendall(HEAD % len(MESSAGE) + MESSAGE[:20])
+        assert wait_for(lambda: daemon.status()["messages"]["open"] == 1)
+        daemon.process.send_signal(signal.SIGTERM)
+        assert wait_for(lambda: any("draining" in str(line) for line in daemon.messages()))
+        s.sendall(MESSAGE[20:])
+        assert s.recv(65536).startswith(PASSES)
+    assert daemon.wait() == 0
+    daemon.process = None
+    assert daemon.record(queue_id="q", verdict="accept")

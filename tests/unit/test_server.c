@@ -65,6 +65,44 @@ static const struct server_protocol prompt = {.name = "line",
 					      .answer = line_answer,
 					      .closed = line_closed};
 
+/* ---- a protocol in pieces: bytes up to a '.', which is answered with their number ------------------ */
+
+/* 'x' is invalid, 'h' holds the answer. */
+
+static _Atomic unsigned heard_out, gone;
+
+static size_t piece_next(const struct server_peer *peer, struct slice bytes)
+{
+	(void)peer;
+	return bytes.n < 7 ? bytes.n : 7;
+}
+
+static bool piece_answer(void *door, struct server_peer *peer, struct slice piece, struct text *answer)
+{
+	(void)door;
+	peer->state = (char *)peer->state + piece.n;
+	peer->until_us = clock_us() + 300000;
+	while (slice_find(piece, 'h') >= 0 && !released)
+		usleep(1000);
+	if (slice_find(piece, '.') >= 0)
+		text_printf(answer, "%zu", (size_t)peer->state);
+	return slice_find(piece, '.') < 0 && slice_find(piece, 'x') < 0;
+}
+
+static void piece_answered(void *door, struct server_peer *peer, bool sent)
+{
+	(void)door, (void)peer;
+	heard_out += sent;
+	gone += !sent;
+}
+
+static const struct server_protocol pieces = {.name = "pieces",
+					      .request_max = 100,
+					      .frame_next = piece_next,
+					      .answer = piece_answer,
+					      .answered = piece_answered,
+					      .closed = line_closed};
+
 static int open_with(const struct server_protocol *spoken)
 {
 	struct rlimit files = {.rlim_cur = 4096, .rlim_max = 4096};
@@ -93,6 +131,13 @@ static int open_prompt_server(void **state)
 {
 	(void)state;
 	return open_with(&prompt);
+}
+
+static int open_server_in_pieces(void **state)
+{
+	(void)state;
+	closed = 0;
+	return open_with(&pieces);
 }
 
 static int close_server(void **state)
@@ -262,6 +307,57 @@ static void prompt_answers_that_nobody_reads_hold_up_nobody(void **state)
 	close(reader);
 }
 
+static void requests_in_pieces_may_be_longer_than_the_room(void **state)
+{
+	char text[5001];
+	int fd = dial();
+
+	(void)state;
+	memset(text, 'a', sizeof(text));
+	text[4999] = '.';
+	text[5000] = '\0';
+	say(fd, text);
+	assert_true(hears(fd, "5000"));
+	assert_true(hears(fd, "")); /* closed: the answer was the last one */
+	close(fd);
+}
+
+static void the_door_learns_who_did_not_wait_for_the_answer(void **state)
+{
+	int fd = dial();
+
+	(void)state;
+	heard_out = gone = 0;
+	say(fd, "aa.");
+	assert_true(hears(fd, "3"));
+	assert_true(hears(fd, "")); /* Exim, too, reads until the connection is closed */
+	close(fd);
+	while (heard_out + gone < 1)
+		usleep(1000);
+	assert_int_equal(heard_out, 1);
+	released = false;
+	fd = dial();
+	say(fd, "hh.");
+	close(fd);
+	released = true;
+	while (heard_out + gone < 2)
+		usleep(1000);
+	assert_int_equal(gone, 1);
+}
+
+static void a_request_that_is_not_completed_in_time_or_invalid_ends_its_connection(void **state)
+{
+	int fd = dial(), wrong = dial();
+
+	(void)state;
+	say(fd, "aaa");
+	say(wrong, "x");
+	assert_true(hears(wrong, ""));
+	assert_true(hears(fd, ""));
+	close(fd);
+	close(wrong);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -280,7 +376,14 @@ int main(void)
 	    cmocka_unit_test(prompt_answers_that_nobody_reads_hold_up_nobody),
 	};
 
+	const struct CMUnitTest piece_tests[] = {
+	    cmocka_unit_test(requests_in_pieces_may_be_longer_than_the_room),
+	    cmocka_unit_test(the_door_learns_who_did_not_wait_for_the_answer),
+	    cmocka_unit_test(a_request_that_is_not_completed_in_time_or_invalid_ends_its_connection),
+	};
+
 	return cmocka_run_group_tests(tests, open_server, close_server) +
+	       cmocka_run_group_tests(piece_tests, open_server_in_pieces, close_server) +
 	       cmocka_run_group_tests(alone, open_server, close_server) +
 	       cmocka_run_group_tests(prompt_tests, open_prompt_server, close_server);
 }
