@@ -29,16 +29,17 @@ struct unix_socket {
 	char path[UNIX_PATH_MAX]; /* "": no file of ours */
 	dev_t device;
 	ino_t inode;
+	bool lent; /* the daemon before us has not handed over yet: the file is its own */
 };
 
 /* Binds and listens. Nobody can connect before mode and owner are as asked ((uid_t)-1, (gid_t)-1: left as
  * they are). A file that nobody listens on is replaced; a live socket, and what is not a socket, is an error. */
 int unix_listen(const char *path, mode_t mode, uid_t uid, gid_t gid, struct unix_socket *socket_r, struct error *);
 int unix_mode(const struct unix_socket *, mode_t, struct error *); /* changes that of the file, if it is still ours */
-/* A socket that another daemon made becomes ours, with its file. False: it is not that of this path. */
+/* A socket that another daemon made, which lends it. False: it is not that of this path. */
 bool unix_adopt(const char *path, int fd, struct unix_socket *socket_r);
 void unix_forget(struct unix_socket *); /* its file is another's now */
-void unix_remove(struct unix_socket *); /* the file, if it is still ours; the descriptor stays open */
+void unix_remove(struct unix_socket *); /* the file, if it is ours, and not lent; the descriptor stays open */
 int unix_connect(const char *path);     /* a connected descriptor, or -1 and errno */
 
 /* ---- listen.c: where mail servers connect ---------------------------------------- */

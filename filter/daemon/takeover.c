@@ -8,7 +8,8 @@
  *
  * Connections wait in the queue of a socket that both have: none is refused. The name of a socket is the address of a
  * `listen`, "control", or "web ADDRESS". A history, and a store in a file, belong to one process: then the new daemon
- * waits until the old one has ended before it serves.
+ * waits until the old one has ended before it serves. A daemon that cannot start leaves the old one as it is, with its
+ * files. Of several new ones, each asks the one that serves by then.
  */
 #include "daemon_private.h"
 #include <errno.h>
@@ -269,17 +270,33 @@ int takeover_socket(struct daemon *daemon, const char *kind, struct slice addres
 
 /* ---- the new daemon: its turn -------------------------------------------------------------------------------- */
 
-static int hand_over_ask(struct takeover *takeover, int sessions_s, struct error *err)
+/* The files of the sockets are ours from now on. */
+static void sockets_own(struct daemon *daemon)
 {
+	for (size_t i = 0; i < daemon->entrance_count; i++)
+		daemon->entrances[i].listener.socket.lent = false;
+	daemon->control.lent = false;
+	daemon->web_listener.socket.lent = false;
+}
+
+static int hand_over_ask(struct daemon *daemon, int sessions_s, struct error *err)
+{
+	struct takeover *takeover = daemon->takeover;
 	json_t *answer = control_ask_within(
 	    takeover->path, json_pack("{s:s, s:i}", "command", "hand-over", "sessions", sessions_s), ASK_US, err);
 	const char *why = json_string_value(json_object_get(answer, "error"));
+	json_int_t pid;
 
 	if (!answer)
 		return -1;
-	takeover->told = json_is_true(json_object_get(answer, "ok"));
-	if (!takeover->told)
+	pid = json_integer_value(json_object_get(answer, "pid"));
+	takeover->told = json_is_true(json_object_get(answer, "ok")) && pid > 0 && pid <= INT32_MAX;
+	if (takeover->told) {
+		takeover->pid = (pid_t)pid; /* not who lent the sockets, when another one took over meanwhile */
+		sockets_own(daemon);
+	} else {
 		error_set(err, "%s: the old daemon does not hand over: %s", takeover->path, why ? why : "");
+	}
 	json_decref(answer);
 	return takeover->told ? 0 : -1;
 }
@@ -314,7 +331,7 @@ int takeover_wait(struct daemon *daemon, const struct policy *policy, struct err
 
 	if (!takeover || !has_file(policy))
 		return 0;
-	if (hand_over_ask(takeover, SESSIONS_WAIT_S, err) != 0)
+	if (hand_over_ask(daemon, SESSIONS_WAIT_S, err) != 0)
 		return -1;
 	return process_wait(takeover->pid, err);
 }
@@ -326,7 +343,7 @@ void takeover_finish(struct daemon *daemon)
 
 	if (!takeover || daemon->failed)
 		return;
-	if (!takeover->told && hand_over_ask(takeover, SESSIONS_S, &err) != 0)
+	if (!takeover->told && hand_over_ask(daemon, SESSIONS_S, &err) != 0)
 		report_line(daemon->host.report, "error", "--take-over: %s", err.text);
 	else
 		report_line(daemon->host.report, "info", "took over from process %d", (int)takeover->pid);

@@ -180,6 +180,7 @@ bool unix_adopt(const char *path, int fd, struct unix_socket *socket_r)
 	socket_r->device = st.st_dev;
 	socket_r->inode = st.st_ino;
 	socket_r->fd = fd;
+	socket_r->lent = true;
 	return true;
 }
 
@@ -209,7 +210,8 @@ void unix_remove(struct unix_socket *made)
 {
 	struct stat st;
 
-	if (made->path[0] && lstat(made->path, &st) == 0 && st.st_dev == made->device && st.st_ino == made->inode)
+	if (made->path[0] && !made->lent && lstat(made->path, &st) == 0 && st.st_dev == made->device &&
+	    st.st_ino == made->inode)
 		unlink(made->path);
 	made->path[0] = '\0';
 }

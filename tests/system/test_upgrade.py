@@ -237,6 +237,53 @@ def test_files_of_sockets_and_the_page_go_to_the_new_daemon(nameserver, mta, dir
     assert not os.path.exists(mta.unix) and not os.path.exists(directory + "/control")
 
 
+def test_a_new_daemon_that_cannot_start_leaves_the_old_one_its_files(nameserver, postfix_server, directory, token):
+    with Daemons(directory, POLICY, listen=f"unix:{postfix_server.unix} mode 0666") as daemons:
+        paths = (postfix_server.unix, directory + "/control")
+        before = [os.stat(path).st_ino for path in paths]
+        with open(daemons.gate.file) as f:
+            good = f.read()
+        with open(daemons.gate.file, "w") as f:
+            f.write(good.replace(f"log          file:{directory}/record", f"log          file:{directory}/none/record"))
+        ended = sekisho.run("daemon", "-c", daemons.gate.file, "--take-over")
+        assert ended.returncode == 69 and "none/record" in ended.stderr, ended
+        with open(daemons.gate.file, "w") as f:
+            f.write(good)
+        assert [os.stat(path).st_ino for path in paths] == before
+        assert smtp.send(postfix_server, "<alice@pass.example.net>", [BOB], smtp.message(token), service="unix").end.code == 250
+        assert postfix_server.delivered(token).field("X-Judged") == "yes"
+        assert daemons.gate.status()["pid"] == daemons.process.pid
+
+
+def several_at_once(daemons):
+    """Four new daemons are started together; the one that is left."""
+    errors = open(daemons.gate.errors_file, "a")
+    started = [daemons.process] + [
+        subprocess.Popen([sekisho.PROGRAM, "daemon", "-c", daemons.gate.file, "--take-over"], stdin=subprocess.DEVNULL,
+                         stdout=errors, stderr=errors) for _ in range(4)]
+    errors.close()
+    daemons.old = started
+    left = lambda: [process for process in started if process.poll() is None]
+    assert wait_for(lambda: len(left()) <= 1, seconds=60), daemons.gate.errors()
+    time.sleep(0.5)
+    assert len(left()) == 1, daemons.gate.errors() + str(daemons.gate.messages()[-9:])
+    daemons.process = left()[0]
+    daemons.old = []
+    assert all(process.returncode in (0, 69) for process in started if process is not daemons.process)
+    assert daemons.gate.status()["pid"] == daemons.process.pid
+
+
+def test_of_several_new_daemons_one_is_left(nameserver, postfix_server, directory, token):
+    """With a store in a file: who waited for the end of the first daemon must not end the one that came after it."""
+    settings = f"\nstore lmdb:{directory}/store\nlist seen dynamic:1h\n"
+    with Daemons(directory, POLICY, listen=f"unix:{postfix_server.unix} mode 0666", settings=settings) as daemons:
+        for number in range(2):
+            several_at_once(daemons)
+            text = smtp.message(f"{number}-{token}")
+            assert smtp.send(postfix_server, "<alice@pass.example.net>", [BOB], text, service="unix").end.code == 250
+            assert postfix_server.delivered(f"{number}-{token}").field("X-Judged") == "yes"
+
+
 def test_an_answer_that_is_none_of_a_daemon_stops_the_start(nameserver, directory):
     daemon = sekisho.Daemon(directory, POLICY, start=False)
     for answer, why in ((b'{"ok":false,"error":"unknown command"}\n', "unknown command"), (b"", "not that of this version"),
