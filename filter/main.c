@@ -85,16 +85,12 @@ static int unknown_verb(const char *name)
 }
 
 /* Where standard input, output or error is closed, the next socket or file would take its number, and what we print
- * would go there. Something that cannot be written takes their place. */
+ * would go there. Something that cannot be read or written takes their place: what is missing is not empty. */
 static void descriptors_fill(void)
 {
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDONLY);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd >= 0)
-		close(fd);
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+			die("cannot open /dev/null");
 }
 
 /* Incomplete output is an error. */

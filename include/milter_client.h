@@ -30,7 +30,8 @@ struct question {
 	size_t field_count;
 	struct slice body;     /* lines end in LF, and are sent with CR LF */
 	unsigned long actions; /* CAN_ bits: the changes that the caller can make */
-	/* Some recipients are refused, and others are not: true drops the refused ones, false refuses the message. */
+	/* Some recipients are refused, and others are not: true drops those that are refused for good, false refuses
+	 * the message. One that is refused for now refuses the message in both cases. */
 	bool drop_refused;
 };
 

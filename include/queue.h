@@ -40,7 +40,7 @@ struct queue_settings {
 	struct listen_address socket; /* where the daemon speaks the milter protocol */
 	const char *program;          /* the real qmail-queue */
 	bool accept_on_failure;       /* without the daemon: queue the message as it is; false: defer it */
-	bool drop_refused;            /* queue a message for the recipients that are not refused; false: refuse it */
+	bool drop_refused;            /* drop recipients that are refused for good; false: refuse the message */
 	const char *quarantine;       /* messages to be held go to this address alone; NULL: they are deferred */
 	const char *auth;             /* the variable that has the login; NULL: none has */
 	bool names_verified;          /* TCPREMOTEHOST leads back to the client (tcpserver -p) */

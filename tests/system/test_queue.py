@@ -3,6 +3,7 @@ import ctypes
 import os
 import signal
 import socket
+import subprocess
 import threading
 import time
 
@@ -183,11 +184,29 @@ def test_refused_recipients(daemon, caller, token):
     told = caller.queue(message(), recipients=both[2:] + both[:2], text_fd=6, SEKISHO_TEXT="notqmail")
     assert told.text == b"Dno nobody@example.org here (#5.1.1)", "for good counts before for now"
     assert caller.queue(message(), recipients=["bob@example.org", "busy@example.org"])[:2] == (71, None)
-    some = caller.queue(message(), recipients=both, SEKISHO_REFUSED="some", sender=token + "@pass.example.net")
+    some = caller.queue(message(), recipients=both[:2], SEKISHO_REFUSED="some", sender=token + "@pass.example.net")
     assert some.code == 0 and some.queued.recipients == [b"bob@example.org"]
-    assert "2 of 3 recipients were refused" in some.errors
-    assert len(daemon.record(sender=token + "@pass.example.net")["refused"]) == 2
-    assert caller.queue(message(), recipients=both[1:], SEKISHO_REFUSED="some")[:2] == (31, None)
+    assert "1 of 2 recipients were refused" in some.errors
+    assert len(daemon.record(sender=token + "@pass.example.net")["refused"]) == 1
+    assert caller.queue(message(), recipients=both[1:2], SEKISHO_REFUSED="some")[:2] == (31, None)
+    for recipients in (both, both[1:], both[::-1]):
+        assert caller.queue(message(), recipients=recipients, SEKISHO_REFUSED="some")[:2] == (71, None), "it comes again"
+
+
+def test_recipients_are_bounded_before_they_cost_anything(daemon, caller):
+    many = [f"x{number}@example.org" for number in range(10001)]
+    assert caller.queue(message(), recipients=many[1:])[0] == 0
+    refused = caller.queue(message(), recipients=many)
+    assert refused[:2] == (31, None) and "more than 10,000 recipients" in refused.errors
+
+
+def test_a_message_that_is_not_there_is_not_an_empty_one(daemon, caller, directory):
+    with open(directory + "/envelope", "wb") as f:
+        f.write(qmail_queue.envelope_of("alice@pass.example.net", ["bob@example.org"]))
+    for places in ("<&-", "<&- 2<&-"):
+        ended = subprocess.run(["bash", "-c", f'exec "$@" 1<{directory}/envelope {places}', "bash", sekisho.PROGRAM, "queue"],
+                               env=caller.environment, timeout=30)
+        assert ended.returncode == 54 and not caller.queue_files.new()
 
 
 def test_a_message_to_be_held_goes_to_the_administrator(daemon, caller):

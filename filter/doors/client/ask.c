@@ -222,10 +222,13 @@ static enum said say_mail(struct inquiry *inquiry)
 	return say(inquiry, 'M', 0, MUTE_MAIL, parts, question->smtputf8 ? 2 : 1);
 }
 
-/* One refusal that the whole message gets: for good before for now, and the first. */
-static void keep_refusal(const struct answer *said, struct answer *kept)
+/* One refusal that the whole message gets: for good before for now, and the first. Where refused recipients are
+ * dropped, for now before for good: nobody would come again for one that is dropped. */
+static void keep_refusal(const struct answer *said, bool drops, struct answer *kept)
 {
-	if (!kept->code || (kept->code < 500 && said->code >= 500))
+	bool before = drops ? kept->code >= 500 && said->code < 500 : kept->code < 500 && said->code >= 500;
+
+	if (!kept->code || before)
 		*kept = *said;
 }
 
@@ -243,13 +246,13 @@ static enum said say_recipients(struct inquiry *inquiry)
 		if (said == SAID_REFUSE) {
 			refused[i] = true;
 			left--;
-			keep_refusal(inquiry->answer, &kept);
+			keep_refusal(inquiry->answer, question->drop_refused, &kept);
 		} else if (said != SAID_CONTINUE) {
 			return said;
 		}
 	}
 	inquiry->answer->refused = refused;
-	if (!kept.code || (left > 0 && question->drop_refused))
+	if (!kept.code || (left > 0 && question->drop_refused && kept.code >= 500))
 		return SAID_CONTINUE;
 	return refuse(inquiry, kept.code, kept.enhanced, kept.text);
 }

@@ -54,6 +54,8 @@ static int parse(struct slice bytes, struct arena *arena, struct envelope *envel
 
 	for (size_t i = 0; i < bytes.n; i++)
 		room += bytes.p[i] == '\0';
+	if (room > ENGINE_RECIPIENTS_MAX + 2) /* the sender, and the NUL at the end */
+		return fault(QUEUE_REFUSED, err, "there are more than 10,000 recipients");
 	envelope->recipients = arena_alloc(arena, (room + 1) * sizeof(struct slice));
 	for (char letter = 'F'; slice_cut(&bytes, '\0', &part); letter = 'T') {
 		if (part.n == 0 && letter == 'T' && bytes.p)

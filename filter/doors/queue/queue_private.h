@@ -4,6 +4,7 @@
 #ifndef SEKISHO_QUEUE_PRIVATE_H
 #define SEKISHO_QUEUE_PRIVATE_H
 
+#include "engine.h"
 #include "milter_client.h"
 #include "queue.h"
 
