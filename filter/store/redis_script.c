@@ -9,12 +9,14 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 
-/* load(key): its kind (0: absent, -1: not ours), and its string, or the first element of its set. */
-#define HEAD                                                                                                           \
+#define NOW                                                                                                            \
 	"local now=tonumber(ARGV[1])\n"                                                                                \
 	"if now==0 then local t=redis.call('TIME') now=t[1]*1000000+t[2] end\n"                                        \
 	"local floor,ceil,unpack_,pack_=math.floor,math.ceil,struct.unpack,struct.pack\n"                              \
-	"local F=4294967296\n"                                                                                         \
+	"local F=4294967296\n"
+
+/* load(key): its kind (0: absent, -1: not ours), and its string, or the first element of its set. */
+#define LOAD                                                                                                           \
 	"local function lowest(slot) return ceil((floor(now/slot)-59)*slot/1000)*1024 end\n"                           \
 	"local function top(slot) return '('..string.format('%.0f',ceil((floor(now/slot)+61)*slot/1000)*1024) end\n"   \
 	"local function set_expires(key,slot)\n"                                                                       \
@@ -43,6 +45,48 @@
 	" return 3,first\n"                                                                                            \
 	"end\n"                                                                                                        \
 	"local function save(key,v,expires) redis.call('SET',key,v,'PX',ceil((expires-now)/1000)+1) end\n"
+
+#define HEAD NOW LOAD
+
+/* The most frequent question: one window whose slots keep their length, and what is added fits. It does what the
+ * general part does, without making its functions; whatever is unusual in the arguments or the value is left to that.
+ */
+#define SIMPLE                                                                                                         \
+	"if #KEYS==1 and ARGV[7]=='' and ARGV[3]=='0' then\n"                                                          \
+	" local key,slot,amount,rep=KEYS[1],tonumber(ARGV[2]),tonumber(ARGV[4]),string.rep\n"                          \
+	" local v,newest=redis.pcall('GET',key),floor(now/slot)\n"                                                     \
+	" local good,n,older,e,total,was,last=not v,0,0,nil,amount\n"                                                  \
+	" if type(v)=='string' and #v>=26 then\n"                                                                      \
+	"  local version,kind,expires\n"                                                                               \
+	"  version,kind,expires,was,last=unpack_('<BBddd',v)\n"                                                        \
+	"  n,older=(#v-26)/9,newest-last\n"                                                                            \
+	"  good=version==1 and kind==2 and expires>now and was==slot and older>=0 and older<9e15 and "                 \
+	"older==floor(older)\n"                                                                                        \
+	"   and n<=60 and n==floor(n)\n"                                                                               \
+	"  e=good and {unpack_('<'..rep('BI4I4',n),v,27)}\n"                                                           \
+	" end\n"                                                                                                       \
+	" local before,kept,first,current=-1,0,1,amount\n"                                                             \
+	" for i=1,good and n*3 or 0,3 do\n"                                                                            \
+	"  local age,count=e[i]+older,e[i+2]\n"                                                                        \
+	"  if e[i+1]>0 or count==0 or age<=before then good=false end\n"                                               \
+	"  before,e[i]=age,age\n"                                                                                      \
+	"  if age==0 then current,first=amount+count,4 end\n"                                                          \
+	"  if age<60 then total,kept=total+count,i+2 end\n"                                                            \
+	" end\n"                                                                                                       \
+	" if good and total<=tonumber(ARGV[5])*F+tonumber(ARGV[6]) and current<F then\n"                               \
+	"  if amount>0 then\n"                                                                                         \
+	"   local expires=(newest+60)*slot\n"                                                                          \
+	"   local rest=older==0 and kept==n*3 and v and v:sub(first*3+24)\n"                                           \
+	"   if rest then v=pack_('<BBdddBI4I4',1,2,expires,slot,newest,0,0,current)..rest\n"                           \
+	"   else\n"                                                                                                    \
+	"    local form='<BBdddBI4I4'..rep('BI4I4',(kept-first+1)/3)\n"                                                \
+	"    v=pack_(form,1,2,expires,slot,newest,0,0,current,unpack(e or {},first,kept))\n"                           \
+	"   end\n"                                                                                                     \
+	"   redis.call('SET',key,v,'PX',ceil((expires-now)/1000)+1)\n"                                                 \
+	"  end\n"                                                                                                      \
+	"  return {0,now,floor(total/F),total%F,0}\n"                                                                  \
+	" end\n"                                                                                                       \
+	"end\n"
 
 /* Windows: h and l are the halves of the counts by age. */
 #define WINDOWS                                                                                                        \
@@ -113,7 +157,7 @@
 	" return wait>0 and wait or w.slot\n"                                                                          \
 	"end\n"
 
-static const char reserve_text[] = HEAD WINDOWS WAITS
+static const char reserve_text[] = NOW SIMPLE LOAD WINDOWS WAITS
     "local answer,views=0,{}\n"
     "for i,key in ipairs(KEYS) do\n"
     " local a=i*6-4\n"

@@ -13,6 +13,7 @@ from figures import median, odd, wanted
 from instructions import callgrind
 from limits import limits
 from reports import reports
+from shared_store import shared_store
 from signing import signing
 from subjects import Missing
 from tables import srs
@@ -281,3 +282,4 @@ PARTS["dnsbl"] = dns_lists
 PARTS["history"] = history
 PARTS["waiting"] = waiting
 PARTS["exim"] = through_exim
+PARTS["redis"] = shared_store
