@@ -51,6 +51,7 @@ void redis_pool_open_breaker(struct redis_pool *pool, const struct error *why)
 	pool->answered = false;
 	pool->open = pool->tried = true;
 	pool->failures = 0;
+	pool->odd_at = 0; /* it is more than that */
 	pool->generation++;
 	pool->retry_at = clock_us() + pool->retry_us;
 	pool->why = *why;
@@ -59,10 +60,21 @@ void redis_pool_open_breaker(struct redis_pool *pool, const struct error *why)
 	pthread_cond_signal(&pool->wanted);
 }
 
+static void note(struct redis_pool *pool, const struct error *what)
+{
+	pool->odd = *what;
+	pool->odd_at = clock_us();
+}
+
+/* A few failures among answers do not open the breaker, but are told. */
 static void failed(struct redis_pool *pool, bool down, const struct error *why)
 {
-	if (!pool->open && (down || ++pool->failures >= REDIS_FAILURES))
+	if (pool->open)
+		return;
+	if (down || ++pool->failures >= REDIS_FAILURES)
 		redis_pool_open_breaker(pool, why);
+	else
+		note(pool, why);
 }
 
 /* ---- links --------------------------------------------------------------------------------------- */
@@ -162,8 +174,7 @@ void redis_pool_fail(struct redis_pool *pool, struct redis_link *link, bool down
 void redis_pool_odd(struct redis_pool *pool, const struct error *what)
 {
 	pthread_mutex_lock(&pool->lock);
-	pool->odd = *what;
-	pool->odd_at = clock_us();
+	note(pool, what);
 	pthread_mutex_unlock(&pool->lock);
 }
 

@@ -37,7 +37,7 @@ struct redis_pool {
 	bool tried, stopping;
 	uint64_t openings; /* of the breaker */
 	struct error why;  /* of the latest opening */
-	struct error odd;  /* a question that was refused, while others work */
+	struct error odd;  /* why a question was refused or lost, while others work */
 	int64_t odd_at;
 };
 

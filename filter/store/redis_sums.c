@@ -3,6 +3,7 @@
  */
 #include "local.h"
 #include "redis.h"
+#include "selection.h"
 
 #define BATCH    16 /* sums in one question */
 #define PER_ITEM 6  /* elements of a reply */
@@ -49,9 +50,10 @@ enum store_answer redis_add_sums(void *state, const struct store_sum *sums, size
 	return answer;
 }
 
-/* The members of a reply; `room` is how many were asked for. */
-static enum store_answer read_members(const struct redis_reply *reply, size_t room, struct arena *arena,
-				      struct store_page *page)
+/* The members of a reply; `room` is how many were asked for. They must be in order and come after `after`: who reads
+ * page after page would otherwise never end. */
+static enum store_answer read_members(const struct redis_reply *reply, struct slice after, size_t room,
+				      struct arena *arena, struct store_page *page)
 {
 	size_t count;
 
@@ -63,8 +65,10 @@ static enum store_answer read_members(const struct redis_reply *reply, size_t ro
 		size_t at = 1 + PER_ITEM * i;
 		const struct redis_reply *member = reply->items[at + 5];
 
-		if (member->type != REDIS_TEXT || member->text.n == 0 || member->text.n > STORE_SUM_MAX)
+		if (member->type != REDIS_TEXT || member->text.n == 0 || member->text.n > STORE_SUM_MAX ||
+		    (after.n > 0 && key_order(member->text, after) <= 0))
 			return STORE_UNAVAILABLE;
+		after = member->text;
 		page->count += redis_read_item(reply, at, member->text, arena, &page->items[page->count]) == STORE_OK;
 		if (i + 1 == room)
 			page->next = arena_copy(arena, member->text);
@@ -81,8 +85,8 @@ enum store_answer redis_sums(void *state, struct slice key, struct slice after, 
 
 	redis_add(&question.command, after);
 	redis_question_number(&question, (int64_t)room);
-	answer = read_members(redis_question_ask(&question, REDIS_SUMS, REDIS_LARGE, redis_deadline(state)), room,
-			      arena, page_r);
+	answer = read_members(redis_question_ask(&question, REDIS_SUMS, REDIS_LARGE, redis_deadline(state)), after,
+			      room, arena, page_r);
 	redis_question_end(&question);
 	return answer;
 }

@@ -8,7 +8,7 @@ struct selection selection_of(struct slice prefix, struct slice after, size_t ro
 	return (struct selection){arena, prefix, after, arena_alloc(arena, room * sizeof(struct slice)), 0, room};
 }
 
-static int compare(struct slice a, struct slice b)
+int key_order(struct slice a, struct slice b)
 {
 	int order = memcmp(a.p, b.p, a.n < b.n ? a.n : b.n);
 
@@ -19,8 +19,8 @@ static bool is_wanted(const struct selection *selection, struct slice key)
 {
 	return key.n > 0 && key.n <= STORE_KEY_MAX && key.n >= selection->prefix.n &&
 	       slice_equal(slice_head(key, selection->prefix.n), selection->prefix) &&
-	       (selection->after.n == 0 || compare(key, selection->after) > 0) &&
-	       (selection->count < selection->room || compare(key, selection->keys[selection->count - 1]) < 0);
+	       (selection->after.n == 0 || key_order(key, selection->after) > 0) &&
+	       (selection->count < selection->room || key_order(key, selection->keys[selection->count - 1]) < 0);
 }
 
 /* Memory for one more key: that of the last one when there is no room. */
@@ -42,7 +42,7 @@ void selection_add(struct selection *selection, struct slice key)
 	while (low < high) {
 		size_t middle = (low + high) / 2;
 
-		if (compare(selection->keys[middle], key) < 0)
+		if (key_order(selection->keys[middle], key) < 0)
 			low = middle + 1;
 		else
 			high = middle;

@@ -14,6 +14,9 @@ struct selection {
 	size_t count, room;
 };
 
+/* Negative, 0 or positive, as of memcmp; a key is before those that it begins. */
+int key_order(struct slice, struct slice);
+
 struct selection selection_of(struct slice prefix, struct slice after, size_t room, struct arena *);
 /* Takes a copy of the key if it belongs there and is not there yet. At most `room` keys take memory. */
 void selection_add(struct selection *, struct slice key);

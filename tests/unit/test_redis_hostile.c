@@ -276,6 +276,36 @@ static void three_unknown_errors_end_all_questions(void **state)
 	assert_line("it answered \"ERR something.[31m. new\"");
 }
 
+/* Questions were lost, and messages passed without their limit, although the next question always worked. */
+static void a_failure_among_answers_is_logged(void **state)
+{
+	static const struct fake_answer closes = {.bytes = NULL, .closes = true}, value = {.bytes = VALUE},
+					error = {.bytes = "-ERR something\r\n"}, other = {.bytes = "220 mx ESMTP\r\n"};
+	static const struct {
+		const struct fake_answer *answer;
+		const char *line;
+	} cases[] = {
+	    {&closes, "it closed the connection"},
+	    {&error, "it answered \"ERR something\""},
+	    {&other, "the answer is not one of Redis; it begins with \"220 mx ESMTP"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		open_store(20 * SECOND);
+		for (int j = 0; j < 8; j++) {
+			fake.question = cases[i].answer;
+			assert_int_equal(get(), STORE_UNAVAILABLE);
+			fake.question = &value;
+			assert_int_equal(get(), STORE_OK);
+		}
+		assert_line(cases[i].line);
+		assert_string_equal(line(), "nothing");
+		store_close(store);
+	}
+	open_store(20 * SECOND);
+}
+
 static void a_script_that_is_not_known_is_sent(void **state)
 {
 	static const struct fake_answer error = {.bytes = "-NOSCRIPT No matching script.\r\n"},
@@ -398,6 +428,32 @@ static void a_page_has_only_keys_of_ours(void **state)
 	fake.greeting = NULL;
 }
 
+/* Each would be asked for page after page, for ever. */
+static void a_page_of_members_that_does_not_advance_is_not_taken(void **state)
+{
+#define MEMBER(name) ":4\r\n:60000000\r\n:0\r\n:1\r\n$0\r\n\r\n$1\r\n" name "\r\n"
+	static const struct fake_answer good = {.bytes = "*13\r\n:0\r\n" MEMBER("c") MEMBER("d")},
+					same = {.bytes = "*7\r\n:0\r\n" MEMBER("b")},
+					before = {.bytes = "*13\r\n:0\r\n" MEMBER("a") MEMBER("c")},
+					twice = {.bytes = "*13\r\n:0\r\n" MEMBER("c") MEMBER("c")},
+					more = {.bytes = "*19\r\n:0\r\n" MEMBER("c") MEMBER("d") MEMBER("e")};
+	static const struct fake_answer *const wrong[] = {&same, &before, &twice, &more};
+	struct store_page page;
+
+	(void)state;
+	open_store(20 * SECOND);
+	fake.question = &good;
+	assert_int_equal(store_sums(store, SLICE("k"), SLICE("b"), 2, arena, &page), STORE_OK);
+	assert_int_equal(page.count, 2);
+	assert_true(slice_equal(page.next, SLICE("d")));
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		fake.question = wrong[i];
+		if (store_sums(store, SLICE("k"), SLICE("b"), 2, arena, &page) != STORE_UNAVAILABLE)
+			fail_msg("page %zu was taken", i);
+	}
+#undef MEMBER
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -410,11 +466,13 @@ int main(void)
 	    TEST(an_error_that_concerns_all_questions_ends_them_at_once),
 	    TEST(an_error_that_concerns_one_question_is_logged),
 	    TEST(three_unknown_errors_end_all_questions),
+	    TEST(a_failure_among_answers_is_logged),
 	    TEST(a_script_that_is_not_known_is_sent),
 	    TEST(a_slow_answer_ends_all_questions_at_once),
 	    TEST(the_store_works_again_after_a_while),
 	    TEST(a_server_that_cannot_be_used_is_named),
 	    TEST(a_page_has_only_keys_of_ours),
+	    TEST(a_page_of_members_that_does_not_advance_is_not_taken),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
