@@ -1,4 +1,5 @@
 """A new daemon takes the place of the one that serves (daemon --take-over), while mail flows: nothing is refused or deferred."""
+import json
 import os
 import re
 import socket
@@ -10,6 +11,7 @@ import urllib.request
 
 import pytest
 
+import redis_server
 import sekisho
 import smtp
 from mta import wait_for
@@ -207,6 +209,49 @@ def test_an_upgrade_waits_where_a_file_is_of_one_process(nameserver, mta, direct
         assert not [line for line in daemons.gate.messages() if "another daemon" in line["message"]]
         shown = sekisho.run("list", "-c", daemons.gate.file, "show", "seen").stdout
         assert ("alice@example.net" in shown) == file.startswith("store")
+
+
+COUNTED = """
+policy inbound {
+  on mail { defer 450 4.7.1 "too many"  if limit("everyone") is over }
+  on message { add-header X-Judged "yes" }
+}
+"""
+
+
+@pytest.fixture
+def redis(world, token):
+    reason = redis_server.why_not()
+    if reason:
+        pytest.skip(reason)
+    server = redis_server.Server(os.path.join(world.root, "redis-" + token[:12]))
+    yield server
+    server.kill()
+
+
+def counted(daemons):
+    """What the store has for limit("everyone")."""
+    shown = sekisho.run("store", "--socket", daemons.gate.directory + "/control", "list", "limit:everyone", "--json")
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    return [item["count"] for item in json.loads(shown.stdout)]
+
+
+def test_upgrades_with_a_shared_store_lose_no_count_and_count_nothing_twice(nameserver, mta, directory, token, redis):
+    """Both daemons use the store at the same time; each message was counted by one of them."""
+    settings = "\nstore redis://127.0.0.1:6379/0 timeout 2s\nlimit everyone { key client  count messages  hard 1000000  per 1h }\n"
+    with Daemons(directory, COUNTED, settings=settings) as daemons:
+        load = Load(mta, token)
+        try:
+            for _ in range(UPGRADES):
+                load.more()
+                daemons.upgrade()
+            load.more()
+        finally:
+            load.finish()
+        daemons.old_ones_end()
+        judged(daemons, mta, load)
+        assert counted(daemons) == [len(load.taken)]
+        assert not any("store" in line["message"] for line in daemons.gate.messages())
 
 
 def test_a_session_goes_on_with_the_old_daemon(nameserver, mta, directory, token):
