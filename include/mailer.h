@@ -32,9 +32,10 @@ struct mailer_settings {
 };
 
 enum mailed {
-	MAILED,       /* the server took the message */
-	MAIL_REFUSED, /* it never will: 5xx */
-	MAIL_LOST     /* it did not in time, or we end before it did */
+	MAILED,        /* the server took the message */
+	MAIL_REFUSED,  /* it never will: 5xx */
+	MAIL_UNWANTED, /* mailer_send: 5xx after the server had the text, so the text may be the reason */
+	MAIL_LOST      /* it did not in time, or we end before it did */
 };
 
 struct mailer_message {
@@ -56,8 +57,8 @@ bool mailer_submit(struct mailer *, const struct mailer_message *);
 
 /* Sends one message now, in the thread of the caller, without queue and copy, once: for a caller that keeps it and
  * tries again by itself. `done` is not called. `stopped` is asked several times a second; true: give up. MAILED: the
- * server has answered 250; MAIL_REFUSED: 5xx; MAIL_LOST: not now. answer_r: the reply ("550 5.1.1 ...", printable
- * ASCII), or why there was none. The mailer must not be closed meanwhile. */
+ * server has answered 250; MAIL_REFUSED, MAIL_UNWANTED: 5xx; MAIL_LOST: not now. answer_r: the reply ("550 5.1.1 ...",
+ * printable ASCII), or why there was none. The mailer must not be closed meanwhile. */
 enum mailed mailer_send(struct mailer *, const struct mailer_message *, bool (*stopped)(void *), void *context,
 			struct error *answer_r);
 

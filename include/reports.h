@@ -14,8 +14,10 @@
  * recorded, is sent again, with the same Report-ID, Message-ID and file name.
  *
  * An address is dead when the mail server refuses it, or when a report to it bounces: nothing is sent to it for one
- * day, then four, then sixteen. Bounces come to an address with a token that only we and the addressee know, if the
- * mail server delivers extensions of addresses (a delimiter).
+ * day, then four, then sixteen. It is not dead when what was refused is the mail, for its text, size or sender:
+ *strangers choose the domain and the rows that a mail is about, and others share the address. Bounces come to an
+ *address with a token that only we and the addressee know, if the mail server delivers extensions of addresses (a
+ *delimiter).
  *
  * Keys in the store:
  *
@@ -43,6 +45,7 @@
 #define REPORTS_KEEP_US    (2 * STORE_DAY_US)    /* after the end of the day, as aggregate.h keeps rows */
 #define REPORTS_BYTES_MAX  ((size_t)1900 * 1024) /* of one attachment: readers take mails of 15 MB, XML of 20 MB */
 #define REPORTS_URIS_MAX   10                    /* of one record that are tried; honest ones have one or two */
+#define REPORTS_PARTS_MAX  20                    /* reports about one domain and day; the rest of its rows is dropped */
 #define REPORTS_SILENT_MAX 3     /* mails in a row to which the mail server gave no answer: the round ends */
 #define REPORTS_DEAD_MAX   10000 /* that are listed */
 
@@ -56,7 +59,7 @@ enum report_fate {
 	REPORT_NO_CONSENT,  /* RFC 9990 4 */
 	REPORT_NO_ADDRESS,  /* no mail address is in rua */
 	REPORT_EXCLUDED,    /* the domain is excluded */
-	REPORT_DROPPED      /* it waited too long */
+	REPORT_DROPPED      /* it waited too long, or there were REPORTS_PARTS_MAX reports before it */
 };
 extern const char *const report_fate_names[10]; /* "sent" "sent-before" ... NULL */
 
@@ -122,6 +125,10 @@ struct report_clock {
 /* May a round begin? *jump_us_r: by how much the clock was set since the last call; 0: it was not. */
 bool report_clock_steady(struct report_clock *, int64_t wall_us, int64_t steady_us, int64_t *jump_us_r);
 
+/* The time for all questions to the DNS about one domain, in a round that waited for vain_us in vain so far: domains
+ * whose servers do not answer must not take the time that others need. */
+int64_t report_patience_us(int64_t vain_us);
+
 /* ---- dead addresses -------------------------------------------------------------------------------- */
 
 struct report_dead {
@@ -150,9 +157,9 @@ enum store_answer report_dead_list(struct store *, struct slice after, struct ar
 /* Is a recipient one of our reverse-paths? Then the address that the report went to. STORE_OK; ABSENT: no. */
 enum store_answer report_bounce_find(struct store *, struct slice from, char delimiter, struct slice recipient,
 				     struct arena *, struct slice *address_r);
-/* Does the message say that delivery failed for good? `type` is the value of Content-Type, `body` its beginning.
- * *why_r: its status, "5.1.1", and what the other server said. A notice of a delay, and an answer of a person or of a
- * program that is on holiday, are not. */
+/* Does the message say that delivery to the address failed for good? `type` is the value of Content-Type, `body` its
+ * beginning. *why_r: its status, "5.1.1", and what the other server said. A notice of a delay, a refusal of what the
+ * mail says, how large it is or who sends it, and an answer of a person or of a program that is on holiday, are not. */
 bool report_bounce_read(struct slice type, struct slice body, struct arena *, struct slice *why_r);
 
 #endif

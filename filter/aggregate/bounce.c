@@ -85,6 +85,22 @@ enum store_answer report_bounce_find(struct store *store, struct slice from, cha
 	return answer;
 }
 
+/* ---- why a mail was refused (RFC 3463) ------------------------------------------------------------------- */
+
+bool report_status_is_of_mail(struct slice status)
+{
+	static const char *const words[] = {
+	    "5.1.7", "5.1.8", /* the sender */
+	    "5.2.3", "5.3.4", /* the size */
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (slice_equal(status, slice_of(words[i])))
+			return true;
+	/* the content; security and policy, as of those that look for spam */
+	return slice_starts_nocase(status, SLICE("5.6.")) || slice_starts_nocase(status, SLICE("5.7."));
+}
+
 /* ---- what a bounce says (RFC 3464) ----------------------------------------------------------------------- */
 
 static bool has_word(struct slice text, struct slice word)
@@ -111,7 +127,7 @@ static bool find_field(struct slice body, struct slice name, struct slice *value
 
 bool report_bounce_read(struct slice type, struct slice body, struct arena *arena, struct slice *why_r)
 {
-	struct slice action, status = SLICE(""), said = SLICE("");
+	struct slice action, status = SLICE(""), said = SLICE(""), rest, word;
 
 	body = slice_head(body, REPORT_BOUNCE_MAX);
 	*why_r = SLICE("");
@@ -121,6 +137,9 @@ bool report_bounce_read(struct slice type, struct slice body, struct arena *aren
 	if (!find_field(body, SLICE("Action:"), &action) || !slice_equal_nocase(action, SLICE("failed")))
 		return false;
 	find_field(body, SLICE("Status:"), &status);
+	rest = status;
+	if (slice_word(&rest, &word) && report_status_is_of_mail(word))
+		return false;
 	if (status.n > 0 && status.p[0] != '5')
 		status = status.p[0] == '4' ? status : SLICE(""); /* 4: it was tried until the mail was too old */
 	find_field(body, SLICE("Diagnostic-Code:"), &said);

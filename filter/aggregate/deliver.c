@@ -6,6 +6,8 @@
 #define SENT_LIFE_US (5 * STORE_DAY_US) /* longer than rows live */
 #define FLUSH_US     (INT64_C(10) * 1000 * 1000)
 #define DNS_US       (INT64_C(20) * 1000 * 1000) /* for all questions about one domain */
+#define DNS_SHORT_US (500 * 1000)                /* the same, after a round waited in vain for VAIN_US */
+#define VAIN_US      (INT64_C(600) * 1000 * 1000)
 #define STOP_US      (600 * 1000)
 #define TRIES_MAX    16
 
@@ -17,6 +19,7 @@ struct delivery {
 	const struct aggregate_report *report; /* the part of now */
 	struct slice part;                     /* its name, any bytes */
 	struct dns_budget *budget;
+	int64_t dns_us;                      /* that is left for questions about the domain */
 	struct arena *arena, *long_arena;    /* of the part; of the domain */
 	struct slice seen[REPORTS_URIS_MAX]; /* addresses of this part */
 	size_t seen_count;
@@ -71,11 +74,11 @@ static bool record(struct delivery *delivery, struct slice key, struct slice val
 
 /* ---- an answer of the mail server -------------------------------------------------------------------------- */
 
-static bool has_status(struct slice answer, const char *status)
+static struct slice status_of(struct slice answer)
 {
 	struct slice word;
 
-	return slice_word(&answer, &word) && slice_word(&answer, &word) && slice_equal(word, slice_of(status));
+	return slice_word(&answer, &word) && slice_word(&answer, &word) ? word : SLICE("");
 }
 
 /* Refusals that are about us, not about the address: the command, authentication, our own address. */
@@ -86,16 +89,17 @@ static bool is_about_us(struct slice answer)
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
 		if (slice_starts_nocase(answer, slice_of(codes[i])))
 			return true;
-	return has_status(answer, "5.1.7") || has_status(answer, "5.1.8");
+	return slice_equal(status_of(answer), SLICE("5.1.7")) || slice_equal(status_of(answer), SLICE("5.1.8"));
 }
 
-/* This mail is too large; another may not be. */
-static bool is_about_size(struct slice answer)
+/* This mail is refused, as too large or for what it says: another may not be. */
+static bool is_about_mail(enum mailed mailed, struct slice answer)
 {
-	return slice_starts_nocase(answer, SLICE("552")) || has_status(answer, "5.3.4");
+	return mailed == MAIL_UNWANTED || slice_starts_nocase(answer, SLICE("552")) ||
+	       report_status_is_of_mail(status_of(answer));
 }
 
-static void take_refusal(struct delivery *delivery, struct slice address, struct slice answer)
+static void take_refusal(struct delivery *delivery, struct slice address, enum mailed mailed, struct slice answer)
 {
 	const struct report_sender *sender = delivery->sender;
 	int64_t until_s;
@@ -106,7 +110,7 @@ static void take_refusal(struct delivery *delivery, struct slice address, struct
 		return;
 	}
 	sender->counters->refused++;
-	if (!is_about_size(answer))
+	if (!is_about_mail(mailed, answer))
 		report_dead_add(sender->store, address, answer, delivery->run->now_us, delivery->arena, &until_s);
 	if (record(delivery, sent_key(delivery, address), arena_join(delivery->arena, SLICE("refused "), answer)))
 		tell(delivery, address, REPORT_REFUSED, answer);
@@ -124,8 +128,8 @@ static void take_answer(struct delivery *delivery, struct slice address, enum ma
 			return;
 		sender->counters->sent++;
 		tell(delivery, address, REPORT_SENT, answer);
-	} else if (mailed == MAIL_REFUSED) {
-		take_refusal(delivery, address, answer);
+	} else if (mailed == MAIL_REFUSED || mailed == MAIL_UNWANTED) {
+		take_refusal(delivery, address, mailed, answer);
 	} else {
 		sender->counters->failures++;
 		tell(delivery, address, REPORT_LATER, answer);
@@ -225,6 +229,25 @@ static void deliver_to(struct delivery *delivery, struct slice address)
 	}
 }
 
+int64_t report_patience_us(int64_t vain_us)
+{
+	return vain_us < VAIN_US ? DNS_US : DNS_SHORT_US;
+}
+
+static enum dmarc_consent ask_consent(struct delivery *delivery, struct slice uri, struct dmarc_destination *to_r)
+{
+	int64_t began = clock_us(), waited;
+	enum dmarc_consent consent;
+
+	dns_budget_deadline(delivery->budget, began + delivery->dns_us);
+	consent = dmarc_consent(delivery->total->domain, uri, DMARC_REPORT_AGGREGATE, delivery->budget, delivery->arena,
+				to_r);
+	waited = clock_us() - began;
+	delivery->dns_us -= waited < delivery->dns_us ? waited : delivery->dns_us;
+	delivery->run->vain_us += consent == DMARC_CONSENT_UNKNOWN ? waited : 0;
+	return consent;
+}
+
 static void deliver_uri(struct delivery *delivery, struct slice uri)
 {
 	static const char *const whys[] = {
@@ -234,8 +257,7 @@ static void deliver_uri(struct delivery *delivery, struct slice uri)
 	    [DMARC_CONSENT_UNKNOWN] = "the DNS does not tell now whether the domain of the address has agreed",
 	};
 	struct dmarc_destination to;
-	enum dmarc_consent consent =
-	    dmarc_consent(delivery->total->domain, uri, DMARC_REPORT_AGGREGATE, delivery->budget, delivery->arena, &to);
+	enum dmarc_consent consent = ask_consent(delivery, uri, &to);
 
 	if (consent == DMARC_CONSENT_OWN || consent == DMARC_CONSENT_GIVEN)
 		deliver_to(delivery, to.mailbox.address);
@@ -280,10 +302,7 @@ static bool deliver_next(struct delivery *delivery, struct aggregate_request *re
 		delivery->report = &report;
 		delivery->part = request->part;
 		delivery->arena = arena;
-		delivery->budget = dns_budget_open(delivery->sender->resolver, arena, DNS_BUDGET_QUESTIONS);
-		dns_budget_deadline(delivery->budget, clock_us() + DNS_US);
 		deliver_part(delivery);
-		dns_budget_close(delivery->budget);
 	}
 	request->part = more ? arena_copy(delivery->long_arena, report.next) : SLICE("");
 	delivery->arena = delivery->long_arena;
@@ -334,21 +353,44 @@ static void read_wait(struct delivery *delivery, uint64_t *tries_r, int64_t *nex
 	*next_us_r = (int64_t)seconds * 1000000;
 }
 
-static enum delivered wait_or_drop(struct delivery *delivery, uint64_t tries)
+/* When it is tried again. */
+static int64_t write_wait(struct delivery *delivery, uint64_t tries)
 {
 	int64_t pause = REPORTS_AGAIN_US, next;
 
 	for (uint64_t i = 0; i < tries && pause < REPORTS_LONGEST_US; i++)
 		pause *= 2;
 	next = delivery->run->now_us + (pause < REPORTS_LONGEST_US ? pause : REPORTS_LONGEST_US);
-	if (next >= end_us(delivery->total) + REPORTS_KEEP_US)
-		return drop(delivery);
 	store_put(delivery->sender->store, domain_key(delivery, SLICE("wait")),
 		  arena_printf(delivery->arena, "%llu %lld",
 			       (unsigned long long)(tries < TRIES_MAX ? tries + 1 : tries),
 			       (long long)(next / 1000000)),
 		  SENT_LIFE_US);
+	return next;
+}
+
+static enum delivered wait_or_drop(struct delivery *delivery, uint64_t tries)
+{
+	if (write_wait(delivery, tries) >= end_us(delivery->total) + REPORTS_KEEP_US)
+		return drop(delivery);
 	return DELIVERED_LATER;
+}
+
+/* Reports in parts. A domain whose record is another with each question has a part for each message. */
+static void deliver_parts(struct delivery *delivery, struct aggregate_request *request)
+{
+	unsigned parts = 1;
+
+	delivery->dns_us = report_patience_us(delivery->run->vain_us);
+	delivery->budget = dns_budget_open(delivery->sender->resolver, delivery->long_arena, DNS_BUDGET_QUESTIONS);
+	while (deliver_next(delivery, request)) {
+		if (parts++ < REPORTS_PARTS_MAX)
+			continue;
+		report_tell(delivery->sender, delivery->total, SLICE(""), REPORT_DROPPED,
+			    SLICE("too many reports about one day: the rest of its rows is in none"));
+		break;
+	}
+	dns_budget_close(delivery->budget);
 }
 
 static enum delivered deliver(struct delivery *delivery, uint64_t tries)
@@ -367,10 +409,13 @@ static enum delivered deliver(struct delivery *delivery, uint64_t tries)
 	if (excluded == TRUTH_UNKNOWN)
 		tell(delivery, SLICE(""), REPORT_LATER, SLICE("the list of excluded domains cannot be read"));
 	else
-		while (deliver_next(delivery, &request))
-			continue;
-	if (delivery->broken)
+		deliver_parts(delivery, &request);
+	if (delivery->broken) {
+		/* a mail server may be silent because of this domain: the next round begins with another */
+		if (delivery->run->silent >= REPORTS_SILENT_MAX)
+			write_wait(delivery, tries);
 		return DELIVERY_BROKEN;
+	}
 	return delivery->waits ? wait_or_drop(delivery, tries) : finish(delivery);
 }
 

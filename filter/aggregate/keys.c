@@ -7,10 +7,12 @@
 
 #define LIFE_MIN_US (INT64_C(3600) * 1000 * 1000) /* a clock that was set forth makes nothing vanish at once */
 
+/* As domain_normalise() writes it: it goes into keys, header fields and the name of a file, also as a store gives it.
+ */
 bool domain_is_plain(struct slice domain)
 {
 	for (size_t i = 0; i < domain.n; i++)
-		if (domain.p[i] <= ' ' || domain.p[i] == ':' || domain.p[i] == '%' || domain.p[i] >= 0x7f)
+		if (!is_letter(domain.p[i]) && !is_digit(domain.p[i]) && slice_find(SLICE("-_."), domain.p[i]) < 0)
 			return false;
 	return domain.n > 0 && domain.n <= ROW_DOMAIN_MAX;
 }

@@ -27,6 +27,9 @@ enum store_answer report_token(struct store *, struct slice address, struct aren
 /* The reverse-path with the token; without a delimiter, or if it would be too long, `from` itself. */
 struct slice report_reverse_path(struct slice from, char delimiter, struct slice token, struct arena *);
 
+/* Is a refusal with this enhanced status (RFC 3463; "": none) about the mail, and not about its recipient? */
+bool report_status_is_of_mail(struct slice status);
+
 /* ---- lease.c ------------------------------------------------------------------------------------------- */
 
 struct report_run;
@@ -46,6 +49,7 @@ struct report_run {
 	bool ready;       /* mail will be aligned */
 	int64_t stop_us;  /* when a mail under way is given up; 0: no end is asked for yet */
 	unsigned silent;  /* mails in a row without an answer of the mail server */
+	int64_t vain_us;  /* that the DNS was waited for without an answer */
 	struct error why; /* why the round ends */
 };
 

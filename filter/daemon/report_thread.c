@@ -117,8 +117,9 @@ static bool is_ready(void *reports_, struct error *why_r)
 static enum truth is_excluded(void *reports_, struct slice domain)
 {
 	struct report_thread *reports = reports_;
-	(void)domain, (void)reports;
-	return TRUTH_FALSE;
+	const struct settings *settings = policy_settings(engine_policy(reports->engine));
+
+	return reports_excluded(&settings->reports, reports->daemon->store, domain);
 }
 
 /* ---- rounds ------------------------------------------------------------------------------------------------- */

@@ -377,7 +377,7 @@ enum mailed mailer_send(struct mailer *mailer, const struct mailer_message *mess
 	mailed = count(mailer, tried, &end);
 	pthread_mutex_unlock(&mailer->lock);
 	*answer_r = end.code ? end.reply : end.why;
-	return mailed;
+	return mailed == MAIL_REFUSED && end.had_text ? MAIL_UNWANTED : mailed;
 }
 
 bool mailer_owns(struct mailer *mailer, struct ip client, unsigned port)

@@ -30,6 +30,7 @@ struct attempt_end {
 	struct error why; /* why it was not sent, one line; "" when it was */
 	unsigned code;    /* of the reply in `reply`; 0: there is none */
 	struct error reply;
+	bool had_text; /* it began to take the text of the message */
 };
 enum tried smtp_send(const struct attempt *, struct attempt_end *end_r);
 

@@ -142,6 +142,7 @@ static bool tls_failed(CURLcode result)
 /* What the server said, and whether it refuses for good. */
 static enum tried read_refusal(const struct sending *sending, long code, struct attempt_end *end_r)
 {
+	end_r->had_text = sending->rest.n < sending->attempt->text.n;
 	end_r->code = (unsigned)code;
 	error_set(&end_r->reply, "%s", sending->reply);
 	error_set(&end_r->why, "it answered: %s", sending->reply);

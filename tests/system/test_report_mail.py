@@ -297,6 +297,25 @@ def test_an_address_whose_mail_bounces_has_a_rest(site, dns, token, postfix_serv
         site.stop()
 
 
+def test_a_domain_excluded_after_its_mail_was_counted_gets_no_report(site, dns, token):
+    domain = f"{token[:8]}.example.net"
+    publish(dns, domain, f"mailto:rua@{domain}")
+    dns.zone(f"{domain} MX 10 sink.example.test")
+    with Sink() as sink:
+        collect(site, domain)
+        with open(site.directory + "/quiet", "w") as f:
+            f.write(domain + "\n")
+        site.stop()
+        site.settings = "list quiet file:{directory}/quiet\n" + site.settings.replace("from dmarc@example.org ",
+                                                                                     "from dmarc@example.org exclude quiet ")
+        site.configure(POLICY)
+        site.start()
+        code, lines, errors = report(site, "send", "--now")
+        assert code == 0 and fates(lines) == {(domain, "-"): "excluded"}, (lines, errors)
+        assert not sink.got
+        site.stop()
+
+
 def test_a_mail_server_that_refuses_the_size_is_asked_once(site, dns, token):
     names = [f"{i}{token[:8]}.example.net" for i in range(2)]
     for name in names:

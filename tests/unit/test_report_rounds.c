@@ -46,11 +46,10 @@ static bool hear(int fd, char *line, size_t room)
 /* By the local part. */
 static const char *reply_to(const char *recipient)
 {
-	static const char *const replies[][2] = {{"gone", "550 5.1.1 no such user\r\n"},
-						 {"later", "450 4.2.0 come back\r\n"},
-						 {"large", "552 5.3.4 too large\r\n"},
-						 {"us", "530 5.7.0 authenticate\r\n"},
-						 {"sender", "553 5.1.8 your address\r\n"}};
+	static const char *const replies[][2] = {
+	    {"gone", "550 5.1.1 no such user\r\n"}, {"later", "450 4.2.0 come back\r\n"},
+	    {"large", "552 5.3.4 too large\r\n"},   {"spam", "550 5.7.1 it looks like spam\r\n"},
+	    {"us", "530 5.7.0 authenticate\r\n"},   {"sender", "553 5.1.8 your address\r\n"}};
 
 	for (size_t i = 0; i < sizeof(replies) / sizeof(replies[0]); i++)
 		if (strncmp(recipient, replies[i][0], strlen(replies[i][0])) == 0)
@@ -87,7 +86,8 @@ static void serve(struct server *server, int fd)
 			take_text(server, fd);
 			strcpy(server->senders[server->taken % MAILS_MAX], sender);
 			strcpy(server->recipients[server->taken++ % MAILS_MAX], recipient);
-			say(fd, "250 2.0.0 queued\r\n");
+			say(fd, strncmp(recipient, "text", 4) == 0 ? "550 the text is not wanted\r\n"
+								   : "250 2.0.0 queued\r\n");
 		} else {
 			say(fd, "221 bye\r\n");
 		}
@@ -475,6 +475,51 @@ static void a_mail_server_that_is_silent_ends_the_round(void **state)
 	site_free(site);
 }
 
+/* The second round would begin with the same domain, and end there. */
+static void a_domain_whose_mail_gets_no_answer_does_not_hold_up_others(void **state)
+{
+	struct site *site = site_new("memory:");
+
+	(void)state;
+	count(site, "a.example.org", "mailto:cut1@example.org,mailto:cut2@example.org,mailto:cut3@example.org");
+	count(site, "b.example.org", "mailto:a@example.org");
+	wall = ((int64_t)site->day + 1) * DAY_US + REPORTS_START_US + REPORTS_SPREAD_US;
+	assert_int_equal(run(site, false), REPORTS_BROKEN);
+	assert_int_equal(run(site, false), REPORTS_DONE);
+	assert_int_equal(mails_to(&site->server, "a@example.org"), 1);
+	assert_true(has_rows(site, "a.example.org"));
+	site_free(site);
+}
+
+/* A DNS server can answer each question with another record: each of them is a report of its own. */
+static void a_record_that_changes_all_the_time_gets_no_flood_of_reports(void **state)
+{
+	struct site *site = site_new("memory:");
+
+	(void)state;
+	for (int i = 0; i < REPORTS_PARTS_MAX + 10; i++)
+		count(site, "example.org",
+		      arena_cstring(site->scene->arena,
+				    arena_printf(site->scene->arena, "mailto:a@example.org; x=%d", i)));
+	assert_int_equal(run(site, true), REPORTS_DONE);
+	assert_int_equal(site->server.taken, REPORTS_PARTS_MAX);
+	assert_int_equal(site->told[REPORT_DROPPED], 1);
+	assert_false(has_rows(site, "example.org"));
+	site_free(site);
+}
+
+static void who_answers_no_question_does_not_take_the_time_of_others(void **state)
+{
+	int64_t vain = 0;
+	unsigned domains = 0;
+
+	(void)state;
+	assert_true(report_patience_us(0) >= 10 * SECOND);
+	for (; vain < 2 * HOUR; domains++)
+		vain += report_patience_us(vain);
+	assert_true(domains >= 10000);
+}
+
 /* ---- dead addresses
  * ---------------------------------------------------------------------------------------------------- */
 
@@ -514,16 +559,16 @@ static void a_dead_address_rests_for_longer_each_time(void **state)
 	site_free(site);
 }
 
+/* Nor is one of the mail: a stranger chooses what it is about, and others share the address. */
 static void a_refusal_that_is_about_us_is_not_taken_for_a_dead_address(void **state)
 {
 	static const struct {
 		const char *address;
 		enum report_fate fate;
 		bool dead;
-	} cases[] = {{"gone@example.org", REPORT_REFUSED, true},
-		     {"large@example.org", REPORT_REFUSED, false},
-		     {"us@example.org", REPORT_LATER, false},
-		     {"sender@example.org", REPORT_LATER, false}};
+	} cases[] = {{"gone@example.org", REPORT_REFUSED, true},  {"large@example.org", REPORT_REFUSED, false},
+		     {"spam@example.org", REPORT_REFUSED, false}, {"text@example.org", REPORT_REFUSED, false},
+		     {"us@example.org", REPORT_LATER, false},     {"sender@example.org", REPORT_LATER, false}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -589,6 +634,9 @@ static void only_a_failure_for_good_is_a_bounce(void **state)
 	     "bounced: 5.1.1 smtp; 550 no"},
 	    {"Multipart/Report; boundary=x; report-type=\"delivery-status\"", "ACTION: failed\nStatus: 4.4.7\n",
 	     "bounced: 4.4.7 "},
+	    {"multipart/report; report-type=delivery-status", "Action: failed\r\nStatus: 5.7.1 (spam)\r\n", NULL},
+	    {"multipart/report; report-type=delivery-status", "Action: failed\r\nStatus: 5.6.0\r\n", NULL},
+	    {"multipart/report; report-type=delivery-status", "Action: failed\r\nStatus: 5.2.3\r\n", NULL},
 	    {"multipart/report; report-type=delivery-status", "Action: delayed\r\nAction: failed\r\n", NULL},
 	    {"multipart/report; report-type=delivery-status", "x Action: failed\r\n", NULL},
 	    {"multipart/report; report-type=delivery-status", "", NULL},
@@ -662,6 +710,9 @@ int main(void)
 	    cmocka_unit_test(a_day_that_is_not_over_is_not_reported),
 	    cmocka_unit_test(what_waits_for_two_days_is_dropped),
 	    cmocka_unit_test(a_mail_server_that_is_silent_ends_the_round),
+	    cmocka_unit_test(a_domain_whose_mail_gets_no_answer_does_not_hold_up_others),
+	    cmocka_unit_test(a_record_that_changes_all_the_time_gets_no_flood_of_reports),
+	    cmocka_unit_test(who_answers_no_question_does_not_take_the_time_of_others),
 	    cmocka_unit_test(a_dead_address_rests_for_longer_each_time),
 	    cmocka_unit_test(a_refusal_that_is_about_us_is_not_taken_for_a_dead_address),
 	    cmocka_unit_test(a_bounce_is_of_the_address_that_its_token_belongs_to),
