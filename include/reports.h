@@ -96,7 +96,8 @@ struct report_sender {
 	enum truth (*excluded)(void *context, struct slice domain); /* NULL: none is */
 	bool (*stopped)(void *context);
 	void (*told)(void *context, const struct report_told *);
-	void (*rest)(void *context, int64_t us); /* sleeps between two domains; NULL: no rest */
+	/* Sleeps after a domain whose reports were tried; NULL: no rest. Those that only wait cost no time. */
+	void (*rest)(void *context, int64_t us);
 	void *context;
 };
 

@@ -402,6 +402,8 @@ static enum delivered deliver(struct delivery *delivery, uint64_t tries)
 	const struct report_sender *sender = delivery->sender;
 	enum truth excluded = sender->excluded ? sender->excluded(sender->context, request.domain) : TRUTH_FALSE;
 
+	delivery->run->tried = true;
+
 	if (excluded == TRUTH_TRUE) {
 		report_tell(sender, delivery->total, SLICE(""), REPORT_EXCLUDED, SLICE("the domain is excluded"));
 		return finish(delivery);

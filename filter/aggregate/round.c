@@ -56,11 +56,12 @@ static void take_domain(struct round *round, const struct aggregate_total *total
 	enum delivered delivered = DELIVERED_LATER;
 
 	round->run.now_us = report_now(sender);
+	round->run.tried = false;
 	if (is_due(round, total)) {
 		delivered = report_deliver(&round->run, total, round->asked->now);
 		if (delivered == DELIVERY_BROKEN)
 			round->ends = true;
-		else if (sender->rest && !round->asked->now)
+		else if (sender->rest && round->run.tried && !round->asked->now)
 			sender->rest(sender->context, REPORTS_REST_US);
 	}
 	round->waiting += delivered != DELIVERED;
@@ -106,12 +107,18 @@ static void take_days(struct round *round)
 	struct aggregate_total total = {.day = 0};
 
 	while (!round->ends) {
-		int found = aggregate_next_day(sender->aggregate, total.day, arena, &total);
+		int found;
 
+		arena_reset(arena);
+		found = aggregate_next_day(sender->aggregate, total.day, arena, &total);
 		if (found < 0)
 			break_off(round, "the store does not answer");
 		if (found <= 0)
 			break;
+		if (sender->stopped(sender->context)) {
+			break_off(round, "the daemon ends");
+			break;
+		}
 		if (is_over(sender, total.day) && (round->asked->day == 0 || round->asked->day == total.day))
 			take_day(round, total.day);
 	}

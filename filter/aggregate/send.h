@@ -48,6 +48,7 @@ struct report_run {
 	int64_t now_us;
 	bool ready;       /* mail will be aligned */
 	int64_t stop_us;  /* when a mail under way is given up; 0: no end is asked for yet */
+	bool tried;       /* the latest domain did not only wait for its time */
 	unsigned silent;  /* mails in a row without an answer of the mail server */
 	int64_t vain_us;  /* that the DNS was waited for without an answer */
 	struct error why; /* why the round ends */

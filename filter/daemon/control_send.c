@@ -27,10 +27,13 @@ static uint64_t number_of(const json_t *request, const char *name)
 json_t *control_report_send(struct daemon *daemon, const json_t *request)
 {
 	uint64_t day = number_of(request, "day"), number;
+	struct slice domain = control_text(request, "domain");
 
 	if (!daemon->report_thread || day > 1000000)
 		return refusal("no reports are sent");
-	if (!report_thread_ask(daemon->report_thread, control_text(request, "domain"), (unsigned)day, &number))
+	if (domain.n > MAIL_DOMAIN_MAX)
+		return refusal("that is not a domain");
+	if (!report_thread_ask(daemon->report_thread, domain, (unsigned)day, &number))
 		return refusal("reports are being sent already, because somebody else asked for it; ask again later");
 	return json_pack("{s:b, s:I}", "ok", 1, "request", (json_int_t)number);
 }

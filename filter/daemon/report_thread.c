@@ -274,9 +274,11 @@ bool report_thread_ask(struct report_thread *reports, struct slice domain, unsig
 	struct request *request = &reports->request;
 	bool free_now;
 
+	if (domain.n >= sizeof(request->domain))
+		return false;
 	pthread_mutex_lock(&reports->lock);
 	free_now = request->state == REQUEST_NONE || request->state == REQUEST_DONE;
-	if (free_now && domain.n < sizeof(request->domain)) {
+	if (free_now) {
 		uint64_t number = request->number + 1;
 
 		json_decref(request->told);

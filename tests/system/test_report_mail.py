@@ -316,6 +316,13 @@ def test_a_domain_excluded_after_its_mail_was_counted_gets_no_report(site, dns, 
         site.stop()
 
 
+def test_what_cannot_be_a_domain_is_no_request(site):
+    site.start()
+    code, lines, errors = report(site, "send", "--now", "a" * 300)
+    assert code != 0 and not lines and "that is not a domain" in errors, (code, lines, errors)
+    site.stop()
+
+
 def test_a_mail_server_that_refuses_the_size_is_asked_once(site, dns, token):
     names = [f"{i}{token[:8]}.example.net" for i in range(2)]
     for name in names:

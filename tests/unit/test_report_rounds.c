@@ -145,6 +145,7 @@ struct site {
 	unsigned told[9];
 	char last[600];
 	bool stopped, aligned;
+	unsigned rests;
 	enum truth excluded;
 };
 
@@ -177,6 +178,12 @@ static void take_told(void *site_, const struct report_told *told)
 
 	site->told[told->fate]++;
 	snprintf(site->last, sizeof(site->last), "%.*s: %.*s", SLICE_ARGS(told->address), SLICE_ARGS(told->text));
+}
+
+static void rest(void *site, int64_t us)
+{
+	(void)us;
+	((struct site *)site)->rests++;
 }
 
 static void open_services(struct site *site)
@@ -219,6 +226,7 @@ static struct site *site_new(const char *scheme)
 					      .excluded = is_excluded,
 					      .stopped = is_stopped,
 					      .told = take_told,
+					      .rest = rest,
 					      .context = site};
 	return site;
 }
@@ -520,6 +528,23 @@ static void who_answers_no_question_does_not_take_the_time_of_others(void **stat
 	assert_true(domains >= 10000);
 }
 
+/* Else those of a stranger, each with a pause, would make a round as long as he likes. */
+static void domains_that_only_wait_take_no_rest(void **state)
+{
+	struct site *site = site_new("memory:");
+
+	(void)state;
+	for (int i = 0; i < 5; i++)
+		count(site, arena_cstring(site->scene->arena, arena_printf(site->scene->arena, "d%d.example.org", i)),
+		      "mailto:later@example.org");
+	wall = ((int64_t)site->day + 1) * DAY_US + REPORTS_START_US + REPORTS_SPREAD_US;
+	assert_int_equal(run(site, false), REPORTS_DONE);
+	assert_int_equal(site->rests, 5);
+	assert_int_equal(run(site, false), REPORTS_DONE);
+	assert_int_equal(site->rests, 5);
+	site_free(site);
+}
+
 /* ---- dead addresses
  * ---------------------------------------------------------------------------------------------------- */
 
@@ -713,6 +738,7 @@ int main(void)
 	    cmocka_unit_test(a_domain_whose_mail_gets_no_answer_does_not_hold_up_others),
 	    cmocka_unit_test(a_record_that_changes_all_the_time_gets_no_flood_of_reports),
 	    cmocka_unit_test(who_answers_no_question_does_not_take_the_time_of_others),
+	    cmocka_unit_test(domains_that_only_wait_take_no_rest),
 	    cmocka_unit_test(a_dead_address_rests_for_longer_each_time),
 	    cmocka_unit_test(a_refusal_that_is_about_us_is_not_taken_for_a_dead_address),
 	    cmocka_unit_test(a_bounce_is_of_the_address_that_its_token_belongs_to),
