@@ -108,9 +108,9 @@ struct slice store_directory(struct slice url);
 struct store *store_open(const struct store_settings *, struct error *err);
 void store_close(struct store *); /* writes pending changes; no other call may run. NULL is allowed */
 
-/* The same store for one session: `waiting` is told around each call that waits for a server. It is the store itself
- * when no call ever does, or nobody wants to know. Only for calls of sections "limits", "values" and "leases"; closed
- * before the store. NULL gives NULL. */
+/* The same store for one session: `waiting` is told when a call waits for a server for more than a tenth of a
+ * millisecond, and when it no longer does. It is the store itself when no call ever does, or nobody wants to know. Only
+ * for calls of sections "limits", "values" and "leases"; closed before the store. NULL gives NULL. */
 struct store *store_view(struct store *, const struct wait_hook *);
 void store_view_close(struct store *); /* NULL, and the store itself, are allowed: then nothing happens */
 

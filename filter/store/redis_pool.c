@@ -2,6 +2,7 @@
  * redis_pool.c - the connections to a server, and the circuit breaker.
  */
 #include "redis_pool.h"
+#include "waiting.h"
 
 #include <time.h>
 
@@ -102,6 +103,12 @@ static struct redis_link *wait_idle(struct redis_pool *pool, int64_t deadline_us
 	int rc = 0;
 
 	pool->waiting++;
+	if (!link && !pool->open) {
+		pthread_mutex_unlock(&pool->lock);
+		waiting_tell();
+		pthread_mutex_lock(&pool->lock);
+		link = pool->open ? NULL : take_idle(pool);
+	}
 	while (!link && !pool->open && rc == 0) {
 		if (pool->links < REDIS_LINKS_MAX)
 			pthread_cond_signal(&pool->wanted);

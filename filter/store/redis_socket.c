@@ -2,6 +2,7 @@
  * redis_socket.c - the socket of a connection.
  */
 #include "redis_link.h"
+#include "waiting.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -31,13 +32,14 @@ void redis_link_close(struct redis_link *link)
 enum redis_wire redis_link_wait(const struct redis_link *link, short events, int64_t deadline_us)
 {
 	struct pollfd poll = {link->fd, events, 0};
-	int64_t left;
+	int64_t now, left;
 	int ready;
 
 	do {
-		left = deadline_us - clock_us();
-		if (left <= 0)
+		now = clock_us();
+		if (now >= deadline_us)
 			return WIRE_TIMEOUT;
+		left = waiting_step(now, deadline_us - now);
 		struct timespec wait = {left / 1000000, left % 1000000 * 1000};
 		ready = ppoll(&poll, 1, &wait, NULL);
 	} while (ready == 0 || (ready < 0 && errno == EINTR));

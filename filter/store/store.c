@@ -2,6 +2,7 @@
  * store.c - the door of the room: finds the backend of a URL, checks what goes in, counts what comes out.
  */
 #include "store_private.h"
+#include "waiting.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -131,20 +132,19 @@ void store_view_close(struct store *store)
 
 /* ---- questions ------------------------------------------------------------------ */
 
-/* A call of the backend, and who wants to know that it waits. */
+/* A call of the backend. */
 struct call {
 	struct store *store;
-	const struct wait_hook *told; /* NULL: nobody */
+	bool waits; /* it may, and somebody wants to know */
 };
 
 static struct call call_begin(struct store *store)
 {
-	struct call call = {store->of ? store->of : store, NULL};
+	struct call call = {store->of ? store->of : store, false};
 
-	if (store->of && call.store->backend->waits(call.store->state)) {
-		call.told = &store->waiting;
-		call.told->waits(call.told->context, true);
-	}
+	call.waits = store->of && call.store->backend->waits(call.store->state);
+	if (call.waits)
+		waiting_begin(&store->waiting);
 	return call;
 }
 
@@ -158,8 +158,8 @@ static enum store_answer count(struct store *store, enum store_answer answer)
 
 static enum store_answer call_end(const struct call *call, enum store_answer answer)
 {
-	if (call->told)
-		call->told->waits(call->told->context, false);
+	if (call->waits)
+		waiting_end();
 	return count(call->store, answer);
 }
 

@@ -354,6 +354,42 @@ static void a_slow_answer_ends_all_questions_at_once(void **state)
 	open_store(100 * 1000);
 }
 
+static int told_begins, told_ends;
+
+static void tell(void *context, bool begins)
+{
+	if (context != &told_begins)
+		fail_msg("another context");
+	told_begins += begins;
+	told_ends += !begins;
+}
+
+/* Once, however many pieces the answer has; also when there is none, and when no connection is free. */
+static void a_session_is_told_of_an_answer_that_takes_long(void **state)
+{
+	static const struct fake_answer slow = {.bytes = VALUE, .pause_ms = 1}, nothing = {.bytes = NULL};
+	const struct wait_hook hook = {tell, &told_begins};
+	struct store *view;
+	struct store_item item;
+
+	(void)state;
+	open_store(2 * SECOND);
+	view = store_view(store, &hook);
+	told_begins = told_ends = 0;
+	fake.question = &slow;
+	assert_int_equal(store_get(view, SLICE("k"), arena, &item), STORE_OK);
+	assert_int_equal(told_begins, 1);
+	assert_int_equal(told_ends, 1);
+	assert_int_equal(get(), STORE_OK); /* not of the view */
+	fake.question = &nothing;
+	assert_int_equal(store_get(view, SLICE("k"), arena, &item), STORE_UNAVAILABLE);
+	assert_int_equal(told_begins, 2);
+	assert_int_equal(told_ends, 2);
+	assert_int_equal(store_get(view, SLICE("k"), arena, &item), STORE_UNAVAILABLE); /* at once */
+	assert_int_equal(told_begins, 2);
+	store_view_close(view);
+}
+
 /* A second later a connection is tried, and the store works. */
 static void the_store_works_again_after_a_while(void **state)
 {
@@ -469,6 +505,7 @@ int main(void)
 	    TEST(a_failure_among_answers_is_logged),
 	    TEST(a_script_that_is_not_known_is_sent),
 	    TEST(a_slow_answer_ends_all_questions_at_once),
+	    TEST(a_session_is_told_of_an_answer_that_takes_long),
 	    TEST(the_store_works_again_after_a_while),
 	    TEST(a_server_that_cannot_be_used_is_named),
 	    TEST(a_page_has_only_keys_of_ours),
