@@ -214,6 +214,12 @@ def test_a_message_to_be_held_goes_to_the_administrator(daemon, caller):
                         arguments=["--quarantine", "quarantine@example.org"])
     assert done.queued.recipients == [b"quarantine@example.org"]
     assert fields(done)[:2] == ["X-Sekisho-Quarantine: odd sender", "X-Sekisho-Recipients: bob@example.org, carol@example.org"]
+    many = [f"recipient-{number}@example.org" for number in range(500)]
+    held = caller.queue(message(), sender="odd@pass.example.net", recipients=many,
+                        arguments=["--quarantine", "quarantine@example.org"]).queued
+    named = held.message.split(b"X-Sekisho-Recipients: ")[1].split(b"\nX-")[0].split(b"\nReceived")[0]
+    assert named.decode().replace("\n", "").replace("\t", "").replace(" ", "").split(",") == many, "it can be sent to all of them"
+    assert all(len(line) < 998 for line in held.message.split(b"\n"))
 
 
 # ---- the contract ----------------------------------------------------------------------------------------

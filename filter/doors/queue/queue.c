@@ -53,7 +53,7 @@ static void quarantine(struct run *run)
 	struct slice *to = arena_alloc(run->arena, sizeof(*to));
 	struct text text;
 
-	text_init(&text, run->arena, 4096);
+	text_init(&text, run->arena, 2 * ENVELOPE_MAX); /* nobody is left out */
 	for (size_t i = 0; i < run->envelope.count; i++)
 		text_printf(&text, "%s%.*s", i ? ", " : "", SLICE_ARGS(run->envelope.recipients[i]));
 	letter_insert(&run->letter, SLICE("X-Sekisho-Recipients"), text_slice(&text), run->arena);
