@@ -180,10 +180,11 @@ bool aggregate_trouble(struct aggregate *aggregate, int64_t now_us, struct error
 		error_set(line_r, "the data for DMARC reports is stored again; messages that are in no report: %llu",
 			  (unsigned long long)lost);
 	else if (crowded)
-		error_set(line_r,
-			  "half of the store is in use, so it gets no more data for DMARC reports until some expires; "
-			  "raise at-most of store; messages that will be in no report: %llu",
-			  (unsigned long long)(lost - aggregate->told_lost));
+		error_set(
+		    line_r,
+		    "half of the store is in use, so it gets no more data for DMARC reports until some expires; "
+		    "raise at-most of store, or maxmemory of a Redis server; messages that will be in no report: %llu",
+		    (unsigned long long)(lost - aggregate->told_lost));
 	else
 		error_set(line_r,
 			  "the store does not take the data for DMARC reports fast enough; messages that will be in no "

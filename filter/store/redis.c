@@ -204,6 +204,8 @@ static void redis_counters(void *state, struct store_counters *counters_r)
 	struct redis *redis = state;
 
 	counters_r->keys = redis->opener.keys;
+	counters_r->bytes = redis->opener.bytes;
+	counters_r->at_most = redis->opener.at_most;
 	counters_r->damaged = redis->damaged;
 	pthread_mutex_lock(&redis->opener.pool.lock);
 	counters_r->failures = redis->opener.pool.openings;

@@ -205,6 +205,22 @@ static struct redis_link *open_link(struct redis_opener *opener, struct error *e
 
 /* ---- the thread -------------------------------------------------------------------------------------- */
 
+/* A server whose user may not ask it has no bound that we know. */
+static enum redis_wire ask_memory(struct redis_opener *opener, struct redis_link *link, struct arena *arena,
+				  struct error *err)
+{
+	struct redis_command command = {{SLICE("INFO"), SLICE("memory")}, 2};
+	const struct redis_reply *reply = NULL;
+	enum redis_wire wire =
+	    redis_ask_link(link, &command, REDIS_LARGE, clock_us() + opener->timeout_us, arena, &reply, err);
+
+	if (wire != WIRE_OK)
+		return wire;
+	opener->bytes = redis_info_number(reply, SLICE("used_memory"));
+	opener->at_most = redis_info_number(reply, SLICE("maxmemory"));
+	return wire;
+}
+
 static void count_keys(struct redis_opener *opener, struct redis_link *link)
 {
 	struct redis_command command = {{SLICE("DBSIZE")}, 1};
@@ -219,6 +235,8 @@ static void count_keys(struct redis_opener *opener, struct redis_link *link)
 		opener->keys = reply->number > 0 ? (uint64_t)reply->number : 0;
 	if (fault != FAULT_NONE)
 		redis_fault_explain(reply, &why);
+	else if (wire == WIRE_OK)
+		wire = ask_memory(opener, link, arena, &why);
 	if (wire == WIRE_OK && fault != FAULT_DOWN)
 		redis_pool_give(&opener->pool, link);
 	else

@@ -22,7 +22,8 @@ struct redis_opener {
 	struct sockaddr_storage addresses[REDIS_ADDRESSES_MAX];
 	socklen_t sizes[REDIS_ADDRESSES_MAX];
 	size_t address_count;
-	_Atomic uint64_t keys; /* in the database, when it was asked last */
+	_Atomic uint64_t keys;           /* in the database, when it was asked last */
+	_Atomic uint64_t bytes, at_most; /* memory of the server, likewise; 0: not told, or no bound */
 	pthread_t thread;
 };
 

@@ -200,3 +200,17 @@ bool redis_is_list(const struct redis_reply *reply, size_t count, size_t numbers
 			return false;
 	return true;
 }
+
+uint64_t redis_info_number(const struct redis_reply *reply, struct slice name)
+{
+	struct slice rest = reply->type == REDIS_TEXT ? reply->text : SLICE(""), line, word;
+	uint64_t number = 0;
+
+	while (slice_cut(&rest, '\n', &line)) {
+		line = slice_trim(line);
+		slice_cut(&line, ':', &word);
+		if (slice_equal(word, name) && slice_number(line, INT64_MAX, &number) == 0)
+			return number;
+	}
+	return 0;
+}

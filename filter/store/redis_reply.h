@@ -30,6 +30,8 @@ int redis_reader_feed(struct redis_reader *, struct slice bytes, const struct re
 
 /* The first word of an error: "NOSCRIPT". */
 struct slice redis_error_word(const struct redis_reply *);
+/* The number after "NAME:" in a line of an answer to INFO; 0: there is none. */
+uint64_t redis_info_number(const struct redis_reply *, struct slice name);
 /* A list of at least that many items, the first `numbers` of them numbers? */
 bool redis_is_list(const struct redis_reply *, size_t count, size_t numbers);
 

@@ -34,6 +34,7 @@ struct fake_redis {
 	_Atomic bool stopping;
 	_Atomic unsigned greeted, asked, evals;     /* connections; EVALSHA and EVAL; EVAL */
 	const struct fake_answer *_Atomic greeting; /* NULL: as Redis does */
+	const struct fake_answer *_Atomic memory;   /* to INFO memory; NULL: as to another INFO */
 	const struct fake_answer *_Atomic question; /* to EVALSHA */
 	const struct fake_answer *_Atomic eval;     /* to EVAL; NULL: as to EVALSHA */
 };
@@ -81,6 +82,8 @@ static inline bool fake_request(struct fake_client *client, const char *bytes, s
 	}
 	if (fake->greeting)
 		return fake_send(client, fake->greeting);
+	if (fake->memory && fake_has(bytes, n, "memory"))
+		return fake_send(client, fake->memory);
 	if (fake_has(bytes, n, "INFO"))
 		return fake_send(client, &info);
 	return fake_send(client, fake_has(bytes, n, "DBSIZE") ? &one : &ok);

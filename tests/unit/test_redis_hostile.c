@@ -441,6 +441,40 @@ static void a_server_that_cannot_be_used_is_named(void **state)
 	open_store(20 * SECOND);
 }
 
+/* Else rows of reports, which strangers cause, would fill it. */
+static void the_memory_of_the_server_is_known(void **state)
+{
+	static const struct {
+		struct fake_answer answer;
+		uint64_t bytes, at_most;
+	} cases[] = {
+	    {{.bytes = "$65\r\n# Memory\r\nused_memory:700\r\nused_memory_human:7M\r\nmaxmemory:1000\r\n\r\n"},
+	     700,
+	     1000},
+	    {{.bytes = "$54\r\nused_memory:-7\r\nmaxmemory:99999999999999999999999999\r\n\r\n"}, 0, 0},
+	    {{.bytes = "-NOPERM no\r\n"}, 0, 0},
+	    {{.bytes = ":7\r\n"}, 0, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct store_counters counters = {.keys = 0};
+
+		fake.memory = &cases[i].answer;
+		open_store(20 * SECOND);
+		for (int tries = 0; tries < 1000 && (counters.keys == 0 || counters.bytes != cases[i].bytes); tries++) {
+			usleep(10000);
+			store_counters(store, &counters);
+		}
+		assert_int_equal(counters.keys, 1);
+		assert_int_equal(counters.bytes, cases[i].bytes);
+		assert_int_equal(counters.at_most, cases[i].at_most);
+		store_close(store);
+		store = NULL;
+	}
+	fake.memory = NULL;
+}
+
 /* ---- pages ------------------------------------------------------------------------------------------------ */
 
 static void a_page_has_only_keys_of_ours(void **state)
@@ -508,6 +542,7 @@ int main(void)
 	    TEST(a_session_is_told_of_an_answer_that_takes_long),
 	    TEST(the_store_works_again_after_a_while),
 	    TEST(a_server_that_cannot_be_used_is_named),
+	    TEST(the_memory_of_the_server_is_known),
 	    TEST(a_page_has_only_keys_of_ours),
 	    TEST(a_page_of_members_that_does_not_advance_is_not_taken),
 	};
