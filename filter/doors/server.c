@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define ACCEPT_MAX 64 /* in one turn */
+#define READS_MAX  16 /* of one connection by a worker, before others have their turn */
 
 /* The next request in these bytes, or piece of one. */
 static size_t conn_frame(const struct server *server, const struct server_conn *conn, struct slice bytes)
@@ -105,6 +106,31 @@ static void answer(struct server *server, struct server_conn *conn)
 	arena_free(arena);
 }
 
+/* Answers, and goes on with what has arrived meanwhile: the message after its head, or the end of a client that asks
+ * once. So the loop is not woken to hand the connection back. What is not a whole request is for the loop. */
+static enum conn_state serve(struct server *server, struct server_conn *conn)
+{
+	enum conn_state next;
+	ssize_t got;
+	size_t n;
+
+	for (unsigned reads = 0;; reads++) {
+		answer(server, conn);
+		next = state_after(server, conn);
+		if (next != READING || reads == READS_MAX)
+			return next;
+		got = recv(conn->fd, conn->in, server->protocol->request_max, MSG_DONTWAIT);
+		if (got < 0 && is_passing(errno))
+			return READING;
+		if (got <= 0)
+			return OVER;
+		conn->in_n = (size_t)got;
+		n = conn_frame(server, conn, (struct slice){conn->in, conn->in_n});
+		if (n == 0 || n == FRAME_INVALID)
+			return WRITING; /* although there is nothing to write: conn_write() goes on with it */
+	}
+}
+
 static void *worker_run(void *context)
 {
 	struct server *server = context;
@@ -125,8 +151,7 @@ static void *worker_run(void *context)
 		if (!server->queue)
 			server->queue_end = &server->queue;
 		pthread_mutex_unlock(&server->lock);
-		answer(server, conn);
-		next = state_after(server, conn);
+		next = serve(server, conn);
 		if (next == OVER) { /* the loop need not know */
 			peer_close(server, conn);
 			pthread_mutex_lock(&server->lock);

@@ -278,6 +278,37 @@ static void two_requests_at_once_do_not_wait_for_one_worker(void **state)
 	close(stall);
 }
 
+/* What arrives while a worker has the connection: more than it takes in its turns, then the end. */
+static void what_arrives_during_an_answer_is_answered_and_its_end_seen(void **state)
+{
+	int fd = dial(), ending = dial(), invalid = dial();
+	unsigned before = closed;
+	char many[7 * 1000 + 1];
+
+	(void)state;
+	memset(many, 'a', sizeof(many) - 1);
+	many[sizeof(many) - 1] = '\0';
+	say(fd, "h");
+	say(ending, "h");
+	say(invalid, "h");
+	usleep(100000);
+	say(fd, many);
+	say(fd, "b.");
+	say(invalid, "x");
+	shutdown(ending, SHUT_WR);
+	released = true;
+	assert_true(hears(fd, "7003"));
+	assert_true(hears(ending, ""));
+	assert_true(hears(invalid, ""));
+	for (unsigned i = 0; i < 5000 && closed < before + 3; i++)
+		usleep(1000);
+	assert_int_equal(closed, before + 3);
+	released = false;
+	close(fd);
+	close(ending);
+	close(invalid);
+}
+
 static void a_thousand_silent_connections_make_room_for_the_next(void **state)
 {
 	static int silent[SERVER_CONNECTIONS_MAX];
@@ -378,6 +409,7 @@ int main(void)
 
 	const struct CMUnitTest piece_tests[] = {
 	    cmocka_unit_test(requests_in_pieces_may_be_longer_than_the_room),
+	    cmocka_unit_test(what_arrives_during_an_answer_is_answered_and_its_end_seen),
 	    cmocka_unit_test(the_door_learns_who_did_not_wait_for_the_answer),
 	    cmocka_unit_test(a_request_that_is_not_completed_in_time_or_invalid_ends_its_connection),
 	};
