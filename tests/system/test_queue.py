@@ -200,6 +200,24 @@ def test_recipients_are_bounded_before_they_cost_anything(daemon, caller):
     assert refused[:2] == (31, None) and "more than 10,000 recipients" in refused.errors
 
 
+def test_nobody_who_reads_standard_error_stops_no_mail(daemon, caller, directory):
+    for name, content in (("envelope", qmail_queue.envelope_of("alice@pass.example.net", ["bob@example.org", "nobody@example.org"])),
+                          ("message", message())):
+        with open(f"{directory}/{name}", "wb") as f:
+            f.write(content)
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = ["bash", "-c", f'exec "$@" <{directory}/message 1<{directory}/envelope', "bash", sekisho.PROGRAM, "queue"]
+    options = {"stderr": writer, "timeout": 30}
+    for refused, code in (("some", 0), ("all", 31)):
+        environment = {**caller.environment, "TCPREMOTEIP": "203.0.113.5", "SEKISHO_REFUSED": refused}
+        assert subprocess.run(command, env=environment, **options).returncode == code
+        assert len(caller.queue_files.new()) == (1 if code == 0 else 0)
+    away = {**caller.environment, "SEKISHO_SOCKET": f"unix:{directory}/none", "SEKISHO_ON_FAILURE": "accept"}
+    assert subprocess.run(command, env=away, **options).returncode == 0 and len(caller.queue_files.new()) == 1
+    os.close(writer)
+
+
 def test_a_message_that_is_not_there_is_not_an_empty_one(daemon, caller, directory):
     with open(directory + "/envelope", "wb") as f:
         f.write(qmail_queue.envelope_of("alice@pass.example.net", ["bob@example.org"]))

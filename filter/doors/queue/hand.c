@@ -121,20 +121,19 @@ static int await(pid_t child, bool fed, struct error *err)
 	return WEXITSTATUS(status);
 }
 
-int hand_over(const char *program, const struct letter *letter, struct slice envelope, struct error *err)
+int hand_over(const char *program, const struct letter *letter, struct slice envelope,
+	      const struct sigaction *pipe_signal, struct error *err)
 {
 	struct pipes pipes = {{-1, -1}, {-1, -1}};
-	const struct sigaction ignore = {.sa_handler = SIG_IGN}, standard = {.sa_handler = SIG_DFL};
-	struct sigaction pipe_signal;
+	const struct sigaction standard = {.sa_handler = SIG_DFL};
 	bool fed;
 	pid_t child = -1;
 
-	sigaction(SIGPIPE, &ignore, &pipe_signal);
 	sigaction(SIGCHLD, &standard, NULL); /* ignored, there would be no exit code to wait for */
 	if (pipe2(pipes.message, O_CLOEXEC) == 0 && pipe2(pipes.envelope, O_CLOEXEC) == 0)
 		child = fork();
 	if (child == 0)
-		become(program, &pipes, &pipe_signal);
+		become(program, &pipes, pipe_signal);
 	shut(&pipes.message[0]);
 	shut(&pipes.envelope[0]);
 	if (child < 0) {

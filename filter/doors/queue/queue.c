@@ -17,6 +17,7 @@ struct run {
 	const struct queue_settings *settings;
 	struct arena *arena;
 	int told_fd;
+	struct sigaction pipe_signal; /* of our caller */
 	struct letter letter;
 	struct envelope envelope;
 	struct answer answer;
@@ -40,7 +41,7 @@ static int queue(struct run *run)
 {
 	struct slice envelope = envelope_print(&run->envelope, run->arena);
 	struct error err;
-	int code = hand_over(run->settings->program, &run->letter, envelope, &err);
+	int code = hand_over(run->settings->program, &run->letter, envelope, &run->pipe_signal, &err);
 
 	if (code != QUEUE_DONE)
 		say(run->settings->program, err.text);
@@ -188,8 +189,10 @@ static void expire(int signal)
 int queue_run(const struct queue_settings *settings, int message_fd, int envelope_fd)
 {
 	struct run run = {.settings = settings, .arena = arena_new(), .told_fd = told_open(settings->text)};
+	const struct sigaction ignore = {.sa_handler = SIG_IGN};
 	int code;
 
+	sigaction(SIGPIPE, &ignore, &run.pipe_signal); /* who reads standard error may be gone: the mail goes on */
 	signal(SIGALRM, expire);
 	alarm(LIFE_S);
 	code = take(&run, message_fd, envelope_fd);

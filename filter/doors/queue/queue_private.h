@@ -7,6 +7,7 @@
 #include "engine.h"
 #include "milter_client.h"
 #include "queue.h"
+#include <signal.h>
 
 /* ---- letter.c: the message as it came --------------------------------------------------------- */
 
@@ -68,8 +69,9 @@ void origin_tell(const struct queue_settings *, struct letter *, struct arena *,
 
 /* ---- hand.c: the real qmail-queue --------------------------------------------------------------------------- */
 
-/* Its exit code; err when it is not 0. */
-int hand_over(const char *program, const struct letter *, struct slice envelope, struct error *err);
+/* Its exit code; err when it is not 0. SIGPIPE is ignored; the program gets `pipe_signal`. */
+int hand_over(const char *program, const struct letter *, struct slice envelope, const struct sigaction *pipe_signal,
+	      struct error *err);
 
 /* ---- told.c: what the caller is told -------------------------------------------------------------------------- */
 
