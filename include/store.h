@@ -32,6 +32,9 @@
  * expired keys make room; existing keys still change, so limits in use stay exact. The file takes disk space as it
  * grows, never returns it, and reuses what became free.
  *
+ * lmdb: reads through a mapping of the file. Pages that scans and sums have read are given back to the system as they
+ *go on, so a long scan takes little memory, however large the file is.
+ *
  * memory: and lmdb: have their own time: it begins with the wall clock, or with the latest time in the file if that is
  *later, and advances with the monotonic clock. Setting the wall clock back or forth neither grants a window twice nor
  *blocks anyone. The time of redis: is that of the server, unless wall_us is given. A key is absent from the moment it

@@ -134,6 +134,7 @@ struct scan {
 	int64_t now;
 	struct arena *arena;
 	struct store_page *page;
+	struct lmdb_span span;
 };
 
 /* When the table has the key, it is newer than the file. */
@@ -163,6 +164,7 @@ static int scan_records(struct scan *scan, MDB_cursor *cursor, struct slice afte
 
 	for (size_t left = scan->room * SCAN_SHARE; rc == 0; left--) {
 		key = (struct slice){name.mv_data, name.mv_size};
+		lmdb_span_add(&scan->span, key.p);
 		if (!has_prefix(scan, key))
 			break;
 		if (after.n == 0 || !slice_equal(key, after))
@@ -191,6 +193,7 @@ static int scan_page(struct scan *scan, struct slice after)
 		mdb_cursor_close(cursor);
 	}
 	lmdb_reader_give(&lmdb->readers, txn);
+	lmdb_reader_read(&lmdb->readers, &scan->span);
 	return rc;
 }
 

@@ -4,7 +4,12 @@
 #include "lmdb_reader.h"
 
 #include <errno.h>
+#include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
+
+#define PAGE       4096 /* as far as they are counted */
+#define SPAN_PAGES 128  /* that scans read before all are given back; the system may map 16 for each: 8 MB */
 
 void lmdb_readers_init(struct lmdb_readers *readers)
 {
@@ -75,4 +80,45 @@ void lmdb_reader_give(struct lmdb_readers *readers, MDB_txn *txn)
 	readers->txns[readers->idle++] = txn;
 	pthread_cond_signal(&readers->given);
 	pthread_mutex_unlock(&readers->lock);
+}
+
+/* ---- the pages that were read ------------------------------------------------------ */
+
+void lmdb_span_add(struct lmdb_span *span, const void *byte)
+{
+	uintptr_t address = (uintptr_t)byte;
+
+	span->pages += span->pages == 0 || address / PAGE != span->latest;
+	span->latest = address / PAGE;
+	if (span->first == 0 || address < span->first)
+		span->first = address;
+	if (address > span->last)
+		span->last = address;
+}
+
+/* Only between addresses of the mapped file, so nothing else can be there. */
+static void give_back(uintptr_t first, uintptr_t last)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = first / page * page;
+
+	(void)madvise((void *)from, last / page * page + page - from, MADV_DONTNEED);
+}
+
+void lmdb_reader_read(struct lmdb_readers *readers, const struct lmdb_span *scan)
+{
+	struct lmdb_span all;
+
+	if (scan->pages == 0)
+		return;
+	pthread_mutex_lock(&readers->lock);
+	all = readers->span;
+	all.first = all.first == 0 || scan->first < all.first ? scan->first : all.first;
+	all.last = scan->last > all.last ? scan->last : all.last;
+	all.pages += scan->pages;
+	readers->span = all;
+	if (all.pages >= SPAN_PAGES)
+		readers->span.pages = 0;
+	pthread_mutex_unlock(&readers->lock);
+	if (all.pages >= SPAN_PAGES)
+		give_back(all.first, all.last);
 }

@@ -2,6 +2,7 @@
  * memory.c - the store that is lost with the process.
  */
 #include "local.h"
+#include "order.h"
 #include "selection.h"
 #include "store_private.h"
 
@@ -10,6 +11,9 @@
 struct memory {
 	struct local local; /* first: the operations are those of local.h */
 	uint64_t at_most;
+	pthread_mutex_t lock; /* of what follows; the locks of shards are taken within it */
+	struct order sums;    /* the keys of all members of sums, and some that have expired */
+	_Atomic size_t bytes; /* of them */
 };
 
 static bool may_always(struct local *local)
@@ -18,9 +22,15 @@ static bool may_always(struct local *local)
 	return true;
 }
 
+static size_t bytes_of(const struct memory *memory)
+{
+	return atomic_load_explicit(&memory->local.table->bytes, memory_order_relaxed) +
+	       atomic_load_explicit(&memory->bytes, memory_order_relaxed);
+}
+
 static bool is_full(const struct memory *memory)
 {
-	return atomic_load_explicit(&memory->local.table->bytes, memory_order_relaxed) >= memory->at_most / 4 * 3;
+	return bytes_of(memory) >= memory->at_most / 4 * 3;
 }
 
 static bool memory_may_add(struct local *local)
@@ -48,6 +58,8 @@ static void *memory_open(const struct store_settings *settings, struct slice res
 	memory->at_most = settings->at_most;
 	memory->local = (struct local){.kind = &memory_kind, .table = table_new(false), .seed = random_seed()};
 	ticker_init(&memory->local.ticker, &settings->clock, 0);
+	pthread_mutex_init(&memory->lock, NULL);
+	order_init(&memory->sums, random_seed());
 	return memory;
 }
 
@@ -55,12 +67,14 @@ static void memory_close(void *state)
 {
 	struct memory *memory = state;
 
+	order_clear(&memory->sums);
+	pthread_mutex_destroy(&memory->lock);
 	table_free(memory->local.table);
 	ticker_free(&memory->local.ticker);
 	free(memory);
 }
 
-/* ---- pages: of a table without order: the smallest keys after a given one -------- */
+/* ---- pages of all keys: the table has no order: the smallest after a given one ---- */
 
 static void select_from(struct selection *selection, struct shard *shard)
 {
@@ -89,16 +103,97 @@ static enum store_answer memory_scan(void *state, struct slice prefix, struct sl
 	return STORE_OK;
 }
 
+/* ---- sums: reports ask for the members of one key after the other, so these keys are kept in order ---- */
+
+static bool is_gone(struct memory *memory, struct slice key, struct arena *arena)
+{
+	struct store_item item;
+	bool known;
+
+	return local_look(&memory->local, key, ticker_now(&memory->local.ticker), arena, &item, &known) != STORE_OK;
+}
+
+static void unlock_sums(struct memory *memory)
+{
+	atomic_store_explicit(&memory->bytes, memory->sums.bytes, memory_order_relaxed);
+	pthread_mutex_unlock(&memory->lock);
+}
+
+/* Each addition looks at two others, so that those that expired take no more memory than the live ones. */
+static void tidy(struct memory *memory, struct arena *arena)
+{
+	for (int i = 0; i < 2; i++) {
+		struct slice key = order_turn(&memory->sums);
+
+		if (key.p && is_gone(memory, key, arena))
+			order_remove(&memory->sums, key);
+	}
+}
+
+static enum store_answer memory_add(void *state, const struct store_sum *sums, size_t count, size_t *added_r)
+{
+	struct memory *memory = state;
+	enum store_answer answer = local_add(state, sums, count, added_r);
+	struct arena *arena = arena_new();
+	char buffer[STORE_KEY_MAX];
+
+	pthread_mutex_lock(&memory->lock);
+	for (size_t i = 0; i < *added_r; i++) {
+		order_add(&memory->sums, sum_key(sums[i].key, sums[i].member, buffer));
+		tidy(memory, arena);
+		arena_reset(arena);
+	}
+	unlock_sums(memory);
+	arena_free(arena);
+	return answer;
+}
+
+static enum store_answer memory_forget(void *state, struct slice key, struct slice member)
+{
+	struct memory *memory = state;
+	enum store_answer answer = local_forget(state, key, member);
+	struct arena *arena = arena_new();
+	char buffer[STORE_KEY_MAX];
+	struct slice whole = sum_key(key, member, buffer);
+
+	pthread_mutex_lock(&memory->lock);
+	if (is_gone(memory, whole, arena)) /* no other thread has added to it meanwhile */
+		order_remove(&memory->sums, whole);
+	unlock_sums(memory);
+	arena_free(arena);
+	return answer;
+}
+
+/* Adds the live members with the prefix. */
+static void take_sums(struct memory *memory, struct slice prefix, struct slice after, size_t room, struct arena *arena,
+		      struct store_page *page)
+{
+	int64_t now = ticker_now(&memory->local.ticker);
+	struct slice key = order_find(&memory->sums, after.n > 0 ? after : prefix, after.n > 0);
+	bool known;
+
+	while (key.p && slice_equal(slice_head(key, prefix.n), prefix) && page->count < room) {
+		struct store_item *item = &page->items[page->count];
+
+		page->count += local_look(&memory->local, key, now, arena, item, &known) == STORE_OK;
+		key = order_find(&memory->sums, key, true);
+	}
+	if (page->count == room)
+		page->next = page->items[room - 1].key;
+}
+
 static enum store_answer memory_sums(void *state, struct slice key, struct slice after, size_t room,
 				     struct arena *arena, struct store_page *page_r)
 {
 	char prefix[STORE_KEY_MAX], from[STORE_KEY_MAX];
-	enum store_answer answer =
-	    memory_scan(state, sum_key(key, SLICE(""), prefix), after.n > 0 ? sum_key(key, after, from) : SLICE(""),
-			room, arena, page_r);
+	struct memory *memory = state;
 
+	pthread_mutex_lock(&memory->lock);
+	take_sums(memory, sum_key(key, SLICE(""), prefix), after.n > 0 ? sum_key(key, after, from) : SLICE(""), room,
+		  arena, page_r);
+	pthread_mutex_unlock(&memory->lock);
 	sum_page(key, page_r);
-	return answer;
+	return STORE_OK;
 }
 
 static enum store_answer memory_flush(void *state, int64_t deadline_us)
@@ -112,7 +207,7 @@ static void memory_counters(void *state, struct store_counters *counters_r)
 	const struct memory *memory = state;
 
 	counters_r->keys = atomic_load_explicit(&memory->local.table->count, memory_order_relaxed);
-	counters_r->bytes = atomic_load_explicit(&memory->local.table->bytes, memory_order_relaxed);
+	counters_r->bytes = bytes_of(memory);
 	counters_r->at_most = memory->at_most;
 	counters_r->memory = counters_r->bytes;
 }
@@ -142,9 +237,9 @@ const struct store_backend store_memory = {
     .lease = local_lease,
     .unlease = local_unlease,
     .scan = memory_scan,
-    .add = local_add,
+    .add = memory_add,
     .sums = memory_sums,
-    .forget = local_forget,
+    .forget = memory_forget,
     .flush = memory_flush,
     .counters = memory_counters,
     .health = memory_health,

@@ -22,7 +22,7 @@ def measured(bench, *sizes):
         "lost": int(re.search(r"; (\d+) lost", text)[1]),
         "file": float(re.search(r"takes ([0-9.]+) MB of the disk", text)[1]),
         "made": float(re.search(r"made in .*?, ([0-9.]+) s of processor", text)[1]),
-        "memory": float(re.search(r"of which ([0-9.]+) MB are not", text)[1]),
+        "memory": float(re.search(r"memory at most ([0-9.]+) MB", text)[1]),
         "count": float(re.search(r"makes a new row ([0-9.]+) us", text)[1])}
 
 

@@ -346,6 +346,60 @@ static void sums_belong_to_members_of_a_key(void **state)
 	assert_int_equal(item.count, 1);
 }
 
+/* In any order, each twice; then every third is forgotten, and the first of those comes back. */
+static void many_sums_come_in_order_page_by_page(void **state)
+{
+	enum { COUNT = 700, PAGE = 7 };
+	struct scene *scene = *state;
+	struct store_page page = {.next = SLICE("")};
+	char member[16];
+	unsigned next = 0;
+
+	for (unsigned i = 0; i < 2 * COUNT; i++) {
+		snprintf(member, sizeof(member), "m%03u", i * 37 % COUNT);
+		add(scene, "report:1", member, 1, HOUR);
+		add(scene, i % 2 ? "report:0" : "report:2", member, 1, HOUR);
+	}
+	for (unsigned i = 0; i < COUNT; i += 3) {
+		snprintf(member, sizeof(member), "m%03u", i);
+		assert_int_equal(store_forget(scene->store, SLICE("report:1"), slice_of(member)), STORE_OK);
+	}
+	add(scene, "report:1", "m000", 2, HOUR);
+	again(scene);
+	do {
+		char after[16];
+
+		snprintf(after, sizeof(after), "%.*s", SLICE_ARGS(page.next));
+		page = sums(scene, "report:1", after, PAGE);
+		for (size_t i = 0; i < page.count; i++, next += next % 3 == 2 ? 2 : 1) {
+			snprintf(member, sizeof(member), "m%03u", next);
+			assert_true(slice_equal(page.items[i].key, slice_of(member)));
+			assert_int_equal(page.items[i].count, 2);
+		}
+	} while (page.next.p);
+	assert_int_equal(next, COUNT); /* the last one is forgotten */
+}
+
+/* Nobody asks for them: other sums must not take more memory each hour. */
+static void memory_has_no_sums_that_have_expired(void **state)
+{
+	struct scene *scene = *state;
+	struct store_counters counters;
+	uint64_t first = 0;
+	char member[32];
+
+	for (unsigned hour = 0; hour < 20; hour++) {
+		for (unsigned i = 0; i < 500; i++) {
+			snprintf(member, sizeof(member), "m%u-%u", hour, i);
+			add(scene, "report:1", member, 1, HOUR / 2);
+		}
+		store_counters(scene->store, &counters);
+		first = hour == 0 ? counters.bytes : first;
+		pass(HOUR);
+	}
+	assert_true(counters.bytes < 3 * first);
+}
+
 /* It is the longest that any addition asked for. */
 static void a_sum_lives_as_long_as_asked(void **state)
 {
@@ -428,6 +482,9 @@ int main(void)
 	    EACH(a_lease_is_renewed_by_its_holder_only),
 	    EACH(a_lease_out_of_bounds_is_invalid),
 	    EACH(sums_belong_to_members_of_a_key),
+	    EACH(many_sums_come_in_order_page_by_page),
+	    {"memory_has_no_sums_that_have_expired", memory_has_no_sums_that_have_expired, open_memory, close_scene,
+	     NULL},
 	    EACH(a_sum_lives_as_long_as_asked),
 	    EACH(a_sum_out_of_bounds_is_invalid),
 	    {"sums_that_have_expired_leave_the_file", sums_that_have_expired_leave_the_file, open_lmdb, close_scene,

@@ -218,6 +218,70 @@ static void what_is_dropped_from_memory_is_in_the_file(void **state)
 	pthread_join(thread, NULL);
 }
 
+/* ---- how much of it is memory of the process ------------------------------------------------ */
+
+/* KB of the mapped file. */
+static unsigned long resident_kb(void)
+{
+	unsigned long kb = 0, all = 0;
+	bool is_file = false;
+	char line[512];
+	FILE *maps = fopen("/proc/self/smaps", "r");
+
+	assert_non_null(maps);
+	while (fgets(line, sizeof(line), maps)) {
+		if (strchr(line, '-') && !strstr(line, " kB"))
+			is_file = strstr(line, "/store.mdb\n") != NULL;
+		else if (is_file && sscanf(line, "Rss: %lu kB", &kb) == 1)
+			all += kb;
+	}
+	fclose(maps);
+	return all;
+}
+
+static void add_sums(struct scene *scene, unsigned count, size_t n)
+{
+	char member[STORE_SUM_MAX];
+
+	memset(member, 'x', sizeof(member));
+	for (unsigned i = 0; i < count; i++) {
+		struct store_sum sum = {SLICE("report:1"), {member, n}, i + 1, HOUR};
+		size_t added;
+
+		snprintf(member, 8, "%06u", i);
+		member[6] = 'x';
+		assert_int_equal(store_add(scene->store, &sum, 1, &added), STORE_OK);
+		if (i % 5000 == 0)
+			flush(scene);
+	}
+	flush(scene);
+}
+
+static void reading_all_sums_has_little_of_the_file_in_memory(void **state)
+{
+	enum { COUNT = 40000, MB = 1 << 20 };
+	struct scene *scene = *state;
+	char after[STORE_SUM_MAX];
+	struct store_page page = {.next = SLICE("")};
+	unsigned long most = 0, next = 0;
+
+	add_sums(scene, COUNT, 440);
+	assert_true(file_size(scene) > 18 * MB);
+	scene_reopen(scene, 0);
+	do {
+		struct slice from = {after, page.next.n};
+
+		memcpy(after, page.next.p, page.next.n);
+		arena_reset(scene->arena);
+		assert_int_equal(store_sums(scene->store, SLICE("report:1"), from, 100, scene->arena, &page), STORE_OK);
+		for (size_t i = 0; i < page.count; i++)
+			assert_int_equal(page.items[i].count, ++next);
+		most = next % 1000 == 0 && resident_kb() > most ? resident_kb() : most;
+	} while (page.next.p);
+	assert_int_equal(next, COUNT);
+	assert_in_range(most, 1, 12 * 1024);
+}
+
 /* ---- one at a time --------------------------------------------------------------------- */
 
 static void a_file_has_one_owner(void **state)
@@ -248,6 +312,7 @@ int main(void)
 	    LMDB(a_record_that_came_to_live_longer_stays),
 	    LMDB(time_goes_on_after_a_restart),
 	    LMDB(what_is_dropped_from_memory_is_in_the_file),
+	    LMDB(reading_all_sums_has_little_of_the_file_in_memory),
 	    LMDB(a_file_has_one_owner),
 	};
 
