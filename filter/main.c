@@ -16,7 +16,8 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
-    {"daemon", verb_daemon, "[-c FILE]", "serve Postfix or Sendmail, in the foreground"},
+    {"daemon", verb_daemon, "[-c FILE] [--take-over]",
+     "serve Postfix, Sendmail or Exim, in the foreground; take the place of the daemon that runs"},
     {"check", verb_check, "[--test | --effective] [FILE]",
      "read a policy file and show everything that is wrong with it; run its tests; show every setting"},
     {"fmt", verb_fmt, "[-i | --check] FILE ...", "write a policy file in the standard layout"},
@@ -54,7 +55,9 @@ static const struct verb verbs[] = {
     {"logins", verb_logins, "[--day] [--most NUMBER] [--json]", "list the logins that send the most now"},
     {"store", verb_store, "list [PREFIX] | get PREFIX | delete PREFIX",
      "show what the running daemon keeps in its store"},
-    {"report", verb_report, "read FILE ...", "read the DMARC and TLS reports that others sent about our domains"},
+    {"report", verb_report,
+     "read FILE ... | list | preview DOMAIN | send --now [DOMAIN] | suppressed [--clear ADDRESS]",
+     "read the reports that others sent about our domains; show and send our DMARC reports about theirs"},
     {"web-password", verb_web_password, "[FILE]", "make the password file of the page"},
     {NULL},
 };

@@ -74,5 +74,7 @@ void mailer_counters(struct mailer *, struct mailer_counters *counters_r);
 /* Is there a line for the log now? At the first failure, then once a minute while there are new ones, and once when a
  * message got through again. One thread calls it, every few seconds. */
 bool mailer_report(struct mailer *, int64_t now_us, struct error *line_r);
+/* Has mailer_report() told of a failure, and not yet of its end? For the level of its line. */
+bool mailer_in_trouble(struct mailer *);
 
 #endif

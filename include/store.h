@@ -248,5 +248,7 @@ void store_counters(struct store *, struct store_counters *counters_r);
 /* Is there a line for the log now? At the first error (also when the limit is near), then once a minute while it lasts,
  * and once when it is over. One thread calls it, about once a second. */
 bool store_report(struct store *, int64_t now_us, struct error *line_r);
+/* Does it fail now, or refuse new keys because it is full? *why_r only then. Any thread may ask. */
+bool store_trouble(struct store *, struct error *why_r);
 
 #endif

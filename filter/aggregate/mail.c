@@ -68,8 +68,9 @@ static void add_text(struct text *text, const struct report_mail *mail, struct a
 		    "This is a DMARC aggregate report (RFC 9990) about\r\n%.*s\r\n"
 		    "for %.*s (UTC). It was asked for by the DMARC record of that domain.\r\n\r\n",
 		    SLICE_ARGS(mail->domain), SLICE_ARGS(day_print(mail->day, arena)));
-	text_printf(text, "Messages: %llu, in %llu rows\r\nReport-ID: %.*s\r\n\r\n",
-		    (unsigned long long)report->messages, (unsigned long long)report->rows, SLICE_ARGS(report->id));
+	text_printf(text, "Messages: %llu, in %llu row%s\r\nReport-ID: %.*s\r\n\r\n",
+		    (unsigned long long)report->messages, (unsigned long long)report->rows,
+		    report->rows == 1 ? "" : "s", SLICE_ARGS(report->id));
 	text_add(text, SLICE("The report itself is attached: XML, compressed by gzip.\r\n"));
 }
 

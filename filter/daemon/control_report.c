@@ -20,6 +20,8 @@
 #define WAIT_US (5 * 1000 * 1000)
 #define DAY_S   86400
 
+#define ROW_POLICY_BYTES 4 /* a row begins with the number of its policy record */
+
 static json_t *refusal(const char *text)
 {
 	return json_pack("{s:b, s:o}", "ok", 0, "error", json_text(slice_of(text)));
@@ -32,8 +34,6 @@ static json_t *no_reports(const struct daemon *daemon)
 	error_set(&text, "nothing is collected for DMARC reports: %s has no dmarc-reports { }", daemon->config_file);
 	return refusal(text.text);
 }
-
-static const char unavailable[] = "the store does not answer; see the log of the daemon";
 
 /* ---- days ---------------------------------------------------------------------------------------- */
 
@@ -122,7 +122,7 @@ json_t *control_report_list(struct daemon *daemon, const json_t *request)
 		answer = no_reports(daemon);
 	else if (aggregate_flush(daemon->aggregate, clock_us() + WAIT_US) != STORE_OK ||
 		 list_page(daemon->aggregate, control_text(request, "after"), items, arena, &next) < 0)
-		answer = refusal(unavailable);
+		answer = control_store_silent(daemon);
 	else {
 		answer = json_pack("{s:b, s:O}", "ok", 1, "items", items);
 		if (next.n > 0)
@@ -153,12 +153,17 @@ static json_t *preview(struct daemon *daemon, const struct aggregate_request *wa
 	int made;
 
 	if (aggregate_flush(daemon->aggregate, clock_us() + WAIT_US) != STORE_OK)
-		return refusal(unavailable);
+		return control_store_silent(daemon);
 	made = aggregate_make(daemon->aggregate, wanted, arena, &report, &err);
 	if (made < 0)
 		return refusal(err.text);
 	if (made == 1)
 		return report_print(&report, arena);
+	if (wanted->part.n > 0) {
+		error_set(&err, "there is no more of the report about %.*s on that day than what came before this part",
+			  SLICE_ARGS(wanted->domain));
+		return refusal(err.text);
+	}
 	error_set(&err,
 		  "no mail of %.*s was counted on that day; name the domain that has the DMARC record, as sekisho "
 		  "report list shows it",
@@ -166,16 +171,33 @@ static json_t *preview(struct daemon *daemon, const struct aggregate_request *wa
 	return refusal(err.text);
 }
 
+/* A part is named by the last row before it, never by its number. */
+static bool is_part(struct slice said, struct slice read)
+{
+	return said.n == 0 || (read.n > ROW_POLICY_BYTES && read.n * 2 == said.n);
+}
+
+static json_t *no_part(struct slice said)
+{
+	struct error err;
+
+	error_set(
+	    &err,
+	    "there is no part %.*s; the command without --part shows the first, and names the next when there is one",
+	    SLICE_ARGS(slice_head(said, 80)));
+	return refusal(err.text);
+}
+
 json_t *control_report_preview(struct daemon *daemon, const json_t *request)
 {
 	struct arena *arena = arena_new();
-	struct slice day = control_text(request, "day");
+	struct slice day = control_text(request, "day"), part = control_text(request, "part");
 	struct aggregate_request wanted = {.max_bytes = AGGREGATE_BYTES_MIN, .keep_xml = true};
 	json_t *answer;
 	bool valid;
 
 	wanted.domain = domain_normalise(slice_head(control_text(request, "domain"), 300), arena, &valid);
-	wanted.part = control_token_parse(slice_head(control_text(request, "part"), STORE_KEY_MAX * 2), arena);
+	wanted.part = control_token_parse(slice_head(part, STORE_KEY_MAX * 2), arena);
 	wanted.day = day.n ? day_read(day) : daemon->aggregate ? aggregate_today(daemon->aggregate) : 0;
 	if (!daemon->aggregate)
 		answer = no_reports(daemon);
@@ -183,6 +205,8 @@ json_t *control_report_preview(struct daemon *daemon, const json_t *request)
 		answer = refusal("that is not a domain");
 	else if (wanted.day == 0)
 		answer = refusal("a day is written as 2026-11-27");
+	else if (!is_part(part, wanted.part))
+		answer = no_part(part);
 	else
 		answer = preview(daemon, &wanted, arena);
 	arena_free(arena);

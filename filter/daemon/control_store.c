@@ -43,6 +43,17 @@ static json_t *no_store(const struct daemon *daemon)
 	return refusal(text.text);
 }
 
+json_t *control_store_silent(struct daemon *daemon)
+{
+	struct error why, text;
+
+	if (store_trouble(daemon->store, &why))
+		text = why;
+	else
+		error_set(&text, "the store did not answer; see the log of the daemon");
+	return json_pack("{s:b, s:b, s:o}", "ok", 0, "unavailable", 1, "error", json_text(slice_of(text.text)));
+}
+
 struct slice control_text(const json_t *request, const char *name)
 {
 	const json_t *text = json_object_get(request, name);
@@ -89,6 +100,12 @@ static bool is_whole(struct slice key, struct slice prefix)
 	       key.p[prefix.n] == ' ';
 }
 
+/* Keys of hashes: who knows them can make tokens, or find which address a hash is of. */
+static bool is_secret(struct slice key)
+{
+	return slice_equal(key, SLICE("rua:secret")) || slice_starts_nocase(key, SLICE("secret:"));
+}
+
 static json_t *item_print(const struct store_item *item, bool full)
 {
 	static const char *const kinds[] = {
@@ -96,7 +113,9 @@ static json_t *item_print(const struct store_item *item, bool full)
 	json_t *object = json_pack("{s:o, s:s, s:I}", "key", json_text(item->key), "kind", kinds[item->kind], "life",
 				   (json_int_t)((item->life_us + SECOND - 1) / SECOND));
 
-	if (item->kind == STORE_VALUE)
+	if (item->kind == STORE_VALUE && is_secret(item->key))
+		json_object_set_new(object, "value", json_string("(secret)"));
+	else if (item->kind == STORE_VALUE)
 		json_object_set_new(object, "value",
 				    json_text(full ? item->value : slice_head(item->value, SHORT_MAX)));
 	else
@@ -119,7 +138,12 @@ static void page_next(json_t *answer, const struct store_page *page, struct aren
 		json_object_set_new(answer, "next", json_text(control_token_print(page->next, arena)));
 }
 
-static const char unavailable[] = "the store does not answer, or the prefix is too long; see the log of the daemon";
+/* Why a page cannot be had. */
+static json_t *no_page(struct daemon *daemon, const json_t *request)
+{
+	return control_text(request, "prefix").n > STORE_KEY_MAX ? refusal("no key is as long as this prefix")
+								 : control_store_silent(daemon);
+}
 
 json_t *control_store_list(struct daemon *daemon, const json_t *request)
 {
@@ -132,7 +156,7 @@ json_t *control_store_list(struct daemon *daemon, const json_t *request)
 	if (!daemon->store)
 		answer = no_store(daemon);
 	else if (!page_read(daemon, request, full ? PAGE_FULL : PAGE_SHORT, arena, &page))
-		answer = refusal(unavailable);
+		answer = no_page(daemon, request);
 	else {
 		for (size_t i = 0; i < page.count; i++)
 			if (!whole || is_whole(page.items[i].key, control_text(request, "prefix")))
@@ -158,7 +182,7 @@ json_t *control_store_delete(struct daemon *daemon, const json_t *request)
 	else if (prefix.n == 0)
 		answer = refusal("name a key, or the first parts of keys");
 	else if (!page_read(daemon, request, STORE_SCAN_MAX, arena, &page))
-		answer = refusal(unavailable);
+		answer = no_page(daemon, request);
 	else {
 		for (size_t i = 0; i < page.count; i++)
 			if (is_whole(page.items[i].key, prefix))

@@ -226,6 +226,7 @@ bool report_thread_stop(struct report_thread *, int64_t until_us);             /
 
 json_t *control_report_send(struct daemon *, const json_t *request);
 json_t *control_report_sent(struct daemon *, const json_t *request);
+json_t *control_store_silent(struct daemon *); /* the answer "no": why the open store does not work */
 json_t *control_report_suppressed(struct daemon *, const json_t *request);
 json_t *control_report_clear(struct daemon *, const json_t *request);
 

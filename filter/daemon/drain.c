@@ -131,8 +131,8 @@ static void keeper_hand_over(struct keeper *keeper)
 
 	keeper_bound(keeper, (int64_t)daemon->hand_over_s * 1000 * 1000);
 	notify_say("STOPPING=1\nSTATUS=Finishing open sessions");
-	report_line(daemon->host.report, "info", "handing over: %u open sessions",
-		    (unsigned)daemon->counters.sessions_open);
+	report_line(daemon->host.report, "info", "handing over: %u open session%s",
+		    (unsigned)daemon->counters.sessions_open, daemon->counters.sessions_open == 1 ? "" : "s");
 	for (size_t i = 0; i < daemon->entrance_count; i++)
 		unix_forget(&daemon->entrances[i].listener.socket);
 	unix_forget(&daemon->control);

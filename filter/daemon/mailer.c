@@ -30,7 +30,8 @@ void daemon_mailer_report(struct daemon *daemon)
 	struct error line;
 
 	if (daemon->mailer && mailer_report(daemon->mailer, clock_us(), &line))
-		report_line(daemon->host.report, "warning", "%s", line.text);
+		report_line(daemon->host.report, mailer_in_trouble(daemon->mailer) ? "warning" : "info", "%s",
+			    line.text);
 }
 
 void daemon_mailer_close(struct daemon *daemon, int64_t until_us)

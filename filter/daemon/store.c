@@ -36,10 +36,11 @@ int daemon_store_open(struct daemon *daemon, const struct policy *policy, struct
 
 void daemon_store_report(struct daemon *daemon)
 {
-	struct error line;
+	struct error line, why;
 
 	if (daemon->store && store_report(daemon->store, clock_us(), &line))
-		report_line(daemon->host.report, "warning", "%s", line.text);
+		report_line(daemon->host.report, store_trouble(daemon->store, &why) ? "warning" : "info", "%s",
+			    line.text);
 }
 
 void daemon_store_close(struct daemon *daemon)
@@ -56,11 +57,16 @@ void daemon_store_close(struct daemon *daemon)
 json_t *daemon_store_status(struct daemon *daemon)
 {
 	struct store_counters c;
+	struct error why;
+	json_t *object;
 
 	store_counters(daemon->store, &c);
-	return json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "place",
-			 json_text(daemon->startup.store.url), "keys", (json_int_t)c.keys, "bytes", (json_int_t)c.bytes,
-			 "at-most", (json_int_t)c.at_most, "memory", (json_int_t)c.memory, "asked", (json_int_t)c.asked,
-			 "unanswered", (json_int_t)c.unanswered, "flushes", (json_int_t)c.flushes, "failures",
-			 (json_int_t)c.failures, "damaged", (json_int_t)c.damaged);
+	object = json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "place",
+			   json_text(daemon->startup.store.url), "keys", (json_int_t)c.keys, "bytes",
+			   (json_int_t)c.bytes, "at-most", (json_int_t)c.at_most, "memory", (json_int_t)c.memory,
+			   "asked", (json_int_t)c.asked, "unanswered", (json_int_t)c.unanswered, "flushes",
+			   (json_int_t)c.flushes, "failures", (json_int_t)c.failures, "damaged", (json_int_t)c.damaged);
+	if (store_trouble(daemon->store, &why))
+		json_object_set_new(object, "warning", json_text(slice_of(why.text)));
+	return object;
 }

@@ -64,7 +64,10 @@ static int unix_remove_stale(const char *path, struct error *err)
 	if (fd >= 0 || errno == EAGAIN) {
 		if (fd >= 0)
 			close(fd);
-		error_set(err, "%s: another process listens on this socket; is sekisho running already?", path);
+		error_set(err,
+			  "%s: another process listens on this socket; is sekisho running already? daemon --take-over "
+			  "takes its place",
+			  path);
 		return -1;
 	}
 	if (errno != ECONNREFUSED) {

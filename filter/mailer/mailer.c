@@ -404,7 +404,7 @@ static bool report(struct mailer *mailer, int64_t now_us, struct error *line_r)
 	uint64_t troubles = c->failures + c->refused + c->lost;
 
 	if (troubles == mailer->reported && mailer->in_trouble && mailer->well) {
-		error_set(line_r, "mailer %s works again; %llu messages wait", mailer->name,
+		error_set(line_r, "mailer %s works again; messages that wait: %llu", mailer->name,
 			  (unsigned long long)c->waiting);
 		mailer->in_trouble = false;
 		return true;
@@ -418,6 +418,16 @@ static bool report(struct mailer *mailer, int64_t now_us, struct error *line_r)
 	mailer->reported_us = now_us;
 	mailer->in_trouble = true;
 	return true;
+}
+
+bool mailer_in_trouble(struct mailer *mailer)
+{
+	bool is;
+
+	pthread_mutex_lock(&mailer->lock);
+	is = mailer->in_trouble;
+	pthread_mutex_unlock(&mailer->lock);
+	return is;
 }
 
 bool mailer_report(struct mailer *mailer, int64_t now_us, struct error *line_r)

@@ -7,9 +7,14 @@
  */
 #include "compile.h"
 
+#include <errno.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define PASSWORD_FILE_MAX 4096
 
 static bool is_named(const struct setting_syntax *said, const char *name)
 {
@@ -141,6 +146,8 @@ static void check_reports(struct compiler *compiler, const struct setting_syntax
 	const struct policy *policy = compiler->policy;
 	struct slice domain = policy->settings.reports.from.domain;
 
+	if (domain.n == 0)
+		return; /* an error was told */
 	if (policy->settings.mailer.text.n == 0)
 		diagnostics_advice(compiler->diagnostics, said->name.place,
 				   "reports are collected and never sent, because there is no mailer; write mailer "
@@ -150,13 +157,46 @@ static void check_reports(struct compiler *compiler, const struct setting_syntax
 		diagnostics_advice(
 		    compiler->diagnostics, said->name.place,
 		    "reports must pass DMARC, and nothing signs for %s: they are sent only if SPF covers "
-		    "the addresses of this host; write sign %s { }",
-		    QUOTE(domain), QUOTE(domain));
+		    "the addresses of this host; write sign %s { }%s",
+		    QUOTE(domain), QUOTE(domain),
+		    policy_signs(policy, NULL, KIND_LOCAL) ? "" : " and policy local { on message { sign } }");
 	else if (!policy_signs(policy, NULL, KIND_LOCAL))
 		diagnostics_advice(
 		    compiler->diagnostics, said->name.place,
 		    "reports must pass DMARC, and the policy for local mail does not sign: they are sent "
 		    "only if SPF covers the addresses of this host; write policy local { on message { sign } }");
+}
+
+/* password-file of web, a hash, or of store, one line: the daemon does not start without it. Who may not read it learns
+ * that it was not read. */
+static void check_password(struct compiler *compiler, const struct word *word, const char *path, bool hash)
+{
+	struct diagnostics *found = compiler->diagnostics;
+	struct error err;
+	struct slice text, line;
+	bool usable;
+
+	while (word && !slice_equal(word->text, SLICE("password-file")))
+		word = word->next;
+	if (!path || !word || !word->next)
+		return;
+	if (access(path, R_OK) != 0 && errno == EACCES) {
+		diagnostics_advice(found, word->next->place,
+				   "password-file %s was not read: become root, or the user of the daemon", path);
+	} else if (file_read_plain(path, PASSWORD_FILE_MAX, &text, &err) < 0) {
+		diagnostics_error(found, word->next->place, "password-file: %s", err.text);
+	} else {
+		line = slice_trim(text);
+		usable = hash ? password_is_hash(line) : line.n > 0 && slice_find(line, '\n') < 0;
+		if (!usable)
+			diagnostics_error(
+			    found, word->next->place,
+			    hash ? "password-file %s: it is not a password hash; make it with sekisho web-password"
+				 : "password-file %s: it must have one line, the password",
+			    path);
+		explicit_bzero((char *)text.p, text.n);
+		free((char *)text.p);
+	}
 }
 
 static void check_settings(struct compiler *compiler, const struct file_syntax *file)
@@ -176,6 +216,12 @@ static void check_settings(struct compiler *compiler, const struct file_syntax *
 			check_submission(compiler, said);
 		else if (is_named(said, "dmarc-reports"))
 			check_reports(compiler, said);
+		else if (is_named(said, "web"))
+			check_password(compiler, said->inside.first, compiler->policy->settings.web.password_file,
+				       true);
+		else if (is_named(said, "store"))
+			check_password(compiler, said->values.first, compiler->policy->settings.store.password_file,
+				       false);
 	}
 }
 

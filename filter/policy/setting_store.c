@@ -36,7 +36,8 @@ static int finish(void *block, struct setting_told *told, struct error *err)
 static const struct setting_key url = {.name = "store",
 				       .type = SETTING_OWN,
 				       .read = read_url,
-				       .usage = STORE_DEFAULT ", redis://HOST:PORT/DATABASE or memory:",
+				       .usage = STORE_DEFAULT
+				       ", redis://HOST:PORT/DATABASE, rediss://..., redis+unix://... or memory:",
 				       .example = "store memory:"};
 
 static const struct setting_key keys[] = {

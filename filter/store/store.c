@@ -360,6 +360,16 @@ void store_counters(struct store *store, struct store_counters *counters_r)
 	store->backend->counters(store->state, counters_r);
 }
 
+bool store_trouble(struct store *store, struct error *why_r)
+{
+	struct store_health health = {0};
+
+	store->backend->health(store->state, &health);
+	if (health.failing || health.full)
+		*why_r = health.why;
+	return health.failing || health.full;
+}
+
 bool store_report(struct store *store, int64_t now_us, struct error *line_r)
 {
 	struct store_health health = {0};

@@ -92,13 +92,14 @@ void ask_print(FILE *out, const char *text)
 json_t *ask_for(const struct ask *ask, json_t *request, int *code_r)
 {
 	json_t *answer = ask_daemon(ask, request, code_r);
+	bool unavailable = json_is_true(json_object_get(answer, "unavailable"));
 
 	if (!answer || json_is_true(json_object_get(answer, "ok")))
 		return answer;
 	fprintf(stderr, "sekisho %s: ", ask->verb);
 	ask_print(stderr, json_string_value(json_object_get(answer, "error")));
 	json_decref(answer);
-	*code_r = VERB_NO;
+	*code_r = unavailable ? VERB_UNAVAILABLE : VERB_NO;
 	return NULL;
 }
 

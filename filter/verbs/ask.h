@@ -31,7 +31,8 @@ void ask_option(struct ask *, int option, const char *value);
 char *ask_path(const struct ask *, int *code_r);
 /* The answer to the request, which is taken; NULL and *code_r when there is none: stderr says why. */
 json_t *ask_daemon(const struct ask *, json_t *request, int *code_r);
-/* The same, but for the answer "no" it prints the error, sets *code_r to VERB_NO and returns NULL. */
+/* The same, but for the answer "no" it prints the error, sets *code_r to VERB_NO, or to
+ * VERB_UNAVAILABLE when the daemon lacks something now, and returns NULL. */
 json_t *ask_for(const struct ask *, json_t *request, int *code_r);
 
 void ask_print(FILE *, const char *text); /* with a line end; nothing for NULL and "" */

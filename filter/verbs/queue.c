@@ -44,19 +44,19 @@ enum { SOCKET = 256, QUEUE, ON_FAILURE, REFUSED, QUARANTINE, AUTH, VERIFIED_NAME
 
 static const struct {
 	int option;
-	const char *variable;
+	const char *variable, *name;
 	const char *words[4]; /* the only values; the first is the default. None: any */
 } choices[] = {
-    {SOCKET, "SEKISHO_SOCKET", {NULL}},
-    {'c', "SEKISHO_CONFIG", {NULL}},
-    {QUEUE, "SEKISHO_QUEUE", {NULL}},
-    {ON_FAILURE, "SEKISHO_ON_FAILURE", {"defer", "accept"}},
-    {REFUSED, "SEKISHO_REFUSED", {"all", "some"}},
-    {QUARANTINE, "SEKISHO_QUARANTINE", {NULL}},
-    {AUTH, "SEKISHO_AUTH", {NULL}},
-    {VERIFIED_NAMES, "SEKISHO_VERIFIED_NAMES", {"no", "yes"}},
-    {DAEMON_NAME, "SEKISHO_DAEMON_NAME", {NULL}},
-    {TEXT, "SEKISHO_TEXT", {"none", "notqmail", "indimail"}},
+    {SOCKET, "SEKISHO_SOCKET", "--socket", {NULL}},
+    {'c', "SEKISHO_CONFIG", "--config", {NULL}},
+    {QUEUE, "SEKISHO_QUEUE", "--queue", {NULL}},
+    {ON_FAILURE, "SEKISHO_ON_FAILURE", "--on-failure", {"defer", "accept"}},
+    {REFUSED, "SEKISHO_REFUSED", "--refused", {"all", "some"}},
+    {QUARANTINE, "SEKISHO_QUARANTINE", "--quarantine", {NULL}},
+    {AUTH, "SEKISHO_AUTH", "--auth", {NULL}},
+    {VERIFIED_NAMES, "SEKISHO_VERIFIED_NAMES", "--verified-names", {"no", "yes"}},
+    {DAEMON_NAME, "SEKISHO_DAEMON_NAME", "--daemon-name", {NULL}},
+    {TEXT, "SEKISHO_TEXT", "--text", {"none", "notqmail", "indimail"}},
 };
 #define CHOICES (sizeof(choices) / sizeof(choices[0]))
 
@@ -75,6 +75,12 @@ static int wrong(const char *what, const char *value, const char *why)
 	return QUEUE_CONFIG;
 }
 
+/* Of the option, when the value is not that of the variable. */
+static const char *name_of(size_t choice, const char *value)
+{
+	return getenv(choices[choice].variable) == value ? choices[choice].variable : choices[choice].name;
+}
+
 /* The number of a word; -1 and a message: it is not one of them. */
 static int number_of(size_t choice, const char *value)
 {
@@ -87,7 +93,7 @@ static int number_of(size_t choice, const char *value)
 		snprintf(expected + strlen(expected), sizeof(expected) - strlen(expected), "%s %s", i ? " or" : "",
 			 words[i]);
 	}
-	wrong(choices[choice].variable, value, expected);
+	wrong(name_of(choice, value), value, expected);
 	return -1;
 }
 
@@ -100,6 +106,13 @@ static int socket_of(const char *values[CHOICES], struct listen_address *address
 		return wrong("the address", text, err.text);
 	if (!text && policy_milter_socket(file ? file : DEFAULT_CONFIG, address_r, &err) != 0)
 		return wrong("no --socket, and the policy file", file ? file : DEFAULT_CONFIG, err.text);
+	if (address_r->family == LISTEN_FD)
+		return wrong(text ? "the address" : "the first listen of the policy file",
+			     text   ? text
+			     : file ? file
+				    : DEFAULT_CONFIG,
+			     "fd: is a descriptor of the daemon, which others cannot connect to; name unix:/PATH or "
+			     "inet:PORT@HOST with --socket");
 	return 0;
 }
 

@@ -17,9 +17,11 @@ static int usage(FILE *out, int code)
 	fputs("usage: sekisho report preview DOMAIN [--day YYYY-MM-DD] [--part PART] [--json] [-c FILE] "
 	      "[--socket PATH]\n\n"
 	      "  Prints the XML of the DMARC report about DOMAIN with what was counted so far; `sekisho report list`\n"
-	      "  shows the domains. Nothing is sent, and nothing is forgotten.\n\n"
+	      "  shows the domains. Nothing is sent, and nothing is deleted.\n\n"
 	      "  --day YYYY-MM-DD   a day of those that are kept (UTC), not today\n"
-	      "  --part PART        another part: of another policy record, or of what does not fit in one report\n"
+	      "  --part PART        the next part: of another policy record, or what does not fit in one report; the "
+	      "command\n"
+	      "                     prints what PART is after the first part, when there is one\n"
 	      "  --json             the XML with its name, identifier and addresses as a JSON object\n" ASK_HELP
 	      "  -h, --help         this\n",
 	      out);
@@ -60,8 +62,10 @@ static int arguments_read(int argc, char **argv, struct request *request_r)
 		    option == '?' ? option_usage(argc, argv, "c:h", options) : take_option(request_r, option, optarg);
 	if (code >= 0)
 		return code;
-	if (argc - optind != 1)
-		return usage(stderr, VERB_USAGE);
+	if (argc - optind != 1) {
+		fputs("sekisho report preview: name one domain, as sekisho report list shows it\n", stderr);
+		return VERB_USAGE;
+	}
 	request_r->domain = argv[optind];
 	return -1;
 }

@@ -274,8 +274,9 @@ static int show(const struct report_reading *reading, const struct request *requ
 	uint64_t reports = sums->reports + sums->tls_reports;
 
 	if (reading->skipped_count > SKIPPED_TOLD)
-		fprintf(stderr, "sekisho report read: %llu more were skipped\n",
-			(unsigned long long)(reading->skipped_count - SKIPPED_TOLD));
+		fprintf(stderr, "sekisho report read: %llu more %s skipped\n",
+			(unsigned long long)(reading->skipped_count - SKIPPED_TOLD),
+			reading->skipped_count - SKIPPED_TOLD == 1 ? "was" : "were");
 	if (request->json)
 		report_show_json(reading, sums);
 	else if (request->csv && request->tls)
@@ -286,6 +287,12 @@ static int show(const struct report_reading *reading, const struct request *requ
 		report_show(reading, sums, request->tls);
 	if (reading->unreadable)
 		return VERB_NOINPUT;
+	if (request->tls && sums->tls_reports == 0 && sums->reports > 0) {
+		fprintf(stderr,
+			"sekisho report read: there is no TLS report; DMARC reports that --tls leaves out: %llu\n",
+			(unsigned long long)sums->reports);
+		return VERB_NO;
+	}
 	if (reports + sums->older + sums->others == 0 && reading->skipped_count == 0)
 		fprintf(stderr, "sekisho report read: there is no report\n");
 	return reading->skipped_count > 0 || reports == 0 ? VERB_NO : VERB_OK;

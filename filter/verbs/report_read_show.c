@@ -216,8 +216,9 @@ static void print_domain(const struct report_reading *reading, const struct feed
 	print_count("\n  %llu report", domain->reports);
 	fputs(domain->reports == 1 ? "" : "s", stdout);
 	print_period(domain->begin_s, domain->end_s);
-	printf("; %llu messages from %zu source%s, %llu pass (%.1f %%)\n\n", (unsigned long long)domain->messages,
-	       count, count == 1 ? "" : "s", (unsigned long long)domain->pass, percent(domain->pass, domain->messages));
+	printf("; %llu message%s from %zu source%s, %llu pass (%.1f %%)\n\n", (unsigned long long)domain->messages,
+	       domain->messages == 1 ? "" : "s", count, count == 1 ? "" : "s", (unsigned long long)domain->pass,
+	       percent(domain->pass, domain->messages));
 	printf("  %-28s %10s %10s %10s %10s %10s %10s  %-*s  %s\n", "source", "messages", "pass", "DKIM", "SPF",
 	       "quarantine", "reject", REMARK_WIDTH, "what does not pass", "reported by");
 	if (count > LINES_MAX)
@@ -262,19 +263,22 @@ static void print_rest(const struct report_reading *reading, const struct feedba
 {
 	const struct {
 		uint64_t count;
-		const char *text;
-	} lines[] = {{sums->duplicates, "reports came again and count once"},
-		     {sums->older, "reports are older"},
-		     {sums->others, "reports are about other domains"},
-		     {reading->empty, "messages hold no report"},
-		     {reading->skipped_count, "were skipped, with the reasons on standard error"}};
+		const char *one, *more;
+	} lines[] = {{sums->duplicates, "report came again and counts once", "reports came again and count once"},
+		     {sums->older, "report is older", "reports are older"},
+		     {sums->others, "report is about another domain", "reports are about other domains"},
+		     {reading->empty, "message holds no report", "messages hold no report"},
+		     {reading->skipped_count, "was skipped, with the reason on standard error",
+		      "were skipped, with the reasons on standard error"}};
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
 		if (lines[i].count > 0)
-			printf("%10llu %s\n", (unsigned long long)lines[i].count, lines[i].text);
+			printf("%10llu %s\n", (unsigned long long)lines[i].count,
+			       lines[i].count == 1 ? lines[i].one : lines[i].more);
 	for (size_t i = 0; i < FEEDBACK_NOTES; i++)
 		if (sums->noted[i] > 0)
-			printf("%10llu reports have %s\n", (unsigned long long)sums->noted[i], feedback_note_texts[i]);
+			printf("%10llu %s %s\n", (unsigned long long)sums->noted[i],
+			       sums->noted[i] == 1 ? "report has" : "reports have", feedback_note_texts[i]);
 	if (sums->unremembered)
 		printf("After %d reports, no more were compared to find those that came again.\n",
 		       FEEDBACK_REPORTS_MAX);

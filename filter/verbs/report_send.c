@@ -64,6 +64,16 @@ static int take_option(struct request *request, int option, const char *value)
 	return VERB_USAGE;
 }
 
+/* A day that is still counted has no report. */
+static bool is_over(int64_t day)
+{
+	if (day < clock_wall_us() / 1000000 / DAY_SECONDS)
+		return true;
+	fputs("sekisho report send: that day is not over (UTC); sekisho report preview shows what was counted so far\n",
+	      stderr);
+	return false;
+}
+
 /* -1: go on; else the exit code. */
 static int arguments_read(int argc, char **argv, struct request *request_r)
 {
@@ -78,21 +88,28 @@ static int arguments_read(int argc, char **argv, struct request *request_r)
 		    option == '?' ? option_usage(argc, argv, "c:h", options) : take_option(request_r, option, optarg);
 	if (code >= 0)
 		return code;
-	if (argc - optind > 1 || !request_r->now)
-		return usage(stderr, VERB_USAGE);
 	request_r->domain = argv[optind];
-	return -1;
+	if (argc - optind > 1)
+		fprintf(stderr, "sekisho report send: one domain at a time; %s is a second one\n", argv[optind + 1]);
+	else if (!request_r->now)
+		fputs("sekisho report send: say --now: the daemon sends by itself after midnight\n", stderr);
+	else
+		return is_over(request_r->day) ? -1 : VERB_NO;
+	return VERB_USAGE;
 }
 
 /* ---- what it tells ---------------------------------------------------------------------------------------- */
 
-static void print_day(json_int_t day)
+/* The number of a day becomes 2026-11-27, as in the answers of the other subcommands. */
+static void day_name(json_t *item)
 {
-	time_t seconds = (time_t)(day * DAY_SECONDS);
+	time_t seconds = (time_t)(json_integer_value(json_object_get(item, "day")) * DAY_SECONDS);
 	struct tm tm = {0};
+	char text[64];
 
 	gmtime_r(&seconds, &tm);
-	printf("%04d-%02d-%02d", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
+	snprintf(text, sizeof(text), "%04d-%02d-%02d", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
+	json_object_set_new(item, "day", json_string(text));
 }
 
 static const char *text_of(const json_t *item, const char *name)
@@ -104,8 +121,7 @@ static const char *text_of(const json_t *item, const char *name)
 
 static void print_text(const json_t *item)
 {
-	print_day(json_integer_value(json_object_get(item, "day")));
-	printf("\t");
+	printf("%s\t", text_of(item, "day"));
 	ask_print_safe(text_of(item, "domain"));
 	printf("\t%lld\t%s\t", (long long)json_integer_value(json_object_get(item, "messages")), text_of(item, "fate"));
 	ask_print_safe(text_of(item, "address"));
@@ -121,6 +137,7 @@ static void print_told(struct request *request, const json_t *told)
 
 	json_array_foreach(told, i, item)
 	{
+		day_name(item);
 		request->waits += strcmp(text_of(item, "fate"), "later") == 0;
 		if (!request->json) {
 			print_text(item);
@@ -145,6 +162,11 @@ static int finish(const struct request *request, const json_t *answer)
 		fprintf(stderr, "sekisho report send: %lld more are not shown\n", (long long)untold);
 	if (why && *why)
 		fprintf(stderr, "sekisho report send: %s\n", why);
+	else if (request->shown == 0 && request->domain)
+		fprintf(stderr,
+			"sekisho report send: there is nothing to send about %s; sekisho report list shows the domains "
+			"that have a report\n",
+			request->domain);
 	else if (request->shown == 0)
 		fputs("sekisho report send: there is nothing to send\n", stderr);
 	return (why && *why) || request->waits ? VERB_NO : VERB_OK;

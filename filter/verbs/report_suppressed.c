@@ -47,7 +47,11 @@ static int arguments_read(int argc, char **argv, struct request *request_r)
 		request_r->json |= option == 'j';
 		ask_option(&request_r->ask, option, optarg);
 	}
-	return argc == optind ? -1 : usage(stderr, VERB_USAGE);
+	if (argc == optind)
+		return -1;
+	fprintf(stderr, "sekisho report suppressed: only options are taken, and %s is not one; --clear ADDRESS?\n",
+		argv[optind]);
+	return VERB_USAGE;
 }
 
 static int clear(const struct request *request)

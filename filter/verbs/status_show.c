@@ -157,7 +157,8 @@ void status_print(json_t *status)
 	print_part("store", status, "store", "place");
 	print_part("history", status, "history", "file");
 	print_part("mailer", status, "mailer", "server");
-	print_numbers("reports", json_object_get(status, "reports"));
+	if (json_object_size(json_object_get(status, "reports")) > 0)
+		print_numbers("reports", json_object_get(status, "reports"));
 	print_numbers("spf", json_object_get(status, "spf"));
 	print_numbers("dkim", json_object_get(status, "dkim"));
 	print_numbers("unchecked", json_object_get(status, "unchecked"));

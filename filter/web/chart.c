@@ -83,8 +83,9 @@ void chart_add(struct text *out, const struct chart *chart, struct arena *arena)
 		if (slot_total(chart, slot) > most)
 			most = slot_total(chart, slot);
 	html_add(out, "<figure><p class=\"scale\">");
+	text_printf(out, "busiest %lld minutes: ", (long long)(chart->range->slot_us / 60000000));
 	html_number(out, most);
-	text_printf(out, " in %lld minutes at most</p>\n", (long long)(chart->range->slot_us / 60000000));
+	html_add(out, "</p>\n");
 	text_printf(out,
 		    "<svg class=\"chart\" viewBox=\"0 0 %zu %d\" preserveAspectRatio=\"none\" role=\"img\" "
 		    "aria-label=\"%s; the table below has the numbers\">",

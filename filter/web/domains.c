@@ -260,9 +260,10 @@ static void add_all(struct text *out, const struct request *request, const char 
 			add_shown(out, domains, request->arena);
 			add_domains(out, domains);
 		} else {
-			html_add(out,
-				 "<p class=\"none\">In this time no message came whose author is in a domain that the "
-				 "policy has a key for.</p>");
+			html_add(
+			    out,
+			    "<p class=\"none\">In this time no message came from one of the domains that the policy "
+			    "signs for.</p>");
 		}
 	}
 	names_free(&domains->domains);

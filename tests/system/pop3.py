@@ -9,7 +9,7 @@ import space
 from mta import wait_for
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SCRIPT = os.path.join(HERE, "../../conf/dovecot-post-login.sh")
+SCRIPT = os.path.join(HERE, "../../conf/dovecot-post-login.sh.in")
 
 CONF = """\
 base_dir = {d}/run
@@ -57,7 +57,7 @@ class Pop3:
         self.write("dovecot.conf", CONF.format(d=directory, address=space.POSTFIX))
         with open(SCRIPT) as f:
             script = f.read()
-        script = script.replace("/usr/sbin/sekisho", program).replace("/run/sekisho/control.sock", control)
+        script = script.replace("@sbindir@/sekisho", program).replace("/run/sekisho/control.sock", control)
         self.write("post-login.sh", script)
         os.chmod(directory + "/post-login.sh", 0o755)
         with open(directory + "/stderr", "w") as errors:  # a pipe would stay open with the daemon

@@ -115,7 +115,7 @@ def fail2ban(name, daemon):
     """An action of conf/fail2ban-action as fail2ban would run it."""
     values = {"list": "bad", "ip": space.GOOD, "bantime": "600", "sekisho": sekisho.PROGRAM,
               "control": daemon.directory + "/control"}
-    path = os.path.join(sekisho.HERE, "../../conf/fail2ban-action")
+    path = os.path.join(sekisho.HERE, "../../conf/fail2ban-action.in")
     with open(path) as f:
         line = [line for line in f if line.startswith(name + " = ")][0].split(" = ", 1)[1]
     for key, value in values.items():

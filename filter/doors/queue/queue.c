@@ -136,12 +136,22 @@ static void envelope_tell(const struct envelope *envelope, struct arena *arena, 
 	question->recipient_count = envelope->count;
 }
 
+/* For messages, as --socket has it. */
+static const char *listen_text(const struct listen_address *address, struct arena *arena)
+{
+	if (address->family == LISTEN_UNIX)
+		return arena_printf(arena, "unix:%s", address->path).p;
+	return arena_printf(arena, "%s:%u@%s", address->family == LISTEN_INET6 ? "inet6" : "inet", address->port,
+			    address->host)
+	    .p;
+}
+
 static int judge(struct run *run)
 {
 	const struct queue_settings *settings = run->settings;
 	struct question question = {.actions = ACTIONS | (settings->quarantine ? CAN_QUARANTINE : 0),
 				    .drop_refused = settings->drop_refused};
-	struct error err;
+	struct error err, why;
 
 	origin_tell(settings, &run->letter, run->arena, &question);
 	fields_tell(&run->letter, run->arena, &question);
@@ -154,7 +164,8 @@ static int judge(struct run *run)
 	case ANSWERED_DISCARD:
 		return QUEUE_DONE;
 	default:
-		return queue_unjudged(run, err.text);
+		error_set(&why, "%s: %s", listen_text(&settings->socket, run->arena), err.text);
+		return queue_unjudged(run, why.text);
 	}
 }
 
