@@ -76,9 +76,15 @@ def test_the_eight_messages_end_as_they_should(nameserver, command):
     assert not left(before)
 
 
+def be_interruptible():
+    """As from a terminal: who runs the tests in the background ignores SIGINT, and what they start would do so, too."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_it_stays_until_it_is_told_and_shows_further_mail(nameserver, command, token):
     before = left()
-    with subprocess.Popen(command + ["--stay"], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as program:
+    with subprocess.Popen(command + ["--stay"], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          preexec_fn=be_interruptible) as program:
         try:
             said = read_until(program, rb"\n  records .*\n(.*\n)+?\n")
             first = re.search(r"^  (swaks .*) \\\n +(.*)$", said, re.M)
