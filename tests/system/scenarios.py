@@ -415,6 +415,8 @@ class EximDoor(PolicyDoor):
     def read(self, answer):
         first, metric, action, *rest = answer.split("\n")[:-1]
         assert first == "RSPAMD/1.3 0 EX_OK" and metric.startswith("Metric: default; "), answer
+        if action == "Action: no action":
+            assert rest.pop() == "End: yes", answer
         self.removed, self.appended, self.inserted, reply = [], [], [], []
         last = None
         for line in rest:
@@ -904,17 +906,20 @@ class QueuePlayer(OtherPlayer):
         return Answer(wanted)
 
     def refusal(self):
-        """What the message is told when all recipients are refused; None: some are not."""
-        if len(self.refused) < max(len(self.session.recipients), 1):
-            return None
+        """What the message is told when a recipient is deferred, or all are refused; None: it goes to the others."""
         replies = list(self.refused.values())
-        return next((reply for reply in replies if reply[0] == "5"), replies[0])
+        deferred = [reply for reply in replies if reply[0] == "4"]
+        if deferred or len(replies) < max(len(self.session.recipients), 1):
+            return deferred[0] if deferred else None
+        return replies[0]
 
     def end(self):
-        wanted = self.refusal() or self.reference()
+        refusal = self.refusal()
+        wanted = refusal if len(self.refused) == max(len(self.session.recipients), 1) else self.reference()
         answer = self.door.run(self.session, self.session.recipients)
+        self.lost = bool(refusal) and refusal != wanted
         self.give_up()
-        self.compare(answer, wanted)
+        self.compare(answer, refusal or wanted)
         if answer.reply == "ok":
             self.compare_message()
         return Answer(wanted)
