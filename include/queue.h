@@ -1,5 +1,5 @@
 /*
- * queue.h - stands in for qmail-queue: a message is judged before it is queued.
+ * queue.h - takes the place of qmail-queue: a message is judged before it is queued.
  *
  * The programs of the qmail family queue a message by running qmail-queue, or the program that QMAILQUEUE names. It
  * reads the message from descriptor 0 to its end, then the envelope from descriptor 1 ("F", the sender, NUL; for each

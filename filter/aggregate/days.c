@@ -35,7 +35,7 @@ int aggregate_next_day(struct aggregate *aggregate, unsigned after, struct arena
 	return total_r->day > 0;
 }
 
-/* What is no domain is not ours, or damaged: it is passed over. */
+/* What is not a domain is not ours, or damaged: it is passed over. */
 int aggregate_next(struct aggregate *aggregate, unsigned day, struct slice after, struct arena *arena,
 		   struct aggregate_total *total_r)
 {

@@ -1,5 +1,5 @@
 /*
- * redis_answer.c - what replies say. None is trusted: a reply of another form is no answer.
+ * redis_answer.c - what replies say. None is trusted: a reply of another form is not an answer.
  */
 #include "redis.h"
 

@@ -1,6 +1,6 @@
 /*
- * queue.c - sekisho queue: stands in for qmail-queue. Programs that queue mail run it without arguments, so each option
- * can be given in the environment.
+ * queue.c - sekisho queue: takes the place of qmail-queue. Programs that queue mail run it without arguments, so each
+ * option can be given in the environment.
  */
 #include "option.h"
 #include "policy.h"
