@@ -3,6 +3,7 @@
  * may have errors: the daemon reports them.
  */
 #include "ask.h"
+#include "option.h"
 #include "daemon.h"
 #include "verbs.h"
 #include <stdlib.h>
@@ -14,6 +15,23 @@ void ask_option(struct ask *ask, int option, const char *value)
 		ask->config = value;
 	if (option == 's')
 		ask->socket = value;
+}
+
+int ask_options(struct ask *ask, int argc, char **argv, bool *json_r, int (*usage)(FILE *out, int code))
+{
+	static const struct option options[] = {ASK_OPTIONS, {NULL}};
+	int option;
+
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+		if (option == 'h')
+			return usage(stdout, VERB_OK);
+		if (option == '?')
+			return option_usage(argc, argv, "c:h", options);
+		ask_option(ask, option, optarg);
+		*json_r |= option == 'j';
+	}
+	return -1;
 }
 
 /* The path from the file; NULL and *code_r. */

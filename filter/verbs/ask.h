@@ -6,6 +6,7 @@
 
 #include <getopt.h>
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 struct ask {
@@ -24,6 +25,9 @@ struct ask {
 	"  -c, --config FILE  the policy file that names the control socket (" DEFAULT_CONFIG ")\n"                    \
 	"  --socket PATH      the control socket itself\n"
 
+/* Reads the options of a verb that has only these; `usage` prints its help and returns the code. -1: go on at
+ * argv[optind]; else the exit code. */
+int ask_options(struct ask *, int argc, char **argv, bool *json_r, int (*usage)(FILE *out, int code));
 /* Takes -c and --socket; leaves others alone. */
 void ask_option(struct ask *, int option, const char *value);
 

@@ -4,7 +4,6 @@
  */
 #include "greylist.h"
 #include "ask.h"
-#include "option.h"
 #include "verbs.h"
 #include <string.h>
 
@@ -45,19 +44,12 @@ static int words_read(struct request *request, int count, char **words)
 /* -1: go on; else the exit code. */
 static int arguments_read(int argc, char **argv, struct request *request_r)
 {
-	static const struct option options[] = {ASK_OPTIONS, {NULL}};
-	int option;
+	int code;
 
 	*request_r = (struct request){.ask = {argv[0], DEFAULT_CONFIG, NULL}};
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
-		if (option == 'h')
-			return usage(stdout, VERB_OK);
-		if (option == '?')
-			return option_usage(argc, argv, "c:h", options);
-		ask_option(&request_r->ask, option, optarg);
-		request_r->json |= option == 'j';
-	}
+	code = ask_options(&request_r->ask, argc, argv, &request_r->json, usage);
+	if (code >= 0)
+		return code;
 	return words_read(request_r, argc - optind, argv + optind);
 }
 
