@@ -23,26 +23,28 @@ from figures import odd, ratio, spread, wanted
 from subjects import House, Missing, Subject, need
 from world import SIZES, Dns, World, space
 
-NATIVE = "sekisho, native"
+NATIVE, BEFORE = "sekisho, native", "sekisho, before"
 OURS = ("sekisho", NATIVE)
 TARGETS = {  # what must be reached of the first, as often as fast as the second
     ("2k", "empty, limit"): 0.60, ("60k", "empty, limit"): 0.40, ("1m", "empty, limit"): 0.30,
     ("2k", "chain of three"): 25, ("60k", "chain of three"): 18, ("1m", "chain of three"): 6,
     ("2k", "rspamd, authentication"): 2.8, ("60k", "rspamd, authentication"): 4, ("1m", "rspamd, authentication"): 4,
 }
-NATIVE_TARGETS = {  # the same for the native engine
-    ("2k", "sekisho"): 1.9, ("60k", "sekisho"): 1.7, ("1m", "sekisho"): 1.15,
+NATIVE_TARGETS = {  # the same for the native engine; before: the last build without it
+    ("2k", BEFORE): 1.9, ("60k", BEFORE): 1.7, ("1m", BEFORE): 1.15,
     ("2k", "empty, limit"): 1.30, ("60k", "empty, limit"): 1.05, ("1m", "empty, limit"): 0.45,
     ("2k", "rspamd, authentication"): 3.4, ("60k", "rspamd, authentication"): 4.5, ("1m", "rspamd, authentication"): 4.2,
 }
 CPU_TARGET = 2  # times the processor time of the empty program, with 2 KB
-NATIVE_CPU_TARGET = 0.55  # times that with libmilter, with 2 KB
+NATIVE_CPU_TARGET = 0.55  # times that of the build before, with 2 KB
+NATIVE_P99_TARGET = 0.5  # times that of the build before, with 2 KB and 64 connections
 
 
 class Bench:
     def __init__(self, arguments):
         self.quick = arguments.quick
         self.build = os.path.abspath(arguments.build)
+        self.before = arguments.before and os.path.abspath(arguments.before)
         self.out = os.path.join(self.build, "bench")
         os.makedirs(self.out, exist_ok=True)
         self.text = open(os.path.join(self.out, "result.txt"), "w")
@@ -84,6 +86,9 @@ class Bench:
 
     def start_native(self, **options):
         return self.start_sekisho(NATIVE, "native", engine="native", **options)
+
+    def start_before(self):
+        return self.house.older(self.before).sekisho(BEFORE, "before", words=self.words, engine=None)
 
     def find_words(self):
         """A build without DKIM or DMARC is measured without."""
@@ -130,7 +135,8 @@ class Bench:
     def start_all(self):
         house = self.house
         started = self.start([("empty, limit", lambda: house.empty("limit")), ("empty, replies", lambda: house.empty("replies")),
-                              ("sekisho", self.start_sekisho), (NATIVE, self.start_native), *self.three(),
+                              ("sekisho", self.start_sekisho), (NATIVE, self.start_native),
+                              *([(BEFORE, self.start_before)] if self.before else []), *self.three(),
                               ("rspamd, authentication", house.rspamd_auth),
                               ("rspamd as installed", house.rspamd_full)])
         return [subject for subject in started.values() if self.works(subject)]
@@ -168,8 +174,8 @@ class Bench:
         return found
 
     def table(self, mails, found, title=None, first="sekisho"):
-        """What others are compared with is `first`."""
-        targets = NATIVE_TARGETS if first == NATIVE else TARGETS
+        """What others are compared with is `first`. A title of its own has no targets."""
+        targets = {} if title else NATIVE_TARGETS if first == NATIVE else TARGETS
         self.say(f"\n{(title or mails) + f': how many times as fast {first} is':60}|   msg/s  spread   CPU s/1000   p50 us   p90 us   p99 us")
         for name, runs in found.items():
             compared = ""
@@ -181,14 +187,31 @@ class Bench:
             rest = "".join(f"{statistics.median(run[key] for run in runs):9.0f}" for key in ("p50", "p90", "p99"))
             cpu = statistics.median(run["cpu"] for run in runs)
             self.say(f"{name:24}{compared:36}|{statistics.median(rates):8.0f} ±{spread(rates):6.0f} {cpu:12.3f}{rest}{odd(runs)}")
-        if first == NATIVE and first in found and "sekisho" in found:
-            value, _ = ratio(found[first], found["sekisho"], "cpu")
-            self.say(f"processor time of {first}: {value:.2f} times that with libmilter "
-                     + (wanted(f"≤ {NATIVE_CPU_TARGET}", value <= NATIVE_CPU_TARGET) if mails == "2k" else ""))
+        if first == NATIVE and first in found and not title:
+            self.share(found, mails)
         elif "sekisho" in found and "empty, replies" in found:
             value, _ = ratio(found["sekisho"], found["empty, replies"], "cpu")
             self.say(f"processor time of sekisho: {value:.2f} times that of the empty program that replies "
                      + (wanted(f"≤ {CPU_TARGET}", value <= CPU_TARGET) if mails == "2k" else ""))
+
+    def share(self, found, mails):
+        """What the native engine takes of the processor, beside others of ours."""
+        for name, words in (("sekisho", "with libmilter"), (BEFORE, "of the build before")):
+            if name in found:
+                value, wide = ratio(found[NATIVE], found[name], "cpu")
+                self.say(f"processor time of {NATIVE}: {value:.2f} ±{wide:.2f} times that {words} "
+                         + (wanted(f"≤ {NATIVE_CPU_TARGET}", value <= NATIVE_CPU_TARGET)
+                            if (mails, name) == ("2k", BEFORE) else ""))
+
+    def crowd(self, subjects):
+        """64 connections at once: the slowest of a hundred messages."""
+        found = self.rounds_of([subject for subject in subjects if subject.name in CROWD], "2k", connections=64)
+        self.numbers["crowd"] = found
+        self.table("2k", found, "2k, 64 connections", NATIVE)
+        if NATIVE in found and BEFORE in found:
+            value, wide = ratio(found[NATIVE], found[BEFORE], "p99")
+            self.say(f"p99 of {NATIVE}: {value:.2f} ±{wide:.2f} times that of the build before "
+                     + wanted(f"≤ {NATIVE_P99_TARGET}", value <= NATIVE_P99_TARGET))
 
     def side_by_side(self, subjects):
         for mails in SIZES:
@@ -209,11 +232,13 @@ class Bench:
         start = time.monotonic()
         self.find_words()
         self.where()
-        subjects = self.start_all() if "main" in only or "memory" in only else []
+        subjects = self.start_all() if {"main", "memory", "crowd"} & set(only) else []
         try:
             if "main" in only:
                 self.explain()
                 self.side_by_side(subjects)
+            if "crowd" in only:
+                self.crowd(subjects)
             if "memory" in only:
                 parts.memory(self, subjects)
         finally:
@@ -242,9 +267,11 @@ class Bench:
 
 
 PACKAGES = ("opendkim", "opendmarc", "pyspf-milter", "rspamd", "postfix", "unbound", "libmilter1.0.1")
-EVERYTHING = ["main", "memory", *parts.PARTS]
+CROWD = ("empty, limit", *OURS, BEFORE)
+EVERYTHING = ["main", "memory", "crowd", *parts.PARTS]
 QUICK = ["main", "memory", "sign", "cold", "dnsbl", "refusal", "logging", "limits", "history", "callgrind"]
 ABOUT = {"main": "messages of 2 KB, 60 KB and 1 MB beside all other programs", "memory": parts.memory.__doc__,
+         "crowd": "messages of 2 KB on 64 connections at once, and what the slowest of a hundred takes",
          **{name: part.__doc__ for name, part in parts.PARTS.items()}}
 
 
@@ -267,6 +294,7 @@ def main():
     parser.add_argument("--quick", action="store_true", help="under three minutes: the parts with a star, in few and short runs")
     parser.add_argument("--only", metavar="PART,...", help="these parts")
     parser.add_argument("--build", default="build", help="where sekisho was built (build)")
+    parser.add_argument("--before", metavar="DIR", help="where an older sekisho was built, to compare the native engine with")
     arguments = parser.parse_args()
     only = arguments.only.split(",") if arguments.only else QUICK if arguments.quick else EVERYTHING
     for name in only:
@@ -274,6 +302,8 @@ def main():
             parser.error(f"unknown part {name}; the parts are " + ", ".join(EVERYTHING))
     if why_not(arguments.build):
         parser.error(why_not(arguments.build))
+    if arguments.before and not os.access(os.path.join(arguments.before, "sekisho"), os.X_OK):
+        parser.error(f"{arguments.before}/sekisho is missing")
     try:
         need("unbound", "unbound")
         bench = Bench(arguments)

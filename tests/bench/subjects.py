@@ -111,11 +111,18 @@ def need(program, package):
 
 
 class House:
-    """Starts subjects in the directory `run`; `build` holds our own programs, `keep` what rspamd compiles once."""
+    """Starts subjects in the directory `run`; `build` holds our own programs, `keep` what rspamd compiles once, `sources`
+    the default policy of that build."""
 
-    def __init__(self, build, run, keep):
-        self.build, self.run, self.keep = build, run, keep
+    def __init__(self, build, run, keep, sources=os.path.join(HERE, "../..")):
+        self.build, self.run, self.keep, self.sources = build, run, keep, sources
         self.program = os.path.join(build, "sekisho")
+
+    def older(self, build):
+        """The same for an older build of Sekisho, with the policy that came with it."""
+        with open(os.path.join(build, "Makefile")) as f:
+            sources = re.search(r"^abs_top_srcdir = (.*)$", f.read(), re.M).group(1)
+        return House(build, self.run, self.keep, sources)
 
     def conf(self, name, keys="", kind="", edit=lambda text: text):
         """A peer's configuration, edited; KEYS is where keys to sign with lie, KIND of which kind they are."""
@@ -144,9 +151,10 @@ class House:
         return Subject(f"empty, {how}", ["mx.example.org"], [self.process("empty-" + how, [program, how, socket], socket)])
 
     def policy(self, name, settings="", edit=lambda text: text, log="file", engine="libmilter"):
-        """The default policy, here; ENGINE reads the milter protocol."""
-        with open(os.path.join(HERE, "../../conf/sekisho.conf")) as f:
-            text = re.sub(r"^listen .*$", f"listen unix:{self.socket(name)} engine {engine} mode 0666", f.read(), flags=re.M)
+        """The default policy, here; ENGINE reads the milter protocol, None: a build that knows no such word."""
+        word = f"engine {engine} " if engine else ""
+        with open(os.path.join(self.sources, "conf/sekisho.conf")) as f:
+            text = re.sub(r"^listen .*$", f"listen unix:{self.socket(name)} {word}mode 0666", f.read(), flags=re.M)
         log = {"file": f"file:{self.run}/{name}.log", "syslog": "syslog", "off": "off"}.get(log, log)
         path = os.path.join(self.run, name + ".conf")
         with open(path, "w") as f:
