@@ -27,32 +27,44 @@ struct set {
 	struct place places[CACHE_WAYS];
 };
 
-struct lock {
+/* Its sets become more when they are full of answers that still count, so a cache with few answers is small. */
+struct shard {
 	_Alignas(64) pthread_rwlock_t lock;
+	size_t set_count;
+	struct set *sets;
 };
 
 struct cache {
-	size_t set_count;
-	struct set *sets;
+	size_t shard_count, sets_max; /* of each shard */
 	atomic_size_t entries, big_bytes;
-	struct lock locks[CACHE_LOCKS];
+	struct shard shards[CACHE_SHARDS];
 };
+
+static void shards_init(struct cache *cache)
+{
+	pthread_rwlockattr_t attr;
+
+	pthread_rwlockattr_init(&attr);
+	writers_prefer(&attr);
+	for (size_t i = 0; i < cache->shard_count; i++) {
+		pthread_rwlock_init(&cache->shards[i].lock, &attr);
+		cache->shards[i].set_count = 1;
+		cache->shards[i].sets = xmalloc(sizeof(struct set));
+	}
+	pthread_rwlockattr_destroy(&attr);
+}
 
 struct cache *cache_new(size_t entries)
 {
 	struct cache *cache = aligned_alloc(64, sizeof(*cache));
-	pthread_rwlockattr_t attr;
+	size_t sets = entries / CACHE_WAYS > 0 ? entries / CACHE_WAYS : 1;
 
 	if (!cache)
 		die("no memory for the cache of DNS answers");
 	memset(cache, 0, sizeof(*cache));
-	cache->set_count = entries / CACHE_WAYS > 0 ? entries / CACHE_WAYS : 1;
-	cache->sets = xmalloc(cache->set_count * sizeof(*cache->sets));
-	pthread_rwlockattr_init(&attr);
-	writers_prefer(&attr);
-	for (size_t i = 0; i < CACHE_LOCKS; i++)
-		pthread_rwlock_init(&cache->locks[i].lock, &attr);
-	pthread_rwlockattr_destroy(&attr);
+	cache->shard_count = sets < CACHE_SHARDS ? sets : CACHE_SHARDS;
+	cache->sets_max = sets / cache->shard_count;
+	shards_init(cache);
 	return cache;
 }
 
@@ -60,12 +72,15 @@ void cache_free(struct cache *cache)
 {
 	if (!cache)
 		return;
-	for (size_t i = 0; i < cache->set_count; i++)
-		for (int way = 0; way < CACHE_WAYS; way++)
-			answer_release(cache->sets[i].places[way].answer);
-	for (size_t i = 0; i < CACHE_LOCKS; i++)
-		pthread_rwlock_destroy(&cache->locks[i].lock);
-	free(cache->sets);
+	for (size_t i = 0; i < cache->shard_count; i++) {
+		struct shard *shard = &cache->shards[i];
+
+		for (size_t j = 0; j < shard->set_count; j++)
+			for (int way = 0; way < CACHE_WAYS; way++)
+				answer_release(shard->sets[j].places[way].answer);
+		pthread_rwlock_destroy(&shard->lock);
+		free(shard->sets);
+	}
 	free(cache);
 }
 
@@ -74,12 +89,16 @@ size_t cache_entries(const struct cache *cache)
 	return atomic_load_explicit(&cache->entries, memory_order_relaxed);
 }
 
-static struct set *set_of(struct cache *cache, uint64_t hash, pthread_rwlock_t **lock_r)
+/* The upper half of a hash chooses the shard, the lower one the set in it. */
+static struct shard *shard_of(struct cache *cache, uint64_t hash)
 {
-	size_t index = (size_t)((hash >> 32) * cache->set_count >> 32);
+	return &cache->shards[(hash >> 32) * cache->shard_count >> 32];
+}
 
-	*lock_r = &cache->locks[index % CACHE_LOCKS].lock;
-	return &cache->sets[index];
+/* With the lock of the shard. */
+static struct set *set_of(struct shard *shard, uint64_t hash)
+{
+	return &shard->sets[(hash & UINT32_MAX) * shard->set_count >> 32];
 }
 
 /* Only the first use in a second is written down: a hot place stays in every reader's processor cache. */
@@ -93,11 +112,11 @@ static void place_touch(struct place *place, int64_t now_us)
 
 struct answer *cache_find(struct cache *cache, const struct question *question, int64_t now_us)
 {
-	pthread_rwlock_t *lock;
-	struct set *set = set_of(cache, question->hash, &lock);
+	struct shard *shard = shard_of(cache, question->hash);
 	struct answer *found = NULL;
 
-	pthread_rwlock_rdlock(lock);
+	pthread_rwlock_rdlock(&shard->lock);
+	struct set *set = set_of(shard, question->hash);
 	for (int way = 0; way < CACHE_WAYS && !found; way++) {
 		struct place *place = &set->places[way];
 		if (!place->answer || !answer_is_for(place->answer, question))
@@ -105,7 +124,7 @@ struct answer *cache_find(struct cache *cache, const struct question *question, 
 		found = answer_hold(place->answer);
 		place_touch(place, now_us);
 	}
-	pthread_rwlock_unlock(lock);
+	pthread_rwlock_unlock(&shard->lock);
 	if (found && now_us >= found->stale_until_us && !answer_is_fresh(found, now_us)) {
 		answer_release(found);
 		return NULL;
@@ -126,6 +145,14 @@ static int place_worth(const struct place *place, int64_t now_us)
 	return 2;
 }
 
+static bool place_has(const struct place *place, const struct answer *answer)
+{
+	const struct answer *there = place->answer;
+
+	return there && there->hash == answer->hash && there->type == answer->type && there->name_n == answer->name_n &&
+	       memcmp(there->name, answer->name, there->name_n) == 0;
+}
+
 static struct place *place_choose(struct set *set, const struct answer *answer, int64_t now_us)
 {
 	struct place *chosen = NULL;
@@ -133,9 +160,7 @@ static struct place *place_choose(struct set *set, const struct answer *answer, 
 
 	for (int way = 0; way < CACHE_WAYS; way++) {
 		struct place *place = &set->places[way];
-		struct answer *there = place->answer;
-		if (there && there->hash == answer->hash && there->type == answer->type &&
-		    there->name_n == answer->name_n && memcmp(there->name, answer->name, there->name_n) == 0)
+		if (place_has(place, answer))
 			return place;
 		int worth = place_worth(place, now_us);
 		if (!chosen || worth < chosen_worth ||
@@ -165,26 +190,67 @@ static void big_room_give(struct cache *cache, const struct answer *answer)
 		atomic_fetch_sub(&cache->big_bytes, answer->bytes);
 }
 
+static void answer_drop(struct cache *cache, struct answer *answer)
+{
+	if (!answer)
+		return;
+	atomic_fetch_sub_explicit(&cache->entries, 1, memory_order_relaxed);
+	big_room_give(cache, answer);
+	answer_release(answer);
+}
+
+/* Twice the sets. Answers move to their new ones; should one of these become too full, the least of it goes. */
+static void shard_grow(struct cache *cache, struct shard *shard, int64_t now_us)
+{
+	struct set *old = shard->sets;
+	size_t old_count = shard->set_count;
+
+	shard->set_count = 2 * old_count < cache->sets_max ? 2 * old_count : cache->sets_max;
+	shard->sets = xmalloc(shard->set_count * sizeof(struct set));
+	for (size_t i = 0; i < old_count; i++)
+		for (int way = 0; way < CACHE_WAYS; way++) {
+			struct place *from = &old[i].places[way], *to;
+
+			if (!from->answer)
+				continue;
+			to = place_choose(set_of(shard, from->answer->hash), from->answer, now_us);
+			answer_drop(cache, to->answer);
+			to->answer = from->answer;
+			to->used_us = from->used_us;
+			to->hit = from->hit;
+		}
+	free(old);
+}
+
+/* With the lock of the shard: the place for the answer, and for nothing that still counts while there can be more. */
+static struct place *place_find(struct cache *cache, struct shard *shard, const struct answer *answer, int64_t now_us)
+{
+	for (;;) {
+		struct place *place = place_choose(set_of(shard, answer->hash), answer, now_us);
+
+		if (place_has(place, answer) || place_worth(place, now_us) < 2 || shard->set_count >= cache->sets_max)
+			return place;
+		shard_grow(cache, shard, now_us);
+	}
+}
+
 void cache_put(struct cache *cache, struct answer *answer, int64_t now_us)
 {
-	pthread_rwlock_t *lock;
-	struct set *set = set_of(cache, answer->hash, &lock);
+	struct shard *shard = shard_of(cache, answer->hash);
 
 	if (!big_room_take(cache, answer))
 		return;
 	answer_hold(answer);
-	pthread_rwlock_wrlock(lock);
-	struct place *place = place_choose(set, answer, now_us);
+	pthread_rwlock_wrlock(&shard->lock);
+	struct place *place = place_find(cache, shard, answer, now_us);
 	struct answer *old = place->answer;
 	place->answer = answer;
 	atomic_store_explicit(&place->used_us, now_us, memory_order_relaxed);
 	if (!old || old->hash != answer->hash)
 		atomic_store_explicit(&place->hit, false, memory_order_relaxed);
-	pthread_rwlock_unlock(lock);
-	if (!old)
-		atomic_fetch_add_explicit(&cache->entries, 1, memory_order_relaxed);
-	big_room_give(cache, old);
-	answer_release(old);
+	pthread_rwlock_unlock(&shard->lock);
+	atomic_fetch_add_explicit(&cache->entries, 1, memory_order_relaxed);
+	answer_drop(cache, old);
 }
 
 /* ---- how long an answer lives ---------------------------------------------------- */

@@ -1,10 +1,11 @@
 /*
  * cache.h - answers that are known already.
  *
- * A table of sets with CACHE_WAYS places each. Where an answer goes follows from
- * its question's seeded hash, so nobody outside can fill one set on purpose, and
- * a search looks at CACHE_WAYS places, never at a chain. Sets share locks; a hit
- * takes one for reading. Nothing grows: what comes in puts something out.
+ * Sets with CACHE_WAYS places each. Where an answer goes follows from its
+ * question's seeded hash, so nobody outside can fill one set on purpose, and
+ * a search looks at CACHE_WAYS places, never at a chain. The sets are in shards with a
+ * lock each; a hit takes it for reading. A shard gets more sets while its sets are full of what
+ * still counts, up to the size of the cache; then what comes in puts something out.
  *
  * An answer whose time is over stays for a while, for the day its servers fail
  * (RFC 8767), and is then found with answer_is_fresh() false.
@@ -15,7 +16,7 @@
 #include "answer.h"
 
 #define CACHE_WAYS      8
-#define CACHE_LOCKS     256        /* power of two; many more than threads, so that they rarely meet */
+#define CACHE_SHARDS    256        /* many more than threads, so that they rarely meet at a lock */
 #define CACHE_BIG       4096       /* bytes; an honest answer is smaller */
 #define CACHE_BIG_BYTES (8u << 20) /* all answers over CACHE_BIG together: strangers can make them, 64 KB each */
 
@@ -32,6 +33,7 @@
 
 struct cache;
 
+/* With places for so many answers in the end, rounded down to full shards. */
 struct cache *cache_new(size_t entries);
 void cache_free(struct cache *);
 size_t cache_entries(const struct cache *);

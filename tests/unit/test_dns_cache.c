@@ -253,6 +253,62 @@ static void big_answers_share_a_bounded_room_and_leave_it(void **state)
 	cache_free(cache);
 }
 
+static unsigned count_kept(struct cache *cache, int names)
+{
+	unsigned kept = 0;
+	char name[32];
+
+	for (int i = 0; i < names; i++) {
+		snprintf(name, sizeof(name), "n%d.test", i);
+		kept += is_fresh(cache, name, NOW);
+	}
+	return kept;
+}
+
+/* Of address space. */
+static unsigned long pages(void)
+{
+	FILE *file = fopen("/proc/self/statm", "r");
+	unsigned long count = 0;
+
+	assert_non_null(file);
+	assert_int_equal(fscanf(file, "%lu", &count), 1);
+	fclose(file);
+	return count;
+}
+
+static void a_cache_takes_memory_with_its_answers(void **state)
+{
+	unsigned long before = pages();
+	struct cache *cache = cache_new(10000000);
+	char name[32];
+
+	(void)state;
+	assert_in_range(pages(), before, before + 1000);
+	for (int i = 0; i < 20000; i++) {
+		snprintf(name, sizeof(name), "n%d.test", i);
+		answer_release(settle(cache, name, DNS_OK, DNS_NO_REASON, 10, TTL_MAX_US, NOW));
+	}
+	assert_int_equal(cache_entries(cache), 20000);
+	assert_int_equal(count_kept(cache, 20000), 20000);
+	cache_free(cache);
+}
+
+static void a_cache_grows_to_what_it_is_for_and_no_more(void **state)
+{
+	struct cache *cache = cache_new(4096);
+	char name[32];
+
+	(void)state;
+	for (int i = 0; i < 20000; i++) {
+		snprintf(name, sizeof(name), "n%d.test", i);
+		answer_release(settle(cache, name, DNS_OK, DNS_NO_REASON, 10, TTL_MAX_US, NOW));
+	}
+	assert_int_equal(cache_entries(cache), 4096);
+	assert_int_equal(count_kept(cache, 20000), 4096);
+	cache_free(cache);
+}
+
 /* ---- forms ------------------------------------------------------------------------- */
 
 static int parses, frees;
@@ -398,6 +454,8 @@ int main(void)
 	    cmocka_unit_test(the_number_of_answers_is_bounded),
 	    cmocka_unit_test(a_flood_of_new_names_leaves_what_is_in_use),
 	    cmocka_unit_test(big_answers_share_a_bounded_room_and_leave_it),
+	    cmocka_unit_test(a_cache_takes_memory_with_its_answers),
+	    cmocka_unit_test(a_cache_grows_to_what_it_is_for_and_no_more),
 	    cmocka_unit_test(the_form_goes_with_the_last_owner),
 	    cmocka_unit_test(no_more_flights_than_the_most_are_under_way),
 	    cmocka_unit_test(wire_records_are_read_to_the_letter),
