@@ -77,7 +77,8 @@ struct setting_key {
 	const char *usage;   /* the expected value, if the type does not tell: "a path as in /run/x.sock" */
 	const char *example; /* a statement with this key, for the manual; NULL: made of presets, words and limits */
 	bool required;
-	const char *group; /* only one key of a group may be given */
+	const char *group;   /* only one key of a group may be given */
+	const char *of_kind; /* only for this word of the block's `kind`, its default; NULL: for all */
 
 	/* SETTING_OWN. Returns 0, or -1 with err (what is wrong; what to do is `usage`). `item` has `size` bytes; with
 	 * size 0 it is the member itself, each time. */

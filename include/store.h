@@ -102,6 +102,9 @@ struct store_settings {
 /* Is the URL valid? Does not access files. 0, or -1 and err. */
 int store_check(const struct store_settings *, struct error *err);
 
+/* Can certificates be read from this file, as for the setting ca_file? 0, or -1 and err. */
+int store_check_ca_file(const char *path, struct error *err);
+
 /* The directory of the store's file; "" for a store without a file, and for an invalid URL. */
 struct slice store_directory(struct slice url);
 

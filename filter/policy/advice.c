@@ -12,6 +12,7 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PASSWORD_FILE_MAX 4096
@@ -167,36 +168,75 @@ static void check_reports(struct compiler *compiler, const struct setting_syntax
 		    "only if SPF covers the addresses of this host; write policy local { on message { sign } }");
 }
 
-/* password-file of web, a hash, or of store, one line: the daemon does not start without it. Who may not read it learns
- * that it was not read. */
-static void check_password(struct compiler *compiler, const struct word *word, const char *path, bool hash)
+/* ---- files that the daemon does not start without ------------------------------------------------------ */
+
+/* The value after a key; NULL: the key is not among the words. */
+static const struct word *value_of(const struct word *words, const char *key)
 {
+	while (words && !slice_equal(words->text, slice_of(key)))
+		words = words->next;
+	return words ? words->next : NULL;
+}
+
+/* Who may not read a file learns that it was not read. */
+static bool is_closed(struct compiler *compiler, const struct word *word, const char *key, const char *path)
+{
+	if (access(path, R_OK) == 0 || errno != EACCES)
+		return false;
+	diagnostics_advice(compiler->diagnostics, word->place,
+			   "%s %s was not read: become root, or the user of the daemon", key, path);
+	return true;
+}
+
+static void check_mode(struct compiler *compiler, const struct word *word, const char *path)
+{
+	struct stat status;
+
+	if (stat(path, &status) == 0 && (status.st_mode & (S_IROTH | S_IWOTH | S_IWGRP)))
+		diagnostics_advice(compiler->diagnostics, word->place,
+				   "password-file %s can be used by others (mode %04o); chmod 600 it, and give it to "
+				   "the user of the daemon",
+				   path, (unsigned)status.st_mode & 07777);
+}
+
+/* password-file of web, a hash, or of store, one line. */
+static void check_password(struct compiler *compiler, const struct word *words, const char *path, bool hash)
+{
+	const struct word *word = value_of(words, "password-file");
 	struct diagnostics *found = compiler->diagnostics;
 	struct error err;
 	struct slice text, line;
 	bool usable;
 
-	while (word && !slice_equal(word->text, SLICE("password-file")))
-		word = word->next;
-	if (!path || !word || !word->next)
+	if (!path || !word || is_closed(compiler, word, "password-file", path))
 		return;
-	if (access(path, R_OK) != 0 && errno == EACCES) {
-		diagnostics_advice(found, word->next->place,
-				   "password-file %s was not read: become root, or the user of the daemon", path);
-	} else if (file_read_plain(path, PASSWORD_FILE_MAX, &text, &err) < 0) {
-		diagnostics_error(found, word->next->place, "password-file: %s", err.text);
-	} else {
-		line = slice_trim(text);
-		usable = hash ? password_is_hash(line) : line.n > 0 && slice_find(line, '\n') < 0;
-		if (!usable)
-			diagnostics_error(
-			    found, word->next->place,
-			    hash ? "password-file %s: it is not a password hash; make it with sekisho web-password"
-				 : "password-file %s: it must have one line, the password",
-			    path);
-		explicit_bzero((char *)text.p, text.n);
-		free((char *)text.p);
+	if (file_read_plain(path, PASSWORD_FILE_MAX, &text, &err) < 0) {
+		diagnostics_error(found, word->place, "password-file: %s", err.text);
+		return;
 	}
+	line = slice_trim(text);
+	usable = hash ? password_is_hash(line) : line.n > 0 && slice_find(line, '\n') < 0;
+	if (!usable)
+		diagnostics_error(found, word->place,
+				  hash
+				      ? "password-file %s: it is not a password hash; make it with sekisho web-password"
+				      : "password-file %s: it must have one line, the password",
+				  path);
+	check_mode(compiler, word, path);
+	explicit_bzero((char *)text.p, text.n);
+	free((char *)text.p);
+}
+
+static void check_store(struct compiler *compiler, const struct word *words)
+{
+	const struct store_setting *store = &compiler->policy->settings.store;
+	const struct word *word = value_of(words, "ca-file");
+	struct error err;
+
+	check_password(compiler, words, store->password_file, false);
+	if (store->ca_file && word && !is_closed(compiler, word, "ca-file", store->ca_file) &&
+	    store_check_ca_file(store->ca_file, &err) < 0)
+		diagnostics_error(compiler->diagnostics, word->place, "%s", err.text);
 }
 
 static void check_settings(struct compiler *compiler, const struct file_syntax *file)
@@ -220,8 +260,7 @@ static void check_settings(struct compiler *compiler, const struct file_syntax *
 			check_password(compiler, said->inside.first, compiler->policy->settings.web.password_file,
 				       true);
 		else if (is_named(said, "store"))
-			check_password(compiler, said->values.first, compiler->policy->settings.store.password_file,
-				       false);
+			check_store(compiler, said->values.first);
 	}
 }
 

@@ -126,6 +126,7 @@ static const struct setting_key address = {
 
 static const struct setting_key keys[] = {
     {.name = "engine",
+     .of_kind = "milter",
      .type = SETTING_WORD,
      LISTEN(engine),
      .words = listen_engines,

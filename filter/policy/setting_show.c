@@ -160,12 +160,18 @@ static void show_braces(struct show *show)
 	end_line(show);
 }
 
+/* Is the key accepted after these words? Only `listen milter` has engines. */
+static bool fits_kind(const struct setting_block *block, const struct word *words, const struct setting_key *key)
+{
+	return !key->of_kind || !setting_says_kind(block, words) || slice_equal(words->text, slice_of(key->of_kind));
+}
+
 /* The keys come after the value, on its line. */
 static void show_line(struct show *show)
 {
 	const struct setting_block *block = show->row->block;
 	size_t takes = !block->value ? 0 : block->value->takes ? block->value->takes : 1;
-	const struct word *keys = show->said ? show->said->values.first : NULL;
+	const struct word *words = show->said ? show->said->values.first : NULL, *keys = words;
 
 	takes += setting_says_kind(block, keys);
 	for (size_t i = 0; keys && i < takes; i++)
@@ -179,7 +185,7 @@ static void show_line(struct show *show)
 		const struct setting_key *key = &block->keys[i];
 		const char *value = key->preset ? key->preset : word_of(key, show->base);
 
-		if (value && !says(block, keys, key))
+		if (value && !says(block, keys, key) && fits_kind(block, words, key))
 			put(show, " %s %s", key->name, value);
 	}
 	if (show->said)

@@ -3,6 +3,7 @@
  * SIGPIPE, which the daemon ignores.
  */
 #include "redis_link.h"
+#include "store.h"
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
@@ -26,6 +27,14 @@ SSL_CTX *redis_tls_context(const char *ca_file, struct error *err)
 	error_set(err, "ca-file %s: no certificates in PEM format can be read from this file",
 		  ca_file ? ca_file : "of the system");
 	return NULL;
+}
+
+int store_check_ca_file(const char *path, struct error *err)
+{
+	SSL_CTX *ctx = redis_tls_context(path, err);
+
+	SSL_CTX_free(ctx);
+	return ctx ? 0 : -1;
 }
 
 /* After a call that did not work: what to wait for, or WIRE_CLOSED. */

@@ -11,11 +11,11 @@ import subprocess
 
 import sekisho
 import space
-from mta import Mta, wait_for
+from mta import Mta, shipped, wait_for
 
 ROOT = os.environ.get("SEKISHO_EXIM_ROOT") or os.path.join(os.path.dirname(sekisho.PROGRAM), "tests/exim")
 PROGRAM = os.path.join(ROOT, "usr/sbin/exim4")
-CONF = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../conf/exim.conf")
+CONF = shipped("exim.conf")
 USER = "Debian-exim"  # whom the program looks for when it starts
 
 MAIN = """\

@@ -5,6 +5,17 @@ import os
 import time
 
 WAIT = 10  # seconds: a delivery takes 0.1 s on an idle machine
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def in_tree():
+    """Are these files in the source tree, and not a copy that somebody else's tests use?"""
+    return os.path.exists(os.path.join(HERE, "../../configure.ac"))
+
+
+def shipped(name=""):
+    """The path of a file of conf/. SYSTEM names tests/system of the source tree for copies of these files."""
+    return os.path.abspath(os.path.join(HERE if in_tree() else os.environ.get("SYSTEM", HERE), "../../conf", name))
 
 
 def wait_for(what, seconds=WAIT, every=0.02):

@@ -6,10 +6,9 @@ import socket
 import subprocess
 
 import space
-from mta import wait_for
+from mta import shipped, wait_for
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-SCRIPT = os.path.join(HERE, "../../conf/dovecot-post-login.sh.in")
+SCRIPT = shipped("dovecot-post-login.sh.in")
 
 CONF = """\
 base_dir = {d}/run

@@ -10,9 +10,9 @@ import shutil
 import subprocess
 
 import space
-from mta import Mta, wait_for
+from mta import Mta, shipped, wait_for
 
-CONF = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../conf"))  # what is shipped
+CONF = shipped()
 
 MAIN = """\
 compatibility_level = 3.6

@@ -10,7 +10,7 @@ import subprocess
 
 import sekisho
 import space
-from mta import Mta, wait_for
+from mta import Mta, shipped, wait_for
 
 ROOT = os.environ.get("SEKISHO_SENDMAIL_ROOT") or os.path.join(os.path.dirname(sekisho.PROGRAM), "tests/sendmail")
 PROGRAM = os.path.join(ROOT, "usr/libexec/sendmail/sendmail")
@@ -94,7 +94,7 @@ ROK\t$# OK
 def srs_lines(path):
     """The lines about SRS of the shipped sendmail.mc: maps, rules of the way back, rules of the SMTP mailer. Those of the
     mailer are only for what came to the service SRS."""
-    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../conf/sendmail.mc")) as f:
+    with open(shipped("sendmail.mc")) as f:
         text = re.sub(r"^dnl ", "", f.read(), flags=re.M)
     maps = re.search(r"^Ksrs_forward.*\nKsrs_reverse.*\n", text, re.M).group(0).replace("/run/sekisho/map.sock", path)
     back = re.search(r"^LOCAL_RULE_0\n((?:R.*\n)+)", text, re.M).group(1)
@@ -106,7 +106,7 @@ def srs_lines(path):
 
 def received_header():
     """The lines of the shipped sendmail.mc that keep the client of a user out of the Received field."""
-    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../conf/sendmail.mc")) as f:
+    with open(shipped("sendmail.mc")) as f:
         found = re.search(r"^dnl define\(`confRECEIVED_HEADER'.*?'\)dnl\n", f.read(), re.M | re.S).group(0)
     return re.sub(r"^dnl ", "", found, flags=re.M)
 

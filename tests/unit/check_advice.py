@@ -57,6 +57,15 @@ CASES = [
      "p:1:48: password-file /etc/hostname: it is not a password hash; make it with sekisho web-password"),
     ("store redis://127.0.0.1:6379/0 password-file /nonexistent/r\n", 78, "p:1:46: password-file: "),
     ("store redis://127.0.0.1:6379/0 password-file /etc/services\n", 78, "p:1:46: password-file"),
+    ("store redis://127.0.0.1:6379/0 password-file closed\n", 0, ""),
+    ("store redis://127.0.0.1:6379/0 password-file open\n", 0,
+     "p:1:46: warning: password-file open can be used by others (mode 0644); chmod 600 it, and give it to the user of the daemon"),
+    ("store rediss://127.0.0.1:6379/0 ca-file /nonexistent/ca\n", 78,
+     "p:1:41: ca-file /nonexistent/ca: no certificates in PEM format can be read from this file"),
+    ("store rediss://127.0.0.1:6379/0 ca-file k.pem\n", 78, "p:1:41: ca-file k.pem: no certificates in PEM format"),
+    ("srs { domain s.example  secret-file /nonexistent/s }\n", 78, "p:1:1: srs: cannot read key /nonexistent/s"),
+    ("srs { domain s.example  secret-file open }\n", 78, "p:1:1: srs: key open can be used by others (mode 0644)"),
+    ("srs { domain s.example  secret-file closed }\n", 0, ""),
     ("trusted { 127.0.0.1 0.0.0.0/0 }\n", 0, "p:1:21: warning: trusted holds 0.0.0.0/0, and so nearly every client"),
     ("trusted { 0.0.0.0/1 128.0.0.0/1 }\n", 0, "p:1:21: warning: trusted holds 128.0.0.0/1"),
     ("trusted { ::/0 }\n", 0, "p:1:11: warning: trusted holds ::/0"),
@@ -158,6 +167,10 @@ def main():
     with tempfile.TemporaryDirectory(prefix="sekisho-check-") as scratch:
         os.chdir(scratch)
         open("t", "w").close()
+        for name, mode in (("open", 0o644), ("closed", 0o600)):
+            with open(name, "w", encoding="ascii") as f:
+                f.write("one long secret\n")
+            os.chmod(name, mode)
         subprocess.run([PROGRAM, "genkey", "example.org", "s", "--out", "k.pem"], capture_output=True, check=True, timeout=30)
         for text, code, message in CASES:
             why = wrong(text, code, message)

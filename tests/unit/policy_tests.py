@@ -150,7 +150,7 @@ def forwarders():
     """The shipped policy does what its comment says: with the list, and nothing else, forwarders are exempt."""
     with open(os.path.join(CHECKOUT, "conf/sekisho.conf"), encoding="utf-8") as f:
         text = f.read()
-    line = "#list trusted-forwarders file:/etc/sekisho/trusted-forwarders"
+    line = "#list  trusted-forwarders file:/etc/sekisho/trusted-forwarders"
     write("forwarders", "198.51.100.25\nf.example.com\n")
     write("p", text.replace(line, "list trusted-forwarders file:forwarders") + FORWARDED)
     done = check("--test", "p")
@@ -185,16 +185,18 @@ def trace():
 
 
 EFFECTIVE = """include more
+listen milter unix:/run/m.sock
+listen policy unix:/run/p.sock mode 0660
 resolver { timeout 2s }
 list friends file:friends
 spf { engine native }
 """
 # line, in any order
-SHOWN = [r"mode report +# more:1", r"    timeout 2s +# p:2", r"    cache 65536 +# preset", r"    system +# preset",
-         r"    dnssec permissive +# preset", r"list friends file:friends on-failure defer +# p:3",
-         r"trusted \{ 127.0.0.0/8 ::1/128 \} +# preset", r"    engine native +# p:4", r"# user is not set",
+SHOWN = [r"mode report +# more:1", r"    timeout 2s +# p:4", r"    cache 65536 +# preset", r"    system +# preset",
+         r"    dnssec permissive +# preset", r"list friends file:friends on-failure defer +# p:5",
+         r"trusted \{ 127.0.0.0/8 ::1/128 \} +# preset", r"    engine native +# p:6", r"# user is not set",
          r"authserv-id \S+ +# preset", r"    port 587 465 +# preset", r"drain 30s +# preset", r"control /\S+ +# preset",
-         r"authentication-results all +# preset", r"listen \S+ engine libmilter +# preset"]
+         r"authentication-results all +# preset", r"listen milter \S+ engine libmilter +# p:2", r"listen policy \S+ mode 0660 +# p:3"]
 
 
 def effective():
