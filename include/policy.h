@@ -255,8 +255,9 @@ bool policy_has_rules(const struct policy *, enum stage);      /* of any kind of
 struct rule_demand {
 	struct position where;
 	const char *action;
-	unsigned needs;  /* NEED_... */
-	bool quarantine; /* it holds the message */
+	enum stage stage;
+	unsigned needs;                  /* NEED_... */
+	bool quarantine, refuses, edits; /* it holds the message; rejects or defers; changes the message or envelope */
 };
 /* Calls it for each rule, but those under `try`. */
 void policy_demands(const struct policy *, void (*see)(void *context, const struct rule_demand *), void *context);

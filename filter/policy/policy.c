@@ -155,17 +155,30 @@ static bool tenant_has_rules(const struct tenant *tenant, enum stage stage)
 	return false;
 }
 
+static struct rule_demand demand_of(const struct rule *rule)
+{
+	const struct action *action = rule->action;
+	bool decides = action->class == ACTION_VERDICT;
+
+	return (struct rule_demand){
+	    .where = rule->where,
+	    .action = action->name,
+	    .stage = rule->stage,
+	    .needs = action->needs,
+	    .quarantine = decides && action->verdict == VERDICT_QUARANTINE,
+	    .refuses = decides && (action->verdict == VERDICT_REJECT || action->verdict == VERDICT_DEFER),
+	    .edits = action->class == ACTION_EDIT,
+	};
+}
+
 static void show_rules(const struct ruleset *set, void (*see)(void *context, const struct rule_demand *), void *context)
 {
 	for (unsigned stage = 0; stage < STAGE_COUNT; stage++) {
 		for (size_t i = 0; i < set->stages[stage].count; i++) {
-			const struct rule *rule = &set->stages[stage].rules[i];
-			const struct action *action = rule->action;
-			bool quarantine = action->class == ACTION_VERDICT && action->verdict == VERDICT_QUARANTINE;
+			struct rule_demand demand = demand_of(&set->stages[stage].rules[i]);
 
-			if (!rule->try)
-				see(context,
-				    &(struct rule_demand){rule->where, action->name, action->needs, quarantine});
+			if (!set->stages[stage].rules[i].try)
+				see(context, &demand);
 		}
 	}
 }

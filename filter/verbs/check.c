@@ -3,11 +3,11 @@
  * wrong with it; with --test it also runs the tests in the file.
  *
  * A list that cannot be read or has malformed lines is a warning for the daemon, which can run without it.
- * Here it is an error: it should be found before a start. Advice (filter/policy/advice.c, and what the doors cannot do)
+ * Here it is an error: it should be found before a start. Advice (filter/policy/advice.c, and check_doors.c)
  * is not an error: a policy that works is not refused for its style.
  */
-#include "check.h"
-#include "door.h"
+#include "check_doors.h"
+#include "engine.h"
 #include "option.h"
 #include "verbs.h"
 
@@ -91,66 +91,6 @@ static int run_tests(struct policy *policy)
 	}
 	printf("%s: %zu test%s passed\n", policy_file(policy), count, plural(count));
 	return VERB_OK;
-}
-
-/* ---- what the doors cannot do ------------------------------------------------------------------------ */
-
-static const struct {
-	unsigned need;
-	enum change_kind change;
-	const char *what;
-} tasks[] = {
-    {NEED_SENDER, CHANGE_SENDER, "change the envelope sender"},
-    {NEED_ADD_RECIPIENT, CHANGE_ADD_RECIPIENT, "add recipients"},
-    {NEED_DELETE_RECIPIENT, CHANGE_DELETE_RECIPIENT, "delete recipients"},
-    {NEED_NEW_BODY, CHANGE_BODY, "change the body"},
-};
-
-struct door_check {
-	const struct listen_setting *listen;
-	const struct abilities *abilities;
-	struct diagnostics *diagnostics;
-};
-
-/* The first thing that the door cannot do of what a rule asks for; NULL: it can do all of it. */
-static const char *beyond(const struct abilities *abilities, const struct rule_demand *demand)
-{
-	if (demand->quarantine && !abilities->quarantine)
-		return "hold a message";
-	for (size_t i = 0; i < sizeof(tasks) / sizeof(tasks[0]); i++)
-		if ((demand->needs & tasks[i].need) && !(abilities->changes & 1u << tasks[i].change))
-			return tasks[i].what;
-	return NULL;
-}
-
-static void check_demand(void *context, const struct rule_demand *demand)
-{
-	const struct door_check *check = context;
-	const char *what = beyond(check->abilities, demand);
-	struct error text;
-
-	if (!what)
-		return;
-	error_set(
-	    &text,
-	    "listen %s in line %u cannot %s: a message that comes there is deferred when %s would act; use another "
-	    "action for such mail",
-	    listen_doors[check->listen->door], check->listen->where.line, what, demand->action);
-	diagnostics_advise(check->diagnostics, demand->where, text.text);
-}
-
-/* Of doors that see messages, and whose abilities do not depend on the mail server. */
-static void check_doors(const struct policy *policy, struct diagnostics *diagnostics)
-{
-	const struct settings *settings = policy_settings(policy);
-
-	for (size_t i = 0; i < settings->listen_count; i++)
-		for (size_t j = 0; doors[j]; j++) {
-			struct door_check check = {&settings->listens[i], doors[j]->abilities, diagnostics};
-
-			if (check.abilities && strcmp(doors[j]->name, listen_doors[check.listen->door]) == 0)
-				policy_demands(policy, check_demand, &check);
-		}
 }
 
 static int print_result(const struct request *request, struct policy *policy, const struct diagnostics *diagnostics)

@@ -20,6 +20,10 @@ def submission(rule):
     return "policy submission { on message {\n%s\n} }\n" % rule
 
 
+def rcpt(rule):
+    return "policy inbound { on rcpt {\n%s\n} }\n" % rule
+
+
 # what the file says, the exit code, what is said of it; "" when nothing is
 CASES = [
     ("mode enforce\n", 0, ""),
@@ -38,6 +42,21 @@ CASES = [
     ("listen rspamc unix:/run/x.sock\n" + submission('footer "x"'), 0, "cannot change the body"),
     ("listen rspamc unix:/run/x.sock\n" + inbound('try quarantine "held"\nadd-header X-A "b"\ndelete-header X-B'), 0, ""),
     ("listen unix:/run/x.sock\n" + inbound('quarantine "held"'), 0, ""),
+    ("listen policy unix:/run/x.sock\n" + inbound('log "a"\nreject if size > 5'), 0,
+     "p:3:1: warning: rules of on message never run, because messages come nowhere: listen policy in line 1 sees the session up to "
+     "the recipients; add listen milter, or listen rspamc for Exim"),
+    ("listen policy unix:/run/x.sock\n" + rcpt('add-header X-A "b"\ndelete-header X-B'), 0,
+     "p:3:1: warning: add-header changes nothing, because messages come nowhere: listen policy in line 1 only refuses; add listen "
+     "milter, or listen rspamc for Exim"),
+    ("listen policy unix:/run/x.sock\n" + rcpt('reject if recipient is "a@b.c"\nquarantine'), 0, ""),
+    ("listen policy unix:/run/x.sock\nlisten rspamc unix:/run/y.sock\n" + rcpt('reject if recipient is "a@b.c"\nadd-header X-A "b"'), 0, ""),
+    ("listen policy unix:/run/x.sock\nlisten unix:/run/y.sock\n" + inbound('reject if size > 5'), 0, ""),
+    ("listen rspamc unix:/run/x.sock\n" + rcpt('reject if recipient is "a@b.c"\ndefer if tls'), 0,
+     "p:3:1: warning: what comes to listen rspamc in line 1 alone is refused for all recipients when reject acts for one; add listen "
+     "policy, which Exim asks at RCPT (exim.conf)"),
+    ("listen rspamc unix:/run/x.sock\n" + inbound('add-header X-A "%{tls.version}"'), 0,
+     "p:1:1: warning: listen rspamc alone is not told tls.version, which a rule reads; add listen policy, which Exim tells it "
+     "(exim.conf)"),
     ("listen fd:3\n", 0, ""),
     ("listen inet:8891@127.0.0.1\n", 0, "p:1:1: warning: whoever can connect to a network socket"),
     ("listen inet6:8891@[::1]\n", 0, "p:1:1: warning: whoever can connect to a network socket"),
