@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,13 +91,20 @@ void link_flush(struct link *link)
 	link->used = 0;
 }
 
-/* Postfix's streams have one buffer: large pieces, too, are written as it fills. */
+/* Postfix's streams have one buffer: large pieces, too, are written as it fills. What would fill an empty one is
+ * written from where it is. */
 static void put(struct link *link, const void *p_, size_t n)
 {
 	const char *p = p_;
 
 	while (n > 0) {
 		size_t room = BUFFER - link->used, some = n < room ? n : room;
+		if (some == BUFFER) {
+			write_all(link, p, some);
+			p += some;
+			n -= some;
+			continue;
+		}
 		memcpy(link->buffer + link->used, p, some);
 		link->used += some;
 		p += some;
@@ -134,18 +142,35 @@ void link_macros(struct link *link, enum step step)
 	link_packet(link, 'D', link->macros[step].bytes, link->macros[step].n);
 }
 
+/* Waits as Postfix does. A thread that waits in read() instead would also be woken whenever the milter takes bytes from
+ * the socket. */
+static void read_some(struct link *link)
+{
+	struct pollfd wanted = {.fd = link->fd, .events = POLLIN};
+	ssize_t done;
+
+	do {
+		poll(&wanted, 1, -1);
+		done = read(link->fd, link->in, sizeof(link->in));
+	} while (done < 0 && errno == EINTR);
+	if (done <= 0)
+		fail("the milter closed the connection");
+	link->in_at = 0;
+	link->in_n = (size_t)done;
+}
+
 static void read_all(struct link *link, void *p_, size_t n)
 {
 	char *p = p_;
 
 	while (n > 0) {
-		ssize_t done = read(link->fd, p, n);
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0)
-			fail("the milter closed the connection");
-		p += done;
-		n -= (size_t)done;
+		if (link->in_at == link->in_n)
+			read_some(link);
+		size_t there = link->in_n - link->in_at, some = n < there ? n : there;
+		memcpy(p, link->in + link->in_at, some);
+		link->in_at += some;
+		p += some;
+		n -= some;
 	}
 }
 

@@ -48,7 +48,8 @@ struct link {
 	size_t used;
 	unsigned char *reply;
 	size_t reply_size;
-	char buffer[BUFFER]; /* the last: it need not be cleared */
+	size_t in_at, in_n;
+	char buffer[BUFFER], in[BUFFER]; /* written, read; the last: they need not be cleared */
 };
 
 /* Connects and negotiates; whatever goes wrong ends the process. */
