@@ -134,7 +134,8 @@ class Bench:
 
     def start_all(self):
         house = self.house
-        started = self.start([("empty, limit", lambda: house.empty("limit")), ("empty, replies", lambda: house.empty("replies")),
+        started = self.start([("least", house.least), ("least, hash", lambda: house.least("hash")),
+                              ("empty, limit", lambda: house.empty("limit")), ("empty, replies", lambda: house.empty("replies")),
                               ("sekisho", self.start_sekisho), (NATIVE, self.start_native),
                               *([(BEFORE, self.start_before)] if self.before else []), *self.three(),
                               ("rspamd, authentication", house.rspamd_auth),
@@ -142,7 +143,8 @@ class Bench:
         return [subject for subject in started.values() if self.works(subject)]
 
     def explain(self):
-        self.say("empty: programs of libmilter that add one field; limit: it answers only at the end; replies: at each step\n"
+        self.say("least: adds one field without libmilter, what the load and the kernel take alone; hash: and a SHA-256 of the body\n"
+                 "empty: programs of libmilter that add one field; limit: it answers only at the end; replies: at each step\n"
                  "chain of three: pyspf-milter, opendkim, opendmarc in a row; opendmarc alone reads no body\n"
                  "rspamd, authentication: only its SPF, DKIM and DMARC; as installed: with all that Debian's package turns on\n"
                  "ratios are the median of the rounds, ± half of the distance of their quartiles")
@@ -267,7 +269,7 @@ class Bench:
 
 
 PACKAGES = ("opendkim", "opendmarc", "pyspf-milter", "rspamd", "postfix", "unbound", "libmilter1.0.1")
-CROWD = ("empty, limit", *OURS, BEFORE)
+CROWD = ("least", "empty, limit", *OURS, BEFORE)
 EVERYTHING = ["main", "memory", "crowd", *parts.PARTS]
 QUICK = ["main", "memory", "sign", "cold", "dnsbl", "refusal", "logging", "limits", "history", "callgrind"]
 ABOUT = {"main": "messages of 2 KB, 60 KB and 1 MB beside all other programs", "memory": parts.memory.__doc__,
@@ -277,7 +279,7 @@ ABOUT = {"main": "messages of 2 KB, 60 KB and 1 MB beside all other programs", "
 
 def why_not(build):
     """Why nothing can be measured, or None."""
-    for program in ("sekisho", "tests/bench/load", "tests/bench/empty", "tests/bench/requests"):
+    for program in ("sekisho", "tests/bench/load", "tests/bench/empty", "tests/bench/least", "tests/bench/requests"):
         if not os.access(os.path.join(build, program), os.X_OK):
             return f"{build}/{program} is missing: `make -C {build} bench` builds it; --build names another directory"
     for module in ("dkim", "cryptography"):

@@ -150,6 +150,12 @@ class House:
         program = os.path.join(self.build, "tests/bench/empty")
         return Subject(f"empty, {how}", ["mx.example.org"], [self.process("empty-" + how, [program, how, socket], socket)])
 
+    def least(self, *words):
+        name = "-".join(["least", *words])
+        socket = self.socket(name)
+        command = [os.path.join(self.build, "tests/bench/least"), *words, socket]
+        return Subject(", ".join(["least", *words]), ["mx.example.org"], [self.process(name, command, socket)])
+
     def policy(self, name, settings="", edit=lambda text: text, log="file", engine="libmilter"):
         """The default policy, here; ENGINE reads the milter protocol, None: a build that knows no such word."""
         word = f"engine {engine} " if engine else ""
