@@ -12,7 +12,8 @@
 #include <sys/sysinfo.h>
 #include <time.h>
 
-#define SLOTS_MIN   2 /* so that one session with much to compute never stops all others */
+#define SLOTS_MORE                                                                                                     \
+	4 /* than processors: one that computes for long, or whose processor others have, stops nobody else */
 #define SLOTS_MAX   64
 #define THREADS_MAX 1024 /* sessions that wait at the same time; later ones are read when one of these goes on */
 #define REST_US     (10 * 1000 * 1000) /* a thread that is not wanted for so long ends */
@@ -219,7 +220,7 @@ int crew_start(struct crew *crew, void (*turn)(void *, struct worker *), void *c
 
 	crew->turn = turn;
 	crew->context = context;
-	crew->slots = processors < SLOTS_MIN ? SLOTS_MIN : processors > SLOTS_MAX ? SLOTS_MAX : (unsigned)processors;
+	crew->slots = processors + SLOTS_MORE > SLOTS_MAX ? SLOTS_MAX : (unsigned)processors + SLOTS_MORE;
 	pthread_mutex_init(&crew->lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

@@ -105,8 +105,9 @@ struct worker {
 	char in[IN_BYTES];
 };
 
-/* So many threads run sessions or wait for events as there are processors. One that must wait for DNS or a store leaves
- * its place to another, which is woken or started: nobody else waits. Those that are too many afterwards rest, and
+/* As many threads run sessions or wait for events as there are processors, and a few more: mail servers on the same
+ * host want the processors, too, and a session whose thread waits for one holds up no others. One that must wait for
+ * DNS or a store leaves its place to another, which is woken or started. Those that are too many afterwards rest, and
  * end after a while. */
 struct crew {
 	pthread_mutex_t lock; /* of what follows */
