@@ -107,6 +107,7 @@ struct fact {
 	enum stage stage;
 	unsigned needs;
 	bool changes;             /* read again each time: a score, a counter, anything a rule can set */
+	bool counts_recipients;   /* it grows from recipient to recipient; a record has the last value */
 	bool recorded;            /* in the record once its check has a result, even if no rule read it */
 	bool replays;             /* of what each record says apart: computed also when a record is judged again */
 	bool apart;               /* has its own key in the record, outside of "facts" */
@@ -269,7 +270,9 @@ struct view {
 	struct store *store; /* NULL: none is open */
 	struct fact_memo *connection_memo, *message_memo;
 	struct fact_memo *recorded; /* facts of a record: what is not there is unknown. NULL: facts are computed */
+	bool recorded_many;         /* that message had more than one recipient */
 	const struct fact *missing; /* the first that was read and is not there */
+	const char *missing_list;   /* the first list that does not know who was in it at the time of the record */
 	void **connection_slots, **message_slots; /* one for each check (check_number), shared by its facts */
 	const struct noted *noted;                /* for the current rules; NULL: no rules have run */
 	struct sink *sinks;                       /* of this message */

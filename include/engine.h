@@ -221,8 +221,8 @@ void fact_names_free(struct fact_names *);
 struct replayed {
 	enum verdict verdict;     /* ACCEPT, REJECT, DEFER, DISCARD or QUARANTINE */
 	struct slice rule, reply; /* "" when no rule decided */
-	bool unjudged; /* a rule was unknown because the record lacks a fact: the verdict is not to be relied on */
-	const char *missing; /* the first fact that was missing; NULL: none */
+	bool unjudged;       /* a rule was unknown for want of a fact or a list: the verdict is not to be relied on */
+	const char *missing; /* the first fact that the record lacks, or list that could not be asked; NULL: none */
 };
 /* Judges the message of a record with the policy of the engine. Facts are those of the record, what it lacks is
  * unknown. Asks no DNS and no store, makes no edits, writes no record. Texts live until gate_close of the result; the

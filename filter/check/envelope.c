@@ -68,7 +68,7 @@ static const struct fact facts[] = {
     FACT("case", STRING, CONNECT, get_case, "our own name of the message, also in the record", .apart = true),
     FACT("recipients", NUMBER, MESSAGE, get_recipients, "how many recipients the message has"),
     FACT("refused.recipients", NUMBER, MAIL, get_refused, "recipients that were refused so far on the connection",
-	 .changes = true, .needs = NEED_REFUSED),
+	 .changes = true, .counts_recipients = true, .needs = NEED_REFUSED),
     FACT("queue-id", STRING, MESSAGE, get_queue_id, "the MTA's name of the message"),
     FACT("size", NUMBER, MESSAGE, get_size, "bytes of header and body", .needs = NEED_HEADERS | NEED_BODY),
 };

@@ -152,10 +152,12 @@ static struct value get_recorded(struct view *view, const struct fact *fact, str
 	const struct fact_list *list = &view->recorded->with_argument;
 	const struct value *value = view->recorded->values[fact_number(fact)];
 
-	for (unsigned i = 0; fact->argument != ARGUMENT_NONE && i < list->count; i++)
+	bool last_only = fact->counts_recipients && view->recorded_many && view->stage == STAGE_RCPT;
+
+	for (unsigned i = 0; !last_only && fact->argument != ARGUMENT_NONE && i < list->count; i++)
 		if (list->items[i].fact == fact && slice_equal_nocase(list->items[i].argument.text, argument.text))
 			return list->items[i].value;
-	if (fact->argument == ARGUMENT_NONE && value)
+	if (!last_only && fact->argument == ARGUMENT_NONE && value)
 		return *value;
 	if (!view->missing)
 		view->missing = fact;

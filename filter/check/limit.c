@@ -444,7 +444,7 @@ static const struct setting_block block = {.name = "limit",
 					   .repeats = true,
 					   .finish = finish};
 
-#define OF_LIMIT .argument = ARGUMENT_THING, .depends = depends, .changes = true
+#define OF_LIMIT .argument = ARGUMENT_THING, .depends = depends, .changes = true, .counts_recipients = true
 
 static const struct fact facts[] = {
     FACT("limit", RESULT, MAIL, NULL, "whether the message is within that limit", .words = words, OF_LIMIT,

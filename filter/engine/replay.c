@@ -2,7 +2,8 @@
  * replay.c - a message judged again from its record.
  *
  * The facts are those of the record. One that the record lacks is unknown, never computed: the message is not here any
- * more, and neither is the DNS of that time.
+ * more, and neither is the DNS of that time. A list that cannot be asked, as a dynamic one without its store, is
+ * unknown, too.
  */
 #include "gate_private.h"
 
@@ -51,7 +52,7 @@ static enum gate_answer replay_message(struct gate *gate, const struct record *r
 /* A rule that could have decided was unknown for want of a fact. */
 static bool is_unjudged(const struct gate *gate)
 {
-	for (size_t i = 0; gate->view.missing && i < gate->decision.note_count; i++)
+	for (size_t i = 0; (gate->view.missing || gate->view.missing_list) && i < gate->decision.note_count; i++)
 		if (gate->decision.notes[i].kind == NOTE_UNKNOWN)
 			return true;
 	return false;
@@ -72,7 +73,7 @@ static void fill_result(struct gate *gate, struct replayed *replayed_r)
 	    .rule = position_print(outcome->rule, arena),
 	    .reply = reply_print(&outcome->reply, arena),
 	    .unjudged = is_unjudged(gate),
-	    .missing = gate->view.missing ? gate->view.missing->name : NULL,
+	    .missing = gate->view.missing ? gate->view.missing->name : gate->view.missing_list,
 	};
 	if (is_short(gate->replay->record) && gate->outcome->verdict == VERDICT_NONE) {
 		replayed_r->unjudged = true;

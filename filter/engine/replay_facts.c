@@ -127,6 +127,7 @@ void replay_facts(struct gate *gate)
 	struct fact_list *list = &gate->view.message_memo->with_argument;
 
 	gate->view.recorded = gate->view.message_memo;
+	gate->view.recorded_many = record->recipient_count > 1;
 	list->items = arena_raw(gate->message.arena, (record->fact_count + 1) * sizeof(*list->items));
 	list->room = (unsigned)record->fact_count;
 	for (size_t i = 0; i < record->fact_count; i++) {

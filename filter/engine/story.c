@@ -6,7 +6,8 @@
 
 #define LINES_FIRST 32
 
-const char story_without_rules[] = "The policy file has changed since, or cannot be read: its rules are not shown.";
+const char story_without_rules[] = "The policy file has changed since, cannot be read, or asks for what is not in the "
+				   "record: its rules are not shown.";
 
 struct teller {
 	struct arena *arena;
@@ -160,6 +161,19 @@ static void say_all(struct teller *teller, const struct record *record, bool fac
 
 /* ---- the rules ------------------------------------------------------------------------------------------------ */
 
+static struct slice after_last_slash(struct slice path)
+{
+	return slice_from(path, (size_t)(slice_find_last(path, '/') + 1));
+}
+
+/* Is it the same FILE:LINE? Of a relative path only the name counts: the daemon may have been started elsewhere. */
+static bool same_rule(struct slice a, struct slice b)
+{
+	bool absolute = slice_starts_nocase(a, SLICE("/")) && slice_starts_nocase(b, SLICE("/"));
+
+	return absolute ? slice_equal(a, b) : slice_equal(after_last_slash(a), after_last_slash(b));
+}
+
 /* Do the rules of the file lead to what is recorded? */
 static bool leads_there(const struct record *record, const struct replayed *replayed)
 {
@@ -167,7 +181,7 @@ static bool leads_there(const struct record *record, const struct replayed *repl
 
 	return !replayed->unjudged &&
 	       (open || slice_equal(record->verdict, slice_of(verdict_names[replayed->verdict]))) &&
-	       slice_equal(record->rule, replayed->rule);
+	       same_rule(record->rule, replayed->rule);
 }
 
 struct slice story_truth(enum truth truth)

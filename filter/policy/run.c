@@ -31,12 +31,22 @@ static void defer(const struct rule *rule, const struct judgement *judged, struc
 	outcome_r->reply.line_count = 1;
 }
 
+/* Nobody knows who was in the list at the time of the record: that defers no message of today. */
+static bool is_of_record(const struct run *run, const struct judgement *judged)
+{
+	if (!run->view->recorded || !judged->list)
+		return false;
+	if (!run->view->missing_list)
+		run->view->missing_list = list_name(judged->list->list);
+	return true;
+}
+
 /* What an unknown condition leads to. True when it defers. */
 static bool act_on_unknown(struct run *run, const struct rule *rule, const struct judgement *judged, bool only_would,
 			   bool accepted, struct outcome *outcome_r, const char **effect_r)
 {
 	bool decides = rule->action->class != ACTION_NOTE || rule->action->ends_stage;
-	bool defers = judgement_defers(run, judged) && decides && !accepted;
+	bool defers = !is_of_record(run, judged) && judgement_defers(run, judged) && decides && !accepted;
 	const char *then = defers && !only_would ? "deferred" : "rule skipped";
 	struct slice why;
 

@@ -225,14 +225,15 @@ static void print_result(const struct request *request)
 	}
 	printf("\n%llu messages judged", (unsigned long long)request->judged);
 	if (request->unjudged)
-		printf(", %llu not: a fact was not recorded", (unsigned long long)request->unjudged);
+		printf(", %llu not: a fact was not recorded, or a list cannot be asked",
+		       (unsigned long long)request->unjudged);
 	if (request->aborted)
 		printf(", %llu without an answer then", (unsigned long long)request->aborted);
 	if (request->lost + request->unreadable)
 		printf(", about %llu records could not be read",
 		       (unsigned long long)(request->lost + request->unreadable));
 	putchar('\n');
-	print_top("facts that were not recorded", request->missing, request->arena);
+	print_top("not recorded", request->missing, request->arena);
 }
 
 static json_t *top_json(const struct tally *tally, const char *name, struct arena *arena)

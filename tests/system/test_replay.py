@@ -51,6 +51,37 @@ policy inbound {{
     assert new["rules"][0]["rule"].endswith("new.conf:4") and new["rules"][0]["count"] == 1
 
 
+UNKNOWN = """
+list recent dynamic:30m
+limit few { key client  count recipients  hard 1  per 1h }
+policy inbound {
+  on mail { reject 550 5.7.1 "recent"  if sender is "listed@pass.example.net" and client in recent }
+  on rcpt { defer 452 4.5.3 "too many"  if limit("few") is over }
+}
+"""
+
+
+def test_what_the_record_cannot_tell_is_counted_as_not_judged(nameserver, postfix_server, directory, token):
+    settings = f"history sqlite:{directory}/history.db\nstore memory:\n"
+    with sekisho.Daemon(directory, UNKNOWN, settings=settings) as daemon:
+        two = smtp.send(postfix_server, "<two@pass.example.net>", [BOB, "<carol@example.org>"], smtp.message(token))
+        assert [reply.code for reply in two.rcpt] == [250, 452]
+        smtp.send(postfix_server, "<listed@pass.example.net>", ["<dave@example.org>"], smtp.message(token))
+        why(daemon, "--sender", "listed@pass.example.net")
+        found = replayed(daemon, settings + UNKNOWN)
+    assert found["judged"] == 0 and found["not-judged"] == 2 and not found["examples"]
+    assert sorted(one["fact"] for one in found["missing"]) == ["limit", "recent"]
+
+
+def test_the_policy_is_known_again_by_a_relative_path(nameserver, postfix_server, directory, token):
+    policy = 'policy inbound { on mail { reject 550 5.7.1 "no"  if sender is "no@pass.example.net" } }\n'
+    with sekisho.Daemon(directory, policy, settings=f"history sqlite:{directory}/history.db\n") as daemon:
+        smtp.send(postfix_server, "<no@pass.example.net>", [BOB], smtp.message(token))
+        why(daemon, "--sender", "no@pass.example.net")
+        done = sekisho.run("why", "--sender", "no@pass.example.net", "-c", os.path.basename(daemon.file), cwd=directory)
+    assert done.returncode == 0 and "true: decides" in done.stdout and "has changed since" not in done.stdout
+
+
 def test_a_policy_with_errors_and_a_file_without_history_are_said(fresh, directory):
     with open(f"{directory}/bad.conf", "w") as f:
         f.write("policy inbound { on mail { reject 550 \"x\" if spf is fial } }\n")
