@@ -44,7 +44,10 @@ struct aggregate_settings {
 
 struct aggregate;
 
-/* The store outlives it. NULL and err: no thread can be started. Texts are copied. */
+/* 0, or -1 and err: the library that writes reports cannot be opened. */
+int aggregate_library(struct error *err);
+
+/* The store outlives it. NULL and err: no thread can be started, or as aggregate_library(). Texts are copied. */
 struct aggregate *aggregate_open(struct store *, const struct aggregate_settings *, struct error *err);
 void aggregate_set(struct aggregate *,
 		   const struct aggregate_settings *); /* any thread; for reports made from now on */

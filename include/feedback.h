@@ -146,7 +146,8 @@ struct feedback_take {
 };
 
 struct feedback;
-struct feedback *feedback_open(const struct feedback_take *);
+/* NULL and err: the library that reads XML cannot be opened. */
+struct feedback *feedback_open(const struct feedback_take *, struct error *err);
 /* False: the rest of the input is not needed. */
 bool feedback_bytes(struct feedback *, struct slice chunk);
 void feedback_end(struct feedback *); /* and frees it */

@@ -47,7 +47,9 @@ struct mailer_message {
 	void *context;
 };
 
-/* NULL and err when there is no thread. */
+/* 0, or -1 and err: the library that a mailer needs cannot be opened. */
+int mailer_library(struct error *err);
+/* NULL and err when there is no thread, or as mailer_library(). */
 struct mailer *mailer_open(const struct mailer_settings *, struct error *err);
 /* Waits until `until_us` (clock_us) for what can be sent at once; what remains is lost. NULL is allowed. */
 void mailer_close(struct mailer *, int64_t until_us);

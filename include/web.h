@@ -41,8 +41,11 @@ struct web_host {
 
 struct web;
 
+/* 0, or -1 and err: the library that a web needs cannot be opened. */
+int web_library(struct error *err);
+
 /* Prepares to serve the listening socket, which the caller keeps. The settings live as long. NULL and err: the password
- * file cannot be used, no memory. */
+ * file cannot be used, no memory, or as web_library(). */
 struct web *web_open(struct web_host *, int fd, const struct web_setting *, struct error *err);
 int web_start(struct web *, struct error *err); /* 0, or -1 and err */
 /* False when it did not end until `until_us` (clock_us): then nothing that it uses can be freed. */

@@ -127,15 +127,25 @@ static void locks_init(struct aggregate *aggregate)
 	pthread_condattr_destroy(&attributes);
 }
 
+int aggregate_library(struct error *err)
+{
+	return xml_library_open(err) ? 0 : -1;
+}
+
 struct aggregate *aggregate_open(struct store *store, const struct aggregate_settings *settings, struct error *err)
 {
-	struct aggregate *aggregate = aligned_alloc(_Alignof(struct aggregate), sizeof(*aggregate));
+	const struct xml_library *xml2 = xml_library_open(err);
+	struct aggregate *aggregate;
 	int rc;
 
+	if (!xml2)
+		return NULL;
+	aggregate = aligned_alloc(_Alignof(struct aggregate), sizeof(*aggregate));
 	if (!aggregate)
 		die("out of memory: reports");
 	memset(aggregate, 0, sizeof(*aggregate));
 	aggregate->store = store;
+	aggregate->xml2 = xml2;
 	aggregate->seed = random_seed();
 	locks_init(aggregate);
 	aggregate_set(aggregate, settings);

@@ -5,6 +5,7 @@
 #define SEKISHO_AGGREGATE_PRIVATE_H
 
 #include "row.h"
+#include "xml_library.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -38,6 +39,7 @@ struct shard {
 
 struct aggregate {
 	struct store *store;
+	const struct xml_library *xml2;
 	struct shard shards[SHARDS];
 	uint64_t seed;
 	_Atomic unsigned latest;               /* the latest day of a message */
@@ -83,6 +85,7 @@ void flush_rows(struct aggregate *);
 struct sheet; /* a report that is being written */
 
 struct sheet_head {
+	const struct xml_library *xml2;
 	struct slice organization, email, contact, id;
 	int64_t begin, end;
 	struct slice domain, record, trouble;

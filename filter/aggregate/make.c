@@ -78,7 +78,8 @@ static void name_report(struct making *making, struct sheet_head *head)
 /* The configuration of a row. A row without one is reported to nobody: nothing says to whom. */
 static int begin_sheet(struct making *making, uint32_t policy)
 {
-	struct sheet_head head = {.domain = making->request->domain, .keep_xml = making->request->keep_xml};
+	struct sheet_head head = {
+	    .xml2 = making->aggregate->xml2, .domain = making->request->domain, .keep_xml = making->request->keep_xml};
 	char key[REPORT_KEY];
 	struct dmarc_record record;
 	struct store_item item;

@@ -8,7 +8,6 @@
 #include "aggregate_private.h"
 #include "config.h"
 
-#include <libxml/xmlwriter.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <zlib.h>
@@ -26,6 +25,7 @@ struct piece { /* text that grows */
 };
 
 struct sheet {
+	const struct xml_library *xml2;
 	z_stream z;
 	struct piece gz, xml;
 	size_t xml_n;
@@ -111,22 +111,23 @@ static void check(struct sheet *sheet, int rc)
 
 static void begin(struct sheet *sheet, const char *name)
 {
-	check(sheet, xmlTextWriterStartElement(sheet->writer, (const xmlChar *)name));
+	check(sheet, sheet->xml2->xmlTextWriterStartElement(sheet->writer, (const xmlChar *)name));
 }
 
 static void end(struct sheet *sheet)
 {
-	check(sheet, xmlTextWriterEndElement(sheet->writer));
+	check(sheet, sheet->xml2->xmlTextWriterEndElement(sheet->writer));
 }
 
 static void put(struct sheet *sheet, const char *name, struct slice text)
 {
-	check(sheet, xmlTextWriterWriteElement(sheet->writer, (const xmlChar *)name, clean(sheet, text)));
+	check(sheet, sheet->xml2->xmlTextWriterWriteElement(sheet->writer, (const xmlChar *)name, clean(sheet, text)));
 }
 
 static void put_word(struct sheet *sheet, const char *name, const char *word)
 {
-	check(sheet, xmlTextWriterWriteElement(sheet->writer, (const xmlChar *)name, (const xmlChar *)word));
+	check(sheet,
+	      sheet->xml2->xmlTextWriterWriteElement(sheet->writer, (const xmlChar *)name, (const xmlChar *)word));
 }
 
 static void put_number(struct sheet *sheet, const char *name, uint64_t number)
@@ -210,7 +211,7 @@ static void write_policy(struct sheet *sheet, const struct sheet_head *head)
 static void sheet_free(struct sheet *sheet)
 {
 	if (sheet->writer)
-		xmlFreeTextWriter(sheet->writer);
+		sheet->xml2->xmlFreeTextWriter(sheet->writer);
 	deflateEnd(&sheet->z);
 	free(sheet->gz.p);
 	free(sheet->xml.p);
@@ -222,17 +223,19 @@ struct sheet *sheet_open(const struct sheet_head *head)
 	struct sheet *sheet = xmalloc(sizeof(*sheet));
 	xmlOutputBufferPtr out = NULL;
 
+	sheet->xml2 = head->xml2;
 	sheet->keeps = head->keep_xml;
 	if (deflateInit2(&sheet->z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, GZIP, 8, Z_DEFAULT_STRATEGY) == Z_OK)
-		out = xmlOutputBufferCreateIO(take, NULL, sheet, NULL);
+		out = sheet->xml2->xmlOutputBufferCreateIO(take, NULL, sheet, NULL);
 	if (out)
-		sheet->writer = xmlNewTextWriter(out);
+		sheet->writer = sheet->xml2->xmlNewTextWriter(out);
 	if (!sheet->writer)
 		die("out of memory: a report");
-	check(sheet, xmlTextWriterSetIndent(sheet->writer, 1));
-	check(sheet, xmlTextWriterStartDocument(sheet->writer, "1.0", "UTF-8", NULL));
+	check(sheet, sheet->xml2->xmlTextWriterSetIndent(sheet->writer, 1));
+	check(sheet, sheet->xml2->xmlTextWriterStartDocument(sheet->writer, "1.0", "UTF-8", NULL));
 	begin(sheet, "feedback");
-	check(sheet, xmlTextWriterWriteAttribute(sheet->writer, (const xmlChar *)"xmlns", (const xmlChar *)NAMESPACE));
+	check(sheet, sheet->xml2->xmlTextWriterWriteAttribute(sheet->writer, (const xmlChar *)"xmlns",
+							      (const xmlChar *)NAMESPACE));
 	put_word(sheet, "version", "1.0");
 	write_metadata(sheet, head);
 	write_policy(sheet, head);
@@ -311,8 +314,8 @@ bool sheet_close(struct sheet *sheet, struct arena *arena, struct slice *gz_r, s
 {
 	bool failed;
 
-	check(sheet, xmlTextWriterEndDocument(sheet->writer));
-	xmlFreeTextWriter(sheet->writer); /* writes the rest */
+	check(sheet, sheet->xml2->xmlTextWriterEndDocument(sheet->writer));
+	sheet->xml2->xmlFreeTextWriter(sheet->writer); /* writes the rest */
 	sheet->writer = NULL;
 	compress_more(sheet, "", 0, Z_FINISH);
 	*gz_r = arena_copy(arena, (struct slice){sheet->gz.p, sheet->gz.n});

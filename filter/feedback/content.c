@@ -103,10 +103,14 @@ void content_end(struct content *content)
 	content_drop(content);
 }
 
-struct feedback *feedback_open(const struct feedback_take *take)
+struct feedback *feedback_open(const struct feedback_take *take, struct error *err)
 {
-	struct feedback *feedback = xmalloc(sizeof(*feedback));
+	const struct xml_library *xml2 = xml_library_open(err);
+	struct feedback *feedback = xml2 ? xmalloc(sizeof(*feedback)) : NULL;
 
+	if (!feedback)
+		return NULL;
+	feedback->xml2 = xml2;
 	feedback->take = *take;
 	content_begin(&feedback->file, feedback, CONTENT_FILE);
 	return feedback;

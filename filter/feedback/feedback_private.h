@@ -9,6 +9,7 @@
 #define SEKISHO_FEEDBACK_PRIVATE_H
 
 #include "feedback.h"
+#include "xml_library.h"
 
 #define CONTENT_HEAD 256 /* bytes that tell what a content is: blank lines, a comment and a root element fit */
 
@@ -40,6 +41,7 @@ struct content {
 };
 
 struct feedback {
+	const struct xml_library *xml2;
 	struct feedback_take take;
 	struct content file, part, archived;
 	uint64_t message;  /* the number in a mailbox; 0: not in one */

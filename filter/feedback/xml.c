@@ -6,7 +6,6 @@
  * for good; both are bounded here. The only user of libxml2 for reading.
  */
 #include "feedback_private.h"
-#include <libxml/parser.h>
 #include <stdlib.h>
 
 #define PIECE_SIZE  (16 * 1024)   /* handed to libxml2 at a time */
@@ -26,7 +25,7 @@ static void refuse(struct xml *xml, const char *why)
 	if (!why || xml->why)
 		return;
 	xml->why = why;
-	xmlStopParser(xml->parser);
+	xml->feedback->xml2->xmlStopParser(xml->parser);
 }
 
 static void on_start(void *context, const xmlChar *name, const xmlChar *prefix, const xmlChar *space, int space_count,
@@ -105,22 +104,23 @@ static void *xml_open(struct content *content)
 					       .processingInstruction = on_instruction,
 					       .internalSubset = on_doctype,
 					       .serror = on_error};
+	const struct xml_library *xml2 = content->feedback->xml2;
 	struct xml *xml = xmalloc(sizeof(*xml));
 	xmlSAXHandler copy = handlers; /* libxml2 takes it without const, and copies it */
 
 	xml->feedback = content->feedback;
 	xml->elements = elements_new(content->feedback);
-	xml->parser = xmlCreatePushParserCtxt(&copy, xml, NULL, 0, NULL);
+	xml->parser = xml2->xmlCreatePushParserCtxt(&copy, xml, NULL, 0, NULL);
 	if (!xml->parser)
 		die("out of memory: a parser of XML");
-	xmlCtxtUseOptions(xml->parser, XML_PARSE_NONET);
-	xmlDictSetLimit(xml->parser->dict, NAMES_BYTES);
+	xml2->xmlCtxtUseOptions(xml->parser, XML_PARSE_NONET);
+	xml2->xmlDictSetLimit(xml->parser->dict, NAMES_BYTES);
 	return xml;
 }
 
 static bool xml_wrong(struct xml *xml)
 {
-	const xmlError *error = xmlCtxtGetLastError(xml->parser);
+	const xmlError *error = xml->feedback->xml2->xmlCtxtGetLastError(xml->parser);
 	struct slice text = slice_trim(slice_of(error ? error->message : NULL));
 
 	if (xml->why)
@@ -139,7 +139,7 @@ static bool xml_bytes(void *state, struct slice chunk)
 		struct slice piece = slice_head(chunk, PIECE_SIZE);
 
 		xml->since_event += piece.n;
-		if (xmlParseChunk(xml->parser, piece.p, (int)piece.n, 0) != XML_ERR_OK || xml->why)
+		if (xml->feedback->xml2->xmlParseChunk(xml->parser, piece.p, (int)piece.n, 0) != XML_ERR_OK || xml->why)
 			if (!elements_complete(xml->elements))
 				return xml_wrong(xml);
 		if (xml->since_event > FEEDBACK_TOKEN_MAX)
@@ -156,7 +156,7 @@ static void xml_end(void *state)
 	const char *why;
 
 	if (!elements_complete(xml->elements))
-		xmlParseChunk(xml->parser, NULL, 0, 1); /* the last bytes may be waiting */
+		xml->feedback->xml2->xmlParseChunk(xml->parser, NULL, 0, 1); /* the last bytes may be waiting */
 	if (xml->why)
 		xml_wrong(xml);
 	else if (!elements_complete(xml->elements))
@@ -169,7 +169,7 @@ static void xml_free(void *state)
 {
 	struct xml *xml = state;
 
-	xmlFreeParserCtxt(xml->parser);
+	xml->feedback->xml2->xmlFreeParserCtxt(xml->parser);
 	elements_free(xml->elements);
 	free(xml);
 }

@@ -25,6 +25,7 @@ struct letter {
 };
 
 struct mailer {
+	const struct curl_library *curl;
 	pthread_t thread;
 	pthread_mutex_t lock; /* of all that follows */
 	pthread_cond_t changed, idle;
@@ -171,7 +172,8 @@ static bool settle(struct mailer *mailer, struct letter *letter, enum tried trie
 
 static void try_letter(struct mailer *mailer, struct letter *letter)
 {
-	struct attempt attempt = {.url = mailer->url,
+	struct attempt attempt = {.curl = mailer->curl,
+				  .url = mailer->url,
 				  .timeout_us = mailer->timeout_us,
 				  .recipient = letter->recipient,
 				  .sender = letter->sender,
@@ -269,6 +271,11 @@ static void destroy(struct mailer *mailer)
 	free(mailer);
 }
 
+int mailer_library(struct error *err)
+{
+	return curl_library_open(err) ? 0 : -1;
+}
+
 struct mailer *mailer_open(const struct mailer_settings *settings, struct error *err)
 {
 	struct mailer *mailer = xmalloc(sizeof(*mailer));
@@ -277,9 +284,11 @@ struct mailer *mailer_open(const struct mailer_settings *settings, struct error 
 	make_url(mailer, settings);
 	mailer->timeout_us = settings->timeout_us ? settings->timeout_us : MAILER_TIMEOUT_US;
 	mailer->first_us = settings->first_us ? settings->first_us : MAILER_FIRST_US;
-	if (smtp_prepare() == 0 && pthread_create(&mailer->thread, NULL, run, mailer) == 0)
+	mailer->curl = smtp_prepare(err);
+	if (mailer->curl && pthread_create(&mailer->thread, NULL, run, mailer) == 0)
 		return mailer;
-	error_set(err, "mailer %s: cannot start the thread that sends", mailer->name);
+	if (mailer->curl)
+		error_set(err, "mailer %s: cannot start the thread that sends", mailer->name);
 	destroy(mailer);
 	return NULL;
 }
@@ -362,7 +371,8 @@ enum mailed mailer_send(struct mailer *mailer, const struct mailer_message *mess
 	}
 	recipient = copy_of(message->recipient);
 	sender = copy_of(message->sender);
-	tried = smtp_send(&(struct attempt){.url = mailer->url,
+	tried = smtp_send(&(struct attempt){.curl = mailer->curl,
+					    .url = mailer->url,
 					    .timeout_us = mailer->timeout_us,
 					    .recipient = recipient,
 					    .sender = sender,

@@ -4,6 +4,7 @@
 #ifndef SEKISHO_MAILER_PRIVATE_H
 #define SEKISHO_MAILER_PRIVATE_H
 
+#include "curl_library.h"
 #include "mailer.h"
 
 enum tried {
@@ -14,6 +15,7 @@ enum tried {
 };
 
 struct attempt {
+	const struct curl_library *curl;
 	const char *url; /* smtp://HOST:PORT */
 	int64_t timeout_us;
 	const char *recipient, *sender; /* sender "": the null reverse-path */
@@ -24,8 +26,8 @@ struct attempt {
 	void *context;
 };
 
-/* Once, before any thread. 0, or -1. */
-int smtp_prepare(void);
+/* Once, before any thread: what smtp_send() needs. NULL and err. */
+const struct curl_library *smtp_prepare(struct error *err);
 struct attempt_end {
 	struct error why; /* why it was not sent, one line; "" when it was */
 	unsigned code;    /* of the reply in `reply`; 0: there is none */

@@ -3,7 +3,6 @@
  */
 #include "mailer_private.h"
 
-#include <curl/curl.h>
 #include <stdlib.h>
 
 #define CONNECT_US (5 * 1000 * 1000)
@@ -15,9 +14,14 @@ struct sending {
 	char reply[REPLY_MAX + 1];
 };
 
-int smtp_prepare(void)
+const struct curl_library *smtp_prepare(struct error *err)
 {
-	return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? 0 : -1;
+	const struct curl_library *curl = curl_library_open(err);
+
+	if (!curl || curl->curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK)
+		return curl;
+	error_set(err, "libcurl does not start");
+	return NULL;
 }
 
 static size_t give(char *buffer, size_t size, size_t count, void *sending_)
@@ -80,56 +84,61 @@ static int may_go_on(void *sending_, curl_off_t a, curl_off_t b, curl_off_t c, c
 
 /* ---- one conversation ------------------------------------------------------------------------ */
 
-static void set_limits(CURL *curl, const struct attempt *attempt)
+static void set_limits(CURL *easy, const struct attempt *attempt)
 {
-	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(curl, CURLOPT_PROXY, "");
-	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "smtp");
-	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)(CONNECT_US / 1000));
-	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)(attempt->timeout_us / 1000));
-	curl_easy_setopt(curl, CURLOPT_SERVER_RESPONSE_TIMEOUT, (long)(attempt->timeout_us / 1000000 + 1));
-	curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
-	curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
-	curl_easy_setopt(curl, CURLOPT_FORBID_REUSE, 1L);
+	const struct curl_library *curl = attempt->curl;
+
+	curl->curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl->curl_easy_setopt(easy, CURLOPT_PROXY, "");
+	curl->curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "smtp");
+	curl->curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(CONNECT_US / 1000));
+	curl->curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)(attempt->timeout_us / 1000));
+	curl->curl_easy_setopt(easy, CURLOPT_SERVER_RESPONSE_TIMEOUT, (long)(attempt->timeout_us / 1000000 + 1));
+	curl->curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+	curl->curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+	curl->curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
 }
 
-static void set_callbacks(CURL *curl, struct sending *sending)
+static void set_callbacks(CURL *easy, struct sending *sending)
 {
-	curl_easy_setopt(curl, CURLOPT_READFUNCTION, give);
-	curl_easy_setopt(curl, CURLOPT_READDATA, sending);
-	curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
-	curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_reply);
-	curl_easy_setopt(curl, CURLOPT_HEADERDATA, sending);
-	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, ignore);
-	curl_easy_setopt(curl, CURLOPT_PREREQFUNCTION, tell_connected);
-	curl_easy_setopt(curl, CURLOPT_PREREQDATA, sending);
-	curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, may_go_on);
-	curl_easy_setopt(curl, CURLOPT_XFERINFODATA, sending);
-	curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+	const struct curl_library *curl = sending->attempt->curl;
+
+	curl->curl_easy_setopt(easy, CURLOPT_READFUNCTION, give);
+	curl->curl_easy_setopt(easy, CURLOPT_READDATA, sending);
+	curl->curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
+	curl->curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_reply);
+	curl->curl_easy_setopt(easy, CURLOPT_HEADERDATA, sending);
+	curl->curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, ignore);
+	curl->curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, tell_connected);
+	curl->curl_easy_setopt(easy, CURLOPT_PREREQDATA, sending);
+	curl->curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, may_go_on);
+	curl->curl_easy_setopt(easy, CURLOPT_XFERINFODATA, sending);
+	curl->curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
 }
 
 static CURLcode converse(const struct attempt *attempt, struct sending *sending, long tls, long *code_r)
 {
-	struct curl_slist *recipients = curl_slist_append(NULL, attempt->recipient);
-	CURL *curl = curl_easy_init();
+	const struct curl_library *curl = attempt->curl;
+	struct curl_slist *recipients = curl->curl_slist_append(NULL, attempt->recipient);
+	CURL *easy = curl->curl_easy_init();
 	CURLcode result = CURLE_OUT_OF_MEMORY;
 
 	*sending = (struct sending){.attempt = attempt, .rest = attempt->text};
 	*code_r = 0;
-	if (curl && recipients) {
-		set_limits(curl, attempt);
-		set_callbacks(curl, sending);
-		curl_easy_setopt(curl, CURLOPT_URL, attempt->url);
-		curl_easy_setopt(curl, CURLOPT_USE_SSL, tls);
-		curl_easy_setopt(curl, CURLOPT_MAIL_FROM, attempt->sender);
-		curl_easy_setopt(curl, CURLOPT_MAIL_RCPT, recipients);
-		curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)attempt->text.n); /* RFC 1870 */
-		result = curl_easy_perform(curl);
+	if (easy && recipients) {
+		set_limits(easy, attempt);
+		set_callbacks(easy, sending);
+		curl->curl_easy_setopt(easy, CURLOPT_URL, attempt->url);
+		curl->curl_easy_setopt(easy, CURLOPT_USE_SSL, tls);
+		curl->curl_easy_setopt(easy, CURLOPT_MAIL_FROM, attempt->sender);
+		curl->curl_easy_setopt(easy, CURLOPT_MAIL_RCPT, recipients);
+		curl->curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)attempt->text.n); /* RFC 1870 */
+		result = curl->curl_easy_perform(easy);
 		attempt->connected(attempt->context, NULL, 0);
-		curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, code_r);
+		curl->curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, code_r);
 	}
-	curl_easy_cleanup(curl);
-	curl_slist_free_all(recipients);
+	curl->curl_easy_cleanup(easy);
+	curl->curl_slist_free_all(recipients);
 	return result;
 }
 
@@ -165,7 +174,7 @@ enum tried smtp_send(const struct attempt *attempt, struct attempt_end *end_r)
 	}
 	if (code >= 400 && code <= 599 && strtol(sending.reply, NULL, 10) == code)
 		return read_refusal(&sending, code, end_r);
-	error_set(&end_r->why, "%s", curl_easy_strerror(result));
+	error_set(&end_r->why, "%s", attempt->curl->curl_easy_strerror(result));
 	return result == CURLE_COULDNT_CONNECT || result == CURLE_COULDNT_RESOLVE_HOST ? TRIED_UNREACHABLE
 										       : TRIED_LATER;
 }

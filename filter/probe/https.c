@@ -1,9 +1,9 @@
 /*
  * https.c - one file over HTTPS, by libcurl: no redirects, no proxies, and the addresses of our own resolver.
  */
+#include "curl_library.h"
 #include "probe.h"
 
-#include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -36,58 +36,70 @@ static struct slice addresses(const struct probe_https_request *request, struct 
 	return text_slice(&text);
 }
 
-static void set_options(CURL *curl, const struct probe_https_request *request, struct arena *arena,
-			struct curl_slist *resolve, struct download *download)
+static void set_options(const struct curl_library *curl, CURL *easy, const struct probe_https_request *request,
+			struct arena *arena, struct curl_slist *resolve, struct download *download)
 {
 	int64_t left_ms = (request->until_us - clock_us()) / 1000;
 	struct slice url = arena_printf(arena, "https://%.*s%s", SLICE_ARGS(request->host), request->path);
 
-	curl_easy_setopt(curl, CURLOPT_URL, arena_cstring(arena, url));
-	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(curl, CURLOPT_PROXY, "");
-	curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(curl, CURLOPT_RESOLVE, resolve);
-	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)(left_ms > 1 ? left_ms : 1));
-	curl_easy_setopt(curl, CURLOPT_USERAGENT, "sekisho");
-	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);
-	curl_easy_setopt(curl, CURLOPT_WRITEDATA, download);
+	curl->curl_easy_setopt(easy, CURLOPT_URL, arena_cstring(arena, url));
+	curl->curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl->curl_easy_setopt(easy, CURLOPT_PROXY, "");
+	curl->curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	curl->curl_easy_setopt(easy, CURLOPT_RESOLVE, resolve);
+	curl->curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)(left_ms > 1 ? left_ms : 1));
+	curl->curl_easy_setopt(easy, CURLOPT_USERAGENT, "sekisho");
+	curl->curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take);
+	curl->curl_easy_setopt(easy, CURLOPT_WRITEDATA, download);
 	if (request->ca_file)
-		curl_easy_setopt(curl, CURLOPT_CAINFO, request->ca_file);
+		curl->curl_easy_setopt(easy, CURLOPT_CAINFO, request->ca_file);
 }
 
-static void read_answer(CURL *curl, struct arena *arena, struct probe_https *result)
+static void read_answer(const struct curl_library *curl, CURL *easy, struct arena *arena, struct probe_https *result)
 {
 	struct slice rest, type;
 	char *given = NULL;
 
-	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &result->status);
-	curl_easy_getinfo(curl, CURLINFO_CONTENT_TYPE, &given);
+	curl->curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &result->status);
+	curl->curl_easy_getinfo(easy, CURLINFO_CONTENT_TYPE, &given);
 	rest = slice_of(given);
 	if (given && slice_cut(&rest, ';', &type))
 		result->type = arena_lower(arena, slice_trim(type));
 }
 
-void probe_https(const struct probe_https_request *request, struct arena *arena, struct probe_https *result_r)
+static void fetch(const struct curl_library *curl, const struct probe_https_request *request, struct arena *arena,
+		  struct probe_https *result)
 {
-	struct curl_slist *resolve = curl_slist_append(NULL, arena_cstring(arena, addresses(request, arena)));
+	struct curl_slist *resolve = curl->curl_slist_append(NULL, arena_cstring(arena, addresses(request, arena)));
 	struct download download;
-	int64_t begun_us = clock_us();
-	CURL *curl = curl_easy_init();
+	CURL *easy = curl->curl_easy_init();
 	CURLcode code = CURLE_OUT_OF_MEMORY;
 
-	*result_r = (struct probe_https){.type = SLICE(""), .body = SLICE(""), .why = SLICE("")};
 	text_init(&download.body, arena, PROBE_BODY_MAX);
-	if (curl && resolve) {
-		set_options(curl, request, arena, resolve, &download);
-		code = curl_easy_perform(curl);
-		read_answer(curl, arena, result_r);
+	if (easy && resolve) {
+		set_options(curl, easy, request, arena, resolve, &download);
+		code = curl->curl_easy_perform(easy);
+		read_answer(curl, easy, arena, result);
 	}
-	result_r->body = text_slice(&download.body);
+	result->body = text_slice(&download.body);
 	if (download.body.cut)
-		result_r->why = arena_printf(arena, "it has more than %d bytes", PROBE_BODY_MAX);
+		result->why = arena_printf(arena, "it has more than %d bytes", PROBE_BODY_MAX);
 	else if (code != CURLE_OK)
-		result_r->why = arena_printf(arena, "%s", curl_easy_strerror(code));
+		result->why = arena_printf(arena, "%s", curl->curl_easy_strerror(code));
+	curl->curl_easy_cleanup(easy);
+	curl->curl_slist_free_all(resolve);
+}
+
+void probe_https(const struct probe_https_request *request, struct arena *arena, struct probe_https *result_r)
+{
+	int64_t begun_us = clock_us();
+	struct error err;
+	const struct curl_library *curl = curl_library_open(&err);
+
+	*result_r = (struct probe_https){.type = SLICE(""), .body = SLICE(""), .why = SLICE("")};
+	if (curl)
+		fetch(curl, request, arena, result_r);
+	else
+		result_r->why = arena_printf(arena, "%s", err.text);
 	result_r->took_us = clock_us() - begun_us;
-	curl_easy_cleanup(curl);
-	curl_slist_free_all(resolve);
 }

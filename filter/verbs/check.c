@@ -6,10 +6,13 @@
  * Here it is an error: it should be found before a start. Advice (filter/policy/advice.c, and check_doors.c)
  * is not an error: a policy that works is not refused for its style.
  */
+#include "aggregate.h"
 #include "check_doors.h"
 #include "engine.h"
+#include "mailer.h"
 #include "option.h"
 #include "verbs.h"
+#include "web.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -93,13 +96,36 @@ static int run_tests(struct policy *policy)
 	return VERB_OK;
 }
 
+/* ---- libraries ------------------------------------------------------------------------------------------ */
+
+/* False: what a setting needs beside the program cannot be opened. */
+static bool check_library(const struct policy *policy, bool said, const char *setting, int (*open)(struct error *))
+{
+	struct error err;
+
+	if (!said || open(&err) == 0)
+		return true;
+	fprintf(stderr, "%s: %s: %s\n", policy_file(policy), setting, err.text);
+	return false;
+}
+
+static bool check_libraries(const struct policy *policy)
+{
+	const struct settings *settings = policy_settings(policy);
+	bool mailer = check_library(policy, settings->mailer.text.n > 0, "mailer", mailer_library);
+	bool reports = check_library(policy, settings->reports.said, "dmarc-reports", aggregate_library);
+	bool web = check_library(policy, settings->web.text.n > 0, "web", web_library);
+
+	return mailer && reports && web;
+}
+
 static int print_result(const struct request *request, struct policy *policy, const struct diagnostics *diagnostics)
 {
 	char *text = diagnostics_print(diagnostics);
 
 	fputs(text, stderr);
 	free(text);
-	if (!policy || diagnostics_warnings(diagnostics))
+	if (!policy || !check_libraries(policy) || diagnostics_warnings(diagnostics))
 		return VERB_CONFIG;
 	if (request->effective)
 		return VERB_OK;

@@ -105,11 +105,18 @@ static void read_open(struct report_reading *reading, int fd, const char *path)
 						       take_tls, take_skipped, take_message};
 	struct feedback_take take = functions;
 	struct feedback *feedback;
-	char *chunk = xmalloc(CHUNK_SIZE);
+	struct error err;
+	char *chunk;
 	ssize_t n;
 
 	take.context = reading;
-	feedback = feedback_open(&take);
+	feedback = feedback_open(&take, &err);
+	if (!feedback) {
+		fprintf(stderr, "sekisho report read: %s\n", err.text);
+		reading->unreadable = true;
+		return;
+	}
+	chunk = xmalloc(CHUNK_SIZE);
 	reading->file = path;
 	reading->files++;
 	do {

@@ -5,14 +5,6 @@
 #include "web_private.h"
 #include <sys/socket.h>
 
-int request_fd(const struct request *request)
-{
-	const union MHD_ConnectionInfo *info =
-	    MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-
-	return info ? info->connect_fd : -1;
-}
-
 void connections_init(struct connections *connections)
 {
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++)

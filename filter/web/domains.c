@@ -207,7 +207,7 @@ static void add_shown(struct text *out, const struct domains *domains, struct ar
 /* The domain that was asked for, or the one with the most messages. */
 static struct slice domain_shown(const struct request *request, const struct names *names)
 {
-	const char *said = MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, "domain");
+	const char *said = request_argument(request, "domain");
 	struct named first;
 
 	for (size_t i = 0; said && i < names->room; i++)

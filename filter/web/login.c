@@ -68,9 +68,7 @@ static bool is_loopback(struct ip ip)
 /* A client is an address, of IPv6 a network of 64 bits; on this host a user. */
 static uint64_t client_hash(const struct request *request)
 {
-	const union MHD_ConnectionInfo *info =
-	    MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-	struct ip ip = ip_of_sockaddr(info ? info->client_addr : NULL);
+	struct ip ip = request_client(request);
 	unsigned char key[sizeof(ip.bytes) + sizeof(unsigned)] = {0};
 	struct ucred peer;
 	socklen_t n = sizeof(peer);
@@ -108,9 +106,7 @@ static struct login_client *client_of(const struct request *request)
 /* Of "Basic dXNlcjpwYXNz". False: there is none. */
 static bool credential_find(const struct request *request, struct slice *password_r)
 {
-	struct slice said = slice_of(MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND,
-								 MHD_HTTP_HEADER_AUTHORIZATION)),
-		     both, user;
+	struct slice said = slice_of(request_header(request, MHD_HTTP_HEADER_AUTHORIZATION)), both, user;
 
 	if (!slice_starts_nocase(said, SLICE("Basic ")) || said.n > CREDENTIAL_MAX ||
 	    base64_decode(slice_from(said, strlen("Basic ")), request->arena, &both) != 0)

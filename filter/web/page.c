@@ -11,7 +11,7 @@ static const struct chart_part verdict_parts[] = {
 
 enum range range_asked(const struct request *request)
 {
-	const char *said = MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, "range");
+	const char *said = request_argument(request, "range");
 
 	for (enum range range = 0; said && range < RANGES; range++)
 		if (strcmp(said, ranges[range].name) == 0)

@@ -182,7 +182,7 @@ static void tell(struct text *out, const struct request *request, const char *pa
 void page_search(const struct request *request, struct answer *answer_r)
 {
 	struct web_host *host = request->web->host;
-	const char *said = MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, "q");
+	const char *said = request_argument(request, "q");
 	struct slice sought = slice_trim(slice_of(said));
 	struct web_state state;
 	struct text out;

@@ -1,5 +1,6 @@
 /*
- * server.c - the thread of the web, and libmicrohttpd, which reads requests and writes answers. The only user of it.
+ * server.c - the thread of the web, and libmicrohttpd, which reads requests and writes answers. With http.c the only
+ * user of it.
  *
  * A connection is for one request: so its life is short, and what it may take is bounded by the constants of
  * web_private.h.
@@ -36,21 +37,22 @@ const char *const web_headers[] = {"Content-Security-Policy",
 
 /* ---- a request --------------------------------------------------------------------------------------------- */
 
-static enum MHD_Result answer_send(struct MHD_Connection *connection, const struct answer *answer)
+static enum MHD_Result answer_send(const struct request *request, const struct answer *answer)
 {
-	struct MHD_Response *response =
-	    MHD_create_response_from_buffer(answer->body.n, (void *)(uintptr_t)answer->body.p, MHD_RESPMEM_MUST_COPY);
+	const struct http_library *http = request->web->http;
+	struct MHD_Response *response = http->MHD_create_response_from_buffer(
+	    answer->body.n, (void *)(uintptr_t)answer->body.p, MHD_RESPMEM_MUST_COPY);
 	enum MHD_Result result;
 
 	if (!response)
 		return MHD_NO;
 	for (size_t i = 0; web_headers[i]; i += 2)
-		MHD_add_response_header(response, web_headers[i], web_headers[i + 1]);
-	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer->type);
+		http->MHD_add_response_header(response, web_headers[i], web_headers[i + 1]);
+	http->MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer->type);
 	if (answer->header)
-		MHD_add_response_header(response, answer->header, answer->value);
-	result = MHD_queue_response(connection, answer->status, response);
-	MHD_destroy_response(response);
+		http->MHD_add_response_header(response, answer->header, answer->value);
+	result = http->MHD_queue_response(request->connection, answer->status, response);
+	http->MHD_destroy_response(response);
 	return result;
 }
 
@@ -69,7 +71,7 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
 	}
 	request.arena = arena_new();
 	web_answer(&request, method, &answer);
-	result = answer_send(connection, &answer);
+	result = answer_send(&request, &answer);
 	arena_free(request.arena);
 	return result;
 }
@@ -78,7 +80,7 @@ static void connection_changed(void *context, struct MHD_Connection *connection,
 			       enum MHD_ConnectionNotificationCode code)
 {
 	struct web *web = context;
-	int fd = request_fd(&(struct request){.connection = connection});
+	int fd = request_fd(&(struct request){.web = web, .connection = connection});
 
 	(void)socket_context;
 	if (code == MHD_CONNECTION_NOTIFY_STARTED)
@@ -96,7 +98,7 @@ static void be_quiet(void *context, const char *format, va_list arguments)
 
 static struct MHD_Daemon *server_open(struct web *web)
 {
-	return MHD_start_daemon(
+	return web->http->MHD_start_daemon(
 	    MHD_USE_EPOLL | MHD_USE_ERROR_LOG, 0, NULL, NULL, handle, web, MHD_OPTION_EXTERNAL_LOGGER, be_quiet, NULL,
 	    MHD_OPTION_LISTEN_SOCKET, web->fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
 	    MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)CONNECTIONS_OF_ONE, MHD_OPTION_CONNECTION_TIMEOUT,
@@ -110,10 +112,15 @@ static void *server_run(void *context)
 
 	setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICE);
 	while (!web->ending) {
-		MHD_run_wait(web->server, TICK_MS);
+		web->http->MHD_run_wait(web->server, TICK_MS);
 		connections_sweep(&web->connections, clock_us());
 	}
 	return NULL;
+}
+
+int web_library(struct error *err)
+{
+	return http_library_open(err) ? 0 : -1;
 }
 
 struct web *web_open(struct web_host *host, int fd, const struct web_setting *setting, struct error *err)
@@ -125,7 +132,8 @@ struct web *web_open(struct web_host *host, int fd, const struct web_setting *se
 	web->setting = setting;
 	connections_init(&web->connections);
 	logins_init(&web->logins);
-	if (setting->password_file && login_file_check(setting->password_file, err) != 0) {
+	web->http = http_library_open(err);
+	if (!web->http || (setting->password_file && login_file_check(setting->password_file, err) != 0)) {
 		free(web);
 		return NULL;
 	}
@@ -167,7 +175,7 @@ void web_close(struct web *web)
 {
 	if (!web)
 		return;
-	MHD_quiesce_daemon(web->server); /* the socket is not ours to close */
-	MHD_stop_daemon(web->server);
+	web->http->MHD_quiesce_daemon(web->server); /* the socket is not ours to close */
+	web->http->MHD_stop_daemon(web->server);
 	free(web);
 }

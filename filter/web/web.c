@@ -11,7 +11,7 @@
 
 static bool wants_openmetrics(const struct request *request)
 {
-	const char *accept = MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
+	const char *accept = request_header(request, MHD_HTTP_HEADER_ACCEPT);
 
 	return accept && strstr(accept, "application/openmetrics-text");
 }
@@ -94,7 +94,7 @@ static bool password_given(const struct request *request, struct answer *answer_
 void web_answer(const struct request *request, const char *method, struct answer *answer_r)
 {
 	const struct path *path = path_find(request->path);
-	const char *host = MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
+	const char *host = request_header(request, MHD_HTTP_HEADER_HOST);
 
 	*answer_r = (struct answer){.status = MHD_HTTP_OK, .type = TEXT_PLAIN};
 	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0) {

@@ -4,8 +4,8 @@
 #ifndef SEKISHO_WEB_PRIVATE_H
 #define SEKISHO_WEB_PRIVATE_H
 
+#include "http_library.h"
 #include "web.h"
-#include <microhttpd.h>
 #include <pthread.h>
 
 #define CONNECTIONS_MAX    64                 /* at once; others wait in the kernel */
@@ -27,8 +27,13 @@ void connection_begins(struct connections *, int fd);
 void connection_ends(struct connections *, int fd);
 void connections_sweep(struct connections *, int64_t now_us);
 
+/* ---- http.c ---- */
+
 struct request;
 int request_fd(const struct request *); /* the descriptor of its connection */
+struct ip request_client(const struct request *);
+const char *request_header(const struct request *, const char *name); /* NULL: it has none */
+const char *request_argument(const struct request *, const char *name);
 
 /* ---- host.c ---- */
 
@@ -52,7 +57,6 @@ struct logins {
 };
 enum login_answer { LOGIN_OK, LOGIN_NO, LOGIN_OFTEN, LOGIN_BROKEN };
 
-struct request;
 void logins_init(struct logins *);
 int login_file_check(const char *path, struct error *err); /* 0, or -1 and err */
 enum login_answer login_check(const struct request *);
@@ -60,6 +64,7 @@ enum login_answer login_check(const struct request *);
 /* ---- server.c ---- */
 
 struct web {
+	const struct http_library *http;
 	struct web_host *host;
 	const struct web_setting *setting;
 	int fd;

@@ -35,6 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct arena *arena = arena_new();
 	struct aggregate_message message;
 	struct sheet *sheet;
+	struct error err;
 	xmlDocPtr doc;
 
 	if (!slice_cut(&row, '\n', &value))
@@ -42,6 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!policy_read(value, &head.discovery, &head.trouble, &head.record))
 		head.record = SLICE("v=DMARC1");
 	xmlSetGenericErrorFunc(NULL, quiet);
+	head.xml2 = xml_library_open(&err);
 	sheet = sheet_open(&head);
 	if (!row_is_long(row) && row_read(row, head.domain, arena, &message)) {
 		check_written(&message, arena);

@@ -68,7 +68,8 @@ static struct seen read_pieces(struct slice input, size_t piece)
 {
 	struct seen seen = {.adder = feedback_adder_new(SLICE(""), 0)};
 	struct feedback_take take = {&seen, take_record, take_report, take_tls, take_skipped, take_message};
-	struct feedback *feedback = feedback_open(&take);
+	struct error err;
+	struct feedback *feedback = feedback_open(&take, &err);
 	const struct feedback_sums *sums;
 	uint64_t messages = 0;
 

@@ -40,6 +40,7 @@ FLOORS = (
 DOORS = {"block.h": "check", "dnsbl.h": "check", "door.h": "doors", "greylist.h": "check", "json.h": "report", "login.h": "check",
          "milter.h": "doors", "mime.h": "mail"}
 DOORS["reports_setting.h"] = "policy"
+DOORS.update({"library.h": "base", "curl_library.h": "base", "xml_library.h": "base"})
 DOORS["server.h"] = "doors"
 DOORS["packet.h"] = "doors"
 DOORS["milter_client.h"] = "doors/client"

@@ -100,7 +100,8 @@ static inline struct slice read_pieces(struct slice input, size_t piece, struct 
 {
 	struct scene *scene = arena_alloc(arena, sizeof(*scene));
 	struct feedback_take take = {scene, told_record, told_report, told_tls, told_skipped, told_message};
-	struct feedback *feedback = feedback_open(&take);
+	struct error err;
+	struct feedback *feedback = feedback_open(&take, &err);
 
 	text_init(&scene->text, arena, 1 << 20);
 	while (input.n > 0 && feedback_bytes(feedback, slice_head(input, piece)))
