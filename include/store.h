@@ -58,8 +58,9 @@
 #define STORE_WINDOW_MAX_US  (366 * STORE_DAY_US)
 #define STORE_DISTINCT_MAX   10000 /* members of one set: 160 KB, searched for each request */
 #define STORE_LIMITS_MAX     16    /* in one request */
-#define STORE_SCAN_MAX       1000  /* keys on one page */
-#define STORE_HOLDER_MAX     255   /* bytes of the name of who has a lease */
+#define STORE_RENEW_MAX      100
+#define STORE_SCAN_MAX       1000 /* keys on one page */
+#define STORE_HOLDER_MAX     255  /* bytes of the name of who has a lease */
 #define STORE_FLUSH_US       (500 * 1000)
 #define STORE_AT_MOST        (UINT64_C(1) << 30) /* by default */
 #define STORE_AT_MOST_MIN    (UINT64_C(8) << 20) /* with less there is no room for the pages that one commit replaces */
@@ -162,6 +163,14 @@ struct store_item {
 enum store_answer store_put(struct store *, struct slice key, struct slice value, int64_t life_us);
 /* Puts the value unless the key exists. STORE_OK, EXISTS, UNAVAILABLE, INVALID. */
 enum store_answer store_put_absent(struct store *, struct slice key, struct slice value, int64_t life_us);
+/* Puts the value if the key still has the value `was`: for a change that depends on what was read. STORE_OK; EXISTS: it
+ * has another value, or is absent now; UNAVAILABLE, INVALID. */
+enum store_answer store_replace(struct store *, struct slice key, struct slice was, struct slice value,
+				int64_t life_us);
+/* Puts the value, for each of at most STORE_RENEW_MAX keys, unless the key has a value that lives for again_us still.
+ * The keys do not change together. STORE_OK; UNAVAILABLE: some were not put; INVALID. */
+enum store_answer store_renew(struct store *, const struct slice *keys, size_t count, struct slice value,
+			      int64_t life_us, int64_t again_us);
 /* STORE_OK and the item, in the arena; ABSENT, UNAVAILABLE, INVALID. */
 enum store_answer store_get(struct store *, struct slice key, struct arena *, struct store_item *item_r);
 /* Of any kind. STORE_OK, ABSENT, UNAVAILABLE, INVALID. */

@@ -9,7 +9,8 @@
 #define LIFE_US   (90 * STORE_DAY_US)
 #define RENEW_US  (89 * STORE_DAY_US) /* what lives longer still is not written again: one write a day for each */
 #define LEARN_MAX 100                 /* recipients of a message: more is a mailing, not a correspondence */
-#define HASH_TEXT 16                  /* 96 bits: no two of any number of addresses share one */
+_Static_assert(LEARN_MAX <= STORE_RENEW_MAX, "one question");
+#define HASH_TEXT 16 /* 96 bits: no two of any number of addresses share one */
 
 /* The key of a mailbox; false when the store does not answer. */
 static bool find_key(struct view *view, const struct address *address, struct slice *key_r)
@@ -48,30 +49,29 @@ static struct value get_correspondent(struct view *view)
 
 /* ---- learning ------------------------------------------------------------------------------------- */
 
-static void learn(struct view *view, const struct address *address)
+/* All in one question: a server is asked once, however many recipients there are. */
+static void learn(struct view *view)
 {
-	struct store_item item;
-	enum store_answer answer;
-	struct slice key;
+	const struct message *message = view->message;
+	struct slice keys[LEARN_MAX];
+	size_t count = 0;
 
-	if (!address->valid || address->domain.n == 0 || !find_key(view, address, &key))
-		return;
-	answer = store_get(view->store, key, view->message->arena, &item);
-	if (answer == STORE_ABSENT || (answer == STORE_OK && item.life_us < RENEW_US))
-		store_put(view->store, key, SLICE(""), LIFE_US);
+	for (size_t i = 0; i < message->recipient_count && i < LEARN_MAX; i++) {
+		const struct address *address = &message->recipients[i].address;
+
+		if (!message->recipients[i].deleted && address->valid && address->domain.n > 0)
+			count += find_key(view, address, &keys[count]);
+	}
+	if (count > 0)
+		store_renew(view->store, keys, count, SLICE(""), LIFE_US, RENEW_US);
 }
 
 static void finished(struct view *view, const struct told *told)
 {
-	const struct message *message = view->message;
-
 	if (view->kind != KIND_SUBMISSION || told->verdict != VERDICT_ACCEPT)
 		return;
-	if (!check_is_read(view, CHECK_NUMBER_correspondent) && !check_is_read(view, CHECK_NUMBER_greylist))
-		return;
-	for (size_t i = 0; i < message->recipient_count && i < LEARN_MAX; i++)
-		if (!message->recipients[i].deleted)
-			learn(view, &message->recipients[i].address);
+	if (check_is_read(view, CHECK_NUMBER_correspondent) || check_is_read(view, CHECK_NUMBER_greylist))
+		learn(view);
 }
 
 static const struct fact facts[] = {

@@ -360,16 +360,56 @@ static bool is_taken(const struct told *told)
 	       told->verdict == VERDICT_DISCARD;
 }
 
+/* What is given back together: a server is asked once for all limits, and for all recipients of each. */
+struct returns {
+	struct store_limit asked[STORE_LIMITS_MAX];
+	struct store_usage usage[STORE_LIMITS_MAX];
+	size_t count;
+};
+
+static void returns_end(struct view *view, struct returns *returns)
+{
+	if (returns->count > 0)
+		store_release(view->store, returns->asked, returns->count, returns->usage);
+	returns->count = 0;
+}
+
+/* In which it was reserved. */
+static int64_t slot_of(const struct store_limit *asked, const struct store_usage *usage)
+{
+	return usage->at_us / (asked->length_us / STORE_SLOTS);
+}
+
+static void returns_add(struct view *view, struct returns *returns, const struct held *held)
+{
+	const struct store_limit *asked = &held->asked;
+	size_t i = 0;
+
+	while (i < returns->count && !slice_equal(returns->asked[i].key, asked->key))
+		i++;
+	if (i < returns->count && !asked->member.p &&
+	    slot_of(asked, &held->usage) == slot_of(asked, &returns->usage[i])) {
+		returns->asked[i].amount += asked->amount;
+		return;
+	}
+	if (i < returns->count || returns->count == STORE_LIMITS_MAX)
+		returns_end(view, returns);
+	returns->asked[returns->count] = *asked;
+	returns->usage[returns->count++] = held->usage;
+}
+
 static void finished(struct view *view, const struct told *told)
 {
-	struct met *met = view->message_slots[check_number(&check_limit)];
+	struct returns returns = {.count = 0};
 
-	for (; met; met = met->next) {
+	for (struct met *met = view->message_slots[check_number(&check_limit)]; met; met = met->next) {
 		if (is_taken(told))
 			give_back_refused(view, met);
-		while (met->newest && !is_taken(told))
-			give_back_newest(view, met);
+		for (; met->newest && !is_taken(told); met->newest = met->newest->older)
+			if (met->newest->answer == STORE_OK)
+				returns_add(view, &returns, met->newest);
 	}
+	returns_end(view, &returns);
 }
 
 /* ---- settings ----------------------------------------------------------------------------------------- */

@@ -11,6 +11,7 @@
 #define KNOWN_US     (LOGIN_NETWORK_DAYS * STORE_DAY_US)
 #define KNOWN_AGAIN  (KNOWN_US - STORE_DAY_US) /* a key that lives longer is not written again */
 #define PEAK_US      ((LOGIN_PEAK_DAYS + 1) * STORE_DAY_US)
+#define PEAK_TRIES   8
 #define PREFIX_INET  24
 #define PREFIX_INET6 48
 
@@ -21,6 +22,7 @@ struct use {
 	bool over;                  /* the message was counted: it is no more one that comes on top */
 	bool peaked;
 	struct login_peak peak;
+	struct slice was; /* its text in the store; p NULL: there is none */
 };
 
 /* ---- whose message, and from where ---------------------------------------------------------------- */
@@ -88,6 +90,7 @@ static enum store_answer read_peak(struct view *view, struct use *use)
 		return STORE_OK;
 	answer =
 	    view->store ? store_get(view->store, LOGIN_KEY(arena, "peak", use->name), arena, &item) : STORE_UNAVAILABLE;
+	use->was = answer == STORE_OK ? item.value : (struct slice){NULL, 0};
 	if (answer == STORE_OK || answer == STORE_ABSENT)
 		login_peak_read(answer == STORE_OK ? item.value : SLICE(""), day_of(view), &use->peak);
 	use->peaked = answer == STORE_OK || answer == STORE_ABSENT;
@@ -197,25 +200,23 @@ static bool is_refused(const struct told *told)
 	return told->verdict == VERDICT_REJECT || told->verdict == VERDICT_DEFER;
 }
 
-static void learn_key(struct view *view, struct slice key)
-{
-	struct store_item item;
-	enum store_answer answer = store_get(view->store, key, view->message->arena, &item);
-
-	if (answer == STORE_ABSENT || (answer == STORE_OK && item.life_us < KNOWN_AGAIN))
-		store_put(view->store, key, SLICE("yes"), KNOWN_US);
-}
-
-/* Two sessions that end at once may both have read the peak: the lower of the two counts may then be kept. */
+/* Another session, here or at another node, may change the peak at the same time: then it is read again. */
 static void learn_peak(struct view *view, struct use *use, uint64_t recent)
 {
 	struct arena *arena = view->message->arena;
+	enum store_answer answer = STORE_EXISTS;
 
-	use->peaked = false;
-	if (read_peak(view, use) != STORE_OK || recent <= use->peak.counts[0])
-		return;
-	use->peak.counts[0] = recent;
-	store_put(view->store, LOGIN_KEY(arena, "peak", use->name), login_peak_print(&use->peak, arena), PEAK_US);
+	for (unsigned tries = 0; answer == STORE_EXISTS && tries < PEAK_TRIES; tries++) {
+		struct slice key = LOGIN_KEY(arena, "peak", use->name), text;
+
+		use->peaked = false;
+		if (read_peak(view, use) != STORE_OK || recent <= use->peak.counts[0])
+			return;
+		use->peak.counts[0] = recent;
+		text = login_peak_print(&use->peak, arena);
+		answer = use->was.p ? store_replace(view->store, key, use->was, text, PEAK_US)
+				    : store_put_absent(view->store, key, text, PEAK_US);
+	}
 }
 
 static void learn_accepted(struct view *view, struct use *use)
@@ -227,12 +228,14 @@ static void learn_accepted(struct view *view, struct use *use)
 	    count_in(LOGIN_KEY(arena, "recipients", use->name), STORE_DAY_US, recipients),
 	};
 	struct store_usage usage[2];
+	struct slice keys[2];
 
 	if (recipients > 0 && store_reserve(view->store, limits, 2, usage) == STORE_OK)
 		learn_peak(view, use, usage[0].count);
-	learn_key(view, LOGIN_KEY(arena, "known", use->name));
+	keys[0] = LOGIN_KEY(arena, "known", use->name);
 	if (use->network.n)
-		learn_key(view, store_key(arena, SLICE("login"), SLICE("network"), use->name, use->network));
+		keys[1] = store_key(arena, SLICE("login"), SLICE("network"), use->name, use->network);
+	store_renew(view->store, keys, use->network.n ? 2 : 1, SLICE("yes"), KNOWN_US, KNOWN_AGAIN);
 }
 
 static void finished(struct view *view, const struct told *told)

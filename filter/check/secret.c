@@ -24,21 +24,34 @@ static enum store_answer make(struct view *view, struct store_item *item_r)
 	return store_get(view->store, SECRET_KEY, arena, item_r);
 }
 
-bool check_hash(struct view *view, struct slice text, size_t length, struct slice *hash_r)
+/* Read once for a message, kept where the check `correspondent` keeps nothing else. NULL: the store does not answer. */
+static const struct slice *secret_of(struct view *view)
 {
+	void **slot = &view->message_slots[CHECK_NUMBER_correspondent];
 	struct arena *arena = view->message->arena;
-	unsigned char hash[HASH_KEYED_SIZE];
 	struct store_item item;
 	enum store_answer answer;
 
-	if (!view->store)
-		return false;
+	if (*slot || !view->store)
+		return *slot;
 	answer = store_get(view->store, SECRET_KEY, arena, &item);
 	if (answer == STORE_ABSENT)
 		answer = make(view, &item);
 	if (answer != STORE_OK)
+		return NULL;
+	*slot = memcpy(arena_alloc(arena, sizeof(item.value)), &item.value, sizeof(item.value));
+	return *slot;
+}
+
+bool check_hash(struct view *view, struct slice text, size_t length, struct slice *hash_r)
+{
+	const struct slice *secret = secret_of(view);
+	unsigned char hash[HASH_KEYED_SIZE];
+
+	if (!secret)
 		return false;
-	hash_keyed(item.value, text, hash);
-	*hash_r = slice_head(base64_encode((struct slice){(const char *)hash, sizeof(hash)}, arena), length);
+	hash_keyed(*secret, text, hash);
+	*hash_r =
+	    slice_head(base64_encode((struct slice){(const char *)hash, sizeof(hash)}, view->message->arena), length);
 	return true;
 }

@@ -268,19 +268,47 @@ static enum store_answer set_value(struct hold *hold, struct slice value, int64_
 	return STORE_OK;
 }
 
-enum store_answer local_put(void *state, struct slice key, struct slice value, int64_t life_us, bool only_absent)
+/* Does the one entry that is held forbid it? */
+static bool is_other(const struct hold *hold, const struct put *put)
+{
+	const struct entry *entry = hold->entries[0];
+	bool lives = entry_lives(entry, hold->now);
+
+	if (put->when == PUT_SAME)
+		return !lives || entry->kind != STORE_VALUE || !slice_equal(entry_value(entry, hold->now), put->was);
+	return put->when == PUT_ABSENT && lives;
+}
+
+enum store_answer local_put(void *state, const struct put *put)
 {
 	struct local *local = state;
-	struct hold hold = hold_of(local, key);
+	struct hold hold = hold_of(local, put->key);
 	enum store_answer answer;
 
 	if (!local->kind->may_write(local) || !hold_entries(&hold))
 		return STORE_UNAVAILABLE;
-	if (only_absent && entry_lives(hold.entries[0], hold.now))
-		answer = STORE_EXISTS;
-	else
-		answer = set_value(&hold, value, life_us);
+	answer = is_other(&hold, put) ? STORE_EXISTS : set_value(&hold, put->value, put->life_us);
 	let_go(&hold);
+	return answer;
+}
+
+enum store_answer local_renew(void *state, const struct slice *keys, size_t count, struct slice value, int64_t life_us,
+			      int64_t again_us)
+{
+	struct local *local = state;
+	enum store_answer answer = STORE_OK;
+
+	for (size_t i = 0; i < count; i++) {
+		struct hold hold = hold_of(local, keys[i]);
+		const struct entry *entry;
+
+		if (!local->kind->may_write(local) || !hold_entries(&hold))
+			return STORE_UNAVAILABLE;
+		entry = hold.entries[0];
+		if (!entry_lives(entry, hold.now) || entry->kind != STORE_VALUE || entry->expires - hold.now < again_us)
+			answer = set_value(&hold, value, life_us) == STORE_OK ? answer : STORE_UNAVAILABLE;
+		let_go(&hold);
+	}
 	return answer;
 }
 
@@ -298,38 +326,6 @@ enum store_answer local_remove(void *state, struct slice key)
 		table_set(local->table, hold.entries[0], 0, NULL, 0, 0);
 	let_go(&hold);
 	return answer;
-}
-
-static uint64_t sum_read(struct slice value)
-{
-	uint64_t sum = 0;
-
-	if (value.n == sizeof(sum))
-		memcpy(&sum, value.p, sizeof(sum));
-	return sum;
-}
-
-bool local_item(enum store_kind kind, struct slice key, struct slice value, int64_t expires, int64_t now,
-		struct arena *arena, struct store_item *item_r)
-{
-	struct window window = {.sum = 1};
-	bool is_there;
-
-	if (kind == STORE_SUM)
-		window.sum = sum_read(value);
-	if (kind == STORE_WINDOW)
-		window_read(value, 0, now, &window);
-	if (kind == STORE_DISTINCT)
-		members_read(value, 0, 0, now, &window, &is_there);
-	*item_r = (struct store_item){.kind = kind, .life_us = expires - now};
-	if (expires <= now || window.sum == 0)
-		return false;
-	item_r->key = arena_copy(arena, key);
-	if (kind == STORE_VALUE)
-		item_r->value = arena_copy(arena, value);
-	else
-		item_r->count = window.sum;
-	return true;
 }
 
 static enum store_answer item_of(const struct entry *entry, int64_t now, struct arena *arena, struct store_item *item_r)
@@ -416,23 +412,6 @@ enum store_answer local_unlease(void *state, struct slice key, struct slice hold
 }
 
 /* ---- sums ----------------------------------------------------------------------- */
-
-struct slice sum_key(struct slice key, struct slice member, char buffer[STORE_KEY_MAX])
-{
-	memcpy(buffer, key.p, key.n);
-	buffer[key.n] = ' ';
-	if (member.n > 0)
-		memcpy(buffer + key.n + 1, member.p, member.n);
-	return (struct slice){buffer, key.n + 1 + member.n};
-}
-
-void sum_page(struct slice key, struct store_page *page)
-{
-	for (size_t i = 0; i < page->count; i++)
-		page->items[i].key = slice_from(page->items[i].key, key.n + 1);
-	if (page->next.p)
-		page->next = slice_from(page->next, key.n + 1);
-}
 
 /* With the entry held. */
 static void add_to(struct hold *hold, uint64_t amount, int64_t life_us)

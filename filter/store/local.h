@@ -5,6 +5,7 @@
 #ifndef SEKISHO_STORE_LOCAL_H
 #define SEKISHO_STORE_LOCAL_H
 
+#include "store_private.h"
 #include "table.h"
 #include "ticker.h"
 
@@ -29,7 +30,9 @@ struct local {
 /* The operations of struct store_backend; `state` is a struct local. */
 enum store_answer local_reserve(void *state, const struct store_limit *, size_t count, struct store_usage *usage_r);
 enum store_answer local_release(void *state, const struct store_limit *, size_t count, const struct store_usage *);
-enum store_answer local_put(void *state, struct slice key, struct slice value, int64_t life_us, bool only_absent);
+enum store_answer local_put(void *state, const struct put *);
+enum store_answer local_renew(void *state, const struct slice *keys, size_t count, struct slice value, int64_t life_us,
+			      int64_t again_us);
 enum store_answer local_get(void *state, struct slice key, struct arena *, struct store_item *item_r);
 enum store_answer local_remove(void *state, struct slice key);
 enum store_answer local_lease(void *state, struct slice key, struct slice holder, int64_t life_us);
@@ -38,6 +41,8 @@ enum store_answer local_unlease(void *state, struct slice key, struct slice hold
 enum store_answer local_add(void *state, const struct store_sum *, size_t count, size_t *added_r);
 enum store_answer local_forget(void *state, struct slice key, struct slice member);
 
+/* Of a value of the kind STORE_SUM. */
+uint64_t sum_read(struct slice value);
 /* A member of a sum as one key; key.n + member.n is at most STORE_SUM_MAX. */
 struct slice sum_key(struct slice key, struct slice member, char buffer[STORE_KEY_MAX]);
 /* The items of a page are members: without the key and the blank before them. */

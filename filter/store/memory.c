@@ -232,6 +232,7 @@ const struct store_backend store_memory = {
     .reserve = local_reserve,
     .release = local_release,
     .put = local_put,
+    .renew = local_renew,
     .get = local_get,
     .remove = local_remove,
     .lease = local_lease,

@@ -82,14 +82,26 @@ static enum store_answer redis_release(void *state, const struct store_limit *li
 
 /* ---- values -------------------------------------------------------------------------------------- */
 
-static enum store_answer redis_put(void *state, struct slice key, struct slice value, int64_t life_us, bool only_absent)
+static enum store_answer redis_put(void *state, const struct put *put)
 {
-	struct redis_question question = redis_question_of(state, &key, 1);
+	struct redis_question question = redis_question_of(state, &put->key, 1);
+
+	redis_question_number(&question, put->life_us);
+	redis_question_number(&question, put->when);
+	redis_add(&question.command, put->value);
+	redis_add(&question.command, put->was.p ? put->was : SLICE(""));
+	return redis_question_answer(&question, REDIS_PUT);
+}
+
+static enum store_answer redis_renew(void *state, const struct slice *keys, size_t count, struct slice value,
+				     int64_t life_us, int64_t again_us)
+{
+	struct redis_question question = redis_question_of(state, keys, count);
 
 	redis_question_number(&question, life_us);
-	redis_question_number(&question, only_absent);
+	redis_question_number(&question, again_us);
 	redis_add(&question.command, value);
-	return redis_question_answer(&question, REDIS_PUT);
+	return redis_question_answer(&question, REDIS_RENEW);
 }
 
 static enum store_answer redis_get(void *state, struct slice key, struct arena *arena, struct store_item *item_r)
@@ -239,6 +251,7 @@ const struct store_backend store_redis = {
     .reserve = redis_reserve,
     .release = redis_release,
     .put = redis_put,
+    .renew = redis_renew,
     .get = redis_get,
     .remove = redis_remove,
     .lease = redis_lease,

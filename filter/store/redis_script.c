@@ -5,6 +5,7 @@
  * everything before it changes anything: an error in it leaves all as it was.
  */
 #include "redis_script.h"
+#include "store_private.h"
 
 #include <openssl/evp.h>
 #include <stdio.h>
@@ -252,12 +253,25 @@ static const char release_text[] =
 		 "end\n"
 		 "return {0}\n";
 
-static const char put_text[] = HEAD "local kind=load(KEYS[1])\n"
+static const char put_text[] = HEAD "local kind,v=load(KEYS[1])\n"
 				    "if ARGV[3]=='1' and kind~=0 then return {2} end\n"
 				    "if kind==-1 then return {4} end\n"
+				    "if ARGV[3]=='2' and (kind~=1 or v:sub(11)~=ARGV[5]) then return {2} end\n"
 				    "local expires=now+tonumber(ARGV[2])\n"
 				    "save(KEYS[1],pack_('<BBd',1,1,expires)..ARGV[4],expires)\n"
 				    "return {0}\n";
+
+static const char renew_text[] =
+    HEAD "local answer,old,expires=0,{},now+tonumber(ARGV[2])\n"
+	 "for i,key in ipairs(KEYS) do\n"
+	 " local kind,v=load(key)\n"
+	 " if kind==-1 then answer=4\n"
+	 " elseif kind~=1 or unpack_('<d',v,3)-now<tonumber(ARGV[3]) then old[#old+1]=key end\n"
+	 "end\n"
+	 "for i,key in ipairs(old) do\n"
+	 " save(key,pack_('<BBd',1,1,expires)..ARGV[4],expires)\n"
+	 "end\n"
+	 "return {answer}\n";
 
 static const char get_text[] = HEAD WINDOWS "local out={}\n"
 					    "for i,key in ipairs(KEYS) do\n"
@@ -347,14 +361,15 @@ static const char unlease_text[] = HEAD "local kind,v=load(KEYS[1])\n"
 _Static_assert(STORE_OK == 0 && STORE_ABSENT == 1 && STORE_EXISTS == 2 && STORE_OVER == 3 && STORE_UNAVAILABLE == 4 &&
 		   STORE_INVALID == 5,
 	       "the scripts answer with these numbers");
-_Static_assert(STORE_VALUE == 1 && STORE_WINDOW == 2 && STORE_DISTINCT == 3 && STORE_SUM == 4 && STORE_SLOTS == 60 &&
-		   STORE_DISTINCT_MAX == 10000,
+_Static_assert(PUT_ABSENT == 1 && PUT_SAME == 2 && STORE_VALUE == 1 && STORE_WINDOW == 2 && STORE_DISTINCT == 3 &&
+		   STORE_SUM == 4 && STORE_SLOTS == 60 && STORE_DISTINCT_MAX == 10000,
 	       "the scripts have these numbers");
 
 static const struct slice texts[REDIS_SCRIPTS] = {
     [REDIS_RESERVE] = {reserve_text, sizeof(reserve_text) - 1},
     [REDIS_RELEASE] = {release_text, sizeof(release_text) - 1},
     [REDIS_PUT] = {put_text, sizeof(put_text) - 1},
+    [REDIS_RENEW] = {renew_text, sizeof(renew_text) - 1},
     [REDIS_GET] = {get_text, sizeof(get_text) - 1},
     [REDIS_DELETE] = {delete_text, sizeof(delete_text) - 1},
     [REDIS_LEASE] = {lease_text, sizeof(lease_text) - 1},

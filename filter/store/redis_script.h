@@ -41,7 +41,8 @@ enum redis_script {
 	REDIS_RESERVE,
 	/* Of each key: amount (2), when, member. {answer} */
 	REDIS_RELEASE,
-	REDIS_PUT, /* life, only when absent (1 or 0), value. {answer} */
+	REDIS_PUT,   /* life, enum put_when, value, the value before. {answer} */
+	REDIS_RENEW, /* life, the life that is enough, value. {answer} */
 	/* Of each key: kind (0: absent, -1: unavailable), life, count (2), value */
 	REDIS_GET,
 	REDIS_DELETE,  /* {answer} */

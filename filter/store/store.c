@@ -227,24 +227,46 @@ enum store_answer store_release(struct store *store, const struct store_limit *l
 	return call_end(&call, call.store->backend->release(call.store->state, limits, count, usage));
 }
 
-static enum store_answer put(struct store *store, struct slice key, struct slice value, int64_t life_us, bool absent)
+static enum store_answer put(struct store *store, const struct put *put)
 {
 	struct call call;
 
-	if (!key_is_valid(key) || value.n > STORE_VALUE_MAX || !life_is_valid(life_us))
+	if (!key_is_valid(put->key) || put->value.n > STORE_VALUE_MAX || !life_is_valid(put->life_us) ||
+	    put->was.n > STORE_VALUE_MAX)
 		return invalid(store);
 	call = call_begin(store);
-	return call_end(&call, call.store->backend->put(call.store->state, key, value, life_us, absent));
+	return call_end(&call, call.store->backend->put(call.store->state, put));
 }
 
 enum store_answer store_put(struct store *store, struct slice key, struct slice value, int64_t life_us)
 {
-	return put(store, key, value, life_us, false);
+	return put(store, &(struct put){.key = key, .value = value, .life_us = life_us, .when = PUT_ALWAYS});
 }
 
 enum store_answer store_put_absent(struct store *store, struct slice key, struct slice value, int64_t life_us)
 {
-	return put(store, key, value, life_us, true);
+	return put(store, &(struct put){.key = key, .value = value, .life_us = life_us, .when = PUT_ABSENT});
+}
+
+enum store_answer store_replace(struct store *store, struct slice key, struct slice was, struct slice value,
+				int64_t life_us)
+{
+	return put(store, &(struct put){.key = key, .value = value, .life_us = life_us, .when = PUT_SAME, .was = was});
+}
+
+enum store_answer store_renew(struct store *store, const struct slice *keys, size_t count, struct slice value,
+			      int64_t life_us, int64_t again_us)
+{
+	struct call call;
+
+	if (count == 0 || count > STORE_RENEW_MAX || value.n > STORE_VALUE_MAX || !life_is_valid(life_us) ||
+	    again_us < 0 || again_us > life_us)
+		return invalid(store);
+	for (size_t i = 0; i < count; i++)
+		if (!key_is_valid(keys[i]))
+			return invalid(store);
+	call = call_begin(store);
+	return call_end(&call, call.store->backend->renew(call.store->state, keys, count, value, life_us, again_us));
 }
 
 enum store_answer store_get(struct store *store, struct slice key, struct arena *arena, struct store_item *item_r)

@@ -13,6 +13,16 @@ struct store_health {
 	struct error why;
 };
 
+/* When a value is put; if not, the answer is STORE_EXISTS. */
+enum put_when { PUT_ALWAYS, PUT_ABSENT, PUT_SAME };
+
+struct put {
+	struct slice key, value;
+	int64_t life_us;
+	enum put_when when;
+	struct slice was; /* PUT_SAME: the value that the key must have */
+};
+
 struct store_backend {
 	const char *scheme; /* "memory:" */
 	bool in_directory;  /* what follows is a directory */
@@ -25,8 +35,9 @@ struct store_backend {
 	enum store_answer (*reserve)(void *state, const struct store_limit *, size_t count,
 				     struct store_usage *usage_r);
 	enum store_answer (*release)(void *state, const struct store_limit *, size_t count, const struct store_usage *);
-	/* only_absent: a key that exists is left alone, STORE_EXISTS */
-	enum store_answer (*put)(void *state, struct slice key, struct slice value, int64_t life_us, bool only_absent);
+	enum store_answer (*put)(void *state, const struct put *);
+	enum store_answer (*renew)(void *state, const struct slice *keys, size_t count, struct slice value,
+				   int64_t life_us, int64_t again_us);
 	enum store_answer (*get)(void *state, struct slice key, struct arena *, struct store_item *item_r);
 	enum store_answer (*remove)(void *state, struct slice key);
 	enum store_answer (*lease)(void *state, struct slice key, struct slice holder, int64_t life_us);

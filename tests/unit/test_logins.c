@@ -7,8 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <pthread.h>
 #include "../../filter/check/login_private.h"
 #include "gate_scene.h"
+#include "redis_server.h"
 #include "store.h"
 
 /* ---- the peak ------------------------------------------------------------------------------ */
@@ -146,6 +148,124 @@ static void hostile_logins_are_counted_apart(void **state)
 	arena_free(arena);
 }
 
+/* ---- what is asked ------------------------------------------------------------------------------ */
+
+#define ROUNDS  100
+#define SENDERS 4
+
+static pthread_barrier_t together;
+
+/* All threads send a message of the same login at once, and then one of the next. */
+static void *send_many(void *engine)
+{
+	char login[32];
+
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		struct gate *gate = begin(engine);
+
+		snprintf(login, sizeof(login), "user%u", i);
+		gate_auth(gate, slice_of(login), SLICE("PLAIN"));
+		gate_mail(gate, SLICE("<a@example.org>"), MADE_UNKNOWN, false);
+		gate_rcpt(gate, SLICE("<b@example.net>"), MADE_UNKNOWN);
+		pthread_barrier_wait(&together);
+		end(gate);
+		gate_close(gate);
+	}
+	return NULL;
+}
+
+static uint64_t peak_of(struct store *store, unsigned login, struct arena *arena)
+{
+	struct slice key = arena_printf(arena, "login:peak:user%u", login);
+	struct store_item item;
+	struct login_peak peak;
+
+	assert_int_equal(store_get(store, key, arena, &item), STORE_OK);
+	login_peak_read(item.value, clock_wall_us() / STORE_DAY_US, &peak);
+	return peak.counts[0] + peak.counts[1]; /* over midnight they are of yesterday */
+}
+
+/* In a server, where other sessions have the time to come between a question and the next. */
+static void no_session_takes_the_peak_of_another_away(void **state)
+{
+	const char *path = redis_server_empty();
+	struct engine *engine = make_engine(policy);
+	struct arena *arena = arena_new();
+	struct store_settings settings = {.url = SLICE("memory:"), .timeout_us = 0};
+	struct store *store;
+	struct error err;
+	pthread_t threads[SENDERS];
+
+	(void)state;
+	if (path)
+		settings = (struct store_settings){.url = arena_printf(arena, "redis+unix://%s", path),
+						   .timeout_us = STORE_TIMEOUT_MAX_US};
+	store = store_open(&settings, &err);
+	assert_non_null(store);
+	engine_lend_store(engine, store);
+	pthread_barrier_init(&together, NULL, SENDERS);
+	for (size_t i = 0; i < SENDERS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, send_many, engine), 0);
+	for (size_t i = 0; i < SENDERS; i++)
+		pthread_join(threads[i], NULL);
+	pthread_barrier_destroy(&together);
+	for (unsigned i = 0; i < ROUNDS; i++)
+		assert_int_equal(peak_of(store, i, arena), SENDERS);
+	engine_release(engine);
+	store_close(store);
+	arena_free(arena);
+}
+
+/* Questions at the end of a message, when nobody waits for a fact: "" or the text with which it is refused. */
+static uint64_t asked_at_the_end(struct engine *engine, struct store *store, unsigned recipients, const char *subject)
+{
+	struct gate *gate = begin(engine);
+	struct store_counters before, after;
+	char address[32];
+
+	gate_auth(gate, SLICE("alice"), SLICE("PLAIN"));
+	assert_int_equal(gate_mail(gate, SLICE("<a@example.org>"), MADE_UNKNOWN, false), GATE_CONTINUE);
+	for (unsigned i = 0; i < recipients; i++) {
+		snprintf(address, sizeof(address), "<b%u@example.net>", i);
+		assert_int_equal(gate_rcpt(gate, slice_of(address), MADE_UNKNOWN), GATE_CONTINUE);
+	}
+	gate_header(gate, SLICE("Subject"), slice_of(subject));
+	store_counters(store, &before);
+	end(gate);
+	gate_close(gate);
+	store_counters(store, &after);
+	return after.asked - before.asked;
+}
+
+static void many_recipients_are_learned_and_given_back_in_one_question(void **state)
+{
+	static const char counting[] =
+	    "authserv-id mx.example.org\nstore memory:\n"
+	    "limit one { key auth.user count recipients hard 10k per 1h }\n"
+	    "limit two { key auth.user count recipients hard 10k per 1d }\n"
+	    "policy inbound { on mail { log \"known\" if correspondent } }\n"
+	    "policy submission {\n on rcpt {\n reject if limit(one) is over or limit(two) is over\n }\n"
+	    " on message {\n reject if header(Subject) is \"bad\"\n }\n}\n";
+	struct engine *engine = make_engine(counting);
+	struct store *store = open_store();
+	struct arena *arena = arena_new();
+	struct store_item item;
+	const char *const keys[] = {"limit:one:recipients:alice", "limit:two:recipients:alice"};
+
+	(void)state;
+	engine_lend_store(engine, store);
+	asked_at_the_end(engine, store, 1, "good"); /* makes the secret of hashes */
+	assert_int_equal(asked_at_the_end(engine, store, 80, "good"), asked_at_the_end(engine, store, 1, "good"));
+	assert_int_equal(asked_at_the_end(engine, store, 80, "bad"), asked_at_the_end(engine, store, 1, "bad"));
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(store_get(store, slice_of(keys[i]), arena, &item), STORE_OK);
+		assert_int_equal(item.count, 82);
+	}
+	engine_release(engine);
+	store_close(store);
+	arena_free(arena);
+}
+
 /* Without an answer nothing is refused, nothing is learned, and the rule is noted as unknown. */
 static void without_a_store_the_facts_are_unknown(void **state)
 {
@@ -177,6 +297,8 @@ int main(void)
 	    cmocka_unit_test(days_move_and_old_ones_are_forgotten),
 	    cmocka_unit_test(the_busiest_logins_come_first),
 	    cmocka_unit_test(hostile_logins_are_counted_apart),
+	    cmocka_unit_test(no_session_takes_the_peak_of_another_away),
+	    cmocka_unit_test(many_recipients_are_learned_and_given_back_in_one_question),
 	    cmocka_unit_test(without_a_store_the_facts_are_unknown),
 	};
 

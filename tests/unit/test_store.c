@@ -85,6 +85,60 @@ static void a_value_is_put_once(void **state)
 	assert_value(scene, "note", "1");
 }
 
+static void a_value_is_replaced_only_if_it_is_what_was_read(void **state)
+{
+	struct scene *scene = *state;
+
+	assert_int_equal(store_replace(scene->store, SLICE("peak"), SLICE(""), SLICE("1"), HOUR), STORE_EXISTS);
+	assert_value(scene, "peak", NULL);
+	put(scene, "peak", "1", HOUR);
+	assert_int_equal(store_replace(scene->store, SLICE("peak"), SLICE("0"), SLICE("2"), HOUR), STORE_EXISTS);
+	assert_int_equal(store_replace(scene->store, SLICE("peak"), SLICE(""), SLICE("2"), HOUR), STORE_EXISTS);
+	again(scene);
+	assert_value(scene, "peak", "1");
+	assert_int_equal(store_replace(scene->store, SLICE("peak"), SLICE("1"), SLICE("2"), 2 * HOUR), STORE_OK);
+	again(scene);
+	pass(HOUR);
+	assert_value(scene, "peak", "2");
+	pass(HOUR);
+	assert_int_equal(store_replace(scene->store, SLICE("peak"), SLICE("2"), SLICE("3"), HOUR), STORE_EXISTS);
+	assert_int_equal(store_replace(scene->store, SLICE(""), SLICE("2"), SLICE("3"), HOUR), STORE_INVALID);
+}
+
+/* A new one, one of which enough is left, one of which too little is left, and one of another kind. */
+static void values_are_renewed_together(void **state)
+{
+	static const char *const names[] = {"new", "long", "short", "count"};
+	static const int64_t lives[] = {9 * HOUR, 6 * HOUR, 9 * HOUR, 9 * HOUR};
+	struct scene *scene = *state;
+	struct store_limit limit = {.key = SLICE("count"), .length_us = HOUR, .amount = 1, .hard = STORE_NO_LIMIT};
+	struct slice keys[STORE_RENEW_MAX + 1];
+	struct store_usage usage;
+	struct store_item item;
+
+	put(scene, "long", "old", 6 * HOUR);
+	put(scene, "short", "old", 5 * HOUR - 1);
+	assert_int_equal(store_reserve(scene->store, &limit, 1, &usage), STORE_OK);
+	for (size_t i = 0; i < 4; i++)
+		keys[i] = slice_of(names[i]);
+	assert_int_equal(store_renew(scene->store, keys, 4, SLICE("renewed"), 9 * HOUR, 5 * HOUR), STORE_OK);
+	again(scene);
+	for (size_t i = 0; i < 4; i++) {
+		assert_value(scene, names[i], i == 1 ? "old" : "renewed");
+		assert_int_equal(store_get(scene->store, keys[i], scene->arena, &item), STORE_OK);
+		assert_int_equal(item.life_us, lives[i]);
+	}
+	for (size_t i = 0; i <= STORE_RENEW_MAX; i++)
+		keys[i] = arena_printf(scene->arena, "many:%zu", i);
+	assert_int_equal(store_renew(scene->store, keys, STORE_RENEW_MAX, SLICE(""), HOUR, 0), STORE_OK);
+	assert_value(scene, "many:99", "");
+	assert_int_equal(store_renew(scene->store, keys, STORE_RENEW_MAX + 1, SLICE(""), HOUR, 0), STORE_INVALID);
+	assert_int_equal(store_renew(scene->store, keys, 0, SLICE(""), HOUR, 0), STORE_INVALID);
+	assert_int_equal(store_renew(scene->store, keys, 1, SLICE(""), HOUR, HOUR + 1), STORE_INVALID);
+	keys[1] = SLICE("");
+	assert_int_equal(store_renew(scene->store, keys, 2, SLICE(""), HOUR, 0), STORE_INVALID);
+}
+
 static void keys_and_values_are_any_bytes(void **state)
 {
 	struct scene *scene = *state;
@@ -475,6 +529,8 @@ int main(void)
 	    EACH(a_value_lives_as_long_as_it_was_put_last),
 	    EACH(values_are_put_read_and_deleted),
 	    EACH(a_value_is_put_once),
+	    EACH(a_value_is_replaced_only_if_it_is_what_was_read),
+	    EACH(values_are_renewed_together),
 	    EACH(keys_and_values_are_any_bytes),
 	    EACH(what_is_out_of_bounds_is_invalid),
 	    EACH(a_key_of_another_kind_is_not_a_limit),
