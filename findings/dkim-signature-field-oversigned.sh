@@ -15,12 +15,11 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 chmod 755 . # apt downloads as another user
-for package in python3-dkim=1.1.4-1 libmail-dkim-perl=1.20230212-2~deb12u1 libcrypt-openssl-rsa-perl=0.33-3+b1 \
+apt-get download python3-dkim=1.1.4-1 libmail-dkim-perl=1.20230212-2~deb12u1 libcrypt-openssl-rsa-perl=0.33-3+b1 \
 	libcrypt-openssl-bignum-perl=0.09-2+b1 libmailtools-perl=2.21-2 libnet-dns-perl=1.36-1+deb12u1 \
 	libmail-authenticationresults-perl=2.20230112-1 libclone-perl=0.46-1 libjson-perl=4.10000-1 \
-	libopendkim11=2.11.0~beta2-8+deb12u1 libdb5.3=5.3.28+dfsg2-1 libbsd0=0.11.7-2; do
-	apt-get download "$package" >/dev/null 2>&1 || { echo "$package cannot be downloaded" >&2; exit 77; }
-done
+	libopendkim11=2.11.0~beta2-8+deb12u1 libdb5.3=5.3.28+dfsg2-1 libbsd0=0.11.7-2 >/dev/null 2>&1 ||
+	{ echo "the packages cannot be downloaded" >&2; exit 77; }
 for package in *.deb; do dpkg -x "$package" .; done
 command -v openssl >/dev/null || { echo "openssl is missing" >&2; exit 77; }
 openssl genrsa -out key.pem 2048 2>/dev/null

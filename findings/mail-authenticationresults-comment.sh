@@ -14,9 +14,8 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 chmod 755 . # apt downloads as another user
-for package in libmail-authenticationresults-perl=2.20230112-1 libclone-perl=0.46-1 libjson-perl=4.10000-1; do
-	apt-get download "$package" >/dev/null 2>&1 || { echo "$package cannot be downloaded" >&2; exit 77; }
-done
+apt-get download libmail-authenticationresults-perl=2.20230112-1 libclone-perl=0.46-1 libjson-perl=4.10000-1 >/dev/null 2>&1 ||
+	{ echo "the packages cannot be downloaded" >&2; exit 77; }
 for package in *.deb; do dpkg -x "$package" .; done
 
 cat >ask.pl <<'PL'
