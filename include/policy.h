@@ -267,9 +267,9 @@ bool policy_needs_store(const struct policy *); /* the file configures it, has a
  * traffic without a policy in the tenant, the policy outside of tenants applies. */
 struct tenant;
 const struct tenant *policy_tenant(const struct policy *, struct slice daemon_name); /* NULL: no tenant */
-struct slice tenant_name(const struct tenant *);                                     /* "" for NULL */
-/* The settings for checks, with the authserv-id of the tenant. */
-const struct check_settings *policy_check_settings(const struct policy *, const struct tenant *);
+struct slice policy_daemon_name(const struct policy *, size_t number); /* of all tenants; "" after the last */
+struct slice tenant_name(const struct tenant *);                       /* "" for NULL */
+const struct check_settings *policy_check_settings(const struct policy *, const struct tenant *); /* with its name */
 
 /* About the rules for a tenant (NULL: no tenant) and a kind: some rule or the Authentication-Results read a fact of the
  * check; */

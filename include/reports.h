@@ -160,7 +160,8 @@ enum store_answer report_bounce_find(struct store *, struct slice from, char del
 				     struct arena *, struct slice *address_r);
 /* Does the message say that delivery to the address failed for good? `type` is the value of Content-Type, `body` its
  * beginning. *why_r: its status, "5.1.1", and what the other server said. A notice of a delay, a refusal of what the
- * mail says, how large it is or who sends it, and an answer of a person or of a program that is on holiday, are not. */
+ * mail says, how large it is or who sends it, one whose status and text do not tell what was refused, and an answer of
+ * a person or of a program that is on holiday, are not. */
 bool report_bounce_read(struct slice type, struct slice body, struct arena *, struct slice *why_r);
 
 #endif

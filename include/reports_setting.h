@@ -12,6 +12,7 @@ struct reports_setting {
 	struct address from;       /* the author of reports */
 	struct slice organization; /* of the domain of `from` when the file has none */
 	struct slice contact;      /* "": none */
+	int64_t every_us;          /* the period of a report: STORE_DAY_US, and nothing else */
 	struct list *exclude;      /* domains that get no reports, and those below them; NULL: none */
 	bool said;                 /* in the file */
 };

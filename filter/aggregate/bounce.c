@@ -11,6 +11,7 @@
 #define TOKEN_LIFE_US (10 * STORE_DAY_US) /* mail servers try for five days */
 #define LOCAL_MAX     64                  /* RFC 5321 4.5.3.1.1 */
 #define WHY_MAX       300
+#define SAID_WORDS    4 /* of a diagnostic that may be a status */
 
 /* ---- tokens ------------------------------------------------------------------------------------------ */
 
@@ -125,6 +126,56 @@ static bool find_field(struct slice body, struct slice name, struct slice *value
 	return false;
 }
 
+/* Does the text begin with the phrase? A blank of it is any blanks and ends of lines of the text. */
+static bool starts_with_phrase(struct slice text, struct slice phrase)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < phrase.n; i++) {
+		if (at >= text.n ||
+		    (phrase.p[i] == ' ' ? !is_space(text.p[at]) : to_lower(text.p[at]) != to_lower(phrase.p[i])))
+			return false;
+		for (at++; phrase.p[i] == ' ' && at < text.n && is_space(text.p[at]);)
+			at++;
+	}
+	return true;
+}
+
+/* Does the text for a person say that the other server refused the recipient? In the words of Postfix, Exim, Sendmail.
+ */
+static bool blames_recipient(struct slice body)
+{
+	static const char *const phrases[] = {"in reply to RCPT TO", "after RCPT TO", "after pipelined RCPT TO",
+					      ">>> RCPT TO"};
+
+	for (size_t i = 0; i < body.n; i++)
+		for (size_t j = 0; j < sizeof(phrases) / sizeof(phrases[0]); j++)
+			if (starts_with_phrase(slice_from(body, i), slice_of(phrases[j])))
+				return true;
+	return false;
+}
+
+/* A status that tells nothing: many servers have no better one, whatever they refuse. */
+static bool is_vague(struct slice status)
+{
+	return status.n == 0 || slice_equal(status, SLICE("5.0.0")) || slice_equal(status, SLICE("5.3.0")) ||
+	       slice_equal(status, SLICE("5.5.0"));
+}
+
+/* The status in "smtp; 550 5.7.1 no" or "smtp; 550-5.7.1 no"; "": there is none. */
+static struct slice said_status(struct slice said)
+{
+	struct slice word;
+
+	for (unsigned words = 0; words < SAID_WORDS && slice_word(&said, &word); words++) {
+		if (word.n > 4 && word.p[3] == '-')
+			word = slice_from(word, 4);
+		if (slice_starts_nocase(word, SLICE("5.")) && slice_find(slice_from(word, 2), '.') > 0)
+			return word;
+	}
+	return SLICE("");
+}
+
 bool report_bounce_read(struct slice type, struct slice body, struct arena *arena, struct slice *why_r)
 {
 	struct slice action, status = SLICE(""), said = SLICE(""), rest, word;
@@ -137,12 +188,15 @@ bool report_bounce_read(struct slice type, struct slice body, struct arena *aren
 	if (!find_field(body, SLICE("Action:"), &action) || !slice_equal_nocase(action, SLICE("failed")))
 		return false;
 	find_field(body, SLICE("Status:"), &status);
-	rest = status;
-	if (slice_word(&rest, &word) && report_status_is_of_mail(word))
-		return false;
+	find_field(body, SLICE("Diagnostic-Code:"), &said);
 	if (status.n > 0 && status.p[0] != '5')
 		status = status.p[0] == '4' ? status : SLICE(""); /* 4: it was tried until the mail was too old */
-	find_field(body, SLICE("Diagnostic-Code:"), &said);
+	rest = status;
+	word = slice_word(&rest, &word) ? word : SLICE("");
+	if (is_vague(word) && said_status(said).n > 0)
+		word = said_status(said);
+	if (report_status_is_of_mail(word) || (is_vague(word) && !blames_recipient(body)))
+		return false;
 	*why_r = slice_head(arena_join(arena, SLICE("bounced: "), status, SLICE(" "), said), WHY_MAX);
 	return true;
 }

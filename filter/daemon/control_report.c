@@ -20,7 +20,8 @@
 #define WAIT_US (5 * 1000 * 1000)
 #define DAY_S   86400
 
-#define ROW_POLICY_BYTES 4 /* a row begins with the number of its policy record */
+#define PART_CHECK 4 /* bytes of a token of a part that are a hash of the rest */
+#define PART_MAX   (STORE_KEY_MAX + PART_CHECK)
 
 static json_t *refusal(const char *text)
 {
@@ -135,14 +136,41 @@ json_t *control_report_list(struct daemon *daemon, const json_t *request)
 
 /* ---- a report as it would be sent -------------------------------------------------------------------- */
 
-static json_t *report_print(const struct aggregate_report *report, struct arena *arena)
+static struct slice part_check(const struct aggregate_request *wanted, struct slice row, struct arena *arena)
+{
+	unsigned char hash[HASH_KEYED_SIZE];
+	struct slice all = arena_printf(arena, "%u %.*s ", wanted->day, SLICE_ARGS(wanted->domain));
+
+	hash_keyed(SLICE("part"), arena_join(arena, all, row), hash);
+	return arena_copy(arena, (struct slice){(const char *)hash, PART_CHECK});
+}
+
+/* A part is named by the last row before it, never by its number, and a check that we gave it for that day and domain.
+ */
+static struct slice part_print(const struct aggregate_request *wanted, struct slice row, struct arena *arena)
+{
+	return control_token_print(arena_join(arena, row, part_check(wanted, row, arena)), arena);
+}
+
+/* False: we did not give it. */
+static bool part_read(struct aggregate_request *wanted, struct slice said, struct arena *arena)
+{
+	struct slice all = control_token_parse(slice_head(said, PART_MAX * 2), arena), row;
+
+	wanted->part = row = slice_head(all, all.n > PART_CHECK ? all.n - PART_CHECK : 0);
+	return said.n == 0 || (row.n > 0 && all.n * 2 == said.n &&
+			       slice_equal(slice_from(all, row.n), part_check(wanted, row, arena)));
+}
+
+static json_t *report_print(const struct aggregate_request *wanted, const struct aggregate_report *report,
+			    struct arena *arena)
 {
 	json_t *answer = json_pack("{s:b, s:o, s:o, s:o, s:o, s:I, s:I}", "ok", 1, "xml", json_text(report->xml), "rua",
 				   json_text(report->rua), "id", json_text(report->id), "file", json_text(report->file),
 				   "messages", (json_int_t)report->messages, "rows", (json_int_t)report->rows);
 
 	if (report->next.p)
-		json_object_set_new(answer, "next", json_text(control_token_print(report->next, arena)));
+		json_object_set_new(answer, "next", json_text(part_print(wanted, report->next, arena)));
 	return answer;
 }
 
@@ -158,7 +186,7 @@ static json_t *preview(struct daemon *daemon, const struct aggregate_request *wa
 	if (made < 0)
 		return refusal(err.text);
 	if (made == 1)
-		return report_print(&report, arena);
+		return report_print(wanted, &report, arena);
 	if (wanted->part.n > 0) {
 		error_set(&err, "there is no more of the report about %.*s on that day than what came before this part",
 			  SLICE_ARGS(wanted->domain));
@@ -169,12 +197,6 @@ static json_t *preview(struct daemon *daemon, const struct aggregate_request *wa
 		  "report list shows it",
 		  SLICE_ARGS(wanted->domain));
 	return refusal(err.text);
-}
-
-/* A part is named by the last row before it, never by its number. */
-static bool is_part(struct slice said, struct slice read)
-{
-	return said.n == 0 || (read.n > ROW_POLICY_BYTES && read.n * 2 == said.n);
 }
 
 static json_t *no_part(struct slice said)
@@ -197,7 +219,6 @@ json_t *control_report_preview(struct daemon *daemon, const json_t *request)
 	bool valid;
 
 	wanted.domain = domain_normalise(slice_head(control_text(request, "domain"), 300), arena, &valid);
-	wanted.part = control_token_parse(slice_head(part, STORE_KEY_MAX * 2), arena);
 	wanted.day = day.n ? day_read(day) : daemon->aggregate ? aggregate_today(daemon->aggregate) : 0;
 	if (!daemon->aggregate)
 		answer = no_reports(daemon);
@@ -205,7 +226,7 @@ json_t *control_report_preview(struct daemon *daemon, const json_t *request)
 		answer = refusal("that is not a domain");
 	else if (wanted.day == 0)
 		answer = refusal("a day is written as 2026-11-27");
-	else if (!is_part(part, wanted.part))
+	else if (!part_read(&wanted, part, arena))
 		answer = no_part(part);
 	else
 		answer = preview(daemon, &wanted, arena);

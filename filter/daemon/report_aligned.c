@@ -1,17 +1,20 @@
 /*
  * report_aligned.c - will the mails with our reports pass DMARC (RFC 9990 3.5)? They go to our own mail server, and
  * come from it to us as local mail: the policy for local mail signs them, or SPF covers the hosts of the mail server.
+ * Whether it signs, the rules themselves tell, with a mail like a report (report_trial.h).
  */
 #include "daemon_private.h"
 #include "keys.h"
 #include "report_thread.h"
+#include "report_trial.h"
 #include "spf.h"
 
-#define QUESTIONS 200
-#define DNS_US    (INT64_C(20) * 1000 * 1000)
+#define QUESTIONS  200
+#define TRIALS_MAX 100
+#define DNS_US     (INT64_C(20) * 1000 * 1000)
 
 struct looking {
-	const struct policy *policy;
+	struct policy *policy;
 	const struct address *from;
 	struct dns_budget *budget;
 	struct arena *arena;
@@ -37,43 +40,33 @@ static bool is_published(struct looking *looking, struct slice domain, struct sl
 	return false;
 }
 
-static bool ring_signs(struct looking *looking, const struct sign_setting *sign)
+static bool ring_has(struct looking *looking, const struct sign_setting *sign, struct slice selector)
 {
 	const struct managed_key *signers[KEYS_SIGNING_MAX];
-	struct key_rules rules = policy_key_rules(sign);
 	struct key_set *set = key_ring_set(sign->ring);
-	size_t count = key_set_signers(set, rules.types, clock_wall_us() / 1000000, signers);
-	bool signs = false;
+	size_t count = key_set_signers(set, policy_key_rules(sign).types, clock_wall_us() / 1000000, signers);
+	bool found = false;
 
-	error_set(&looking->why, "no key of %.*s signs yet", SLICE_ARGS(sign->domain));
-	for (size_t i = 0; i < count && !signs; i++)
-		signs = is_published(looking, sign->domain, signers[i]->selector, signers[i]->private);
+	for (size_t i = 0; i < count && !found; i++)
+		found = slice_equal(signers[i]->selector, selector) &&
+			is_published(looking, sign->domain, selector, signers[i]->private);
 	key_set_release(set);
-	return signs;
+	return found;
 }
 
-/* The domain that will sign; "": none, looking->why. */
-static struct slice signing_domain(struct looking *looking)
+/* A signature that the world can verify. */
+static bool verifies(struct looking *looking, const struct report_signature *signature)
 {
-	struct slice domain = looking->from->domain;
-	const struct sign_setting *sign = policy_sign(looking->policy, domain);
-	bool signs = false;
+	const struct sign_setting *sign = policy_sign(looking->policy, signature->domain);
+	bool found = false;
 
-	if (!sign) {
-		error_set(&looking->why, "nothing signs for %.*s: write sign %.*s { }", SLICE_ARGS(domain),
-			  SLICE_ARGS(domain));
-		return SLICE("");
-	}
-	if (!policy_signs(looking->policy, NULL, KIND_LOCAL)) {
-		error_set(&looking->why, "the policy for local mail does not sign: write policy local { on message { "
-					 "sign } }");
-		return SLICE("");
-	}
-	if (sign->ring)
-		signs = ring_signs(looking, sign);
-	for (size_t i = 0; !signs && !sign->ring && i < sign->key_count; i++)
-		signs = is_published(looking, sign->domain, sign->keys[i].selector, sign->keys[i].key);
-	return signs ? sign->domain : SLICE("");
+	error_set(&looking->why, "no key of %.*s signs yet", SLICE_ARGS(signature->domain));
+	if (sign && sign->ring)
+		return ring_has(looking, sign, signature->selector);
+	for (size_t i = 0; sign && !found && i < sign->key_count; i++)
+		found = slice_equal(sign->keys[i].selector, signature->selector) &&
+			is_published(looking, sign->domain, signature->selector, sign->keys[i].key);
+	return found;
 }
 
 /* ---- SPF --------------------------------------------------------------------------------------------------- */
@@ -136,8 +129,35 @@ static bool passes(struct looking *looking, struct slice dkim, struct slice spf)
 	return outcome.result == DMARC_PASS;
 }
 
-bool reports_aligned(const struct policy *policy, struct resolver *resolver, const struct address *from,
-		     struct error *why_r)
+static bool trial_passes(struct looking *looking, struct resolver *resolver, struct slice daemon_name)
+{
+	struct report_trial trial;
+
+	report_trial(looking->policy, resolver, daemon_name, looking->arena, &trial);
+	if (trial.count == 0)
+		looking->why = trial.why;
+	for (size_t i = 0; i < trial.count; i++)
+		if (verifies(looking, &trial.signatures[i]) && passes(looking, trial.signatures[i].domain, SLICE("")))
+			return true;
+	return false;
+}
+
+/* Under which name the mail server will give our mail to us, and so for which tenant, is not known: one that signs is
+ * enough. */
+static bool is_signed(struct looking *looking, struct resolver *resolver)
+{
+	bool passes = trial_passes(looking, resolver, SLICE(""));
+	struct error first = looking->why;
+	struct slice name;
+
+	for (size_t i = 0; !passes && i < TRIALS_MAX && (name = policy_daemon_name(looking->policy, i)).n > 0; i++)
+		passes = trial_passes(looking, resolver, name);
+	if (!passes)
+		looking->why = first;
+	return passes;
+}
+
+bool reports_aligned(struct policy *policy, struct resolver *resolver, const struct address *from, struct error *why_r)
 {
 	struct arena *arena = arena_new();
 	struct looking looking = {.policy = policy, .from = from, .arena = arena};
@@ -145,8 +165,7 @@ bool reports_aligned(const struct policy *policy, struct resolver *resolver, con
 
 	looking.budget = dns_budget_open(resolver, arena, QUESTIONS);
 	dns_budget_deadline(looking.budget, clock_us() + DNS_US);
-	aligned = passes(&looking, signing_domain(&looking), SLICE("")) ||
-		  (spf_covers(&looking) && passes(&looking, SLICE(""), from->domain));
+	aligned = is_signed(&looking, resolver) || (spf_covers(&looking) && passes(&looking, SLICE(""), from->domain));
 	if (!aligned)
 		error_set(why_r,
 			  "no report is sent, because it would not pass DMARC: %.300s, and SPF does not cover this "

@@ -109,7 +109,7 @@ static void take_told(void *reports_, const struct report_told *told)
 static bool is_ready(void *reports_, struct error *why_r)
 {
 	struct report_thread *reports = reports_;
-	const struct policy *policy = engine_policy(reports->engine);
+	struct policy *policy = engine_policy(reports->engine);
 
 	return reports_aligned(policy, engine_resolver(reports->engine), &policy_settings(policy)->reports.from, why_r);
 }

@@ -16,6 +16,6 @@ bool report_thread_ask(struct report_thread *, struct slice domain, unsigned day
 json_t *report_thread_answer(struct report_thread *, uint64_t number, size_t after);
 
 /* Will mail from this address, sent by our own mail server, pass DMARC? False and why, for a person. Asks the DNS. */
-bool reports_aligned(const struct policy *, struct resolver *, const struct address *from, struct error *why_r);
+bool reports_aligned(struct policy *, struct resolver *, const struct address *from, struct error *why_r);
 
 #endif

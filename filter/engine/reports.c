@@ -262,11 +262,28 @@ static void count_author(struct gate *gate, const struct told *told, const struc
 	aggregate_count(gate->engine->aggregate, &message);
 }
 
+/* One of our own reports that leaves as it came: its reader cannot know that it is from us. */
+static void note_unsigned(struct gate *gate, const struct told *told)
+{
+	const struct reports_setting *reports = &gate->settings->reports;
+	struct slice label = SLICE("Report Domain:");
+
+	if (!reports->said || gate->replay || gate->view.kind == KIND_INBOUND || told->verdict != VERDICT_ACCEPT ||
+	    gate->signer_count > 0 || !is_to_us(gate, &gate->message.sender) ||
+	    !policy_sign(gate->engine->policy, reports->from.domain) ||
+	    !slice_equal(slice_head(field_of(gate, SLICE("Subject")), label.n), label))
+		return;
+	decision_note(&gate->decision, NOTE_LOG,
+		      SLICE("this DMARC report of ours leaves without a signature: no rule signed it"),
+		      (struct position){0});
+}
+
 void reports_count(struct gate *gate, const struct told *told)
 {
 	const struct dmarc_evaluation *evaluation = check_dmarc_evaluated(&gate->view);
 	const struct reports_setting *reports = &gate->settings->reports;
 
+	note_unsigned(gate, told);
 	if (!evaluation || !gate->engine->aggregate || told->verdict == VERDICT_NONE ||
 	    told->verdict == VERDICT_DEFER || is_answer(gate))
 		return;

@@ -290,6 +290,18 @@ const struct tenant *policy_tenant(const struct policy *policy, struct slice dae
 	return NULL;
 }
 
+struct slice policy_daemon_name(const struct policy *policy, size_t number)
+{
+	for (size_t i = 0; i < policy->tenant_count; i++) {
+		const struct tenant *tenant = &policy->tenants[i];
+
+		if (number < tenant->daemon_names.count)
+			return tenant->daemon_names.items[number];
+		number -= tenant->daemon_names.count;
+	}
+	return SLICE("");
+}
+
 struct slice tenant_name(const struct tenant *tenant)
 {
 	return tenant ? tenant->name : SLICE("");

@@ -28,6 +28,11 @@ static int finish(void *block, struct setting_told *told, struct error *err)
 		error_set(err, "this is not an address that mail can come from");
 		return -1;
 	}
+	if (reports->every_us != STORE_DAY_US) {
+		told->key = "every";
+		error_set(err, "a report is about one day, from midnight to midnight (UTC); write every 1d");
+		return -1;
+	}
 	if (reports->organization.n == 0)
 		reports->organization = reports->from.domain;
 	return check_text(reports->organization, "organization", told, err) ||
@@ -59,6 +64,12 @@ static const struct setting_key keys[] = {
      .type = SETTING_TEXT,
      REPORTS(contact),
      .example = EXAMPLE "  contact \"https://example.org/dmarc\" }"},
+    {.name = "every",
+     .type = SETTING_DURATION,
+     REPORTS(every_us),
+     .preset = "1d",
+     .usage = "1d",
+     .example = EXAMPLE "  every 1d }"},
     {.name = "exclude", .type = SETTING_LIST, REPORTS(exclude), .example = EXAMPLE "  exclude friends }"},
 };
 

@@ -182,6 +182,10 @@ def test_by_itself_the_daemon_sends_what_is_due(site, dns, token):
 @pytest.mark.parametrize("sign, policy, why", [
     ("", POLICY, "nothing signs for example.org"),
     (SIGN, "policy submission { on message { sign } }\n", "the policy for local mail does not sign"),
+    (SIGN, "policy local { on message { sign  if sender.domain is other.example } }\n",
+     "the policy for local mail does not sign a mail like a report: a condition of sign does not hold"),
+    (SIGN, 'policy local { on message { reject "none"  if header("Auto-Submitted") matches /./\nsign } }\n',
+     "the rules do not let such a mail pass: reject 550 5.7.1 none"),
     (SIGN.replace("s1 key", "s2 key"), POLICY, "the DNS has no record of our key at s2._domainkey.example.org"),
 ])
 def test_what_would_not_be_aligned_is_kept(site, dns, token, sign, policy, why):
@@ -209,13 +213,15 @@ def test_spf_that_covers_the_host_is_enough(site, dns, token):
     publish(dns, domain, f"mailto:rua@{domain}")
     dns.zone(f"{domain} MX 10 sink.example.test")
     dns.fault("mx.example.org AAAA empty")  # the other address of mx.example.org is in the SPF record of example.org
-    site.settings = SETTINGS % 2533
+    site.settings = SETTINGS % 2533 + SIGN  # and no rule signs
     site.configure("")
     with Sink() as sink:
         collect(site, domain)
         code, lines, errors = report(site, "send", "--now")
         assert code == 0 and fates(lines) == {(domain, f"rua@{domain}"): "sent"}, errors
         assert wait_for(lambda: sink.got)
+        notes = [note["text"] for r in site.records() for note in r.get("notes", [])]
+        assert "this DMARC report of ours leaves without a signature: no rule signed it" in notes, notes
         site.stop()
 
 

@@ -76,9 +76,9 @@ def test_mail_of_strangers_becomes_rows(daemon, mta, token, tmp_path):
                        (["not a domain"], "that is not a domain")):
         refused = sekisho.run("report", "preview", *words, "-c", daemon.file)
         assert refused.returncode == 1 and why in refused.stderr
-    for part in ("9", "0", "-1", "x", "ab"):
+    for part in ("9", "0", "-1", "x", "ab", "0000000101", "00" * 40, "ff" * 600):
         refused = sekisho.run("report", "preview", "bank.example", "--part", part, "-c", daemon.file)
-        assert refused.returncode == 1 and f"there is no part {part};" in refused.stderr and not refused.stdout
+        assert refused.returncode == 1 and f"there is no part {part[:80]};" in refused.stderr and not refused.stdout
     assert sekisho.run("report", "preview").returncode == 64
     assert sekisho.run("report", "list", "x").returncode == 64
 

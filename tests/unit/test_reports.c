@@ -14,7 +14,7 @@
 #define SOON    (clock_us() + 10 * 1000 * 1000)
 #define DAY     20784u
 #define NOON_US ((int64_t)DAY * STORE_DAY_US + STORE_DAY_US / 2)
-#define BLOCK   "dmarc-reports { from dmarc@mx.example }\n"
+#define BLOCK   "dmarc-reports { from dmarc@mx.example every 1d }\n"
 #define ENFORCE                                                                                                        \
 	"policy inbound { on message { reject 550 5.7.1 \"no\" if dmarc is fail and dmarc.policy is reject } }\n"
 
@@ -413,6 +413,9 @@ static void wrong_settings_are_errors(void **state)
 	    {"dmarc-reports { from a@b.example contact \"" LONG "\" }\n",
 	     "a text in a report has at most 200 bytes; write a shorter one"},
 	    {"dmarc-reports { from a@b.example exclude nolist }\n", "nolist"},
+	    {"dmarc-reports { from a@b.example every 12h }\n",
+	     "a report is about one day, from midnight to midnight (UTC); write every 1d"},
+	    {"dmarc-reports { from a@b.example every daily }\n", "every cannot be \"daily\"; write 1d"},
 	};
 
 	(void)state;
