@@ -9,6 +9,10 @@
  * costs almost nothing. A reset keeps only the first block, so one huge message does
  * not hold its memory forever.
  *
+ * Blocks of ARENA_BLOCK, which nearly every message takes, are pages of their own. A few that nobody uses are kept for
+ * the next message, and the others go back to the system: what many messages took at a time is not held by
+ * what was allocated between their blocks and lives longer.
+ *
  * Under AddressSanitizer, unused memory is poisoned and there are gaps between
  * pieces, so an overrun inside a block is detected like an overrun of malloc'ed memory.
  *
@@ -17,9 +21,11 @@
  */
 #include "base.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #if __has_include(<sanitizer/asan_interface.h>)
@@ -33,13 +39,16 @@
 #define __has_feature(x) 0
 #endif
 #if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
-#define ARENA_GAP 16
+#define ARENA_GAP   16
+#define ARENA_PAGES false /* the search for leaks does not look into them */
 #else
-#define ARENA_GAP 0
+#define ARENA_GAP   0
+#define ARENA_PAGES true
 #endif
 
 #define ARENA_FIRST 480               /* with its head 512 bytes: an idle session has two of these */
 #define ARENA_BLOCK (64 * 1024)       /* with this size, the cost of malloc is too small to measure */
+#define ARENA_SPARE 16                /* blocks that are kept; more messages than this rarely begin or end together */
 #define ARENA_LARGE (ARENA_BLOCK / 4) /* a piece of at least this size would waste too much of a block */
 #define ALIGNMENT   _Alignof(max_align_t)
 
@@ -64,10 +73,57 @@ struct arena {
 	size_t used;
 };
 
+/* Of ARENA_BLOCK bytes, the latest used first: its pages are in the caches of the processor. */
+static struct {
+	pthread_mutex_t lock;
+	struct block *list;
+	unsigned count;
+} spare = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+#define PAGES_SIZE (sizeof(struct block) + ARENA_BLOCK)
+
+static struct block *pages_take(void)
+{
+	struct block *block;
+	void *pages;
+
+	pthread_mutex_lock(&spare.lock);
+	block = spare.list;
+	if (block) {
+		spare.list = block->next;
+		spare.count--;
+	}
+	pthread_mutex_unlock(&spare.lock);
+	if (block)
+		return block;
+	pages = mmap(NULL, PAGES_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return pages == MAP_FAILED ? NULL : pages;
+}
+
+static void pages_give(struct block *block)
+{
+	bool kept;
+
+	pthread_mutex_lock(&spare.lock);
+	kept = spare.count < ARENA_SPARE;
+	if (kept) {
+		block->next = spare.list;
+		spare.list = block;
+		spare.count++;
+	}
+	pthread_mutex_unlock(&spare.lock);
+	if (!kept)
+		munmap(block, PAGES_SIZE);
+}
+
 static struct block *block_new(size_t size, struct block *next)
 {
-	struct block *block = size <= SIZE_MAX - sizeof(*block) ? malloc(sizeof(*block) + size) : NULL;
+	struct block *block = NULL;
 
+	if (ARENA_PAGES && size == ARENA_BLOCK)
+		block = pages_take();
+	else if (size <= SIZE_MAX - sizeof(*block))
+		block = malloc(sizeof(*block) + size);
 	if (!block)
 		die("out of memory: %zu bytes requested", size);
 	block->next = next;
@@ -80,7 +136,10 @@ static struct block *block_new(size_t size, struct block *next)
 static void block_free(struct block *block)
 {
 	ASAN_UNPOISON_MEMORY_REGION(block->bytes, block->size);
-	free(block);
+	if (ARENA_PAGES && block->size == ARENA_BLOCK)
+		pages_give(block);
+	else
+		free(block);
 }
 
 struct arena *arena_new(void)
@@ -101,7 +160,7 @@ static size_t room_for(size_t n)
 
 void arena_expect(struct arena *arena, size_t n)
 {
-	n = n < ARENA_BLOCK ? room_for(n) : ARENA_BLOCK;
+	n = n < ARENA_BLOCK / 2 ? room_for(n) : ARENA_BLOCK; /* pages that are not touched cost nothing */
 	if (arena->next < n)
 		arena->next = n;
 }
