@@ -39,10 +39,10 @@ static const struct option for_recursion[] = {
     {"outbound-msg-retry:", "2", true},
 };
 
-/* The cache of answers is our own; libunbound's holds what it learns on the way. */
+/* The cache of answers is our own; libunbound's holds what it learns on the way: keys and their proofs. */
 static const struct option small_caches[] = {
-    {"msg-cache-size:", "1m"},
-    {"rrset-cache-size:", "1m"},
+    {"msg-cache-size:", "256k"},
+    {"rrset-cache-size:", "256k"},
 };
 
 /* Servers of the site's choice may know private zones: what libunbound would answer by
@@ -105,20 +105,53 @@ static int servers_name(struct ub_ctx *ctx, const struct resolver_settings *sett
 	return 0;
 }
 
-/* Name servers of /etc/resolv.conf, as libunbound reads it. */
-static size_t system_count(void)
+/* The name servers that are asked. */
+struct servers {
+	size_t count, six; /* all of them; with an IPv6 address */
+};
+
+static void servers_add(struct servers *servers, struct slice address)
+{
+	servers->count++;
+	servers->six += slice_find(address, ':') >= 0;
+}
+
+/* Those of /etc/resolv.conf, as libunbound reads it. */
+static void servers_add_system(struct servers *servers)
 {
 	struct slice text, rest, line, word;
 	struct error err;
-	size_t count = 0;
 
 	if (file_read("/etc/resolv.conf", RESOLV_CONF_MAX, &text, &err) < 0)
-		return 0;
+		return;
 	rest = text;
 	while (slice_cut(&rest, '\n', &line))
-		count += slice_word(&line, &word) && slice_equal(word, SLICE("nameserver"));
+		if (slice_word(&line, &word) && slice_equal(word, SLICE("nameserver")))
+			servers_add(servers, line);
 	free((char *)text.p);
-	return count;
+}
+
+static struct servers servers_count(const struct resolver_settings *settings)
+{
+	struct servers servers = {0};
+
+	if (settings->source == DNS_SYSTEM)
+		servers_add_system(&servers);
+	for (size_t i = 0; settings->source == DNS_FORWARD && i < settings->forward_count; i++)
+		servers_add(&servers, slice_of(settings->forward[i]));
+	return servers;
+}
+
+/* For each family that it may use libunbound has a table of all ports. */
+static int families_set(struct ub_ctx *ctx, const struct servers *servers, struct error *err)
+{
+	static const struct option no_six = {"do-ip6:", "no"}, no_four = {"do-ip4:", "no"};
+
+	if (servers->count > 0 && servers->six == 0)
+		return option_set(ctx, &no_six, err);
+	if (servers->count > 0 && servers->six == servers->count)
+		return option_set(ctx, &no_four, err);
+	return 0;
 }
 
 /* Until release 1.19.2 libunbound sends a question that got no answer once more by itself, as a smaller one. */
@@ -140,9 +173,8 @@ static bool asks_twice(void)
  * before anybody reads it. A lone one is asked with the same patience each time; of several, one that did not answer
  * comes after the others until it does (its time-out is then the longest there is, which libunbound remembers all the
  * same; under two seconds it would not tell it from others). */
-static int patience_set(struct ub_ctx *ctx, const struct resolver_settings *settings, struct error *err)
+static int patience_set(struct ub_ctx *ctx, const struct resolver_settings *settings, bool lone, struct error *err)
 {
-	bool lone = (settings->source == DNS_FORWARD ? settings->forward_count : system_count()) == 1;
 	long long timeout_ms = settings->timeout_us / 1000, least_ms = lone ? timeout_ms * 5 / 6 : timeout_ms / 3;
 	long long most_ms = lone ? least_ms : 2 * least_ms;
 	char least[24], most[24];
@@ -175,12 +207,15 @@ static int recursion_set(struct ub_ctx *ctx, const struct resolver_settings *set
 
 static int servers_set(struct ub_ctx *ctx, const struct resolver_settings *settings, struct error *err)
 {
+	struct servers servers = servers_count(settings);
+
 	if (settings->source == DNS_RECURSE)
 		return recursion_set(ctx, settings, err);
-	if (servers_name(ctx, settings, err) < 0 || options_set(ctx, for_servers, COUNT(for_servers), err) < 0 ||
+	if (families_set(ctx, &servers, err) < 0 || servers_name(ctx, settings, err) < 0 ||
+	    options_set(ctx, for_servers, COUNT(for_servers), err) < 0 ||
 	    options_set(ctx, small_caches, COUNT(small_caches), err) < 0)
 		return -1;
-	return patience_set(ctx, settings, err);
+	return patience_set(ctx, settings, servers.count == 1, err);
 }
 
 /* The keys of the root, where distributions keep them. */
