@@ -76,8 +76,12 @@ struct history_entry {
 
 struct history;
 
+/* 0, or -1 and err: the library that a history needs cannot be opened. */
+int history_library(struct error *err);
+
 /* Opens the key file, makes it if needed, and starts the writing thread. A file that cannot be used is not an error
- * here: history_report says why, and it is tried again. NULL and err: the key cannot be read or made. */
+ * here: history_report says why, and it is tried again. NULL and err: the key cannot be read or made, or as
+ * history_library(). */
 struct history *history_open(const struct history_settings *, struct error *err);
 void history_close(struct history *); /* writes what waits, for at most a second. NULL is allowed */
 

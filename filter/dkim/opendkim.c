@@ -7,8 +7,8 @@
  * matching body hash. It uses one key for all signatures of a selector, and it takes a t= below its clock drift for a
  * time in the future: such signatures are given to it separately.
  */
+#include "opendkim_library.h"
 #include "second.h"
-#include <opendkim/dkim.h>
 #include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +18,7 @@
 #define MESSAGE_ID "sekisho"
 
 struct dkim_library {
+	const struct opendkim_library *opendkim;
 	DKIM_LIB *lib;       /* one serves all threads */
 	DKIM_LIB *driftless; /* for signatures of the first minutes of 1970 */
 };
@@ -25,7 +26,8 @@ struct dkim_library {
 /* One handle; the next ones get other signatures of the same message. */
 struct second {
 	struct second *next; /* NULL: the last */
-	bool *shown;         /* for each signature: this handle gets it */
+	const struct opendkim_library *opendkim;
+	bool *shown; /* for each signature: this handle gets it */
 	struct arena *arena;
 	DKIM *dkim;           /* NULL: it could not take the message */
 	DKIM_SIGINFO **infos; /* its list of the signatures that it got, in the order of their fields */
@@ -61,54 +63,61 @@ static bool print_key(const struct key *key, struct arena *arena, char *buffer, 
 }
 
 /* A signature that it could not read has no names. */
-static bool is_of(DKIM_SIGINFO *info, const struct dkim_signature *seen)
+static bool is_of(const struct opendkim_library *opendkim, DKIM_SIGINFO *info, const struct dkim_signature *seen)
 {
-	const char *domain = (const char *)dkim_sig_getdomain(info);
-	const char *selector = (const char *)dkim_sig_getselector(info);
+	const char *domain = (const char *)opendkim->dkim_sig_getdomain(info);
+	const char *selector = (const char *)opendkim->dkim_sig_getselector(info);
 
 	return domain && selector && slice_equal_nocase(slice_of(domain), seen->domain) &&
 	       slice_equal_nocase(slice_of(selector), seen->selector);
 }
 
+/* Whose signatures libopendkim verifies in this thread. */
+static _Thread_local const struct second *asking;
+
 /* Instead of the DNS: the keys that we chose, one for each signature, because two signatures of one selector can
  * have different keys. */
 static DKIM_CBSTAT find_key(DKIM *dkim, DKIM_SIGINFO *info, u_char *buffer, size_t room)
 {
-	struct second *second = dkim_get_user_context(dkim);
+	const struct second *second = asking;
 
+	(void)dkim;
 	for (size_t i = 0, next = 0; second->infos && i < second->count; i++) {
 		if (!second->shown[i] || second->infos[next++] != info)
 			continue;
-		if (second->keys[i] && is_of(info, second->signatures[i].seen) &&
+		if (second->keys[i] && is_of(second->opendkim, info, second->signatures[i].seen) &&
 		    print_key(second->keys[i], second->arena, (char *)buffer, room))
 			return DKIM_CBSTAT_CONTINUE;
 	}
-	dkim_sig_seterror(info, DKIM_SIGERROR_KEYFAIL);
+	second->opendkim->dkim_sig_seterror(info, DKIM_SIGERROR_KEYFAIL);
 	return DKIM_CBSTAT_ERROR;
 }
 
 /* ---- the library -------------------------------------------------------------------------------- */
 
-static DKIM_LIB *library_new(uint64_t drift_s)
+static DKIM_LIB *library_new(const struct opendkim_library *opendkim, uint64_t drift_s)
 {
 	unsigned flags = DKIM_LIBFLAGS_DELAYSIGPROC | DKIM_LIBFLAGS_BADSIGHANDLES;
-	DKIM_LIB *lib = dkim_init(NULL, NULL);
+	DKIM_LIB *lib = opendkim->dkim_init(NULL, NULL);
 
 	if (!lib)
 		die("libopendkim cannot be opened");
-	dkim_options(lib, DKIM_OP_SETOPT, DKIM_OPTS_FLAGS, &flags, sizeof(flags));
-	dkim_options(lib, DKIM_OP_SETOPT, DKIM_OPTS_CLOCKDRIFT, &drift_s, sizeof(drift_s));
-	dkim_set_key_lookup(lib, find_key);
+	opendkim->dkim_options(lib, DKIM_OP_SETOPT, DKIM_OPTS_FLAGS, &flags, sizeof(flags));
+	opendkim->dkim_options(lib, DKIM_OP_SETOPT, DKIM_OPTS_CLOCKDRIFT, &drift_s, sizeof(drift_s));
+	opendkim->dkim_set_key_lookup(lib, find_key);
 	return lib;
 }
 
 struct dkim_library *dkim_library_open(struct error *err)
 {
-	struct dkim_library *library = xmalloc(sizeof(*library));
+	const struct opendkim_library *opendkim = opendkim_library_open(err);
+	struct dkim_library *library = opendkim ? xmalloc(sizeof(*library)) : NULL;
 
-	library->lib = library_new(DKIM_CLOCK_SKEW);
-	library->driftless = library_new(0);
-	(void)err;
+	if (!library)
+		return NULL;
+	library->opendkim = opendkim;
+	library->lib = library_new(opendkim, DKIM_CLOCK_SKEW);
+	library->driftless = library_new(opendkim, 0);
 	return library;
 }
 
@@ -116,8 +125,8 @@ void dkim_library_close(struct dkim_library *library)
 {
 	if (!library)
 		return;
-	dkim_close(library->lib);
-	dkim_close(library->driftless);
+	library->opendkim->dkim_close(library->lib);
+	library->opendkim->dkim_close(library->driftless);
 	free(library);
 }
 
@@ -128,7 +137,7 @@ static void release(void *what)
 	struct second *second = what;
 
 	if (second->dkim)
-		dkim_free(second->dkim);
+		second->opendkim->dkim_free(second->dkim);
 }
 
 static void give_up(struct second *second)
@@ -165,7 +174,7 @@ static void add_field(struct second *second, const struct header_field *field)
 		return;
 	/* Even SYNTAX for a bad signature does not matter: later good ones still verify. */
 	if (is_odd(field->name) || text.n > FIELD_MOST ||
-	    dkim_header(second->dkim, (u_char *)text.p, text.n) > DKIM_STAT_SYNTAX)
+	    second->opendkim->dkim_header(second->dkim, (u_char *)text.p, text.n) > DKIM_STAT_SYNTAX)
 		give_up(second);
 }
 
@@ -206,16 +215,16 @@ static void show(struct second *second, DKIM_LIB *lib, const struct headers *hea
 {
 	DKIM_STAT status;
 
-	second->dkim = dkim_verify(lib, (const unsigned char *)MESSAGE_ID, NULL, &status);
+	second->dkim = second->opendkim->dkim_verify(lib, (const unsigned char *)MESSAGE_ID, NULL, &status);
 	arena_own(second->arena, second, release);
 	if (!second->dkim)
 		return;
-	dkim_set_user_context(second->dkim, second);
 	for (size_t i = 0; i < headers->count; i++)
 		add_field(second, &headers->fields[i]);
 	if (!second->dkim)
 		return;
-	status = dkim_eoh(second->dkim);
+	asking = second;
+	status = second->opendkim->dkim_eoh(second->dkim);
 	if (status != DKIM_STAT_OK && status != DKIM_STAT_NOSIG)
 		give_up(second);
 }
@@ -229,7 +238,11 @@ struct second *second_begin(struct dkim_library *library, const struct headers *
 		struct second *second = arena_alloc(arena, sizeof(*second));
 		const struct signature *first;
 
-		*second = (struct second){.arena = arena, .signatures = signatures, .count = count, .next = all};
+		*second = (struct second){.opendkim = library->opendkim,
+					  .arena = arena,
+					  .signatures = signatures,
+					  .count = count,
+					  .next = all};
 		second->shown = arena_alloc(arena, (count + 1) * sizeof(*second->shown));
 		first = choose_shown(second, all);
 		if (all && !first)
@@ -242,7 +255,7 @@ struct second *second_begin(struct dkim_library *library, const struct headers *
 
 static void add(struct second *second, const char *p, size_t n)
 {
-	if (second->dkim && n > 0 && dkim_body(second->dkim, (u_char *)p, n) != DKIM_STAT_OK)
+	if (second->dkim && n > 0 && second->opendkim->dkim_body(second->dkim, (u_char *)p, n) != DKIM_STAT_OK)
 		give_up(second);
 }
 
@@ -280,12 +293,13 @@ void second_body(struct second *all, struct slice chunk)
 		add_body(second, chunk);
 }
 
-static enum second_word word_of(DKIM_SIGINFO *info)
+static enum second_word word_of(const struct opendkim_library *opendkim, DKIM_SIGINFO *info)
 {
-	int error = dkim_sig_geterror(info);
-	int body = dkim_sig_getbh(info);
+	int error = opendkim->dkim_sig_geterror(info);
+	int body = opendkim->dkim_sig_getbh(info);
 
-	if (error == DKIM_SIGERROR_OK && (dkim_sig_getflags(info) & DKIM_SIGFLAG_PASSED) && body == DKIM_SIGBH_MATCH)
+	if (error == DKIM_SIGERROR_OK && (opendkim->dkim_sig_getflags(info) & DKIM_SIGFLAG_PASSED) &&
+	    body == DKIM_SIGBH_MATCH)
 		return SECOND_PASS;
 	if (error != DKIM_SIGERROR_OK && error != DKIM_SIGERROR_BADSIG && error != DKIM_SIGERROR_UNKNOWN)
 		return SECOND_UNABLE;
@@ -309,17 +323,19 @@ static void end(struct second *second, enum second_word *words_r)
 		add(second, "\r\n", 2);
 	if (!second->dkim || second->bare_cr || second->last == '\r')
 		return;
-	if (dkim_getsiglist(second->dkim, &second->infos, &count) != DKIM_STAT_OK || count != count_shown(second))
+	if (second->opendkim->dkim_getsiglist(second->dkim, &second->infos, &count) != DKIM_STAT_OK ||
+	    count != count_shown(second))
 		second->infos = NULL;
 	if (!second->infos)
 		return;
-	dkim_eom(second->dkim, NULL);
+	asking = second;
+	second->opendkim->dkim_eom(second->dkim, NULL);
 	/* They come in the order of their fields. The result of one must never count for another. */
 	for (size_t i = 0; i < second->count; i++) {
 		DKIM_SIGINFO *info = second->shown[i] ? second->infos[next++] : NULL;
 
-		if (info && is_of(info, second->signatures[i].seen))
-			words_r[i] = word_of(info);
+		if (info && is_of(second->opendkim, info, second->signatures[i].seen))
+			words_r[i] = word_of(second->opendkim, info);
 	}
 }
 
@@ -341,12 +357,15 @@ void second_end(struct second *all, const struct key *const *keys, enum second_w
 /* Two signatures can differ in options of the library handle, so each has its own handle. */
 static DKIM_LIB *signing_library(const struct dkim_signing *signing, const char **more)
 {
+	const struct opendkim_library *opendkim = signing->library->opendkim;
 	uint64_t now = (uint64_t)signing->now_s, lifetime = (uint64_t)signing->lifetime_s;
-	DKIM_LIB *lib = dkim_init(NULL, NULL);
-	bool set = lib && dkim_options(lib, DKIM_OP_SETOPT, DKIM_OPTS_FIXEDTIME, &now, sizeof(now)) == DKIM_STAT_OK &&
-		   dkim_options(lib, DKIM_OP_SETOPT, DKIM_OPTS_OVERSIGNHDRS, more, sizeof(more)) == DKIM_STAT_OK &&
-		   (lifetime == 0 || dkim_options(lib, DKIM_OP_SETOPT, DKIM_OPTS_SIGNATURETTL, &lifetime,
-						  sizeof(lifetime)) == DKIM_STAT_OK);
+	DKIM_LIB *lib = opendkim->dkim_init(NULL, NULL);
+	bool set =
+	    lib &&
+	    opendkim->dkim_options(lib, DKIM_OP_SETOPT, DKIM_OPTS_FIXEDTIME, &now, sizeof(now)) == DKIM_STAT_OK &&
+	    opendkim->dkim_options(lib, DKIM_OP_SETOPT, DKIM_OPTS_OVERSIGNHDRS, more, sizeof(more)) == DKIM_STAT_OK &&
+	    (lifetime == 0 || opendkim->dkim_options(lib, DKIM_OP_SETOPT, DKIM_OPTS_SIGNATURETTL, &lifetime,
+						     sizeof(lifetime)) == DKIM_STAT_OK);
 
 	if (!set)
 		die("libopendkim does not accept its options");
@@ -376,10 +395,10 @@ static int add_signed(struct second *second, struct dkim_fields *fields, const s
 		text = field_canonical(canon == DKIM_RELAXED ? name : list[i].name, list[i].value, DKIM_SIMPLE,
 				       second->arena);
 		if (++seen > SIGNED_MOST || text.n > FIELD_MOST ||
-		    dkim_header(second->dkim, (u_char *)text.p, text.n) != DKIM_STAT_OK)
+		    second->opendkim->dkim_header(second->dkim, (u_char *)text.p, text.n) != DKIM_STAT_OK)
 			return -1;
 	}
-	return dkim_eoh(second->dkim) == DKIM_STAT_OK ? 0 : -1;
+	return second->opendkim->dkim_eoh(second->dkim) == DKIM_STAT_OK ? 0 : -1;
 }
 
 static void take(void *second, struct slice chunk)
@@ -396,7 +415,7 @@ static const char *sign_body(struct second *second, struct spool *spool)
 		add(second, "\r\n", 2);
 	if (second->bare_cr || second->last == '\r')
 		return "the body has a bare CR, which it would drop";
-	if (!second->dkim || dkim_eom(second->dkim, NULL) != DKIM_STAT_OK)
+	if (!second->dkim || second->opendkim->dkim_eom(second->dkim, NULL) != DKIM_STAT_OK)
 		return "it cannot sign this message";
 	return NULL;
 }
@@ -408,7 +427,8 @@ static struct slice value_of(struct second *second)
 	u_char *header;
 	size_t n;
 
-	if (dkim_getsighdr_d(second->dkim, sizeof("DKIM-Signature: ") - 1, &header, &n) != DKIM_STAT_OK)
+	if (second->opendkim->dkim_getsighdr_d(second->dkim, sizeof("DKIM-Signature: ") - 1, &header, &n) !=
+	    DKIM_STAT_OK)
 		return SLICE("");
 	text_init(&text, second->arena, n + 1);
 	text_add_char(&text, ' ');
@@ -422,15 +442,17 @@ static DKIM *signer_new(DKIM_LIB *lib, const struct dkim_signing *signing, struc
 {
 	static const dkim_canon_t canons[] = {[DKIM_SIMPLE] = DKIM_CANON_SIMPLE, [DKIM_RELAXED] = DKIM_CANON_RELAXED};
 	char *pem = arena_cstring(arena, dkim_private_pem(signing->key, arena));
+	const struct opendkim_library *opendkim = signing->library->opendkim;
 	DKIM_STAT status;
-	DKIM *dkim = dkim_sign(lib, (const u_char *)MESSAGE_ID, NULL, (dkim_sigkey_t)pem,
-			       (const u_char *)arena_cstring(arena, signing->selector),
-			       (const u_char *)arena_cstring(arena, signing->domain), canons[signing->header_canon],
-			       canons[signing->body_canon], DKIM_SIGN_RSASHA256, -1, &status);
+	DKIM *dkim =
+	    opendkim->dkim_sign(lib, (const u_char *)MESSAGE_ID, NULL, (dkim_sigkey_t)pem,
+				(const u_char *)arena_cstring(arena, signing->selector),
+				(const u_char *)arena_cstring(arena, signing->domain), canons[signing->header_canon],
+				canons[signing->body_canon], DKIM_SIGN_RSASHA256, -1, &status);
 
 	OPENSSL_cleanse(pem, strlen(pem));
 	if (dkim && signing->identity.n > 0)
-		dkim_set_signer(dkim, (const u_char *)arena_cstring(arena, signing->identity));
+		opendkim->dkim_set_signer(dkim, (const u_char *)arena_cstring(arena, signing->identity));
 	return dkim;
 }
 
@@ -451,7 +473,8 @@ struct slice second_sign(const struct dkim_signing *signing, struct dkim_fields 
 	const struct signed_name *names;
 	size_t count = signing_names(signing, fields, arena, &names);
 	DKIM_LIB *lib = signing_library(signing, named_once_more(names, count, arena));
-	struct second second = {.arena = arena, .dkim = signer_new(lib, signing, arena)};
+	struct second second = {
+	    .opendkim = signing->library->opendkim, .arena = arena, .dkim = signer_new(lib, signing, arena)};
 	const char *trouble = spool_trouble(signing->spool);
 	struct slice value = SLICE("");
 
@@ -464,6 +487,6 @@ struct slice second_sign(const struct dkim_signing *signing, struct dkim_fields 
 	if (value.n == 0)
 		error_set(err, "libopendkim: %s", trouble ? trouble : "it returned no signature");
 	release(&second);
-	dkim_close(lib);
+	second.opendkim->dkim_close(lib);
 	return value;
 }

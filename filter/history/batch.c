@@ -46,16 +46,18 @@ static int batch_lock(struct writer *writer, struct error *err)
 
 static void statements_end(struct writer *writer)
 {
-	sqlite3_finalize(writer->insert_record);
-	sqlite3_finalize(writer->insert_term);
-	sqlite3_finalize(writer->insert_count);
+	if (!writer->db)
+		return;
+	writer->db->sqlite->sqlite3_finalize(writer->insert_record);
+	writer->db->sqlite->sqlite3_finalize(writer->insert_term);
+	writer->db->sqlite->sqlite3_finalize(writer->insert_count);
 	writer->insert_record = writer->insert_term = writer->insert_count = NULL;
 }
 
 void batch_close(struct writer *writer)
 {
 	statements_end(writer);
-	sqlite3_close(writer->db);
+	db_close(writer->db);
 	writer->db = NULL;
 }
 
@@ -205,19 +207,20 @@ static int compare_terms(const void *a, const void *b)
 
 static int step_done(struct writer *writer, sqlite3_stmt *statement, struct error *err)
 {
-	int result = sqlite3_step(statement);
+	int result = writer->db->sqlite->sqlite3_step(statement);
 
-	sqlite3_reset(statement);
+	writer->db->sqlite->sqlite3_reset(statement);
 	return result == SQLITE_DONE ? 0 : db_wrong(writer->db, err);
 }
 
 static int write_record(struct writer *writer, const struct queued *queued, int64_t *id_r, struct error *err)
 {
-	sqlite3_bind_int64(writer->insert_record, 1, queued->time_us);
-	sqlite3_bind_text(writer->insert_record, 2, queued->line, (int)queued->line_n, SQLITE_STATIC);
+	writer->db->sqlite->sqlite3_bind_int64(writer->insert_record, 1, queued->time_us);
+	writer->db->sqlite->sqlite3_bind_text(writer->insert_record, 2, queued->line, (int)queued->line_n,
+					      SQLITE_STATIC);
 	if (step_done(writer, writer->insert_record, err))
 		return -1;
-	*id_r = sqlite3_last_insert_rowid(writer->db);
+	*id_r = writer->db->sqlite->sqlite3_last_insert_rowid(writer->db->file);
 	return 0;
 }
 
@@ -231,9 +234,10 @@ static int write_counts(struct writer *writer, const struct queued *queued, stru
 		struct slice name =
 		    counts_name(writer->counts, step, count->kind, (struct slice){count->name, count->n});
 
-		sqlite3_bind_int64(writer->insert_count, 1, step);
-		sqlite3_bind_int(writer->insert_count, 2, (int)count->kind);
-		sqlite3_bind_text(writer->insert_count, 3, name.p ? name.p : "", (int)name.n, SQLITE_STATIC);
+		writer->db->sqlite->sqlite3_bind_int64(writer->insert_count, 1, step);
+		writer->db->sqlite->sqlite3_bind_int(writer->insert_count, 2, (int)count->kind);
+		writer->db->sqlite->sqlite3_bind_text(writer->insert_count, 3, name.p ? name.p : "", (int)name.n,
+						      SQLITE_STATIC);
 		result = step_done(writer, writer->insert_count, err);
 	}
 	return result;
@@ -245,8 +249,8 @@ static int write_terms(struct writer *writer, struct term_row *terms, size_t cou
 
 	qsort(terms, count, sizeof(*terms), compare_terms);
 	for (size_t i = 0; result == 0 && i < count; i++) {
-		sqlite3_bind_int64(writer->insert_term, 1, terms[i].hash);
-		sqlite3_bind_int64(writer->insert_term, 2, terms[i].id);
+		writer->db->sqlite->sqlite3_bind_int64(writer->insert_term, 1, terms[i].hash);
+		writer->db->sqlite->sqlite3_bind_int64(writer->insert_term, 2, terms[i].id);
 		result = step_done(writer, writer->insert_term, err);
 	}
 	return result;
@@ -323,8 +327,8 @@ int batch_write(struct writer *writer, const struct queued *first, int64_t now_u
 
 	if (write_batch(writer, first, now_us, err) == 0)
 		return 0;
-	code = sqlite3_errcode(writer->db) & 0xff;
-	if (!sqlite3_get_autocommit(writer->db))
+	code = writer->db->sqlite->sqlite3_errcode(writer->db->file) & 0xff;
+	if (!writer->db->sqlite->sqlite3_get_autocommit(writer->db->file))
 		db_run(writer->db, "ROLLBACK", &(struct error){""});
 	writer->part = before;
 	writer->part_bytes = bytes;

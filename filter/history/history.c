@@ -159,11 +159,19 @@ static void conds_init(struct history *history)
 	pthread_condattr_destroy(&monotonic);
 }
 
+int history_library(struct error *err)
+{
+	return sqlite_library_open(err) ? 0 : -1;
+}
+
 struct history *history_open(const struct history_settings *settings, struct error *err)
 {
-	struct history *history = xmalloc(sizeof(*history));
+	struct history *history;
 	int result;
 
+	if (history_library(err) != 0)
+		return NULL;
+	history = xmalloc(sizeof(*history));
 	memset(history, 0, sizeof(*history));
 	history->path = xstrdup(settings->path);
 	history->settings = *settings;

@@ -10,7 +10,7 @@
 #define SEKISHO_HISTORY_PRIVATE_H
 
 #include "history.h"
-#include <sqlite3.h>
+#include "sqlite_library.h"
 
 #define HISTORY_APPLICATION 0x536b4869 /* "SkHi" */
 #define HISTORY_VERSION     1
@@ -35,22 +35,28 @@ int64_t term_hash(enum history_term, struct slice text);
 
 /* ---- file.c ------------------------------------------------------------------------------------------ */
 
+struct db {
+	const struct sqlite_library *sqlite;
+	sqlite3 *file; /* NULL: out of memory */
+};
+
 /* With a trailing NULL: runs each statement of the text. 0, or -1 and err. */
-int db_run(sqlite3 *, const char *sql, struct error *err);
-int db_printf(sqlite3 *, struct error *err, const char *format, ...) __attribute__((format(printf, 3, 4)));
-sqlite3_stmt *db_prepare(sqlite3 *, struct error *err, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int db_run(struct db *, const char *sql, struct error *err);
+int db_printf(struct db *, struct error *err, const char *format, ...) __attribute__((format(printf, 3, 4)));
+sqlite3_stmt *db_prepare(struct db *, struct error *err, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* The first number of the first row; `otherwise` without one, or on an error. */
-int64_t db_number(sqlite3 *, const char *sql, int64_t otherwise);
-int db_wrong(sqlite3 *, struct error *err); /* always -1; err is what SQLite says */
+int64_t db_number(struct db *, const char *sql, int64_t otherwise);
+int db_wrong(struct db *, struct error *err); /* always -1; err is what SQLite says */
 
 /* Opens the file and examines its version. `write`: makes it when it is missing. NULL and err. */
-sqlite3 *file_open(const char *path, bool write, struct error *err);
+struct db *file_open(const char *path, bool write, struct error *err);
+void db_close(struct db *); /* NULL is allowed */
 
 struct part {
 	int64_t number, first_us, last_us, rows;
 };
 /* All parts, oldest first, in the arena. 0, or -1 and err. */
-int file_parts(sqlite3 *, struct arena *, struct part **parts_r, size_t *count_r, struct error *err);
+int file_parts(struct db *, struct arena *, struct part **parts_r, size_t *count_r, struct error *err);
 
 /* ---- queue.c: what waits to be written ----------------------------------------------------------------- */
 
@@ -74,7 +80,7 @@ struct queued *queued_new(const struct history_entry *);
 
 struct writer {
 	const struct history_settings *settings;
-	sqlite3 *db;         /* NULL: not open */
+	struct db *db;       /* NULL: not open */
 	int lock_fd;         /* one daemon for each file; -1: not locked */
 	struct part part;    /* that is being written; number 0: none */
 	uint64_t part_bytes; /* of its records */

@@ -12,7 +12,7 @@
 #define SKIP_LEAST 64 /* records; a damaged page holds some of them */
 
 struct history_reader {
-	sqlite3 *db;
+	struct db *db;
 	struct hiding hiding;
 	struct arena *arena;
 	struct part *parts;
@@ -24,7 +24,7 @@ struct history_reader {
 struct history_reader *history_reader_open(const char *path, struct error *err)
 {
 	struct history_reader *reader;
-	sqlite3 *db = file_open(path, false, err);
+	struct db *db = file_open(path, false, err);
 	struct error why;
 
 	if (!db)
@@ -46,7 +46,7 @@ void history_reader_close(struct history_reader *reader)
 {
 	if (!reader)
 		return;
-	sqlite3_close(reader->db);
+	db_close(reader->db);
 	arena_free(reader->arena);
 	free(reader);
 }
@@ -60,11 +60,11 @@ uint64_t history_size(struct history_reader *reader)
 	return rows;
 }
 
-static struct history_row row_of(sqlite3_stmt *statement)
+static struct history_row row_of(const struct sqlite_library *sqlite, sqlite3_stmt *statement)
 {
-	return (struct history_row){
-	    .time_us = sqlite3_column_int64(statement, 0),
-	    .line = {(const char *)sqlite3_column_text(statement, 1), (size_t)sqlite3_column_bytes(statement, 1)}};
+	return (struct history_row){.time_us = sqlite->sqlite3_column_int64(statement, 0),
+				    .line = {(const char *)sqlite->sqlite3_column_text(statement, 1),
+					     (size_t)sqlite->sqlite3_column_bytes(statement, 1)}};
 }
 
 /* ---- by a text --------------------------------------------------------------------------------------- */
@@ -87,6 +87,7 @@ static size_t hashes_of(struct history_reader *reader, const struct history_foun
 static int find_in(struct history_reader *reader, const struct part *part, int64_t hash, int64_t since_us,
 		   history_take *take, void *context, struct error *err)
 {
+	const struct sqlite_library *sqlite = reader->db->sqlite;
 	long long number = part->number;
 	sqlite3_stmt *statement =
 	    db_prepare(reader->db, err,
@@ -97,16 +98,16 @@ static int find_in(struct history_reader *reader, const struct part *part, int64
 
 	if (!statement)
 		return strstr(err->text, "no such table") ? 1 : -1; /* dropped meanwhile */
-	sqlite3_bind_int64(statement, 1, hash);
-	sqlite3_bind_int64(statement, 2, since_us);
-	while (more && (result = sqlite3_step(statement)) == SQLITE_ROW) {
-		struct history_row row = row_of(statement);
+	sqlite->sqlite3_bind_int64(statement, 1, hash);
+	sqlite->sqlite3_bind_int64(statement, 2, since_us);
+	while (more && (result = sqlite->sqlite3_step(statement)) == SQLITE_ROW) {
+		struct history_row row = row_of(sqlite, statement);
 
 		more = take(context, &row);
 	}
 	if (more && result != SQLITE_DONE)
 		db_wrong(reader->db, err);
-	sqlite3_finalize(statement);
+	sqlite->sqlite3_finalize(statement);
 	return !more ? 0 : result == SQLITE_DONE ? 1 : -1;
 }
 
@@ -138,6 +139,7 @@ struct walk {
  */
 static int walk_some(struct walk *walk, const struct part *part, int64_t id, int64_t *next_r)
 {
+	const struct sqlite_library *sqlite = walk->reader->db->sqlite;
 	struct error err;
 	sqlite3_stmt *statement =
 	    db_prepare(walk->reader->db, &err, "SELECT time, line, id FROM m%lld WHERE id >= ? ORDER BY id LIMIT %d",
@@ -146,17 +148,17 @@ static int walk_some(struct walk *walk, const struct part *part, int64_t id, int
 
 	if (!statement)
 		return 0; /* dropped meanwhile */
-	sqlite3_bind_int64(statement, 1, id);
+	sqlite->sqlite3_bind_int64(statement, 1, id);
 	*next_r = id;
-	while (walk->more && (result = sqlite3_step(statement)) == SQLITE_ROW) {
-		struct history_row row = row_of(statement);
+	while (walk->more && (result = sqlite->sqlite3_step(statement)) == SQLITE_ROW) {
+		struct history_row row = row_of(sqlite, statement);
 
-		*next_r = sqlite3_column_int64(statement, 2) + 1;
+		*next_r = sqlite->sqlite3_column_int64(statement, 2) + 1;
 		count++;
 		if (row.time_us >= walk->since_us)
 			walk->more = walk->take(walk->context, &row);
 	}
-	sqlite3_finalize(statement);
+	sqlite->sqlite3_finalize(statement);
 	if (walk->more && result != SQLITE_DONE && result != SQLITE_ROW)
 		return -1;
 	return walk->more && count == READ_ROWS;
@@ -211,6 +213,7 @@ static int wanted(unsigned kinds, enum history_count kind)
 int history_counts(struct history_reader *reader, unsigned kinds, int64_t since_us, int64_t until_us,
 		   history_take_count *take, void *context, struct error *err)
 {
+	const struct sqlite_library *sqlite = reader->db->sqlite;
 	long long step = HISTORY_STEP_US;
 	sqlite3_stmt *statement =
 	    db_prepare(reader->db, err, COUNTS_QUERY, step, step, wanted(kinds, HISTORY_COUNT_VERDICT),
@@ -220,20 +223,20 @@ int history_counts(struct history_reader *reader, unsigned kinds, int64_t since_
 
 	if (!statement)
 		return -1;
-	sqlite3_bind_int64(statement, 1, (since_us + step - 1) / step * step);
-	sqlite3_bind_int64(statement, 2, until_us);
-	while ((result = sqlite3_step(statement)) == SQLITE_ROW) {
-		int kind = sqlite3_column_int(statement, 1);
-		struct slice name = {(const char *)sqlite3_column_text(statement, 2),
-				     (size_t)sqlite3_column_bytes(statement, 2)};
+	sqlite->sqlite3_bind_int64(statement, 1, (since_us + step - 1) / step * step);
+	sqlite->sqlite3_bind_int64(statement, 2, until_us);
+	while ((result = sqlite->sqlite3_step(statement)) == SQLITE_ROW) {
+		int kind = sqlite->sqlite3_column_int(statement, 1);
+		struct slice name = {(const char *)sqlite->sqlite3_column_text(statement, 2),
+				     (size_t)sqlite->sqlite3_column_bytes(statement, 2)};
 
 		if (kind >= 0 && kind < HISTORY_COUNT_KINDS && name.p)
-			take(context, sqlite3_column_int64(statement, 0), (enum history_count)kind, name,
-			     (uint64_t)sqlite3_column_int64(statement, 3));
+			take(context, sqlite->sqlite3_column_int64(statement, 0), (enum history_count)kind, name,
+			     (uint64_t)sqlite->sqlite3_column_int64(statement, 3));
 	}
 	if (result != SQLITE_DONE)
 		db_wrong(reader->db, err);
-	sqlite3_finalize(statement);
+	sqlite->sqlite3_finalize(statement);
 	return result == SQLITE_DONE ? 0 : -1;
 }
 
@@ -251,13 +254,14 @@ static int erase_in(struct history_reader *reader, const struct part *part, int6
 		      "DELETE FROM m%lld WHERE id IN (SELECT id FROM gone)",
 		      number, (long long)hash, number))
 		return -1;
-	*erased += (uint64_t)sqlite3_changes64(reader->db);
+	*erased += (uint64_t)reader->db->sqlite->sqlite3_changes64(reader->db->file);
 	return db_printf(reader->db, err, "DELETE FROM t%lld WHERE id IN (SELECT id FROM gone); COMMIT", number);
 }
 
 /* As a sender whose messages were refused. */
 static int erase_counts(struct history_reader *reader, struct slice address, struct error *err)
 {
+	const struct sqlite_library *sqlite = reader->db->sqlite;
 	sqlite3_stmt *statement =
 	    db_prepare(reader->db, err,
 		       "DELETE FROM count WHERE kind = %d AND (name = ? COLLATE NOCASE OR name = ? COLLATE NOCASE)",
@@ -270,10 +274,10 @@ static int erase_counts(struct history_reader *reader, struct slice address, str
 		arena_free(arena);
 		return -1;
 	}
-	sqlite3_bind_text(statement, 1, address.p, (int)address.n, SQLITE_TRANSIENT);
-	sqlite3_bind_text(statement, 2, hidden.p, (int)hidden.n, SQLITE_TRANSIENT);
-	result = sqlite3_step(statement) == SQLITE_DONE ? 0 : db_wrong(reader->db, err);
-	sqlite3_finalize(statement);
+	sqlite->sqlite3_bind_text(statement, 1, address.p, (int)address.n, SQLITE_TRANSIENT);
+	sqlite->sqlite3_bind_text(statement, 2, hidden.p, (int)hidden.n, SQLITE_TRANSIENT);
+	result = sqlite->sqlite3_step(statement) == SQLITE_DONE ? 0 : db_wrong(reader->db, err);
+	sqlite->sqlite3_finalize(statement);
 	arena_free(arena);
 	return result;
 }

@@ -9,6 +9,7 @@
 #include "aggregate.h"
 #include "check_doors.h"
 #include "engine.h"
+#include "history.h"
 #include "mailer.h"
 #include "option.h"
 #include "verbs.h"
@@ -112,11 +113,12 @@ static bool check_library(const struct policy *policy, bool said, const char *se
 static bool check_libraries(const struct policy *policy)
 {
 	const struct settings *settings = policy_settings(policy);
+	bool history = check_library(policy, settings->history.path, "history", history_library);
 	bool mailer = check_library(policy, settings->mailer.text.n > 0, "mailer", mailer_library);
 	bool reports = check_library(policy, settings->reports.said, "dmarc-reports", aggregate_library);
 	bool web = check_library(policy, settings->web.text.n > 0, "web", web_library);
 
-	return mailer && reports && web;
+	return history && mailer && reports && web;
 }
 
 static int print_result(const struct request *request, struct policy *policy, const struct diagnostics *diagnostics)

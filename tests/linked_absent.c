@@ -1,0 +1,7 @@
+/*
+ * linked_absent.c - built without libopendkim: linked.c has none.
+ */
+#include <stddef.h>
+
+extern const void *const linked_opendkim;
+const void *const linked_opendkim = NULL;
