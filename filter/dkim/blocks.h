@@ -9,17 +9,12 @@
 #define BLOCK 64
 #define AHEAD 2 /* bytes after a block decide about its blanks; the byte before it decides about its first LF */
 
-/* For each byte of a block: what it is in the canonical text, and what is written for it. */
-#define STAYS 1
-#define BARE  2 /* a CR is missing before it */
-struct marks {
-	char text[BLOCK];
-	unsigned char what[BLOCK];
-};
+#define ODD_MAX (2 * BLOCK) /* bytes that are written for a block: all may be LF without CR */
 
 struct block_loops {
 	size_t (*plain_length)(const char *p, size_t n); /* of the blocks at p in which every byte stays as it is */
-	void (*mark)(const char *p, struct marks *restrict marks_r); /* of the block at p */
+	/* Writes what the block at p is in the canonical text; returns its end. ODD_MAX bytes may be overwritten. */
+	char *(*odd)(const char *p, char *out);
 };
 
 /* By canonicalisation. */

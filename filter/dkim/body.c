@@ -8,13 +8,12 @@
  * A bare LF counts as a line end, because MTAs turn it into CRLF; a bare CR is an ordinary byte.
  *
  * Speed: nearly all bytes stay as they are. Blocks of such bytes go to the hash in one piece. For any other block,
- * blocks.c marks the bytes that stay, and these are written without a branch, so no choice of bytes makes a body
- * much slower. Only the ends of chunks are processed byte by byte.
+ * blocks.c marks the bytes that stay, and these are written nearly without a branch, so no choice of bytes makes a
+ * body much slower. Only the ends of chunks are processed byte by byte.
  */
 #include "blocks.h"
 #include <string.h>
 
-#define WORD        8
 #define BUFFER      4096
 #define DIRECT      1024 /* runs of at least this many bytes go to the hash without a copy */
 #define DIGESTS_MAX 64   /* of one canonicalisation; verifying and signing want DKIM_SIGNATURES or so */
@@ -229,36 +228,10 @@ static const char *settle(struct dkim_body *body, struct canon *canon, const cha
 
 /* ---- by blocks: nothing is held back, but line ends ------------------------------------------ */
 
-/* Eight bytes of the block; when all of them stay, one move is enough. */
-static char *write_word(const struct marks *marks, int at, char *out)
-{
-	static const unsigned char all[WORD] = {STAYS, STAYS, STAYS, STAYS, STAYS, STAYS, STAYS, STAYS};
-
-	if (memcmp(marks->what + at, all, WORD) == 0) {
-		memcpy(out, marks->text + at, WORD);
-		return out + WORD;
-	}
-	for (int i = at; i < at + WORD; i++) {
-		*out = '\r';
-		out += marks->what[i] / BARE;
-		*out = marks->text[i];
-		out += marks->what[i] & STAYS;
-	}
-	return out;
-}
-
 static void add_odd(struct dkim_body *body, struct canon *canon, const char *p)
 {
-	struct marks marks;
-	char *out;
-
-	body->loops[canon->kind].mark(p, &marks);
-	/* All may be LF. Every byte is written, even when the next one overwrites it. */
-	buffer_reserve(body, canon, 2 * BLOCK);
-	out = canon->buffer + canon->n;
-	for (int at = 0; at < BLOCK; at += WORD)
-		out = write_word(&marks, at, out);
-	canon->n = (size_t)(out - canon->buffer);
+	buffer_reserve(body, canon, ODD_MAX);
+	canon->n = (size_t)(body->loops[canon->kind].odd(p, canon->buffer + canon->n) - canon->buffer);
 }
 
 static void add_plain(struct dkim_body *body, struct canon *canon, const char *p, size_t n)
