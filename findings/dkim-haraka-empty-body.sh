@@ -43,7 +43,7 @@ function signed(body, canonical) {
 
 function verified(message) {
     return new Promise((resolve) => {
-        const stream = new DKIMVerifyStream({ timeout: 5 }, (err, result, all) =>
+        const stream = new DKIMVerifyStream({ timeout: 60 }, (err, result, all) =>
             resolve(result + (all[0] && all[0].error ? `: ${all[0].error}` : '')));
         stream.write(Buffer.from(message));
         stream.end();

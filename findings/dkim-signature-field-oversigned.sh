@@ -21,6 +21,13 @@ apt-get download python3-dkim=1.1.4-1 libmail-dkim-perl=1.20230212-2~deb12u1 lib
 	libopendkim11=2.11.0~beta2-8+deb12u1 libdb5.3=5.3.28+dfsg2-1 libbsd0=0.11.7-2 >/dev/null 2>&1 ||
 	{ echo "the packages cannot be downloaded" >&2; exit 77; }
 for package in *.deb; do dpkg -x "$package" .; done
+PERL5LIB=usr/share/perl5:$(echo usr/lib/*/perl5/5.*)
+export PERL5LIB
+perl -MMail::DKIM::Verifier -e 1 2>/dev/null || { echo "Mail::DKIM does not load with this Perl" >&2; exit 77; }
+if LD_LIBRARY_PATH=$(echo usr/lib/*-linux-gnu) ldd usr/lib/*/libopendkim.so.11 | grep -q "not found"; then
+	echo "libraries of libopendkim are missing" >&2
+	exit 77
+fi
 command -v openssl >/dev/null || { echo "openssl is missing" >&2; exit 77; }
 openssl genrsa -out key.pem 2048 2>/dev/null
 
@@ -92,12 +99,11 @@ def by_libopendkim(message):
     return library.dkim_getresultstr(library.dkim_eom(verifier, None)).decode()
 
 
-perl = ["perl", "-Iusr/share/perl5"] + ["-I" + path for path in glob.glob("usr/lib/*/perl5/5.*")] + ["verify.pl"]
 otherwise = False
 for names, seen in ((b"from:subject", ("Success", "pass", True)), (b"from:dkim-signature", ("Bad signature", "fail", False))):
     message = signed(names)
     said = (by_libopendkim(message),
-            subprocess.run(perl + [record], input=message, capture_output=True, check=True).stdout.decode().strip(),
+            subprocess.run(["perl", "verify.pl", record], input=message, capture_output=True, check=True).stdout.decode().strip(),
             dkim.verify(message, dnsfunc=lambda name, timeout=5: record.encode()))
     print(f"h={names.decode()}\n  libopendkim: {said[0]}\n  Mail::DKIM: {said[1]}\n  dkimpy: {said[2]}")
     otherwise |= said != seen

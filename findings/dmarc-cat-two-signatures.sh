@@ -42,7 +42,8 @@ unshare -n true 2>/dev/null || private=-r
 
 shown() { # NAME DKIM-ELEMENTS SEEN: the line of the record, without white space
 	report "$2" >'example.net!example.org!1764201600!1764287999.xml'
-	line=$(unshare $private -n usr/bin/dmarc-cat -N 'example.net!example.org!1764201600!1764287999.xml' | grep '^192\.0\.2\.1' | tr -s ' ' | sed 's/ $//')
+	line=$(unshare $private -n usr/bin/dmarc-cat -N 'example.net!example.org!1764201600!1764287999.xml' |
+		grep '^192\.0\.2\.1' | tr -s ' ' | sed 's/ $//')
 	printf '%s\n  IP Count From RFrom RDKIM RSPF\n  %s\n' "$1" "$line"
 	[ "$line" = "$3" ] || otherwise=1
 }

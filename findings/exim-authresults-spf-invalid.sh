@@ -12,6 +12,7 @@
 # In an ACL use ${authresults} only where $spf_result is a word, or write the field yourself; who reads fields of Exim is lenient.
 set -eu
 
+[ "$(id -u)" = 0 ] || { echo "Exim has to be run by root" >&2; exit 77; }
 version=4.96-15+deb12u10
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -101,7 +102,8 @@ threading.Thread(target=serve, args=[server], daemon=True).start()
 otherwise = False
 for client, domain, seen, by_authres in CASES:
     session = f"EHLO mail.example\r\nMAIL FROM:<alice@{domain}>\r\nRCPT TO:<bob@example.net>\r\nQUIT\r\n"
-    done = subprocess.run(["usr/sbin/exim4", "-C", sys.argv[1] + "/exim.conf", "-bh", client], input=session, capture_output=True, text=True, check=False)
+    done = subprocess.run(["usr/sbin/exim4", "-C", sys.argv[1] + "/exim.conf", "-bh", client], input=session, capture_output=True,
+                          text=True, check=False)
     said = re.search("Warning: Authentication-Results: mx.example.net; (.*)", done.stderr)
     said = said.group(1) if said else done.stderr[-300:]
     try:
@@ -112,6 +114,4 @@ for client, domain, seen, by_authres in CASES:
     otherwise |= (said, results) != (seen, by_authres)
 sys.exit(otherwise)
 PY
-private=
-unshare -n true 2>/dev/null || private=-r
-unshare $private -n -m python3 ask.py "$folder" || { echo "Exim $version behaves otherwise now" >&2; exit 1; }
+unshare -n -m python3 ask.py "$folder" || { echo "Exim $version behaves otherwise now" >&2; exit 1; }

@@ -16,6 +16,10 @@ chmod 755 . # apt downloads as another user
 apt-get download libopendkim11=2.11.0~beta2-8+deb12u1 libdb5.3=5.3.28+dfsg2-1 libbsd0=0.11.7-2 >/dev/null 2>&1 ||
 	{ echo "the packages cannot be downloaded" >&2; exit 77; }
 for package in *.deb; do dpkg -x "$package" .; done
+if LD_LIBRARY_PATH=$(echo usr/lib/*-linux-gnu) ldd usr/lib/*/libopendkim.so.11 | grep -q "not found"; then
+	echo "libraries of libopendkim are missing" >&2
+	exit 77
+fi
 command -v openssl >/dev/null || { echo "openssl is missing" >&2; exit 77; }
 openssl genrsa -out key.pem 2048 2>/dev/null
 

@@ -17,11 +17,13 @@ chmod 755 . # apt downloads as another user
 apt-get download libmail-authenticationresults-perl=2.20230112-1 libclone-perl=0.46-1 libjson-perl=4.10000-1 >/dev/null 2>&1 ||
 	{ echo "the packages cannot be downloaded" >&2; exit 77; }
 for package in *.deb; do dpkg -x "$package" .; done
+PERL5LIB=usr/share/perl5:$(echo usr/lib/*/perl5/5.*)
+export PERL5LIB
+perl -MMail::AuthenticationResults::Parser -e 1 2>/dev/null || { echo "Mail::AuthenticationResults does not load with this Perl" >&2; exit 77; }
 
 cat >ask.pl <<'PL'
 use strict;
 use warnings;
-use lib "usr/share/perl5", glob("usr/lib/*/perl5/5.*");
 use Mail::AuthenticationResults::Parser;
 
 my @cases = ( # the result, and what is seen of it

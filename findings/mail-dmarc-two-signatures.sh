@@ -22,6 +22,9 @@ apt-get download libmail-dmarc-perl=1.20211209-4 libclass-inspector-perl libconf
 	libxml-sax-base-perl >/dev/null 2>&1 ||
 	{ echo "libmail-dmarc-perl 1.20211209-4 and what it needs cannot be downloaded" >&2; exit 77; }
 for package in *.deb; do dpkg -x "$package" .; done
+PERL5LIB=usr/share/perl5:$(echo usr/lib/*/perl5/5.*)
+export PERL5LIB
+perl -MMail::DMARC::Report -MDBD::SQLite -e 1 2>/dev/null || { echo "Mail::DMARC does not load with this Perl" >&2; exit 77; }
 
 cat >mail-dmarc.ini <<'INI'
 [organization]
@@ -56,7 +59,6 @@ XML
 cat >receive.pl <<'PL'
 use strict;
 use warnings;
-use lib "usr/share/perl5", glob("usr/lib/*/perl5/5.*");
 use Mail::DMARC::Report;
 
 my $report = Mail::DMARC::Report->new;
