@@ -46,7 +46,7 @@
 #define ARENA_PAGES true
 #endif
 
-#define ARENA_FIRST 480               /* with its head 512 bytes: an idle session has two of these */
+#define ARENA_FIRST 352               /* what an idle session needs: its budget of questions to the DNS */
 #define ARENA_BLOCK (64 * 1024)       /* with this size, the cost of malloc is too small to measure */
 #define ARENA_SPARE 16                /* blocks that are kept; more messages than this rarely begin or end together */
 #define ARENA_LARGE (ARENA_BLOCK / 4) /* a piece of at least this size would waste too much of a block */

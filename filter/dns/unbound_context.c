@@ -25,7 +25,6 @@ struct option {
 static const struct option always[] = {
     {"do-not-query-localhost:", "no"},   /* a site's resolver often is on this machine */
     {"outgoing-range:", "512"},          /* questions over UDP at once; each takes a file descriptor for its moment */
-    {"outgoing-num-tcp:", "64"},         /* truncated answers at once */
     {"num-queries-per-thread:", "1024"}, /* with questions of its own: beyond it looks for no more servers of a zone */
     {"rrset-roundrobin:", "no"},         /* equal questions have equal answers */
     {"cache-max-ttl:", "86400"},         {"cache-max-negative-ttl:", "3600"},
@@ -33,16 +32,19 @@ static const struct option always[] = {
 
 /* Servers of zones are found by recursion: what strangers choose. */
 static const struct option for_recursion[] = {
-    {"infra-host-ttl:", "30"}, /* one found dead is tried again after half a minute, not after 15 */
+    {"outgoing-num-tcp:", "64"}, /* truncated answers at once, 64 KB each */
+    {"infra-host-ttl:", "30"},   /* one found dead is tried again after half a minute, not after 15 */
     {"infra-keep-probing:", "yes", true},
     {"infra-cache-max-rtt:", "3000", true}, /* nobody waits longer for one; it would be two minutes */
     {"outbound-msg-retry:", "2", true},
 };
 
-/* The cache of answers is our own; libunbound's holds what it learns on the way: keys and their proofs. */
-static const struct option small_caches[] = {
+/* Servers that recurse for us. The cache of answers is our own; libunbound's holds what it learns on the way: keys and
+ * their proofs. */
+static const struct option near_servers[] = {
     {"msg-cache-size:", "256k"},
     {"rrset-cache-size:", "256k"},
+    {"outgoing-num-tcp:", "16"}, /* truncated answers at once; 64 KB each */
 };
 
 /* Servers of the site's choice may know private zones: what libunbound would answer by
@@ -213,7 +215,7 @@ static int servers_set(struct ub_ctx *ctx, const struct resolver_settings *setti
 		return recursion_set(ctx, settings, err);
 	if (families_set(ctx, &servers, err) < 0 || servers_name(ctx, settings, err) < 0 ||
 	    options_set(ctx, for_servers, COUNT(for_servers), err) < 0 ||
-	    options_set(ctx, small_caches, COUNT(small_caches), err) < 0)
+	    options_set(ctx, near_servers, COUNT(near_servers), err) < 0)
 		return -1;
 	return patience_set(ctx, settings, servers.count == 1, err);
 }
