@@ -1,7 +1,9 @@
 """Nothing that one peer, one file or the system's logger does holds up the mail of others, or the end of the daemon."""
 import os
+import select
 import signal
 import socket
+import struct
 import subprocess
 import time
 
@@ -18,6 +20,8 @@ policy inbound {
 }
 """
 
+SESSIONS = 24
+CONTINUE = b"\0\0\0\1c"  # to each of seven commands
 MESSAGES = 1200  # their records are more than a pipe and a socket of the logger hold
 
 
@@ -81,6 +85,31 @@ def test_a_peer_that_does_not_read_holds_up_nobody_else(nameserver, dns, directo
         assert end_at_once(daemon) == 0
         for m in deaf:
             m.close()
+
+
+def test_a_session_begins_while_others_wait_for_the_dns(nameserver, dns, directory, token):
+    """Sessions that come in one burst: each is negotiated before the first of them has waited to the end."""
+    dns.fault(f"*.{token}.example.net * drop")
+    path = f"{directory}/milter.sock"
+    with sekisho.Daemon(directory, POLICY, listen=f"unix:{path}") as daemon:
+        sessions = [miltc.Milter(path) for _ in range(SESSIONS)]
+        for n, m in enumerate(sessions):
+            m.packet(b"O", struct.pack("!III", 6, miltc.ALL_ACTIONS, 0))  # each command has an answer
+            m.packet(b"C", b"x\0" + b"4" + b"\x10\xe1" + f"203.0.113.{n + 1}\0".encode())
+            m.packet(b"H", b"mail.example.net\0")
+            m.packet(b"M", b"<a@pass.example.net>\0")
+            m.packet(b"R", b"<bob@example.org>\0")
+            m.packet(b"L", f"From\0 a@x{n}.{token}.example.net\0".encode())
+            m.packet(b"N")
+            m.packet(b"E")
+        told = {m.socket: b"" for m in sessions}
+        while all(text.count(CONTINUE) < 7 for text in told.values()):
+            for ready in select.select(list(told), [], [], 30)[0]:
+                told[ready] += ready.recv(65536)
+        assert all(text for text in told.values()), "a session was not negotiated until others had waited"
+        for m in sessions:
+            m.close()
+        assert end_at_once(daemon) == 0
 
 
 def many_messages(count=MESSAGES):

@@ -24,6 +24,9 @@ static void *milter_open(struct door_host *host, int fd, struct error *err)
 	pthread_mutex_init(&milter->lock, NULL);
 	pthread_cond_init(&milter->progressed, NULL);
 	pthread_rwlock_init(&milter->gateway, NULL);
+	pthread_mutex_init(&milter->waits_lock, NULL);
+	pthread_cond_init(&milter->waits_begin, NULL);
+	milter->listener = fd;
 	snprintf(connection, sizeof(connection), "fd:%d", fd);
 	if (smfi_setconn(connection) == MI_SUCCESS && smfi_settimeout(SILENCE_SECONDS) == MI_SUCCESS &&
 	    smfi_setbacklog(DOOR_BACKLOG) == MI_SUCCESS && /* it calls listen(2) again */
@@ -45,8 +48,11 @@ static void *libmilter_run(void *context)
 static int milter_start(void *state, struct error *err)
 {
 	pthread_t thread;
-	int result = pthread_create(&thread, NULL, libmilter_run, state);
+	int result;
 
+	if (spare_start(state, err) < 0)
+		return -1;
+	result = pthread_create(&thread, NULL, libmilter_run, state);
 	if (result == 0)
 		return pthread_detach(thread);
 	error_set(err, "cannot start a thread for libmilter: %s", strerror(result));

@@ -19,6 +19,10 @@ struct milter {
 	struct conn *conns;
 	pthread_cond_t progressed; /* a connection is no longer `progressing` */
 	pthread_rwlock_t gateway;  /* read: a callback runs; written: no callback will run again */
+	int listener;
+	pthread_mutex_t waits_lock;
+	pthread_cond_t waits_begin;
+	unsigned waits; /* callbacks that wait for the DNS or the store; under waits_lock */
 };
 
 /* ---- conn.c: the sessions that are open ----------------------------------------------------- */
@@ -40,6 +44,11 @@ void conn_free(struct conn *);
 void conn_busy(struct conn *, bool busy); /* at the end of a message: from now on progress is reported */
 void conns_progress(struct milter *);     /* to MTAs that wait long */
 void conns_free(struct milter *);         /* all; no callback runs any more */
+
+/* ---- spare.c: threads for sessions that libmilter would let wait ------------------------------ */
+
+void spare_waits(struct milter *, bool begins);      /* a callback waits for the DNS or the store, or no longer does */
+int spare_start(struct milter *, struct error *err); /* 0, or -1 and err; the thread lives until the process ends */
 
 /* ---- mta.c: what a session asks from libmilter ---------------------------------------------------- */
 

@@ -68,12 +68,20 @@ static bool mta_gone(void *context, bool edited)
 	return smfi_progress(conn->ctx) != MI_SUCCESS;
 }
 
+static void mta_waits(void *context, bool begins)
+{
+	struct conn *conn = context;
+
+	spare_waits(conn->milter, begins);
+}
+
 static void mta_busy(void *context, bool busy)
 {
 	conn_busy(context, busy);
 }
 
-const struct mta libmilter_mta = {.macro = mta_macro, .request = mta_request, .gone = mta_gone, .busy = mta_busy};
+const struct mta libmilter_mta = {
+    .macro = mta_macro, .request = mta_request, .gone = mta_gone, .waits = mta_waits, .busy = mta_busy};
 
 /* smfi_setmlreply() takes one argument per line; the one after the last is NULL and ends the list. */
 static int reply_set_lines(SMFICTX *ctx, struct reply_text *text, const char *enhanced)
