@@ -24,6 +24,9 @@
  *	rua:sent:DAY:DOMAIN:PART:ADDRESS  the mail server took the report, or refused it: "sent ..." or "refused ..."
  *	rua:done:DAY:DOMAIN      all reports about the domain are done; its rows may be gone in part
  *	rua:wait:DAY:DOMAIN      "TRIES TIME": not before this time, in seconds since 1970
+ *	rua:last:DOMAIN:ADDRESS  what became of the latest report: lines
+ *	rua:often:ADDRESS        how many reports went there within a day, and to
+ *	rua:org:DOMAIN           all addresses of an organization, below this domain
  *	rua:dead:ADDRESS         "TIMES UNTIL WHY"
  *	rua:token:TOKEN          the address that the token is of
  *	rua:secret               of the tokens
@@ -37,17 +40,19 @@
 
 #include <stdatomic.h>
 
-#define REPORTS_START_US   (INT64_C(10) * 60 * 1000 * 1000) /* for messages that were open at midnight */
-#define REPORTS_SPREAD_US  (INT64_C(110) * 60 * 1000 * 1000)
-#define REPORTS_REST_US    (100 * 1000) /* between the reports about two domains */
-#define REPORTS_AGAIN_US   (INT64_C(15) * 60 * 1000 * 1000)
-#define REPORTS_LONGEST_US (INT64_C(4) * 3600 * 1000 * 1000)
-#define REPORTS_KEEP_US    (2 * STORE_DAY_US)    /* after the end of the day, as aggregate.h keeps rows */
-#define REPORTS_BYTES_MAX  ((size_t)1900 * 1024) /* of one attachment: readers take mails of 15 MB, XML of 20 MB */
-#define REPORTS_URIS_MAX   10                    /* of one record that are tried; honest ones have one or two */
-#define REPORTS_PARTS_MAX  20                    /* reports about one domain and day; the rest of its rows is dropped */
-#define REPORTS_SILENT_MAX 3     /* mails in a row to which the mail server gave no answer: the round ends */
-#define REPORTS_DEAD_MAX   10000 /* that are listed */
+#define REPORTS_START_US    (INT64_C(10) * 60 * 1000 * 1000) /* for messages that were open at midnight */
+#define REPORTS_SPREAD_US   (INT64_C(110) * 60 * 1000 * 1000)
+#define REPORTS_REST_US     (100 * 1000) /* between the reports about two domains */
+#define REPORTS_AGAIN_US    (INT64_C(15) * 60 * 1000 * 1000)
+#define REPORTS_LONGEST_US  (INT64_C(4) * 3600 * 1000 * 1000)
+#define REPORTS_KEEP_US     (2 * STORE_DAY_US)    /* after the end of the day, as aggregate.h keeps rows */
+#define REPORTS_BYTES_MAX   ((size_t)1900 * 1024) /* of one attachment: readers take mails of 15 MB, XML of 20 MB */
+#define REPORTS_URIS_MAX    10                    /* of one record that are tried; honest ones have one or two */
+#define REPORTS_PARTS_MAX   20    /* reports about one domain and day; the rest of its rows is dropped */
+#define REPORTS_SILENT_MAX  3     /* mails in a row to which the mail server gave no answer: the round ends */
+#define REPORTS_ADDRESS_MAX 5000  /* reports to one address within a day; the others wait */
+#define REPORTS_ORG_MAX     20000 /* likewise to all addresses below one registrable domain */
+#define REPORTS_DEAD_MAX    10000 /* that are listed */
 
 /* What became of a report to one address, or of all reports about a domain. */
 enum report_fate {
@@ -59,9 +64,10 @@ enum report_fate {
 	REPORT_NO_CONSENT,  /* RFC 9990 4 */
 	REPORT_NO_ADDRESS,  /* no mail address is in rua */
 	REPORT_EXCLUDED,    /* the domain is excluded */
-	REPORT_DROPPED      /* it waited too long, or there were REPORTS_PARTS_MAX reports before it */
+	REPORT_DROPPED,     /* it waited too long, or there were REPORTS_PARTS_MAX reports before it */
+	REPORT_TOO_MANY     /* REPORTS_ADDRESS_MAX, REPORTS_ORG_MAX: it is tried again */
 };
-extern const char *const report_fate_names[10]; /* "sent" "sent-before" ... NULL */
+extern const char *const report_fate_names[11]; /* "sent" "sent-before" ... NULL */
 
 struct report_told {
 	unsigned day;
@@ -89,7 +95,8 @@ struct report_sender {
 	char delimiter;            /* between a local part and its extension; '\0': there are no extensions */
 	struct slice holder;       /* who we are, among those that share the store */
 	struct report_counters *counters;
-	int64_t (*wall_us)(void); /* NULL: clock_wall_us */
+	unsigned address_max, org_max; /* 0: REPORTS_ADDRESS_MAX, REPORTS_ORG_MAX; others for tests */
+	int64_t (*wall_us)(void);      /* NULL: clock_wall_us */
 	/* May mail be sent at all: will it be aligned (RFC 9990 3.5)? Asked before the first mail of a round. False and
 	 * why. NULL: yes. */
 	bool (*ready)(void *context, struct error *why_r);
@@ -129,6 +136,18 @@ bool report_clock_steady(struct report_clock *, int64_t wall_us, int64_t steady_
 /* The time for all questions to the DNS about one domain, in a round that waited for vain_us in vain so far: domains
  * whose servers do not answer must not take the time that others need. */
 int64_t report_patience_us(int64_t vain_us);
+
+/* ---- the latest reports ------------------------------------------------------------------------------- */
+
+#define REPORT_LAST_TEXT 300 /* bytes of a text that are kept */
+
+struct report_last {
+	struct report_told told; /* the latest about this domain to this address */
+	int64_t at_s;            /* when, since 1970 */
+};
+/* Those after a key ("": from the start), on pages; they are kept for eight days. Waits as store_scan does. */
+enum store_answer report_last_list(struct store *, struct slice after, struct arena *, struct report_last **last_r,
+				   size_t *count_r, struct slice *next_r);
 
 /* ---- dead addresses -------------------------------------------------------------------------------- */
 

@@ -28,7 +28,7 @@ struct delivery {
 
 static void tell(struct delivery *delivery, struct slice address, enum report_fate fate, struct slice text)
 {
-	delivery->waits |= fate == REPORT_LATER;
+	delivery->waits |= fate == REPORT_LATER || fate == REPORT_TOO_MANY;
 	report_tell(delivery->sender, delivery->total, address, fate, text);
 }
 
@@ -160,6 +160,19 @@ static bool is_cut_off(void *run_)
 	return run->stop_us != 0 && clock_us() >= run->stop_us;
 }
 
+/* False: so many went there that this one waits, or the store does not answer. */
+static bool take_place(struct delivery *delivery, struct slice address, struct report_place *place_r)
+{
+	struct slice why;
+	enum store_answer answer = report_place_take(delivery->sender, address, delivery->arena, place_r, &why);
+
+	if (answer == STORE_OVER)
+		tell(delivery, address, REPORT_TOO_MANY, why);
+	else if (answer != STORE_OK)
+		give_up(delivery, "the store does not answer");
+	return answer == STORE_OK;
+}
+
 static void mail_it(struct delivery *delivery, struct slice address)
 {
 	const struct report_sender *sender = delivery->sender;
@@ -170,6 +183,7 @@ static void mail_it(struct delivery *delivery, struct slice address)
 				   .recipient = address,
 				   .now_us = report_now(sender)};
 	struct mailer_message message = {.recipient = address};
+	struct report_place place;
 	struct error answer;
 	enum mailed mailed;
 
@@ -184,9 +198,13 @@ static void mail_it(struct delivery *delivery, struct slice address)
 		give_up(delivery, "the store does not answer");
 		return;
 	}
+	if (!take_place(delivery, address, &place))
+		return;
 	message.sender = report_reverse_path(sender->from, sender->delimiter, mail.token, delivery->arena);
 	message.text = report_mail_print(&mail, delivery->arena);
 	mailed = mailer_send(sender->mailer, &message, is_cut_off, delivery->run, &answer);
+	if (mailed == MAIL_LOST)
+		report_place_return(sender, &place);
 	if (mailed == MAIL_LOST && sender->stopped(sender->context))
 		give_up(delivery, "the daemon ends");
 	else

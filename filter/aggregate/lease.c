@@ -6,9 +6,6 @@
 #define LEASE_KEY SLICE("rua:lease")
 #define LEASE_US  (INT64_C(150) * 1000 * 1000) /* longer than one mail takes with all that belongs to it */
 
-const char *const report_fate_names[10] = {"sent",       "sent-before", "refused",  "later",   "suppressed",
-					   "no-consent", "no-address",  "excluded", "dropped", NULL};
-
 int64_t report_now(const struct report_sender *sender)
 {
 	return sender->wall_us ? sender->wall_us() : clock_wall_us();
@@ -24,6 +21,8 @@ void report_tell(const struct report_sender *sender, const struct aggregate_tota
 				   .text = text,
 				   .messages = total->messages};
 
+	if (fate != REPORT_SENT_BEFORE)
+		report_last_put(sender->store, &told, report_now(sender));
 	sender->told(sender->context, &told);
 }
 

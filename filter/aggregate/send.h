@@ -30,6 +30,24 @@ struct slice report_reverse_path(struct slice from, char delimiter, struct slice
 /* Is a refusal with this enhanced status (RFC 3463; "": none) about the mail, and not about its recipient? */
 bool report_status_is_of_mail(struct slice status);
 
+/* ---- often.c: how often mail goes to one place ------------------------------------------------------------ */
+
+#define REPORT_PLACES 2 /* the address, its organization */
+
+struct report_place {
+	struct store_limit limits[REPORT_PLACES];
+	struct store_usage usage[REPORT_PLACES];
+};
+/* Counts one mail to the address. STORE_OK; STORE_OVER: too many, *why_r; UNAVAILABLE. Keys live in the arena. */
+enum store_answer report_place_take(const struct report_sender *, struct slice address, struct arena *,
+				    struct report_place *place_r, struct slice *why_r);
+void report_place_return(const struct report_sender *, const struct report_place *); /* it was not sent */
+
+/* ---- last.c ---------------------------------------------------------------------------------------------- */
+
+/* Keeps what became of a report, for report_last_list. */
+void report_last_put(struct store *, const struct report_told *, int64_t now_us);
+
 /* ---- lease.c ------------------------------------------------------------------------------------------- */
 
 struct report_run;

@@ -7,10 +7,13 @@
  *      "day":"2026-11-27","part":TOKEN}             "next":TOKEN}
  *
  * "day" may be left out: today. "next" is present when there is more: repeat the request with it as "after" or "part".
- * The state of a day that is not over is "collecting"; after that it is "waiting", until its reports were sent.
+ * The state of a day that is not over is "collecting"; after that it is "waiting", until its reports were sent. After
+ * those come the latest reports to each address, with "address", "time" (seconds since 1970) and "text"; the state is
+ * what became of it ("sent", enum report_fate).
  */
 #include "aggregate.h"
 #include "daemon_private.h"
+#include "reports.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -69,14 +72,40 @@ static unsigned day_read(struct slice text)
 /* ---- what is there --------------------------------------------------------------------------------- */
 
 /* After which day and domain a page begins: "20784 example.org". */
-static void place_read(struct slice token, struct arena *arena, unsigned *day_r, struct slice *after_r)
+static void place_read(struct slice rest, unsigned *day_r, struct slice *after_r)
 {
-	struct slice rest = control_token_parse(slice_head(token, STORE_KEY_MAX * 2), arena), number;
+	struct slice number;
 	uint64_t day = 0;
 
 	slice_cut(&rest, ' ', &number);
 	*day_r = slice_number(number, 1000000, &day) == 0 ? (unsigned)day : 0;
 	*after_r = *day_r ? rest : SLICE("");
+}
+
+/* Results of reports come on pages of their own, the token of which begins so. */
+#define LAST SLICE("last ")
+
+static json_t *last_print(const struct report_last *last)
+{
+	return json_pack("{s:o, s:o, s:I, s:s, s:o, s:I, s:o}", "day", day_print(last->told.day), "domain",
+			 json_text(last->told.domain), "messages", (json_int_t)last->told.messages, "state",
+			 report_fate_names[last->told.fate], "address", json_text(last->told.address), "time",
+			 (json_int_t)last->at_s, "text", json_text(last->told.text));
+}
+
+/* -1: the store does not answer. */
+static int last_page(struct store *store, struct slice after, json_t *items, struct arena *arena, struct slice *next_r)
+{
+	struct report_last *last;
+	struct slice next;
+	size_t count;
+
+	if (report_last_list(store, after, arena, &last, &count, &next) != STORE_OK)
+		return -1;
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(items, last_print(&last[i]));
+	*next_r = next.p ? arena_join(arena, LAST, next) : SLICE("");
+	return 0;
 }
 
 static json_t *total_print(struct aggregate *aggregate, const struct aggregate_total *total)
@@ -86,8 +115,8 @@ static json_t *total_print(struct aggregate *aggregate, const struct aggregate_t
 			 total->day >= aggregate_today(aggregate) ? "collecting" : "waiting");
 }
 
-/* -1: the store does not answer. */
-static int list_page(struct aggregate *aggregate, struct slice token, json_t *items, struct arena *arena,
+/* Likewise. */
+static int rows_page(struct aggregate *aggregate, struct slice place, json_t *items, struct arena *arena,
 		     struct slice *next_r)
 {
 	struct aggregate_total total;
@@ -95,8 +124,8 @@ static int list_page(struct aggregate *aggregate, struct slice token, json_t *it
 	struct slice after;
 	int found;
 
-	place_read(token, arena, &day, &after);
-	*next_r = SLICE("");
+	place_read(place, &day, &after);
+	*next_r = LAST;
 	do {
 		found = day ? aggregate_next(aggregate, day, after, arena, &total) : 0;
 		if (found == 0) {
@@ -113,6 +142,16 @@ static int list_page(struct aggregate *aggregate, struct slice token, json_t *it
 	return found < 0 ? -1 : 0;
 }
 
+static int list_page(struct daemon *daemon, struct slice token, json_t *items, struct arena *arena,
+		     struct slice *next_r)
+{
+	struct slice place = control_token_parse(slice_head(token, (LAST.n + STORE_KEY_MAX) * 2), arena);
+
+	if (slice_starts_nocase(place, LAST))
+		return last_page(daemon->store, slice_from(place, LAST.n), items, arena, next_r);
+	return rows_page(daemon->aggregate, place, items, arena, next_r);
+}
+
 json_t *control_report_list(struct daemon *daemon, const json_t *request)
 {
 	struct arena *arena = arena_new();
@@ -122,7 +161,7 @@ json_t *control_report_list(struct daemon *daemon, const json_t *request)
 	if (!daemon->aggregate)
 		answer = no_reports(daemon);
 	else if (aggregate_flush(daemon->aggregate, clock_us() + WAIT_US) != STORE_OK ||
-		 list_page(daemon->aggregate, control_text(request, "after"), items, arena, &next) < 0)
+		 list_page(daemon, control_text(request, "after"), items, arena, &next) < 0)
 		answer = control_store_silent(daemon);
 	else {
 		answer = json_pack("{s:b, s:O}", "ok", 1, "items", items);

@@ -40,10 +40,10 @@ struct report_thread {
 	struct engine *engine;
 	char holder[64];
 	unsigned lines;
-	uint64_t sent, refused;
+	uint64_t sent, refused, too_many;
 	struct report_clock clock;
 	int64_t said_us;
-	struct error said;
+	struct error said, crowd; /* crowd: of too_many */
 };
 
 /* ---- for a round ----------------------------------------------------------------------------------------- */
@@ -75,6 +75,9 @@ static void log_told(struct report_thread *reports, const struct report_told *to
 
 	reports->sent += told->fate == REPORT_SENT;
 	reports->refused += told->fate == REPORT_REFUSED;
+	/* one line for all of them */
+	if (told->fate == REPORT_TOO_MANY && reports->too_many++ == 0)
+		error_set(&reports->crowd, "%.*s", SLICE_ARGS(told->text));
 	if (!worth || reports->lines++ >= LINES_MAX)
 		return;
 	report_line(reports->daemon->host.report, "warning", "report about %.*s%s%.*s: %s: %.*s",
@@ -142,6 +145,8 @@ static void say_round(struct report_thread *reports, enum report_end end, const 
 		report_line(reports->daemon->host.report, "info", "reports: %llu sent, %llu refused; %llu domains wait",
 			    (unsigned long long)reports->sent, (unsigned long long)reports->refused,
 			    (unsigned long long)reports->daemon->report_counters.waiting);
+	if (reports->too_many > 0)
+		say_why(reports, &reports->crowd);
 	if (end == REPORTS_BROKEN && !reports->ends)
 		say_why(reports, why);
 }
@@ -169,7 +174,7 @@ static enum report_end run_round(struct report_thread *reports, const struct rep
 	enum report_end end;
 
 	reports->lines = 0;
-	reports->sent = reports->refused = 0;
+	reports->sent = reports->refused = reports->too_many = 0;
 	end = reports_round(&sender, round, why_r);
 	say_round(reports, end, why_r);
 	return end;

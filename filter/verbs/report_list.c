@@ -1,11 +1,13 @@
 /*
- * report_list.c - sekisho report list: the days and domains that the running daemon has data of.
+ * report_list.c - sekisho report list: the days and domains that the running daemon has data of, and the latest
+ * reports.
  */
 #include "ask.h"
 #include "base.h"
 #include "report_verb.h"
 #include "verbs.h"
 #include <stdlib.h>
+#include <time.h>
 
 struct request {
 	struct ask ask;
@@ -15,11 +17,13 @@ struct request {
 
 static int usage(FILE *out, int code)
 {
-	fputs("usage: sekisho report list [--json] [-c FILE] [--socket PATH]\n\n"
-	      "  Shows for each day (UTC) and each domain that asks for DMARC reports how many messages were counted,\n"
-	      "  and whether the day is \"collecting\" or its reports are \"waiting\" to be sent.\n\n"
-	      "  --json             one JSON array\n" ASK_HELP "  -h, --help         this\n",
-	      out);
+	fputs(
+	    "usage: sekisho report list [--json] [-c FILE] [--socket PATH]\n\n"
+	    "  Shows for each day (UTC) and each domain that asks for DMARC reports how many messages were counted,\n"
+	    "  and whether the day is \"collecting\" or its reports are \"waiting\" to be sent. Then, for each domain\n"
+	    "  and address, what became of the latest report, to whom, when, and what the mail server answered.\n\n"
+	    "  --json             one JSON array\n" ASK_HELP "  -h, --help         this\n",
+	    out);
 	return code;
 }
 
@@ -35,6 +39,22 @@ static int arguments_read(int argc, char **argv, struct request *request_r)
 	return argc == optind ? -1 : usage(stderr, VERB_USAGE);
 }
 
+/* To whom, when, and what was answered: of a report that was tried. */
+static void last_print(const json_t *item)
+{
+	const char *address = json_string_value(json_object_get(item, "address"));
+	time_t seconds = (time_t)json_integer_value(json_object_get(item, "time"));
+	char text[32];
+	struct tm tm = {0};
+
+	gmtime_r(&seconds, &tm);
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	printf("\t");
+	ask_print_safe(address && *address ? address : "-");
+	printf("\t%s\t", text);
+	ask_print_safe(json_string_value(json_object_get(item, "text")));
+}
+
 static void page_print(struct request *request, const json_t *answer)
 {
 	json_t *item;
@@ -48,8 +68,11 @@ static void page_print(struct request *request, const json_t *answer)
 		} else {
 			printf("%s\t", json_string_value(json_object_get(item, "day")));
 			ask_print_safe(json_string_value(json_object_get(item, "domain")));
-			printf("\t%lld\t%s\n", (long long)json_integer_value(json_object_get(item, "messages")),
+			printf("\t%lld\t%s", (long long)json_integer_value(json_object_get(item, "messages")),
 			       json_string_value(json_object_get(item, "state")));
+			if (json_object_get(item, "time"))
+				last_print(item);
+			printf("\n");
 		}
 		request->shown++;
 	}

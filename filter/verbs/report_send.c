@@ -40,10 +40,15 @@ static int usage(FILE *out, int code)
 /* Of "2026-11-27", the days since 1970; 0: it is not a day. */
 static int64_t day_of(const char *text)
 {
-	struct tm tm = {0};
+	struct tm tm = {0}, back;
 	const char *end = strptime(text, "%Y-%m-%d", &tm);
+	time_t seconds = end && !*end ? timegm(&tm) : 0;
+	char again[64];
 
-	return end && !*end && strlen(text) == sizeof("2026-11-27") - 1 ? timegm(&tm) / DAY_SECONDS : 0;
+	if (!gmtime_r(&seconds, &back))
+		return 0;
+	strftime(again, sizeof(again), "%Y-%m-%d", &back); /* there is no 31 November */
+	return strcmp(again, text) == 0 ? seconds / DAY_SECONDS : 0;
 }
 
 static int take_option(struct request *request, int option, const char *value)
@@ -138,7 +143,8 @@ static void print_told(struct request *request, const json_t *told)
 	json_array_foreach(told, i, item)
 	{
 		day_name(item);
-		request->waits += strcmp(text_of(item, "fate"), "later") == 0;
+		request->waits +=
+		    strcmp(text_of(item, "fate"), "later") == 0 || strcmp(text_of(item, "fate"), "too-many") == 0;
 		if (!request->json) {
 			print_text(item);
 		} else {

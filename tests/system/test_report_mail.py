@@ -77,6 +77,11 @@ def report(daemon, *words):
     return done.returncode, lines, done.stderr
 
 
+def waiting(daemon):
+    """The domains whose reports wait."""
+    return [line[1] for line in report(daemon, "list")[1] if line[3] == "waiting"]
+
+
 def fates(lines):
     """{(domain, address): fate}"""
     return {(domain, address): fate for _, domain, _, fate, address, _ in lines}
@@ -162,6 +167,8 @@ def test_each_address_that_may_gets_a_report_signed_and_aligned(site, dns, token
         assert len(local) == 3, "the mails of the reports, and nothing else"
         code, lines, _ = report(site, "send", "--now")
         assert fates(lines) == {(domains["slow"], "slow@away.example.test"): "later"} and len(sink.got) == 3
+        latest = {(line[1], line[4]): line[3] for line in report(site, "list")[1] if len(line) == 7}
+        assert latest == told and waiting(site) == [domains["slow"]]
         assert site.status()["reports"]["counted"] == 0, "report mail causes no rows"
         site.stop()
 
@@ -371,9 +378,9 @@ def test_killed_at_any_point_nothing_is_lost_and_nothing_recorded_is_repeated(si
                 site.start()
                 continue
             asking.join()
-            if not report(site, "list")[1]:
+            if not waiting(site):
                 break
-        assert report(site, "list")[1] == [], "something waits"
+        assert waiting(site) == [], "something waits"
         wanted = {f"<{box}@{name}>" for name in names for box in BOXES}
         assert wait_for(lambda: {r for _, to in sink.envelopes for r in to} == wanted, seconds=30)
         time.sleep(1)

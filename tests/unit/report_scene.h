@@ -145,7 +145,7 @@ struct site {
 	struct report_counters counters;
 	struct report_sender sender;
 	unsigned day; /* the latest that is over */
-	unsigned told[9];
+	unsigned told[REPORT_TOO_MANY + 1];
 	char last[600];
 	bool stopped, aligned;
 	unsigned rests;

@@ -300,10 +300,99 @@ static void the_mail_has_the_report_attached_and_stays_the_same(void **state)
 	site_free(site);
 }
 
+/* Strangers choose which domains ask for reports, and where. */
+static void one_place_gets_only_so_many_reports_a_day(void **state)
+{
+	struct site *site = site_new("memory:");
+	struct arena *arena = site->scene->arena;
+
+	(void)state;
+	site->sender.address_max = 2;
+	site->sender.org_max = 3;
+	for (int i = 0; i < 6; i++)
+		count(site, arena_cstring(arena, arena_printf(arena, "d%d.example.org", i)),
+		      i < 4 ? "mailto:a@example.org" : "mailto:B@Example.Org");
+	for (int i = 0; i < 6; i++) {
+		const char *domain = arena_cstring(arena, arena_printf(arena, "d%d.example.org", i));
+
+		assert_int_equal(run_for(site, domain, true), REPORTS_DONE);
+		assert_int_equal(site->told[i < 2 || i == 4 ? REPORT_SENT : REPORT_TOO_MANY], 1);
+		if (i == 3)
+			assert_string_equal(site->last, "a@example.org: 2 reports went to a@example.org within a day, "
+							"and more wait");
+	}
+	assert_string_equal(site->last, "B@example.org: 3 reports went to addresses at example.org within a day, and "
+					"more wait");
+	assert_true(has_rows(site, "d3.example.org"));
+	pass(DAY_US + HOUR);
+	assert_int_equal(run(site, true), REPORTS_DONE);
+	assert_int_equal(site->told[REPORT_SENT], 3);
+	assert_int_equal(site->server.taken, 6);
+	site_free(site);
+}
+
+/* An answer that was lost: else a mail server that is down would use up what may go to an address. */
+static void what_was_not_sent_does_not_count(void **state)
+{
+	struct site *site = site_new("memory:");
+
+	(void)state;
+	site->sender.address_max = 1;
+	count(site, "example.org", "mailto:later@example.org");
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(run(site, true), REPORTS_DONE);
+		assert_int_equal(site->told[REPORT_LATER], 1);
+	}
+	site_free(site);
+}
+
+static const struct report_last *last_to(const struct report_last *list, size_t count, const char *address)
+{
+	for (size_t i = 0; i < count; i++)
+		if (slice_equal(list[i].told.address, slice_of(address)))
+			return &list[i];
+	fail_msg("nothing is known of %s", address);
+	return NULL;
+}
+
+static void the_latest_outcome_is_known(struct site *site)
+{
+	struct report_last *list;
+	struct slice next;
+	size_t number;
+
+	count(site, "example.org", "mailto:gone@example.org,mailto:later@example.org,mailto:a@example.org,https://b/");
+	assert_int_equal(run(site, true), REPORTS_DONE);
+	wall += HOUR;
+	assert_int_equal(run(site, true), REPORTS_DONE);
+	assert_int_equal(report_last_list(site->scene->store, SLICE(""), site->scene->arena, &list, &number, &next),
+			 STORE_OK);
+	assert_int_equal(number, 4);
+	assert_null(next.p);
+	assert_int_equal(last_to(list, number, "gone@example.org")->told.fate, REPORT_REFUSED);
+	assert_slice(last_to(list, number, "gone@example.org")->told.text, "550 5.1.1 no such user");
+	assert_int_equal(last_to(list, number, "a@example.org")->told.fate, REPORT_SENT);
+	assert_int_equal(last_to(list, number, "a@example.org")->at_s, (wall - HOUR) / SECOND);
+	assert_int_equal(last_to(list, number, "a@example.org")->told.day, site->day);
+	assert_int_equal(last_to(list, number, "a@example.org")->told.messages, 1);
+	assert_int_equal(last_to(list, number, "later@example.org")->told.fate, REPORT_LATER);
+	assert_int_equal(last_to(list, number, "later@example.org")->at_s, wall / SECOND);
+	assert_int_equal(last_to(list, number, "")->told.fate, REPORT_NO_ADDRESS);
+}
+
+static void the_latest_outcome_of_each_domain_and_address_is_known(void **state)
+{
+	(void)state;
+	EACH_STORE(the_latest_outcome_is_known)
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_address_of_rua_gets_a_report_once),
+	    cmocka_unit_test(one_place_gets_only_so_many_reports_a_day),
+	    cmocka_unit_test(what_was_not_sent_does_not_count),
+	    cmocka_unit_test(the_latest_outcome_of_each_domain_and_address_is_known),
 	    cmocka_unit_test(a_refusal_repeats_nothing_for_others),
 	    cmocka_unit_test(where_no_report_may_go_none_goes),
 	    cmocka_unit_test(what_cannot_be_sent_now_is_kept),
