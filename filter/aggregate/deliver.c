@@ -3,13 +3,16 @@
  */
 #include "send.h"
 
-#define SENT_LIFE_US (5 * STORE_DAY_US) /* longer than rows live */
-#define FLUSH_US     (INT64_C(10) * 1000 * 1000)
-#define DNS_US       (INT64_C(20) * 1000 * 1000) /* for all questions about one domain */
-#define DNS_SHORT_US (500 * 1000)                /* the same, after a round waited in vain for VAIN_US */
-#define VAIN_US      (INT64_C(600) * 1000 * 1000)
-#define STOP_US      (600 * 1000)
-#define TRIES_MAX    16
+#include <time.h>
+
+#define SENT_LIFE_US    (5 * STORE_DAY_US) /* longer than rows live */
+#define FLUSH_US        (INT64_C(10) * 1000 * 1000)
+#define RECORD_AGAIN_NS (200 * 1000 * 1000)
+#define DNS_US          (INT64_C(20) * 1000 * 1000) /* for all questions about one domain */
+#define DNS_SHORT_US    (500 * 1000)                /* the same, after a round waited in vain for VAIN_US */
+#define VAIN_US         (INT64_C(600) * 1000 * 1000)
+#define STOP_US         (600 * 1000)
+#define TRIES_MAX       16
 
 /* One domain. */
 struct delivery {
@@ -60,14 +63,21 @@ static struct slice domain_key(const struct delivery *delivery, struct slice wha
 			 delivery->total->domain);
 }
 
-/* On the disk before anything else happens. */
+/* On the disk before anything else happens. A store in another process may be slow for a moment: what is not recorded
+ * is sent again. */
 static bool record(struct delivery *delivery, struct slice key, struct slice value)
 {
-	struct store *store = delivery->sender->store;
+	const struct report_sender *sender = delivery->sender;
+	int64_t until = clock_us() + FLUSH_US;
 
-	if (store_put(store, key, slice_head(value, STORE_VALUE_MAX), SENT_LIFE_US) == STORE_OK &&
-	    store_flush(store, clock_us() + FLUSH_US) == STORE_OK)
-		return true;
+	for (;;) {
+		if (store_put(sender->store, key, slice_head(value, STORE_VALUE_MAX), SENT_LIFE_US) == STORE_OK &&
+		    store_flush(sender->store, until) == STORE_OK)
+			return true;
+		if (clock_us() >= until || sender->stopped(sender->context))
+			break;
+		nanosleep(&(struct timespec){0, RECORD_AGAIN_NS}, NULL);
+	}
 	give_up(delivery, "the store does not take what was sent");
 	return false;
 }

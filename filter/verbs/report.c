@@ -13,7 +13,8 @@ static const struct subcommand {
 } subcommands[] = {
     {"read", "report read", report_read, "FILE ...",
      "read the DMARC and TLS reports that others sent about our domains"},
-    {"list", "report list", report_list, "", "the days and domains whose mail was counted for DMARC reports, and what became of the latest reports"},
+    {"list", "report list", report_list, "",
+     "the days and domains whose mail was counted for DMARC reports, and what became of the latest reports"},
     {"preview", "report preview", report_preview, "DOMAIN", "the DMARC report about a domain as it would be sent now"},
     {"send", "report send", report_send, "--now [DOMAIN] [--day YYYY-MM-DD]",
      "send the DMARC reports of days that are over"},

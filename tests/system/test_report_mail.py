@@ -415,7 +415,7 @@ def test_of_two_daemons_that_share_a_store_one_sends(site, dns, token, redis, di
     for name in names:
         publish(dns, name, f"mailto:a@{name},mailto:b@{name}")
         dns.zone(f"{name} MX 10 sink.example.test")
-    site.settings = (SETTINGS % 2533 + SIGN).replace("lmdb:{directory}/store", redis)
+    site.settings = (SETTINGS % 2533 + SIGN).replace("lmdb:{directory}/store", redis + " timeout 2s")
     site.configure(POLICY)
     other = sekisho.Daemon(f"{directory}/other", POLICY, listen="inet:8892@127.0.0.1", start=False,
                            settings=site.settings.replace("{directory}/s1.pem", f"{directory}/s1.pem"))
@@ -423,16 +423,20 @@ def test_of_two_daemons_that_share_a_store_one_sends(site, dns, token, redis, di
         collect(site, *names)
         other.start()
         told = []
-        for _ in range(3):  # whoever comes second may find nothing, or the other one at work
+        for _ in range(20):  # whoever comes second may find nothing, or the other one at work
             asking = [threading.Thread(target=lambda d=d: told.append(report(d, "send", "--now"))) for d in (site, other)]
             for thread in asking:
                 thread.start()
             for thread in asking:
                 thread.join()
+            if not waiting(site):
+                break
         sent = [line for _, lines, _ in told for line in lines if line[3] == "sent"]
         assert len(sent) == 24, told
         assert wait_for(lambda: len(sink.got) >= 24)
         assert set(collections.Counter(to[0] for _, to in sink.envelopes).values()) == {1}
-        assert all("another daemon" in errors or "nothing to send" in errors for _, lines, errors in told if not lines), told
+        # a machine that is busy may make a store of another process seem dead for a moment
+        reasons = ("another daemon", "nothing to send", "store does not")
+        assert all(any(reason in errors for reason in reasons) for _, lines, errors in told if not lines), told
         other.stop()
         site.stop()
