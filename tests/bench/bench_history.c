@@ -72,30 +72,12 @@ static bool count_one(void *context, const struct history_row *row)
 	return true;
 }
 
-int main(int argc, char **argv)
+/* Adds all, never more at once than the queue takes. */
+static void add_all(struct history *history, unsigned long records)
 {
-	unsigned long records = argc > 1 ? strtoul(argv[1], NULL, 10) : RECORDS;
-	char directory[] = "/tmp/sekisho-history-XXXXXX", path[64], name[80];
-	struct history_settings settings = {path, 30 * HISTORY_DAY_US, UINT64_C(4) << 30, HISTORY_PLAIN};
 	struct history_counters counters = {0};
-	struct history *history;
-	struct error err;
-	double began, wrote, ours;
 	int64_t first = clock_wall_us() - 3600 * INT64_C(1000000);
-	struct stat info;
-	uint64_t found = 0;
 
-	if (argc > 2) /* keeps the file */
-		snprintf(path, sizeof(path), "%s", argv[2]);
-	else if (!mkdtemp(directory))
-		return 1;
-	else
-		snprintf(path, sizeof(path), "%s/h.db", directory);
-	history = history_open(&settings, &err);
-	if (!history)
-		die("%s", err.text);
-	began = seconds();
-	ours = cpu(RUSAGE_THREAD);
 	for (unsigned long n = 0; n < records; n++) {
 		add(history, n, first + (int64_t)(n * 1000));
 		if (n % 1000 == 999)
@@ -105,16 +87,35 @@ int main(int argc, char **argv)
 					usleep(1000);
 			} while (n - counters.written > 8000);
 	}
+}
+
+static void measure_adding(const struct history_settings *settings, unsigned long records)
+{
+	struct error err;
+	struct history *history = history_open(settings, &err);
+	double began = seconds(), ours = cpu(RUSAGE_THREAD), wrote;
+	struct stat info;
+
+	if (!history)
+		die("%s", err.text);
+	add_all(history, records);
 	history_close(history);
 	wrote = seconds() - began;
 	ours = cpu(RUSAGE_THREAD) - ours;
-	stat(path, &info);
+	stat(settings->path, &info);
 	printf("%lu records in %.1f s: %.1f us each with its line made (%.1f us of it on the thread that adds), %.0f "
 	       "bytes each on disk\n",
 	       records, wrote, 1e6 * cpu(RUSAGE_SELF) / (double)records, 1e6 * ours / (double)records,
 	       (double)info.st_size / (double)records);
+}
 
-	began = seconds();
+static void measure_finding(const char *path, unsigned long records)
+{
+	double began = seconds();
+	uint64_t found = 0;
+	char name[80];
+	struct error err;
+
 	for (unsigned long n = 0; n < 100; n++) {
 		struct history_reader *reader = history_reader_open(path, &err);
 
@@ -126,6 +127,22 @@ int main(int argc, char **argv)
 	}
 	printf("a case is found in %.2f ms, with the opening of the file (%llu of 100 found)\n",
 	       10 * (seconds() - began), (unsigned long long)found);
+}
+
+int main(int argc, char **argv)
+{
+	unsigned long records = argc > 1 ? strtoul(argv[1], NULL, 10) : RECORDS;
+	char directory[] = "/tmp/sekisho-history-XXXXXX", path[64], name[80];
+	struct history_settings settings = {path, 30 * HISTORY_DAY_US, UINT64_C(4) << 30, HISTORY_PLAIN};
+
+	if (argc > 2) /* keeps the file */
+		snprintf(path, sizeof(path), "%s", argv[2]);
+	else if (!mkdtemp(directory))
+		return 1;
+	else
+		snprintf(path, sizeof(path), "%s/h.db", directory);
+	measure_adding(&settings, records);
+	measure_finding(path, records);
 	if (argc <= 2) {
 		unlink(path);
 		snprintf(name, sizeof(name), "%s.lock", path);

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include "../../filter/check/check_private.h"
 #include "engine.h"
+#include "policy_messages.h"
 #include "policy_scene.h"
 
 /* ---- meter NAME { of client|sender.domain|recipient|from.domain }: counts how often it was computed -------------- */
@@ -106,9 +107,7 @@ const struct check *const checks[] = {
 
 static void the_name_of_a_thing_that_is_not_declared_is_an_error(void **state)
 {
-	static const struct {
-		const char *text, *message;
-	} cases[] = {
+	static const struct said cases[] = {
 	    {METERS "meter hourly { }\npolicy inbound { on mail {\nlog \"x\" if meter(\"hourli\") is \"a\"\n} }\n",
 	     "t:7:18: no meter is named \"hourli\"; did you mean \"hourly\"?"},
 	    {RULE("mail", "meter(\"zzzzz\") is \"a\""),
@@ -120,14 +119,7 @@ static void the_name_of_a_thing_that_is_not_declared_is_an_error(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		char *messages;
-
-		assert_null(load_text(cases[i].text, NULL, &messages));
-		if (strcmp(messages, cases[i].message))
-			fail_msg("of %s expected\n%s\ngot\n%s", cases[i].text, cases[i].message, messages);
-		free(messages);
-	}
+	ASSERT_MESSAGES(cases);
 }
 
 static void the_stage_of_a_fact_follows_from_its_argument(void **state)

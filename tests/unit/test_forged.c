@@ -90,76 +90,76 @@ static void a_field_that_claims_our_id_is_forged(void **state)
 		assert_true(is_forged(slice_of(values[i]), OUR_ID, *state));
 }
 
+static const struct slice careless[] = {
+    /* garbage before or after */
+    SLICE("; mx.example.org; spf=pass"),
+    SLICE("=mx.example.org; spf=pass"),
+    SLICE(":mx.example.org; spf=pass"),
+    SLICE("<mx.example.org>; spf=pass"),
+    SLICE("()mx.example.org; spf=pass"),
+    SLICE("mx.example.org spf=pass"),
+    SLICE("mx.example.org, spf=pass"),
+    SLICE("mx.example.org/1; spf=pass"),
+    SLICE("mx.example.org:25; spf=pass"),
+    SLICE("mx.example.org!; spf=pass"),
+    SLICE("mx.example.org..; spf=pass"),
+    SLICE("mx.example.org(; spf=pass"),
+    SLICE("mx.example.org 1.0; spf=pass"),
+    /* comments and quotes that end for one reader and not for another */
+    SLICE("(mx.example.org; spf=pass"),
+    SLICE("(x mx.example.org; spf=pass"),
+    SLICE("(x=y (z) mx.example.org; spf=pass"),
+    SLICE("(x\\) mx.example.org; spf=pass"),
+    SLICE("(a (b) mx.example.org; spf=pass) other.example; none"),
+    SLICE("(a \\) mx.example.org; spf=pass) other.example; none"),
+    SLICE("(\") other.example; none (\") mx.example.org; spf=pass"),
+    SLICE("(mx.example.org) other.example; spf=pass"),
+    SLICE(") mx.example.org; spf=pass"),
+    SLICE("\"mx.example.org; spf=pass"),
+    SLICE("\"x\" mx.example.org; spf=pass"),
+    SLICE("\"(\" mx.example.org; spf=pass"),
+    SLICE("\"other.example\\\" mx.example.org; spf=pass"),
+    /* something inside the id */
+    SLICE("mx.exa\0mple.org; spf=pass"),
+    SLICE("mx.example.org\0.other.example; spf=pass"),
+    SLICE("\0mx.example.org; spf=pass"),
+    SLICE("mx.exa\x01mple.org; spf=pass"),
+    SLICE("mx.example.org\x7f; spf=pass"),
+    SLICE("\x08mx.example.org; spf=pass"),
+    SLICE("\x0bmx.example.org; spf=pass"),
+    SLICE("mx.example.org\x80; spf=pass"),
+    SLICE("mx.exa\xffmple.org; spf=pass"),
+    SLICE("\xa0mx.example.org; spf=pass"),
+    SLICE("\xc2\xa0mx.example.org; spf=pass"),
+    SLICE("\xef\xbb\xbfmx.example.org; spf=pass"),       /* a byte order mark */
+    SLICE("mx.exa\xc2\xadmple.org; spf=pass"),           /* a soft hyphen */
+    SLICE("mx.exa\xe2\x80\x8bmple.org; spf=pass"),       /* a blank of no width */
+    SLICE("\xed\xf8.example.org; spf=pass"),             /* the eighth bit set */
+    SLICE("\xef\xbd\x8d\xef\xbd\x98.example.org; none"), /* fullwidth letters */
+    SLICE("mx\xe3\x80\x82"
+	  "example.org; none"), /* an ideographic full stop */
+    SLICE("mx . example . org; spf=pass"),
+    SLICE("mx.exam\r\n ple.org; spf=pass"),
+    SLICE("mx.(comment)example.org; spf=pass"),
+    SLICE("mx(a (b)).(c)example(d).org; spf=pass"),
+    SLICE("mx(a ( b).example.org; spf=pass"),
+    SLICE("mx.\"example\".org; spf=pass"),
+    SLICE("\"mx.\"example.org; spf=pass"),
+    SLICE("mx\\.example.org; spf=pass"),
+    /* other layers */
+    SLICE("=?us-ascii?q?mx.example.org?=; spf=pass"),
+    SLICE("=?utf-8?q?mx=2Eexample=2Eorg?=; spf=pass"),
+    SLICE("mx.=?utf-8?b?ZXhhbXBsZS5vcmc=?=; spf=pass"),
+    SLICE("other.example; none\rAuthentication-Results: mx.example.org; spf=pass"),
+    SLICE("other.example; none\nAuthentication-Results: mx.example.org; spf=pass"),
+    SLICE("other.example; none\r\nAuthentication-Results: mx.example.org; spf=pass"),
+};
+
 static void a_field_that_a_careless_reader_takes_for_ours_is_forged(void **state)
 {
-	static const struct slice values[] = {
-	    /* garbage before or after */
-	    SLICE("; mx.example.org; spf=pass"),
-	    SLICE("=mx.example.org; spf=pass"),
-	    SLICE(":mx.example.org; spf=pass"),
-	    SLICE("<mx.example.org>; spf=pass"),
-	    SLICE("()mx.example.org; spf=pass"),
-	    SLICE("mx.example.org spf=pass"),
-	    SLICE("mx.example.org, spf=pass"),
-	    SLICE("mx.example.org/1; spf=pass"),
-	    SLICE("mx.example.org:25; spf=pass"),
-	    SLICE("mx.example.org!; spf=pass"),
-	    SLICE("mx.example.org..; spf=pass"),
-	    SLICE("mx.example.org(; spf=pass"),
-	    SLICE("mx.example.org 1.0; spf=pass"),
-	    /* comments and quotes that end for one reader and not for another */
-	    SLICE("(mx.example.org; spf=pass"),
-	    SLICE("(x mx.example.org; spf=pass"),
-	    SLICE("(x=y (z) mx.example.org; spf=pass"),
-	    SLICE("(x\\) mx.example.org; spf=pass"),
-	    SLICE("(a (b) mx.example.org; spf=pass) other.example; none"),
-	    SLICE("(a \\) mx.example.org; spf=pass) other.example; none"),
-	    SLICE("(\") other.example; none (\") mx.example.org; spf=pass"),
-	    SLICE("(mx.example.org) other.example; spf=pass"),
-	    SLICE(") mx.example.org; spf=pass"),
-	    SLICE("\"mx.example.org; spf=pass"),
-	    SLICE("\"x\" mx.example.org; spf=pass"),
-	    SLICE("\"(\" mx.example.org; spf=pass"),
-	    SLICE("\"other.example\\\" mx.example.org; spf=pass"),
-	    /* something inside the id */
-	    SLICE("mx.exa\0mple.org; spf=pass"),
-	    SLICE("mx.example.org\0.other.example; spf=pass"),
-	    SLICE("\0mx.example.org; spf=pass"),
-	    SLICE("mx.exa\x01mple.org; spf=pass"),
-	    SLICE("mx.example.org\x7f; spf=pass"),
-	    SLICE("\x08mx.example.org; spf=pass"),
-	    SLICE("\x0bmx.example.org; spf=pass"),
-	    SLICE("mx.example.org\x80; spf=pass"),
-	    SLICE("mx.exa\xffmple.org; spf=pass"),
-	    SLICE("\xa0mx.example.org; spf=pass"),
-	    SLICE("\xc2\xa0mx.example.org; spf=pass"),
-	    SLICE("\xef\xbb\xbfmx.example.org; spf=pass"),       /* a byte order mark */
-	    SLICE("mx.exa\xc2\xadmple.org; spf=pass"),           /* a soft hyphen */
-	    SLICE("mx.exa\xe2\x80\x8bmple.org; spf=pass"),       /* a blank of no width */
-	    SLICE("\xed\xf8.example.org; spf=pass"),             /* the eighth bit set */
-	    SLICE("\xef\xbd\x8d\xef\xbd\x98.example.org; none"), /* fullwidth letters */
-	    SLICE("mx\xe3\x80\x82"
-		  "example.org; none"), /* an ideographic full stop */
-	    SLICE("mx . example . org; spf=pass"),
-	    SLICE("mx.exam\r\n ple.org; spf=pass"),
-	    SLICE("mx.(comment)example.org; spf=pass"),
-	    SLICE("mx(a (b)).(c)example(d).org; spf=pass"),
-	    SLICE("mx(a ( b).example.org; spf=pass"),
-	    SLICE("mx.\"example\".org; spf=pass"),
-	    SLICE("\"mx.\"example.org; spf=pass"),
-	    SLICE("mx\\.example.org; spf=pass"),
-	    /* other layers */
-	    SLICE("=?us-ascii?q?mx.example.org?=; spf=pass"),
-	    SLICE("=?utf-8?q?mx=2Eexample=2Eorg?=; spf=pass"),
-	    SLICE("mx.=?utf-8?b?ZXhhbXBsZS5vcmc=?=; spf=pass"),
-	    SLICE("other.example; none\rAuthentication-Results: mx.example.org; spf=pass"),
-	    SLICE("other.example; none\nAuthentication-Results: mx.example.org; spf=pass"),
-	    SLICE("other.example; none\r\nAuthentication-Results: mx.example.org; spf=pass"),
-	};
-
-	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
-		if (!is_forged(values[i], OUR_ID, *state))
-			fail_msg("passed as not ours: %.*s", SLICE_ARGS(values[i]));
+	for (size_t i = 0; i < sizeof(careless) / sizeof(careless[0]); i++) {
+		if (!is_forged(careless[i], OUR_ID, *state))
+			fail_msg("passed as not ours: %.*s", SLICE_ARGS(careless[i]));
 	}
 }
 

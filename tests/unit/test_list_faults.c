@@ -32,92 +32,93 @@ static void a_malformed_line_refuses_the_whole_list(void **state)
 	list_content_release(parse(longest + 1, false));
 }
 
+#define WILDCARD "has a wildcard, which a list does not support; "
+#define NETWORK  "is not an IP address or network; "
+
+static const struct {
+	const char *entry, *what, *form;
+} not_entries[] = {
+    {"*.example.com", WILDCARD, "write .example.com"},
+    {"*.EXAMPLE-x.com", WILDCARD, "write .EXAMPLE-x.com"},
+    {"*", WILDCARD, "write .example.org for all subdomains"},
+    {"*example.com", WILDCARD, "write .example.org for all subdomains"},
+    {"mx*.example.com", WILDCARD, "write .example.org"},
+    {"mx?.example.com", WILDCARD, "write .example.org"},
+    {"@*.example.com", WILDCARD, "write .example.org for all subdomains, @example.org"},
+    {"*@*.example.com", WILDCARD, "write .example.org"},
+    {"alice*@example.com", WILDCARD, "write .example.org"},
+    {"alice@*", WILDCARD, "write .example.org"},
+    {"alice*", WILDCARD, "write .example.org"},
+    {"10.0.0.*", WILDCARD, "write 10.0.0.0/24"},
+    {"10.1.*.*", WILDCARD, "write 10.1.0.0/16"},
+    {"10.*", WILDCARD, "write 10.0.0.0/8"},
+    {"10.0.0.x", NETWORK, "write 10.0.0.0/24"},
+    {"192.168.", NETWORK, "write 192.168.0.0/16"},
+    {"192.168.7", NETWORK, "write 192.168.7.0/24"},
+    {"256.1.1.1", NETWORK, "write it as 192.0.2.1 or 192.0.2.0/24"},
+    {"10.0.0.1.5", NETWORK, "write it as 192.0.2.1"},
+    {"10.0.0.300", NETWORK, "write it as 192.0.2.1"},
+    {"10.0.0.0/33", NETWORK, "write it as"},
+    {"10.0.0.0/255.0.0.0", NETWORK, "write it as"},
+    {"10/8", NETWORK, "write it as"},
+    {".10.0.0", NETWORK, "write it as"},
+    {"@10.0.0", NETWORK, "write it as"},
+    {"2001:db8::/129", NETWORK, "write it as 2001:db8::1 or 2001:db8::/32"},
+    {"2001:db8:::1", NETWORK, "write it as 2001:db8::1"},
+    {"fe80::1%eth0", "has a colon in it; ", "write the address"},
+    {"2001:db8::1-2001:db8::9", NETWORK, "write it as 2001:db8::1"},
+    {"10.0.0.1-10.0.0.9", "is a range of addresses; ", "write networks such as 192.0.2.0/28"},
+    {"10.0.0.1-9", "is a range of addresses; ", "write networks"},
+    {"10.0.0.1:25", "has a colon in it; ", "write the address, network or domain alone"},
+    {"example.com:25", "has a colon in it; ", "write the address"},
+    {"ip4:10.0.0.1", "has a colon in it; ", "write the address"},
+    {"domain:example.com", "has a colon in it; ", "write the address"},
+    {"[10.0.0.1]:25", "is in brackets; ", "write an address or network without them"},
+    {"[2001:db8::/32]", "is in brackets; ", "write an address"},
+    {"[mail.example.com]", "is in brackets; ", "write an address"},
+    {"/regex/", "is a regular expression or a path", "write .example.org for all subdomains"},
+    {"/etc/sekisho/more", "is a regular expression or a path", "write"},
+    {"/@example\\.com$/i", "is a regular expression", "write"},
+    {"^alice@", "is a regular expression", "write"},
+    {"example\\.com$", "is a regular expression", "write"},
+    {"!10.0.0.1", "is an exception, which a list does not support; ", "put the exceptions in a list"},
+    {"!example.com", "is an exception", "put the exceptions in a list"},
+    {"\"example.com\"", "is in quotes; ", "write it without them"},
+    {"'alice@example.com'", "is in quotes; ", "write it without them"},
+    {"\"alice@example.com\"", "is in quotes; ", "write it without them"},
+    {"alice@example.com,bob@example.com", "has a comma or semicolon in it; ", "write one entry per line"},
+    {"example.com,", "has a comma", "write one entry per line"},
+    {"example.com;", "has a comma or semicolon", "write one entry per line"},
+    {"https://example.com/x", "is a URL; ", "write the domain or the address alone"},
+    {"mailto:alice@example.com", "is a URL; ", "write the domain or the address alone"},
+    {"example.com/", "has a slash after a domain; ", "write the domain alone"},
+    {"example.com/24", "has a slash after a domain; ", "write the domain alone"},
+    {"example.com#old", "has \"#\" in it; ", "put a space before a comment"},
+    {"192.0.2.1#old", "has \"#\" in it; ", "put a space before a comment"},
+    {"example..com", "has two dots in a row; ", "write it as example.org"},
+    {"x@", "is not an address; ", "write it as alice@example.org or @example.org"},
+    {"alice@192.0.2.1", "is not an address; ", "write it as"},
+    {"alice@example.com:25", "is not an address; ", "write it as"},
+    {"alice@.example.com", "is not an address; ", "write it as"},
+    {"@.example.com", "names no domain after \"@\"; ", "write it as @example.org"},
+};
+
 /* As other programs write them: each says what is meant. */
 static void an_entry_that_can_match_nothing_is_an_error(void **state)
 {
-	static const char wildcard[] = "has a wildcard, which a list does not support; ";
-	static const char network[] = "is not an IP address or network; ";
-	static const struct {
-		const char *entry, *what, *form;
-	} cases[] = {
-	    {"*.example.com", wildcard, "write .example.com"},
-	    {"*.EXAMPLE-x.com", wildcard, "write .EXAMPLE-x.com"},
-	    {"*", wildcard, "write .example.org for all subdomains"},
-	    {"*example.com", wildcard, "write .example.org for all subdomains"},
-	    {"mx*.example.com", wildcard, "write .example.org"},
-	    {"mx?.example.com", wildcard, "write .example.org"},
-	    {"@*.example.com", wildcard, "write .example.org for all subdomains, @example.org"},
-	    {"*@*.example.com", wildcard, "write .example.org"},
-	    {"alice*@example.com", wildcard, "write .example.org"},
-	    {"alice@*", wildcard, "write .example.org"},
-	    {"alice*", wildcard, "write .example.org"},
-	    {"10.0.0.*", wildcard, "write 10.0.0.0/24"},
-	    {"10.1.*.*", wildcard, "write 10.1.0.0/16"},
-	    {"10.*", wildcard, "write 10.0.0.0/8"},
-	    {"10.0.0.x", network, "write 10.0.0.0/24"},
-	    {"192.168.", network, "write 192.168.0.0/16"},
-	    {"192.168.7", network, "write 192.168.7.0/24"},
-	    {"256.1.1.1", network, "write it as 192.0.2.1 or 192.0.2.0/24"},
-	    {"10.0.0.1.5", network, "write it as 192.0.2.1"},
-	    {"10.0.0.300", network, "write it as 192.0.2.1"},
-	    {"10.0.0.0/33", network, "write it as"},
-	    {"10.0.0.0/255.0.0.0", network, "write it as"},
-	    {"10/8", network, "write it as"},
-	    {".10.0.0", network, "write it as"},
-	    {"@10.0.0", network, "write it as"},
-	    {"2001:db8::/129", network, "write it as 2001:db8::1 or 2001:db8::/32"},
-	    {"2001:db8:::1", network, "write it as 2001:db8::1"},
-	    {"fe80::1%eth0", "has a colon in it; ", "write the address"},
-	    {"2001:db8::1-2001:db8::9", network, "write it as 2001:db8::1"},
-	    {"10.0.0.1-10.0.0.9", "is a range of addresses; ", "write networks such as 192.0.2.0/28"},
-	    {"10.0.0.1-9", "is a range of addresses; ", "write networks"},
-	    {"10.0.0.1:25", "has a colon in it; ", "write the address, network or domain alone"},
-	    {"example.com:25", "has a colon in it; ", "write the address"},
-	    {"ip4:10.0.0.1", "has a colon in it; ", "write the address"},
-	    {"domain:example.com", "has a colon in it; ", "write the address"},
-	    {"[10.0.0.1]:25", "is in brackets; ", "write an address or network without them"},
-	    {"[2001:db8::/32]", "is in brackets; ", "write an address"},
-	    {"[mail.example.com]", "is in brackets; ", "write an address"},
-	    {"/regex/", "is a regular expression or a path", "write .example.org for all subdomains"},
-	    {"/etc/sekisho/more", "is a regular expression or a path", "write"},
-	    {"/@example\\.com$/i", "is a regular expression", "write"},
-	    {"^alice@", "is a regular expression", "write"},
-	    {"example\\.com$", "is a regular expression", "write"},
-	    {"!10.0.0.1", "is an exception, which a list does not support; ", "put the exceptions in a list"},
-	    {"!example.com", "is an exception", "put the exceptions in a list"},
-	    {"\"example.com\"", "is in quotes; ", "write it without them"},
-	    {"'alice@example.com'", "is in quotes; ", "write it without them"},
-	    {"\"alice@example.com\"", "is in quotes; ", "write it without them"},
-	    {"alice@example.com,bob@example.com", "has a comma or semicolon in it; ", "write one entry per line"},
-	    {"example.com,", "has a comma", "write one entry per line"},
-	    {"example.com;", "has a comma or semicolon", "write one entry per line"},
-	    {"https://example.com/x", "is a URL; ", "write the domain or the address alone"},
-	    {"mailto:alice@example.com", "is a URL; ", "write the domain or the address alone"},
-	    {"example.com/", "has a slash after a domain; ", "write the domain alone"},
-	    {"example.com/24", "has a slash after a domain; ", "write the domain alone"},
-	    {"example.com#old", "has \"#\" in it; ", "put a space before a comment"},
-	    {"192.0.2.1#old", "has \"#\" in it; ", "put a space before a comment"},
-	    {"example..com", "has two dots in a row; ", "write it as example.org"},
-	    {"x@", "is not an address; ", "write it as alice@example.org or @example.org"},
-	    {"alice@192.0.2.1", "is not an address; ", "write it as"},
-	    {"alice@example.com:25", "is not an address; ", "write it as"},
-	    {"alice@.example.com", "is not an address; ", "write it as"},
-	    {"@.example.com", "names no domain after \"@\"; ", "write it as @example.org"},
-	};
-
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < sizeof(not_entries) / sizeof(not_entries[0]); i++) {
 		char text[200], expected[300];
 		const char *said;
 
-		snprintf(text, sizeof(text), "ok.example\n%s\n", cases[i].entry);
-		snprintf(expected, sizeof(expected), "f:2: \"%s\" %s", cases[i].entry, cases[i].what);
+		snprintf(text, sizeof(text), "ok.example\n%s\n", not_entries[i].entry);
+		snprintf(expected, sizeof(expected), "f:2: \"%s\" %s", not_entries[i].entry, not_entries[i].what);
 		said = faults_of(text, false);
-		if (strncmp(said, expected, strlen(expected)) != 0 || !strstr(said, cases[i].form))
-			fail_msg("%s: %s, expected %s...%s", cases[i].entry, said, expected, cases[i].form);
-		snprintf(text, sizeof(text), "alice: %s\n", cases[i].entry);
-		if (!*faults_of(text, true) && !strchr(cases[i].entry, ','))
-			fail_msg("%s: taken as what alice owns", cases[i].entry);
+		if (strncmp(said, expected, strlen(expected)) != 0 || !strstr(said, not_entries[i].form))
+			fail_msg("%s: %s, expected %s...%s", not_entries[i].entry, said, expected, not_entries[i].form);
+		snprintf(text, sizeof(text), "alice: %s\n", not_entries[i].entry);
+		if (!*faults_of(text, true) && !strchr(not_entries[i].entry, ','))
+			fail_msg("%s: taken as what alice owns", not_entries[i].entry);
 	}
 }
 

@@ -38,73 +38,61 @@ static const struct sockaddr *address_make(const char *text, unsigned port, unio
 	return &address_r->any;
 }
 
+static const struct {
+	const char *host, *address;
+	unsigned port;
+	struct connect_macros macros; /* client_name, client_resolve, daemon_name, daemon_port */
+	const char *ip, *name;
+	bool local;
+} clients[] = {
+    /* Postfix: a client with a verified name, one without, one that is not asked about */
+    {"mail.example.net",
+     "203.0.113.5",
+     4711,
+     {"mail.example.net", "OK", "mx", "25"},
+     "203.0.113.5",
+     "mail.example.net",
+     false},
+    {"unknown", "203.0.113.5", 4711, {"unknown", "FAIL", "mx", "25"}, "203.0.113.5", "", false},
+    {"mail.example.net", "203.0.113.5", 4711, {NULL, NULL, NULL, NULL}, "203.0.113.5", "mail.example.net", false},
+    /* Sendmail: a name that does not lead back, brackets for none */
+    {"forged.example.net", "203.0.113.5", 4711, {"forged.example.net", "FORGED", "MX", "25"}, "203.0.113.5", "", false},
+    {"[203.0.113.5]", "203.0.113.5", 4711, {"[203.0.113.5]", "FAIL", "MX", "25"}, "203.0.113.5", "", false},
+    {"[203.0.113.5]", "203.0.113.5", 4711, {NULL, NULL, NULL, NULL}, "203.0.113.5", "", false},
+    /* IPv6, and IPv4-mapped IPv6 */
+    {"six.example.net",
+     "2001:db8::25",
+     4711,
+     {"six.example.net", "OK", "mx", "25"},
+     "2001:db8::25",
+     "six.example.net",
+     false},
+    {"unknown", "::ffff:192.0.2.1", 4711, {NULL, NULL, NULL, NULL}, "192.0.2.1", "", false},
+    /* programs of this host: Postfix's sendmail command, Sendmail -bs, a unix socket */
+    {"localhost", "127.0.0.1", 0, {"localhost", NULL, "mx", "0"}, "127.0.0.1", "localhost", true},
+    {"localhost", "::1", 0, {"localhost", NULL, NULL, NULL}, "::1", "localhost", true},
+    {"localhost", NULL, 0, {NULL, NULL, NULL, NULL}, "", "localhost", true},
+    {"localhost", "/path", 0, {NULL, NULL, NULL, NULL}, "", "localhost", true},
+    /* none of them: SMTP over loopback, an XCLIENT without port, a client that Postfix lost sight of */
+    {"localhost", "127.0.0.1", 4711, {"localhost", "OK", "mx", "25"}, "127.0.0.1", "localhost", false},
+    {"unknown", "203.0.113.5", 0, {"unknown", "FAIL", "mx", "25"}, "203.0.113.5", "", false},
+    {"unknown", NULL, 0, {"unknown", NULL, "mx", "25"}, "", "", false},
+};
+
 static void the_client_is_who_the_mta_says(void **state)
 {
-	static const struct {
-		const char *host, *address;
-		unsigned port;
-		struct connect_macros macros; /* client_name, client_resolve, daemon_name, daemon_port */
-		const char *ip, *name;
-		bool local;
-	} cases[] = {
-	    /* Postfix: a client with a verified name, one without, one that is not asked about */
-	    {"mail.example.net",
-	     "203.0.113.5",
-	     4711,
-	     {"mail.example.net", "OK", "mx", "25"},
-	     "203.0.113.5",
-	     "mail.example.net",
-	     false},
-	    {"unknown", "203.0.113.5", 4711, {"unknown", "FAIL", "mx", "25"}, "203.0.113.5", "", false},
-	    {"mail.example.net",
-	     "203.0.113.5",
-	     4711,
-	     {NULL, NULL, NULL, NULL},
-	     "203.0.113.5",
-	     "mail.example.net",
-	     false},
-	    /* Sendmail: a name that does not lead back, brackets for none */
-	    {"forged.example.net",
-	     "203.0.113.5",
-	     4711,
-	     {"forged.example.net", "FORGED", "MX", "25"},
-	     "203.0.113.5",
-	     "",
-	     false},
-	    {"[203.0.113.5]", "203.0.113.5", 4711, {"[203.0.113.5]", "FAIL", "MX", "25"}, "203.0.113.5", "", false},
-	    {"[203.0.113.5]", "203.0.113.5", 4711, {NULL, NULL, NULL, NULL}, "203.0.113.5", "", false},
-	    /* IPv6, and IPv4-mapped IPv6 */
-	    {"six.example.net",
-	     "2001:db8::25",
-	     4711,
-	     {"six.example.net", "OK", "mx", "25"},
-	     "2001:db8::25",
-	     "six.example.net",
-	     false},
-	    {"unknown", "::ffff:192.0.2.1", 4711, {NULL, NULL, NULL, NULL}, "192.0.2.1", "", false},
-	    /* programs of this host: Postfix's sendmail command, Sendmail -bs, a unix socket */
-	    {"localhost", "127.0.0.1", 0, {"localhost", NULL, "mx", "0"}, "127.0.0.1", "localhost", true},
-	    {"localhost", "::1", 0, {"localhost", NULL, NULL, NULL}, "::1", "localhost", true},
-	    {"localhost", NULL, 0, {NULL, NULL, NULL, NULL}, "", "localhost", true},
-	    {"localhost", "/path", 0, {NULL, NULL, NULL, NULL}, "", "localhost", true},
-	    /* none of them: SMTP over loopback, an XCLIENT without port, a client that Postfix lost sight of */
-	    {"localhost", "127.0.0.1", 4711, {"localhost", "OK", "mx", "25"}, "127.0.0.1", "localhost", false},
-	    {"unknown", "203.0.113.5", 0, {"unknown", "FAIL", "mx", "25"}, "203.0.113.5", "", false},
-	    {"unknown", NULL, 0, {"unknown", NULL, "mx", "25"}, "", "", false},
-	};
-
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < sizeof(clients) / sizeof(clients[0]); i++) {
 		union peer address;
 		struct client client;
 		char buffer[IP_TEXT];
 
-		client_read(cases[i].host, address_make(cases[i].address, cases[i].port, &address), &cases[i].macros,
-			    &client);
-		assert_true(slice_equal(ip_print(client.ip, buffer), slice_of(cases[i].ip)));
-		assert_string_equal(client.name, cases[i].name);
-		assert_int_equal(client.port, cases[i].port);
-		assert_int_equal(client.local_program, cases[i].local);
+		client_read(clients[i].host, address_make(clients[i].address, clients[i].port, &address),
+			    &clients[i].macros, &client);
+		assert_true(slice_equal(ip_print(client.ip, buffer), slice_of(clients[i].ip)));
+		assert_string_equal(client.name, clients[i].name);
+		assert_int_equal(client.port, clients[i].port);
+		assert_int_equal(client.local_program, clients[i].local);
 		client_free(&client);
 	}
 }

@@ -210,63 +210,63 @@ static void expressions_over_many_recipients_are_bounded(void **state)
 
 /* ---- what the compiler says ------------------------------------------------------------------------------ */
 
+static const struct {
+	const char *stage, *rule, *message;
+} mistakes[] = {
+    {"message", "log \"x\" if any recipient in friends and all recipient.domain is example.org", ""},
+    {"message", "log \"x\" if not any recipient in friends or (all recipient in friends)", ""},
+    {"message", "log \"x\" if any dkim.domains in friends", ""},
+    {"message", "log \"x\" if header(any) is \"all\" and header(all) is \"any\"", ""},
+    {"mail", "log \"x\" if auth.user is any or auth.user is { all any }", ""},
+    {"message", "log \"x\" if any sender in friends",
+     "16: sender is one value; write it without \"any\", which is for facts of recipients and lists of words"},
+    {"rcpt", "log \"x\" if any recipient in friends",
+     "16: \"on rcpt\" is about one recipient; write recipient without \"any\", or move the rule to \"on "
+     "message\""},
+    {"mail", "log \"x\" if all recipient.domain is example.org",
+     "16: the recipients are known at \"on message\" (this rule is in \"on mail\", line 7); move the rule "
+     "there"},
+    {"mail", "log \"x\" if any dkim.domains in friends",
+     "16: dkim.domains is known from \"on message\" on (this rule is in \"on mail\", line 7); move the "
+     "rule "
+     "to \"on message\""},
+    {"message", "log \"x\" if recipient in friends",
+     "12: recipient belongs to one recipient and a message can have several (this rule is in \"on "
+     "message\", line 7); write \"any recipient\" or \"all recipient\" in a condition, or ask for it in \"on "
+     "rcpt\""},
+    {"message", "log \"x\" if any not recipient in friends",
+     "16: \"not\" is not expected here; write \"not\" before it, as in not any recipient in friends"},
+    {"message", "log \"x\" if any (recipient in friends)",
+     "16: \"(\" is not expected here; after \"any\" and \"all\" comes a fact, as in any recipient in friends"},
+    {"message", "log \"x\" if all",
+     "15: the line ends too early; after \"any\" and \"all\" comes a fact, as in any recipient in friends"},
+    {"message", "log \"x\" if any recipient",
+     "16: any recipient is not a boolean; ask what it is, as in any recipient is @example.org"},
+    {"message", "log \"x\" if any dkim.domains",
+     "16: any dkim.domains is not a boolean; ask what it is, as in any dkim.domains is example.org, "
+     "or "
+     "any dkim.domains is not \"\" for any domain"},
+    {"message", "log \"x\" if any dkim.domains is @example.org",
+     "32: \"@example.org\" is not a domain; write it without \"@\""},
+    {"message", "log \"x\" if any recipient > 3", "16: only a number can be compared; use \"is\""},
+};
+
 static void mistakes_have_their_place_and_what_to_do(void **state)
 {
-	static const struct {
-		const char *stage, *rule, *message;
-	} cases[] = {
-	    {"message", "log \"x\" if any recipient in friends and all recipient.domain is example.org", ""},
-	    {"message", "log \"x\" if not any recipient in friends or (all recipient in friends)", ""},
-	    {"message", "log \"x\" if any dkim.domains in friends", ""},
-	    {"message", "log \"x\" if header(any) is \"all\" and header(all) is \"any\"", ""},
-	    {"mail", "log \"x\" if auth.user is any or auth.user is { all any }", ""},
-	    {"message", "log \"x\" if any sender in friends",
-	     "16: sender is one value; write it without \"any\", which is for facts of recipients and lists of words"},
-	    {"rcpt", "log \"x\" if any recipient in friends",
-	     "16: \"on rcpt\" is about one recipient; write recipient without \"any\", or move the rule to \"on "
-	     "message\""},
-	    {"mail", "log \"x\" if all recipient.domain is example.org",
-	     "16: the recipients are known at \"on message\" (this rule is in \"on mail\", line 7); move the rule "
-	     "there"},
-	    {"mail", "log \"x\" if any dkim.domains in friends",
-	     "16: dkim.domains is known from \"on message\" on (this rule is in \"on mail\", line 7); move the "
-	     "rule "
-	     "to \"on message\""},
-	    {"message", "log \"x\" if recipient in friends",
-	     "12: recipient belongs to one recipient and a message can have several (this rule is in \"on "
-	     "message\", line 7); write \"any recipient\" or \"all recipient\" in a condition, or ask for it in \"on "
-	     "rcpt\""},
-	    {"message", "log \"x\" if any not recipient in friends",
-	     "16: \"not\" is not expected here; write \"not\" before it, as in not any recipient in friends"},
-	    {"message", "log \"x\" if any (recipient in friends)",
-	     "16: \"(\" is not expected here; after \"any\" and \"all\" comes a fact, as in any recipient in friends"},
-	    {"message", "log \"x\" if all",
-	     "15: the line ends too early; after \"any\" and \"all\" comes a fact, as in any recipient in friends"},
-	    {"message", "log \"x\" if any recipient",
-	     "16: any recipient is not a boolean; ask what it is, as in any recipient is @example.org"},
-	    {"message", "log \"x\" if any dkim.domains",
-	     "16: any dkim.domains is not a boolean; ask what it is, as in any dkim.domains is example.org, "
-	     "or "
-	     "any dkim.domains is not \"\" for any domain"},
-	    {"message", "log \"x\" if any dkim.domains is @example.org",
-	     "32: \"@example.org\" is not a domain; write it without \"@\""},
-	    {"message", "log \"x\" if any recipient > 3", "16: only a number can be compared; use \"is\""},
-	};
-
 	(void)state;
 	prepare_lists();
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < sizeof(mistakes) / sizeof(mistakes[0]); i++) {
 		char *text = NULL, *messages;
 		const char *said;
 
 		assert_true(asprintf(&text,
 				     "list friends file:friends\nlist owners file:owners\n\n\n\npolicy inbound {\non "
 				     "%s {\n%s\n}\n}\n",
-				     cases[i].stage, cases[i].rule) > 0);
+				     mistakes[i].stage, mistakes[i].rule) > 0);
 		policy_release(load_text(text, NULL, &messages));
 		said = strncmp(messages, "t:8:", 4) == 0 ? messages + 4 : messages;
-		if (strcmp(said, cases[i].message))
-			fail_msg("of %s expected\n%s\ngot\n%s", cases[i].rule, cases[i].message, said);
+		if (strcmp(said, mistakes[i].message))
+			fail_msg("of %s expected\n%s\ngot\n%s", mistakes[i].rule, mistakes[i].message, said);
 		free(messages);
 		free(text);
 	}

@@ -343,75 +343,74 @@ static void an_address_that_cannot_be_read_is_nobodys(void **state)
 
 /* ---- what the compiler says ------------------------------------------------------------------------------ */
 
+static const struct {
+	const char *rule, *message;
+} mistakes[] = {
+    {"score 5 \"x\"\nscore -1000000 \"y\"\nscore 1000000 \"z\"", ""},
+    {"reject if (spf is fail or\nscore > 5)", ""}, /* no statement begins there */
+    {"score", "1: a score has a number and a reason; write score NUMBER \"why\""},
+    {"score 5", "1: a score has a reason, which the record shows; write score NUMBER \"why\""},
+    {"score 2.5 \"x\"",
+     "7: a score is a whole number from -1000000 to 1000000, as in score 5 or score -3; write score NUMBER "
+     "\"why\""},
+    {"score 1000001 \"x\"",
+     "7: a score is a whole number from -1000000 to 1000000, as in score 5 or score -3; write score NUMBER "
+     "\"why\""},
+    {"score \"5\" \"x\"",
+     "7: a score is a whole number from -1000000 to 1000000, as in score 5 or score -3; write score NUMBER "
+     "\"why\""},
+    {"score 5 why", "9: one text in quotes fits here; write score NUMBER \"why\""},
+    {"score 5 \"a\" \"b\"", "13: one text in quotes fits here; write score NUMBER \"why\""},
+    {"set", "1: the name of a variable is missing; write set NAME \"text\""},
+    {"set x", "1: the text of the variable is missing; write set NAME \"text\""},
+    {"set x y", "7: one text in quotes fits here; write set NAME \"text\""},
+    {"set 1x \"y\"",
+     "5: \"1x\" is not a name of a variable; use letters, digits, \"_\", \"-\" and \".\", a letter or \"_\" "
+     "first, 64 at most"},
+    {"stop \"x\"", "6: this action takes no arguments; only \"if\" may follow; write stop"},
+    {"set kind \"x\"\nlog \"a\" if var(\"kind\") is \"x\"\nlog \"%{var(kind)}\"", ""},
+    {"log \"a\" if var(\"kind\") is \"x\"\nset kind \"x\"", ""},
+    {"set kind \"x\"\nlog \"a\" if var(\"knid\") is \"x\"", "t:4:16: no rule sets \"knid\"; did you mean \"kind\"?"},
+    {"log \"a\" if var(\"kind\") is \"x\"",
+     "16: no rule sets \"kind\"; write a rule before this one: set kind \"text\""},
+    {"log \"%{var(kind)}\"", "12: no rule sets \"kind\"; write a rule before this one: set kind \"text\""},
+    {"log \"a\" if var is \"x\"", "12: var needs the name of a variable; write var(\"NAME\")"},
+    {"log \"a\" if score(x) > 1", "18: score takes no argument; write score alone"},
+    {"log \"a\" if score is low", "21: score is a number and never \"low\"; write digits, or a size as in 10M"},
+    {"log \"%{1}\"", "8: %{1} is what an expression of this rule matched, and the rule has none; write if FACT "
+		     "matches /(...)/, "
+		     "or name a fact"},
+    {"log \"a %{2}\" if helo matches /(x)/",
+     "10: %{2} is group 2 of an expression of this rule, and it has 1; put ( ) around what is meant, or use "
+     "another number"},
+    {"log \"%{0} %{1}\" if helo matches /x/",
+     "13: %{1} is group 1 of an expression of this rule, and it has 0; put ( ) around what is meant, or use "
+     "another number"},
+    {"log \"%{10}\" if helo matches /x/",
+     "8: the groups of an expression are %{1} to %{9}, and %{0} is all that it matched; use fewer, or name a "
+     "fact"},
+    {"log \"a\" if helo matches /(x)/\nlog \"%{1}\"",
+     "t:4:8: %{1} is what an expression of this rule matched, and the rule has none; write if FACT matches "
+     "/(...)/, or name a fact"},
+    {"log \"a\" if time.weekday is caturday",
+     "28: time.weekday is never \"caturday\"; it is one of monday tuesday wednesday thursday friday saturday "
+     "sunday; did you mean \"saturday\"?"},
+    {"log \"a\" if header.address is null",
+     "12: header.address needs the name of a field; write header.address(\"Subject\")"},
+};
+
 static void mistakes_have_their_place_and_what_to_do(void **state)
 {
-	static const struct {
-		const char *rule, *message;
-	} cases[] = {
-	    {"score 5 \"x\"\nscore -1000000 \"y\"\nscore 1000000 \"z\"", ""},
-	    {"reject if (spf is fail or\nscore > 5)", ""}, /* no statement begins there */
-	    {"score", "1: a score has a number and a reason; write score NUMBER \"why\""},
-	    {"score 5", "1: a score has a reason, which the record shows; write score NUMBER \"why\""},
-	    {"score 2.5 \"x\"",
-	     "7: a score is a whole number from -1000000 to 1000000, as in score 5 or score -3; write score NUMBER "
-	     "\"why\""},
-	    {"score 1000001 \"x\"",
-	     "7: a score is a whole number from -1000000 to 1000000, as in score 5 or score -3; write score NUMBER "
-	     "\"why\""},
-	    {"score \"5\" \"x\"",
-	     "7: a score is a whole number from -1000000 to 1000000, as in score 5 or score -3; write score NUMBER "
-	     "\"why\""},
-	    {"score 5 why", "9: one text in quotes fits here; write score NUMBER \"why\""},
-	    {"score 5 \"a\" \"b\"", "13: one text in quotes fits here; write score NUMBER \"why\""},
-	    {"set", "1: the name of a variable is missing; write set NAME \"text\""},
-	    {"set x", "1: the text of the variable is missing; write set NAME \"text\""},
-	    {"set x y", "7: one text in quotes fits here; write set NAME \"text\""},
-	    {"set 1x \"y\"",
-	     "5: \"1x\" is not a name of a variable; use letters, digits, \"_\", \"-\" and \".\", a letter or \"_\" "
-	     "first, 64 at most"},
-	    {"stop \"x\"", "6: this action takes no arguments; only \"if\" may follow; write stop"},
-	    {"set kind \"x\"\nlog \"a\" if var(\"kind\") is \"x\"\nlog \"%{var(kind)}\"", ""},
-	    {"log \"a\" if var(\"kind\") is \"x\"\nset kind \"x\"", ""},
-	    {"set kind \"x\"\nlog \"a\" if var(\"knid\") is \"x\"",
-	     "t:4:16: no rule sets \"knid\"; did you mean \"kind\"?"},
-	    {"log \"a\" if var(\"kind\") is \"x\"",
-	     "16: no rule sets \"kind\"; write a rule before this one: set kind \"text\""},
-	    {"log \"%{var(kind)}\"", "12: no rule sets \"kind\"; write a rule before this one: set kind \"text\""},
-	    {"log \"a\" if var is \"x\"", "12: var needs the name of a variable; write var(\"NAME\")"},
-	    {"log \"a\" if score(x) > 1", "18: score takes no argument; write score alone"},
-	    {"log \"a\" if score is low", "21: score is a number and never \"low\"; write digits, or a size as in 10M"},
-	    {"log \"%{1}\"", "8: %{1} is what an expression of this rule matched, and the rule has none; write if FACT "
-			     "matches /(...)/, "
-			     "or name a fact"},
-	    {"log \"a %{2}\" if helo matches /(x)/",
-	     "10: %{2} is group 2 of an expression of this rule, and it has 1; put ( ) around what is meant, or use "
-	     "another number"},
-	    {"log \"%{0} %{1}\" if helo matches /x/",
-	     "13: %{1} is group 1 of an expression of this rule, and it has 0; put ( ) around what is meant, or use "
-	     "another number"},
-	    {"log \"%{10}\" if helo matches /x/",
-	     "8: the groups of an expression are %{1} to %{9}, and %{0} is all that it matched; use fewer, or name a "
-	     "fact"},
-	    {"log \"a\" if helo matches /(x)/\nlog \"%{1}\"",
-	     "t:4:8: %{1} is what an expression of this rule matched, and the rule has none; write if FACT matches "
-	     "/(...)/, or name a fact"},
-	    {"log \"a\" if time.weekday is caturday",
-	     "28: time.weekday is never \"caturday\"; it is one of monday tuesday wednesday thursday friday saturday "
-	     "sunday; did you mean \"saturday\"?"},
-	    {"log \"a\" if header.address is null",
-	     "12: header.address needs the name of a field; write header.address(\"Subject\")"},
-	};
-
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < sizeof(mistakes) / sizeof(mistakes[0]); i++) {
 		char *text = NULL, *messages;
 		const char *said;
 
-		assert_true(asprintf(&text, "policy inbound {\non message {\n%s\n}\n}\n", cases[i].rule) > 0);
+		assert_true(asprintf(&text, "policy inbound {\non message {\n%s\n}\n}\n", mistakes[i].rule) > 0);
 		policy_release(load_text(text, NULL, &messages));
 		said = strncmp(messages, "t:3:", 4) == 0 ? messages + 4 : messages;
-		if (strcmp(said, cases[i].message))
-			fail_msg("of %s expected\n%s\ngot\n%s", cases[i].rule, cases[i].message, said);
+		if (strcmp(said, mistakes[i].message))
+			fail_msg("of %s expected\n%s\ngot\n%s", mistakes[i].rule, mistakes[i].message, said);
 		free(messages);
 		free(text);
 	}

@@ -7,35 +7,14 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include "policy_text.h"
+#include "policy_messages.h"
 
 #define MAIL(rules)    "policy inbound {\n on mail {\n" rules "\n }\n}\n"
 #define MESSAGE(rules) "policy inbound {\n on message {\n" rules "\n }\n}\n"
 
-struct expectation {
-	const char *text;
-	const char *messages; /* "" when the file is right */
-};
-
-static void check(const struct expectation *cases, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		char *messages;
-		struct policy *policy = load_text(cases[i].text, NULL, &messages);
-
-		if (strcmp(messages, cases[i].messages))
-			fail_msg("of\n%s\nexpected\n%s\ngot\n%s", cases[i].text, cases[i].messages, messages);
-		assert_int_equal(policy != NULL, *cases[i].messages == '\0');
-		policy_release(policy);
-		free(messages);
-	}
-}
-
-#define CHECK(cases) check(cases, sizeof(cases) / sizeof(cases[0]))
-
 static void a_statement_ends_at_the_end_of_its_line(void **state)
 {
-	static const struct expectation cases[] = {
+	static const struct said cases[] = {
 	    {"", "t:1:1: there is nothing in this file; write a setting or a policy"},
 	    {"\n\n # x\n", "t:1:1: there is nothing in this file; write a setting or a policy"},
 	    {"mode report\nlog off\n", ""},
@@ -50,12 +29,12 @@ static void a_statement_ends_at_the_end_of_its_line(void **state)
 	};
 
 	(void)state;
-	CHECK(cases);
+	ASSERT_MESSAGES(cases);
 }
 
 static void a_line_goes_on_inside_parentheses_and_braces_of_values(void **state)
 {
-	static const struct expectation cases[] = {
+	static const struct said cases[] = {
 	    {"trusted {\n 127.0.0.0/8\n # a comment\n ::1\n}\n", ""},
 	    {"resolver {\n timeout 3s\n dnssec off\n system\n}\n", ""},
 	    {"resolver { timeout 3s dnssec off recurse cache 1000 }\n", ""},
@@ -66,12 +45,12 @@ static void a_line_goes_on_inside_parentheses_and_braces_of_values(void **state)
 	};
 
 	(void)state;
-	CHECK(cases);
+	ASSERT_MESSAGES(cases);
 }
 
 static void a_line_goes_on_when_the_next_word_is_if_and_or(void **state)
 {
-	static const struct expectation cases[] = {
+	static const struct said cases[] = {
 	    {MAIL("reject 550 \"x\"\n if auth\n and tls\n\n # a comment\n or trusted\n log \"y\""), ""},
 	    {MAIL("reject 550 \"x\" if\n auth"),
 	     "t:3:18: the line ends too early; what fits is a fact, \"not\" or (\n"
@@ -82,12 +61,12 @@ static void a_line_goes_on_when_the_next_word_is_if_and_or(void **state)
 	};
 
 	(void)state;
-	CHECK(cases);
+	ASSERT_MESSAGES(cases);
 }
 
 static void every_statement_has_one_error_and_all_are_reported(void **state)
 {
-	static const struct expectation cases[] = {
+	static const struct said cases[] = {
 	    {"mode what ever\ndrain 1\nfoo\n" MAIL("rejekt\nreject 999 8.8.8 \"a\" if spf is fial and x\naccept if"),
 	     "t:1:11: mode takes one value; write enforce or report\n"
 	     "t:2:7: drain cannot be \"1\"; write a time from 0s to 10m\n"
@@ -102,7 +81,7 @@ static void every_statement_has_one_error_and_all_are_reported(void **state)
 	};
 
 	(void)state;
-	CHECK(cases);
+	ASSERT_MESSAGES(cases);
 }
 
 /* Notations of other languages and other lists: the message says how it is written here. */
@@ -111,7 +90,7 @@ static void habits_from_elsewhere_get_a_hint_how_to_write_it(void **state)
 #define ACTION_FIRST "write the action before its condition, as in reject 550 \"no\" if spf is fail"
 #define NO_COMMAS    "separate values by spaces, without commas"
 #define IN_BRACES    ", as in { a b }, or put the whole text in quotes"
-	static const struct expectation cases[] = {
+	static const struct said cases[] = {
 	    {MAIL("reject if spf is fail or softfail"),
 	     "t:3:26: \"softfail\" is not a fact; to ask for one of several values write spf is { fail softfail }"},
 	    {MAIL("reject if tls and spf is fail or softfail or neutral"),
@@ -157,13 +136,13 @@ static void habits_from_elsewhere_get_a_hint_how_to_write_it(void **state)
 	};
 
 	(void)state;
-	CHECK(cases);
+	ASSERT_MESSAGES(cases);
 }
 
 static void words_are_reserved_only_where_the_grammar_has_them(void **state)
 {
 	write_text("friends", "a\n");
-	static const struct expectation cases[] = {
+	static const struct said cases[] = {
 	    {"list in file:friends\nlist if file:friends\nlist policy file:friends\nlist not file:friends\n"
 	     "list is file:friends\nlist by file:friends\nlist accept file:friends\n" MAIL(
 		 "accept if sender in in and sender in if and sender in policy\n"
@@ -175,12 +154,12 @@ static void words_are_reserved_only_where_the_grammar_has_them(void **state)
 	};
 
 	(void)state;
-	CHECK(cases);
+	ASSERT_MESSAGES(cases);
 }
 
 static void a_hash_begins_a_comment_at_the_start_of_a_word(void **state)
 {
-	static const struct expectation cases[] = {
+	static const struct said cases[] = {
 	    {"# all\n  # of it\nmode report#\n", "t:3:6: mode cannot be \"report#\"; write enforce or report"},
 	    {"mode report # here\n", ""},
 	    {"mode report #\n#\n", ""},
@@ -189,12 +168,12 @@ static void a_hash_begins_a_comment_at_the_start_of_a_word(void **state)
 	};
 
 	(void)state;
-	CHECK(cases);
+	ASSERT_MESSAGES(cases);
 }
 
 static void strings_are_in_double_quotes_on_one_line(void **state)
 {
-	static const struct expectation cases[] = {
+	static const struct said cases[] = {
 	    {MAIL("reject \"a \\\"quoted\\\" \\\\ word\""), ""},
 	    {MAIL("reject \"one\" \"two\" \"three\""), ""},
 	    {MAIL("reject \"one\nlog \"x\""), "t:3:8: this string is not closed on its line; end it with \" (several "
@@ -207,7 +186,7 @@ static void strings_are_in_double_quotes_on_one_line(void **state)
 	};
 
 	(void)state;
-	CHECK(cases);
+	ASSERT_MESSAGES(cases);
 }
 
 static void a_reply_has_32_lines_at_most(void **state)
@@ -237,7 +216,7 @@ static void a_reply_has_32_lines_at_most(void **state)
 
 static void templates_name_known_facts(void **state)
 {
-	static const struct expectation cases[] = {
+	static const struct said cases[] = {
 	    {MAIL("reject \"%{sender} 100%% %{spf.explanation}\""), ""},
 	    {MESSAGE("log \"%{header(Subject)}\""), ""},
 	    {MESSAGE("log \"%{header(\"Subject\")}\""), ""},
@@ -257,12 +236,12 @@ static void templates_name_known_facts(void **state)
 	};
 
 	(void)state;
-	CHECK(cases);
+	ASSERT_MESSAGES(cases);
 }
 
 static void only_matches_takes_an_expression(void **state)
 {
-	static const struct expectation cases[] = {
+	static const struct said cases[] = {
 	    {MAIL("reject if helo matches /^a b\\/c#\"{}()$/i # comment"), ""},
 	    {MAIL("reject if helo matches /x/ and auth"), ""},
 	    {MAIL("reject if helo is /x/"),
@@ -279,12 +258,12 @@ static void only_matches_takes_an_expression(void **state)
 	};
 
 	(void)state;
-	CHECK(cases);
+	ASSERT_MESSAGES(cases);
 }
 
 static void habits_from_other_languages_get_the_right_word(void **state)
 {
-	static const struct expectation cases[] = {
+	static const struct said cases[] = {
 	    {MAIL("reject if spf == fail"), "t:3:15: \"==\" is not expected here; write \"is\""},
 	    {MAIL("reject if spf != fail"), "t:3:15: \"!=\" is not expected here; write \"is not\""},
 	    {MAIL("reject if auth && tls"), "t:3:16: \"&&\" is not expected here; write \"and\""},
@@ -298,12 +277,12 @@ static void habits_from_other_languages_get_the_right_word(void **state)
 	};
 
 	(void)state;
-	CHECK(cases);
+	ASSERT_MESSAGES(cases);
 }
 
 static void a_bracket_that_is_not_closed_spoils_one_statement(void **state)
 {
-	static const struct expectation cases[] = {
+	static const struct said cases[] = {
 	    {MAIL("reject if (auth\nreject if x"), "t:3:11: this ( is never closed; add ) where its condition ends\n"
 						   "t:4:11: unknown fact \"x\"; sekisho.conf(5) names them all"},
 	    {MAIL("reject if (auth"), "t:3:11: this ( is never closed; add ) where its condition ends"},
@@ -326,12 +305,12 @@ static void a_bracket_that_is_not_closed_spoils_one_statement(void **state)
 	};
 
 	(void)state;
-	CHECK(cases);
+	ASSERT_MESSAGES(cases);
 }
 
 static void policies_and_stages_have_known_names(void **state)
 {
-	static const struct expectation cases[] = {
+	static const struct said cases[] = {
 	    {"policy inbuond {\n}\n",
 	     "t:1:8: no kind of traffic is named \"inbuond\"; it is one of inbound submission local; "
 	     "did you mean \"inbound\"?"},
@@ -348,7 +327,7 @@ static void policies_and_stages_have_known_names(void **state)
 	};
 
 	(void)state;
-	CHECK(cases);
+	ASSERT_MESSAGES(cases);
 }
 
 int main(void)

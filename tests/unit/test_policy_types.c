@@ -242,192 +242,208 @@ static void a_line_of_a_reply_has_its_bound(void **state)
 	}
 }
 
-static void actions_get_what_they_take(void **state)
-{
-	static const struct expectation cases[] = {
-	    {"mail", "accept \"x\"", "8: this action takes no arguments; only \"if\" may follow; write accept"},
-	    {"mail", "discard if auth", ""},
-	    {"rcpt", "discard if auth",
-	     "1: discard concerns the whole message and \"on rcpt\" one recipient; reject that one, or "
-	     "discard in \"on message\""},
-	    {"rcpt", "accept\nreject\ndefer\nquarantine", ""},
-	    {"mail", "quarantine", ""},
-	    {"mail", "quarantine \"why\"", ""},
-	    {"mail", "quarantine why", "12: one text in quotes fits here; write quarantine [\"reason\"]"},
-	    {"mail", "add-header X-Spam \"yes\"", ""},
-	    {"mail", "add-header \"X-Spam\" \"yes\"", ""},
-	    {"mail", "add-header X-Spam: \"yes\"",
-	     "12: \"X-Spam:\" is not the name of a header field; write it without \":\" and blanks"},
-	    {"mail", "add-header X-Spam",
-	     "1: the value of the field is missing; write add-header NAME \"value\" [bottom]"},
-	    {"mail", "add-header",
-	     "1: the name of a header field is missing; write add-header NAME \"value\" [bottom]"},
-	    {"mail", "add-header X-Spam \"a\" \"b\"",
-	     "23: one value in quotes fits here; write add-header NAME \"value\" [bottom]"},
-	    {"mail", "add-header X-Spam \"a\" bottom", ""},
-	    {"mail", "add-header X-Spam bottom",
-	     "19: one value in quotes fits here; write add-header NAME \"value\" [bottom]"},
-	    {"mail", "replace-header Subject \"x\"", ""},
-	    {"mail", "delete-header Received", ""},
-	    {"mail", "delete-header User-Agent X-Mailer X-Originating-*", ""},
-	    {"mail", "delete-header User-Agent X-Mailer matching \"x\"", ""},
-	    {"mail", "delete-header matching matching \"x\"", ""},
-	    {"mail", "delete-header in friends", ""},
-	    {"mail", "delete-header in In-Reply-To Date", ""},
-	    {"mail", "delete-header",
-	     "1: the name of a header field is missing; write delete-header NAME ... [matching \"expression\"], or "
-	     "delete-header in LIST"},
-	    {"mail", "delete-header *",
-	     "15: \"*\": in names of header fields, \"*\" is the end of several, as in X-Spam-*"},
-	    {"mail", "delete-header X-Mailer X-*-IP",
-	     "24: \"X-*-IP\": in names of header fields, \"*\" is the end of several, as in X-Spam-*"},
-	    {"mail", "delete-header in enemies",
-	     "18: no list has this name; define it with: list NAME file:/path; write delete-header NAME ... [matching "
-	     "\"expression\"], or delete-header in LIST"},
-	    {"mail", "delete-header in owners",
-	     "18: this list holds logins, not names of header fields; write delete-header NAME ... [matching "
-	     "\"expression\"], or delete-header in LIST"},
-	    {"mail", "delete-header Received \"x\"",
-	     "24: after the names of fields only \"matching\" may follow; write delete-header NAME ... [matching "
-	     "\"expression\"], or delete-header in LIST"},
-	    {"mail", "delete-header Received matching \"from \\\"x\\\" \\\\[127\\\\.\"", ""},
-	    {"mail", "delete-header Received matching",
-	     "24: an expression in quotes must follow \"matching\"; write delete-header NAME ... [matching "
-	     "\"expression\"], or delete-header in LIST"},
-	    {"mail", "delete-header Received matching \"(\"",
-	     "33: missing closing parenthesis; fix the regular expression (pcre2pattern(3))"},
-	    {"mail", "set-sender \"\"", ""},
-	    {"mail", "set-sender \"<>\"", ""},
-	    {"mail", "set-sender \"a@b.example\"", ""},
-	    {"mail", "set-sender \"%{sender}\"", ""},
-	    {"mail", "set-sender",
-	     "1: an address is missing; write set-sender \"user@domain\", or \"\" for the null sender, or srs"},
-	    {"mail", "set-sender srs",
-	     "1: there is no domain to rewrite the sender to; write srs { domain NAME  secret-file /path } in the "
-	     "settings"},
-	    {"mail", "set-sender a@b.example",
-	     "12: one address in quotes fits here; write set-sender \"user@domain\", or \"\" for the null sender, or "
-	     "srs"},
-	    {"mail", "add-recipient \"\"",
-	     "15: this is not an address that mail can be sent to; write add-recipient \"user@domain\""},
-	    {"mail", "add-recipient \"bob\"",
-	     "15: this is not an address that mail can be sent to; write add-recipient \"user@domain\""},
-	    {"mail", "add-recipient \"|cat@example.org\"",
-	     "15: this is not an address that mail can be sent to; write add-recipient \"user@domain\""},
-	    {"mail", "add-recipient \"a%b@example.org\"",
-	     "17: a lone \"%\"; write %% for the character, %{fact} for a fact"},
-	    {"mail", "add-recipient \"a%%b@example.org\"",
-	     "15: this is not an address that mail can be sent to; write add-recipient \"user@domain\""},
-	    {"rcpt", "delete-recipient", ""},
-	    {"message", "delete-recipient",
-	     "1: only \"on rcpt\" has a recipient at hand; say here which one is deleted; write delete-recipient "
-	     "[\"user@domain\"]"},
-	    {"message", "delete-recipient \"bob@example.org\"", ""},
-	    {"message", "redirect \"bob@example.org\"", ""},
-	    {"message", "rewrite-from \"%{from.name} via list\" \"list@example.org\"", ""},
-	    {"message", "rewrite-from \"list\" \"%{sender}\"", ""},
-	    {"message", "rewrite-from \"list\" \"nobody\"",
-	     "21: this is not an address that mail can be sent to; write rewrite-from \"name\" \"user@domain\""},
-	    {"message", "rewrite-from \"list@example.org\"",
-	     "14: a name and an address, both in quotes, fit here; write rewrite-from \"name\" \"user@domain\""},
-	    {"message", "rewrite-from \"a\" list@example.org",
-	     "14: a name and an address, both in quotes, fit here; write rewrite-from \"name\" \"user@domain\""},
-	    {"mail", "rewrite-from \"a\" \"list@example.org\"",
-	     "1: rewrite-from needs the author, who is known when the header is complete; move the rule to \"on "
-	     "message\""},
-	    {"rcpt", "redirect \"bob@example.org\"",
-	     "1: redirect replaces all recipients and \"on rcpt\" has one; write delete-recipient and add-recipient, "
-	     "or "
-	     "redirect in \"on message\""},
-	    {"mail", "add-missing", ""},
-	    {"mail", "footer \"text\"", ""},
-	    {"mail", "footer \"one\" \"two\" \"<p>%{sender}</p>\"", ""},
-	    {"mail", "footer", "1: the text of the footer is missing; write footer \"text\" [\"HTML\"]"},
-	    {"mail", "footer text", "8: the texts of a footer are in quotes; write footer \"text\" [\"HTML\"]"},
-	    {"rcpt", "footer \"text\"",
-	     "1: footer changes the message for all recipients and \"on rcpt\" has one; move the rule to \"on "
-	     "message\""},
-	    {"mail", "prefix-subject \"[x] \"", ""},
-	    {"mail", "prefix-subject", "1: a text is missing; write prefix-subject \"text\""},
-	    {"mail", "log \"x\"", ""},
-	    {"mail", "log \"x\" \"y\"", "9: one text in quotes fits here; write log \"text\""},
-	    {"mail", "try reject 550 5.7.1 \"x\" if auth", ""},
-	    {"mail", "try try reject",
-	     "5: unknown action \"try\"; a rule is [try] ACTION [if CONDITION], and sekisho.conf(5) names the actions"},
-	    {"mail", "adheader X \"y\"", "1: unknown action \"adheader\"; did you mean \"add-header\"?"},
-	    {"mail", "sign example.org",
-	     "6: there is no key to sign with; write sign example.org { selector NAME key /path } in the settings"},
-	    {"mail", "sign \"..\"", "6: this is not a domain; write sign [DOMAIN]"},
-	    {"mail", "sign example.org example.net", "18: one domain fits here; write sign [DOMAIN]"},
-	};
+static const struct expectation verdict_actions[] = {
+    {"mail", "accept \"x\"", "8: this action takes no arguments; only \"if\" may follow; write accept"},
+    {"mail", "discard if auth", ""},
+    {"rcpt", "discard if auth",
+     "1: discard concerns the whole message and \"on rcpt\" one recipient; reject that one, or "
+     "discard in \"on message\""},
+    {"rcpt", "accept\nreject\ndefer\nquarantine", ""},
+    {"mail", "quarantine", ""},
+    {"mail", "quarantine \"why\"", ""},
+    {"mail", "quarantine why", "12: one text in quotes fits here; write quarantine [\"reason\"]"},
+    {"mail", "log \"x\"", ""},
+    {"mail", "log \"x\" \"y\"", "9: one text in quotes fits here; write log \"text\""},
+    {"mail", "try reject 550 5.7.1 \"x\" if auth", ""},
+    {"mail", "try try reject",
+     "5: unknown action \"try\"; a rule is [try] ACTION [if CONDITION], and sekisho.conf(5) names the actions"},
+    {"mail", "adheader X \"y\"", "1: unknown action \"adheader\"; did you mean \"add-header\"?"},
+};
 
+static void verdicts_and_notes_get_what_they_take(void **state)
+{
 	(void)state;
-	CHECK(cases);
+	CHECK(verdict_actions);
 }
+
+static const struct expectation header_actions[] = {
+    {"mail", "add-header X-Spam \"yes\"", ""},
+    {"mail", "add-header \"X-Spam\" \"yes\"", ""},
+    {"mail", "add-header X-Spam: \"yes\"",
+     "12: \"X-Spam:\" is not the name of a header field; write it without \":\" and blanks"},
+    {"mail", "add-header X-Spam", "1: the value of the field is missing; write add-header NAME \"value\" [bottom]"},
+    {"mail", "add-header", "1: the name of a header field is missing; write add-header NAME \"value\" [bottom]"},
+    {"mail", "add-header X-Spam \"a\" \"b\"",
+     "23: one value in quotes fits here; write add-header NAME \"value\" [bottom]"},
+    {"mail", "add-header X-Spam \"a\" bottom", ""},
+    {"mail", "add-header X-Spam bottom", "19: one value in quotes fits here; write add-header NAME \"value\" [bottom]"},
+    {"mail", "replace-header Subject \"x\"", ""},
+    {"mail", "delete-header Received", ""},
+    {"mail", "delete-header User-Agent X-Mailer X-Originating-*", ""},
+    {"mail", "delete-header User-Agent X-Mailer matching \"x\"", ""},
+    {"mail", "delete-header matching matching \"x\"", ""},
+    {"mail", "delete-header in friends", ""},
+    {"mail", "delete-header in In-Reply-To Date", ""},
+    {"mail", "delete-header",
+     "1: the name of a header field is missing; write delete-header NAME ... [matching \"expression\"], or "
+     "delete-header in LIST"},
+    {"mail", "delete-header *", "15: \"*\": in names of header fields, \"*\" is the end of several, as in X-Spam-*"},
+    {"mail", "delete-header X-Mailer X-*-IP",
+     "24: \"X-*-IP\": in names of header fields, \"*\" is the end of several, as in X-Spam-*"},
+    {"mail", "delete-header in enemies",
+     "18: no list has this name; define it with: list NAME file:/path; write delete-header NAME ... [matching "
+     "\"expression\"], or delete-header in LIST"},
+    {"mail", "delete-header in owners",
+     "18: this list holds logins, not names of header fields; write delete-header NAME ... [matching "
+     "\"expression\"], or delete-header in LIST"},
+    {"mail", "delete-header Received \"x\"",
+     "24: after the names of fields only \"matching\" may follow; write delete-header NAME ... [matching "
+     "\"expression\"], or delete-header in LIST"},
+    {"mail", "delete-header Received matching \"from \\\"x\\\" \\\\[127\\\\.\"", ""},
+    {"mail", "delete-header Received matching",
+     "24: an expression in quotes must follow \"matching\"; write delete-header NAME ... [matching "
+     "\"expression\"], or delete-header in LIST"},
+    {"mail", "delete-header Received matching \"(\"",
+     "33: missing closing parenthesis; fix the regular expression (pcre2pattern(3))"},
+    {"mail", "add-missing", ""},
+    {"mail", "prefix-subject \"[x] \"", ""},
+    {"mail", "prefix-subject", "1: a text is missing; write prefix-subject \"text\""},
+};
+
+static void actions_on_header_fields_get_what_they_take(void **state)
+{
+	(void)state;
+	CHECK(header_actions);
+}
+
+static const struct expectation envelope_actions[] = {
+    {"mail", "set-sender \"\"", ""},
+    {"mail", "set-sender \"<>\"", ""},
+    {"mail", "set-sender \"a@b.example\"", ""},
+    {"mail", "set-sender \"%{sender}\"", ""},
+    {"mail", "set-sender",
+     "1: an address is missing; write set-sender \"user@domain\", or \"\" for the null sender, or srs"},
+    {"mail", "set-sender srs",
+     "1: there is no domain to rewrite the sender to; write srs { domain NAME  secret-file /path } in the "
+     "settings"},
+    {"mail", "set-sender a@b.example",
+     "12: one address in quotes fits here; write set-sender \"user@domain\", or \"\" for the null sender, or "
+     "srs"},
+    {"mail", "add-recipient \"\"",
+     "15: this is not an address that mail can be sent to; write add-recipient \"user@domain\""},
+    {"mail", "add-recipient \"bob\"",
+     "15: this is not an address that mail can be sent to; write add-recipient \"user@domain\""},
+    {"mail", "add-recipient \"|cat@example.org\"",
+     "15: this is not an address that mail can be sent to; write add-recipient \"user@domain\""},
+    {"mail", "add-recipient \"a%b@example.org\"", "17: a lone \"%\"; write %% for the character, %{fact} for a fact"},
+    {"mail", "add-recipient \"a%%b@example.org\"",
+     "15: this is not an address that mail can be sent to; write add-recipient \"user@domain\""},
+    {"rcpt", "delete-recipient", ""},
+    {"message", "delete-recipient",
+     "1: only \"on rcpt\" has a recipient at hand; say here which one is deleted; write delete-recipient "
+     "[\"user@domain\"]"},
+    {"message", "delete-recipient \"bob@example.org\"", ""},
+    {"message", "redirect \"bob@example.org\"", ""},
+    {"rcpt", "redirect \"bob@example.org\"",
+     "1: redirect replaces all recipients and \"on rcpt\" has one; write delete-recipient and add-recipient, "
+     "or "
+     "redirect in \"on message\""},
+};
+
+static void actions_on_the_envelope_get_what_they_take(void **state)
+{
+	(void)state;
+	CHECK(envelope_actions);
+}
+
+static const struct expectation content_actions[] = {
+    {"message", "rewrite-from \"%{from.name} via list\" \"list@example.org\"", ""},
+    {"message", "rewrite-from \"list\" \"%{sender}\"", ""},
+    {"message", "rewrite-from \"list\" \"nobody\"",
+     "21: this is not an address that mail can be sent to; write rewrite-from \"name\" \"user@domain\""},
+    {"message", "rewrite-from \"list@example.org\"",
+     "14: a name and an address, both in quotes, fit here; write rewrite-from \"name\" \"user@domain\""},
+    {"message", "rewrite-from \"a\" list@example.org",
+     "14: a name and an address, both in quotes, fit here; write rewrite-from \"name\" \"user@domain\""},
+    {"mail", "rewrite-from \"a\" \"list@example.org\"",
+     "1: rewrite-from needs the author, who is known when the header is complete; move the rule to \"on "
+     "message\""},
+    {"mail", "footer \"text\"", ""},
+    {"mail", "footer \"one\" \"two\" \"<p>%{sender}</p>\"", ""},
+    {"mail", "footer", "1: the text of the footer is missing; write footer \"text\" [\"HTML\"]"},
+    {"mail", "footer text", "8: the texts of a footer are in quotes; write footer \"text\" [\"HTML\"]"},
+    {"rcpt", "footer \"text\"",
+     "1: footer changes the message for all recipients and \"on rcpt\" has one; move the rule to \"on "
+     "message\""},
+    {"mail", "sign example.org",
+     "6: there is no key to sign with; write sign example.org { selector NAME key /path } in the settings"},
+    {"mail", "sign \"..\"", "6: this is not a domain; write sign [DOMAIN]"},
+    {"mail", "sign example.org example.net", "18: one domain fits here; write sign [DOMAIN]"},
+};
+
+static void rewrite_from_footer_and_sign_get_what_they_take(void **state)
+{
+	(void)state;
+	CHECK(content_actions);
+}
+
+static const struct {
+	const char *text;
+	unsigned needs;
+	bool uses_spf[KIND_COUNT];
+} needs[] = {
+    {"authentication-results off\n", 0, {false, false, false}},
+    {"authentication-results off\npolicy inbound { on mail { reject if spf is fail } }\n", 0, {true, false, false}},
+    {"authentication-results off\npolicy local { on mail { log \"%{spf}\" } }\n", 0, {false, false, true}},
+    {"authentication-results { spf }\n", NEED_HEADERS, {true, true, true}},
+    {"authentication-results { auth }\n", NEED_HEADERS, {false, false, false}},
+    {"authentication-results off\nreceived-spf yes\n", 0, {true, true, true}},
+    {"authentication-results off\nrecord { facts all }\n", NEED_HEADERS | NEED_BODY, {true, true, true}},
+    {"authentication-results off\npolicy local { on message { log \"%{size}\" } }\n",
+     NEED_HEADERS | NEED_BODY,
+     {false, false, false}},
+    {"authentication-results off\npolicy local { on mail { add-header X \"y\" } }\n", 0, {false, false, false}},
+    {"authentication-results off\npolicy local { on mail { delete-header X } }\n", NEED_HEADERS, {false, false, false}},
+    {"authentication-results off\npolicy local { on mail { footer \"x\" } }\n",
+     NEED_HEADERS | NEED_BODY | NEED_NEW_BODY,
+     {false, false, false}},
+    {"authentication-results off\non-conflict split\npolicy local { on message { reject if recipient is "
+     "@b.example } }\n",
+     NEED_DELETE_RECIPIENT,
+     {false, false, false}},
+    {"authentication-results off\non-conflict strictest\npolicy local { on message { reject if recipient is "
+     "@b.example } }\n",
+     0,
+     {false, false, false}},
+    {"authentication-results off\npolicy local { on mail { set-sender \"\" } }\n", NEED_SENDER, {false, false, false}},
+    {"authentication-results off\npolicy local { on mail { add-recipient \"a@b.example\" } }\n",
+     NEED_ADD_RECIPIENT,
+     {false, false, false}},
+    {"authentication-results off\npolicy local { on rcpt { delete-recipient } }\n",
+     NEED_DELETE_RECIPIENT,
+     {false, false, false}},
+    {"authentication-results off\npolicy local { on mail { redirect \"a@b.example\" } }\n",
+     NEED_ADD_RECIPIENT | NEED_DELETE_RECIPIENT,
+     {false, false, false}},
+    {"authentication-results off\npolicy local { on mail { prefix-subject \"x\" } }\n",
+     NEED_HEADERS,
+     {false, false, false}},
+};
 
 static void what_is_needed_follows_from_who_reads_it(void **state)
 {
-	static const struct {
-		const char *text;
-		unsigned needs;
-		bool uses_spf[KIND_COUNT];
-	} cases[] = {
-	    {"authentication-results off\n", 0, {false, false, false}},
-	    {"authentication-results off\npolicy inbound { on mail { reject if spf is fail } }\n",
-	     0,
-	     {true, false, false}},
-	    {"authentication-results off\npolicy local { on mail { log \"%{spf}\" } }\n", 0, {false, false, true}},
-	    {"authentication-results { spf }\n", NEED_HEADERS, {true, true, true}},
-	    {"authentication-results { auth }\n", NEED_HEADERS, {false, false, false}},
-	    {"authentication-results off\nreceived-spf yes\n", 0, {true, true, true}},
-	    {"authentication-results off\nrecord { facts all }\n", NEED_HEADERS | NEED_BODY, {true, true, true}},
-	    {"authentication-results off\npolicy local { on message { log \"%{size}\" } }\n",
-	     NEED_HEADERS | NEED_BODY,
-	     {false, false, false}},
-	    {"authentication-results off\npolicy local { on mail { add-header X \"y\" } }\n", 0, {false, false, false}},
-	    {"authentication-results off\npolicy local { on mail { delete-header X } }\n",
-	     NEED_HEADERS,
-	     {false, false, false}},
-	    {"authentication-results off\npolicy local { on mail { footer \"x\" } }\n",
-	     NEED_HEADERS | NEED_BODY | NEED_NEW_BODY,
-	     {false, false, false}},
-	    {"authentication-results off\non-conflict split\npolicy local { on message { reject if recipient is "
-	     "@b.example } }\n",
-	     NEED_DELETE_RECIPIENT,
-	     {false, false, false}},
-	    {"authentication-results off\non-conflict strictest\npolicy local { on message { reject if recipient is "
-	     "@b.example } }\n",
-	     0,
-	     {false, false, false}},
-	    {"authentication-results off\npolicy local { on mail { set-sender \"\" } }\n",
-	     NEED_SENDER,
-	     {false, false, false}},
-	    {"authentication-results off\npolicy local { on mail { add-recipient \"a@b.example\" } }\n",
-	     NEED_ADD_RECIPIENT,
-	     {false, false, false}},
-	    {"authentication-results off\npolicy local { on rcpt { delete-recipient } }\n",
-	     NEED_DELETE_RECIPIENT,
-	     {false, false, false}},
-	    {"authentication-results off\npolicy local { on mail { redirect \"a@b.example\" } }\n",
-	     NEED_ADD_RECIPIENT | NEED_DELETE_RECIPIENT,
-	     {false, false, false}},
-	    {"authentication-results off\npolicy local { on mail { prefix-subject \"x\" } }\n",
-	     NEED_HEADERS,
-	     {false, false, false}},
-	};
-
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {
 		char *messages;
-		struct policy *policy = load_text(cases[i].text, NULL, &messages);
+		struct policy *policy = load_text(needs[i].text, NULL, &messages);
 		const struct check *spf = fact_check(fact_find(SLICE("spf")));
 
 		assert_string_equal(messages, "");
-		if (policy_needs(policy) != cases[i].needs)
-			fail_msg("%s needs %u", cases[i].text, policy_needs(policy));
+		if (policy_needs(policy) != needs[i].needs)
+			fail_msg("%s needs %u", needs[i].text, policy_needs(policy));
 		for (int kind = 0; kind < KIND_COUNT; kind++) {
-			if (policy_uses_check(policy, NULL, (enum kind)kind, spf) != cases[i].uses_spf[kind])
-				fail_msg("%s: wrong about spf in %s", cases[i].text, kind_names[kind]);
+			if (policy_uses_check(policy, NULL, (enum kind)kind, spf) != needs[i].uses_spf[kind])
+				fail_msg("%s: wrong about spf in %s", needs[i].text, kind_names[kind]);
 		}
 		policy_release(policy);
 		free(messages);
@@ -460,7 +476,10 @@ int main(void)
 	    cmocka_unit_test(facts_are_known_and_get_their_arguments),
 	    cmocka_unit_test(reply_codes_are_of_their_class),
 	    cmocka_unit_test(a_line_of_a_reply_has_its_bound),
-	    cmocka_unit_test(actions_get_what_they_take),
+	    cmocka_unit_test(verdicts_and_notes_get_what_they_take),
+	    cmocka_unit_test(actions_on_header_fields_get_what_they_take),
+	    cmocka_unit_test(actions_on_the_envelope_get_what_they_take),
+	    cmocka_unit_test(rewrite_from_footer_and_sign_get_what_they_take),
 	    cmocka_unit_test(what_is_needed_follows_from_who_reads_it),
 	    cmocka_unit_test(a_stage_has_rules_when_any_kind_of_traffic_has),
 	};

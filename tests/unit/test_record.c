@@ -42,77 +42,80 @@ static void a_record_says_who_what_and_why(void **state)
 	json_decref(json);
 }
 
+static const struct record_recipient form_recipients[] = {
+    {.address = SLICE("bob@example.org")},
+    {SLICE("eve@example.org"), SLICE("reject"), SLICE("550-5.1.1 no\n550 5.1.1 never"), SLICE("f:3")},
+};
+
+static const struct record_fact form_facts[] = {
+    {SLICE("spf"), RECORD_TEXT, SLICE("fail"), 0},
+    {SLICE("header(\"Subject\")"), RECORD_TEXT, SLICE("\xc3\xa4 \"a\\b\"\t"), 0},
+    {SLICE("size"), RECORD_NUMBER, SLICE(""), -12345},
+    {SLICE("tls"), RECORD_BOOL, SLICE(""), 1},
+    {SLICE("auth"), RECORD_BOOL, SLICE(""), 0},
+    {SLICE("auth.user"), RECORD_NULL, SLICE(""), 0},
+};
+
+static const struct record_note form_notes[] = {
+    {SLICE("log"), SLICE("f:4"), SLICE("seen")},
+    {SLICE("would"), SLICE(""), SLICE("")},
+};
+
+static const struct {
+	struct record record;
+	const char *line;
+} forms[] = {
+    {{0},
+     "{\"v\":2,\"time\":\"1970-01-01T00:00:00.000Z\",\"verdict\":\"\",\"rule\":null,\"reply\":null,\"stage\":"
+     "null,"
+     "\"kind\":\"\",\"case\":\"\",\"queue-id\":null,\"client\":null,\"client.name\":null,\"helo\":null,"
+     "\"sender\":\"\","
+     "\"recipients\":[],\"facts\":{},\"dns-us\":0,\"dns-questions\":0,\"total-us\":0}"},
+    {{.time_us = 1795282780123000,
+      .queue_id = SLICE("4Zq1"),
+      .client = SLICE("2001:db8::1"),
+      .client_name = SLICE("mx.example.net"),
+      .helo = SLICE("mx"),
+      .kind = SLICE("inbound"),
+      .tenant = SLICE("acme"),
+      .sender = SLICE("a@example.net"),
+      .recipients = form_recipients,
+      .recipient_count = 2,
+      .verdict = SLICE("quarantine"),
+      .stage = SLICE("message"),
+      .rule = SLICE("sekisho.conf:12"),
+      .reply = SLICE("550 5.7.1 no"),
+      .quarantine = SLICE("looks odd"),
+      .facts = form_facts,
+      .fact_count = 6,
+      .notes = form_notes,
+      .note_count = 2,
+      .dns_us = 17,
+      .total_us = 42,
+      .dns_questions = 3,
+      .dns_stale = 1},
+     "{\"v\":2,\"time\":\"2026-11-21T17:39:40.123Z\",\"verdict\":\"quarantine\",\"rule\":\"sekisho.conf:12\","
+     "\"reply\":\"550 5.7.1 no\",\"stage\":\"message\",\"quarantine\":\"looks odd\",\"kind\":\"inbound\","
+     "\"tenant\":\"acme\",\"case\":\"\",\"queue-id\":\"4Zq1\",\"client\":\"2001:db8::1\",\"client.name\":\"mx."
+     "example.net\","
+     "\"helo\":\"mx\","
+     "\"sender\":\"a@example.net\",\"recipients\":[\"bob@example.org\",\"eve@example.org\"],"
+     "\"refused\":[{\"recipient\":\"eve@example.org\",\"verdict\":\"reject\","
+     "\"reply\":\"550-5.1.1 no\\n550 5.1.1 never\",\"rule\":\"f:3\"}],"
+     "\"facts\":{\"spf\":\"fail\",\"header(\\\"Subject\\\")\":\"\xc3\xa4 \\\"a\\\\b\\\"\\t\",\"size\":-12345,"
+     "\"tls\":true,\"auth\":false,\"auth.user\":null},"
+     "\"notes\":[{\"kind\":\"log\",\"rule\":\"f:4\",\"text\":\"seen\"},"
+     "{\"kind\":\"would\",\"rule\":\"\",\"text\":\"\"}],"
+     "\"dns-us\":17,\"dns-questions\":3,\"dns-stale\":1,\"total-us\":42}"},
+};
+
 /* Programs that read logs rely on this form: names, their order, no blanks. */
 static void a_record_has_one_form_to_the_byte(void **state)
 {
-	static const struct record_recipient recipients[] = {
-	    {.address = SLICE("bob@example.org")},
-	    {SLICE("eve@example.org"), SLICE("reject"), SLICE("550-5.1.1 no\n550 5.1.1 never"), SLICE("f:3")},
-	};
-	static const struct record_fact facts[] = {
-	    {SLICE("spf"), RECORD_TEXT, SLICE("fail"), 0},
-	    {SLICE("header(\"Subject\")"), RECORD_TEXT, SLICE("\xc3\xa4 \"a\\b\"\t"), 0},
-	    {SLICE("size"), RECORD_NUMBER, SLICE(""), -12345},
-	    {SLICE("tls"), RECORD_BOOL, SLICE(""), 1},
-	    {SLICE("auth"), RECORD_BOOL, SLICE(""), 0},
-	    {SLICE("auth.user"), RECORD_NULL, SLICE(""), 0},
-	};
-	static const struct record_note notes[] = {
-	    {SLICE("log"), SLICE("f:4"), SLICE("seen")},
-	    {SLICE("would"), SLICE(""), SLICE("")},
-	};
-	const struct {
-		struct record record;
-		const char *line;
-	} cases[] = {
-	    {{0},
-	     "{\"v\":2,\"time\":\"1970-01-01T00:00:00.000Z\",\"verdict\":\"\",\"rule\":null,\"reply\":null,\"stage\":"
-	     "null,"
-	     "\"kind\":\"\",\"case\":\"\",\"queue-id\":null,\"client\":null,\"client.name\":null,\"helo\":null,"
-	     "\"sender\":\"\","
-	     "\"recipients\":[],\"facts\":{},\"dns-us\":0,\"dns-questions\":0,\"total-us\":0}"},
-	    {{.time_us = 1795282780123000,
-	      .queue_id = SLICE("4Zq1"),
-	      .client = SLICE("2001:db8::1"),
-	      .client_name = SLICE("mx.example.net"),
-	      .helo = SLICE("mx"),
-	      .kind = SLICE("inbound"),
-	      .tenant = SLICE("acme"),
-	      .sender = SLICE("a@example.net"),
-	      .recipients = recipients,
-	      .recipient_count = 2,
-	      .verdict = SLICE("quarantine"),
-	      .stage = SLICE("message"),
-	      .rule = SLICE("sekisho.conf:12"),
-	      .reply = SLICE("550 5.7.1 no"),
-	      .quarantine = SLICE("looks odd"),
-	      .facts = facts,
-	      .fact_count = 6,
-	      .notes = notes,
-	      .note_count = 2,
-	      .dns_us = 17,
-	      .total_us = 42,
-	      .dns_questions = 3,
-	      .dns_stale = 1},
-	     "{\"v\":2,\"time\":\"2026-11-21T17:39:40.123Z\",\"verdict\":\"quarantine\",\"rule\":\"sekisho.conf:12\","
-	     "\"reply\":\"550 5.7.1 no\",\"stage\":\"message\",\"quarantine\":\"looks odd\",\"kind\":\"inbound\","
-	     "\"tenant\":\"acme\",\"case\":\"\",\"queue-id\":\"4Zq1\",\"client\":\"2001:db8::1\",\"client.name\":\"mx."
-	     "example.net\","
-	     "\"helo\":\"mx\","
-	     "\"sender\":\"a@example.net\",\"recipients\":[\"bob@example.org\",\"eve@example.org\"],"
-	     "\"refused\":[{\"recipient\":\"eve@example.org\",\"verdict\":\"reject\","
-	     "\"reply\":\"550-5.1.1 no\\n550 5.1.1 never\",\"rule\":\"f:3\"}],"
-	     "\"facts\":{\"spf\":\"fail\",\"header(\\\"Subject\\\")\":\"\xc3\xa4 \\\"a\\\\b\\\"\\t\",\"size\":-12345,"
-	     "\"tls\":true,\"auth\":false,\"auth.user\":null},"
-	     "\"notes\":[{\"kind\":\"log\",\"rule\":\"f:4\",\"text\":\"seen\"},"
-	     "{\"kind\":\"would\",\"rule\":\"\",\"text\":\"\"}],"
-	     "\"dns-us\":17,\"dns-questions\":3,\"dns-stale\":1,\"total-us\":42}"},
-	};
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		char *line = record_line(&forms[i].record, RECORD_LINE_MAX, *state);
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		char *line = record_line(&cases[i].record, RECORD_LINE_MAX, *state);
-
-		assert_string_equal(line, cases[i].line);
+		assert_string_equal(line, forms[i].line);
 		json_decref(parse(line));
 	}
 }

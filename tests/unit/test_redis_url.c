@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include "policy_text.h"
+#include "policy_messages.h"
 
 #include "../../filter/store/redis_url.h"
 
@@ -51,9 +51,7 @@ static void a_url_says_where_the_server_is(void **state)
 
 static void a_mistake_in_the_setting_is_named(void **state)
 {
-	static const struct {
-		const char *text, *expected;
-	} cases[] = {
+	static const struct said cases[] = {
 	    {"store redisx://h\n",
 	     "t:1:1: a store in Redis is redis://HOST:PORT/DATABASE, rediss://HOST:PORT/DATABASE"},
 	    {"store redis:/h\n", "a store in Redis is redis://"},
@@ -83,14 +81,7 @@ static void a_mistake_in_the_setting_is_named(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		char *messages;
-		struct policy *policy = load_text(cases[i].text, NULL, &messages);
-
-		if (policy || !strstr(messages, cases[i].expected))
-			fail_msg("%s: expected %s, got %s", cases[i].text, cases[i].expected, messages);
-		free(messages);
-	}
+	ASSERT_REFUSED(cases);
 }
 
 static void the_setting_has_a_password_a_ca_and_a_timeout(void **state)

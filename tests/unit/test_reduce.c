@@ -10,67 +10,65 @@
 
 #include "mail.h"
 
+static const struct {
+	const char *path, *mailbox, *stable;
+} senders[] = {
+    {"alice@example.org", "alice@example.org", "alice@example.org"},
+    {"Alice.B@Example.ORG", "alice.b@example.org", "alice.b@example.org"},
+    {"\"alice\"@example.org", "alice@example.org", "alice@example.org"},
+    {"", "", ""},
+    {"alice", "alice", "alice"},
+    {"not an address@", "not an address@", "not an address@"},
+    /* extensions */
+    {"alice+shop@example.org", "alice@example.org", "alice@example.org"},
+    {"alice+a+b@example.org", "alice@example.org", "alice@example.org"},
+    {"+alice@example.org", "+alice@example.org", "+alice@example.org"},
+    /* BATV */
+    {"prvs=1791570377=al@example.org", "al@example.org", "al@example.org"},
+    {"PRVS=179157037A=al@example.org", "al@example.org", "al@example.org"},
+    {"prvs=al=1791570377@example.org", "al@example.org", "al@example.org"},
+    {"prvs=al/1791570377@example.org", "al@example.org", "al@example.org"},
+    {"prvs=1791570377=al+tag@example.org", "al@example.org", "al@example.org"},
+    {"prvs=179157037=al@example.org", "prvs=179157037=al@example.org", "prvs=#=al@example.org"},
+    {"prvs=179x570377=al@example.org", "prvs=179x570377=al@example.org", "prvs=179x570377=al@example.org"},
+    {"prvs=1791570377=@example.org", "prvs=1791570377=@example.org", "prvs=#=@example.org"},
+    {"prvs=@example.org", "prvs=@example.org", "prvs=@example.org"},
+    /* SRS: anybody can write one, so it is not the mailbox of the original sender */
+    {"SRS0=Frq+=JQ=example.org=alice@f.example", "srs0=frq@f.example", "alice@example.org"},
+    {"SRS0=zzzz=JR=example.org=alice@f.example", "srs0=zzzz=jr=example.org=alice@f.example", "alice@example.org"},
+    {"SRS0-abcd=JR=Example.ORG=Alice@f.example", "srs0-abcd=jr=example.org=alice@f.example", "alice@example.org"},
+    {"SRS0=2229=JQ=example.org=a=b@f.example", "srs0=2229=jq=example.org=a=b@f.example", "a=b@example.org"},
+    {"SRS0=2229=JQ=example.org=list-123@f.example", "srs0=2229=jq=example.org=list-123@f.example",
+     "list-#@example.org"},
+    {"SRS1=Y97b=other.test==abcd=XX=example.org=alice@g.example",
+     "srs1=y97b=other.test==abcd=xx=example.org=alice@g.example", "alice@example.org"},
+    {"SRS0=abcd=XXX=example.org=alice@f.example", "srs0=abcd=xxx=example.org=alice@f.example",
+     "srs0=abcd=xxx=example.org=alice@f.example"},
+    {"SRS0=abcd=XX=example.org@f.example", "srs0=abcd=xx=example.org@f.example", "srs0=abcd=xx=example.org@f.example"},
+    {"SRS0@f.example", "srs0@f.example", "srs0@f.example"},
+    {"SRS1=abc@f.example", "srs1=abc@f.example", "srs1=abc@f.example"},
+    {"SRS1=abcd=other.test=@f.example", "srs1=abcd=other.test=@f.example", "srs1=abcd=other.test=@f.example"},
+    /* VERP */
+    {"bounce-12345-678@lists.example", "bounce-12345-678@lists.example", "bounce-#-#@lists.example"},
+    {"list-return-9-bob=example.org@lists.example", "list-return-9-bob=example.org@lists.example",
+     "list-return-#-bob=example.org@lists.example"},
+    {"12345@example.org", "12345@example.org", "#@example.org"},
+    {"agent007@example.org", "agent007@example.org", "agent007@example.org"},
+    {"b2b.7.a@example.org", "b2b.7.a@example.org", "b2b.#.a@example.org"},
+};
+
 static void changing_parts_of_a_sender_are_left_out_and_nothing_else(void **state)
 {
-	static const struct {
-		const char *path, *mailbox, *stable;
-	} cases[] = {
-	    {"alice@example.org", "alice@example.org", "alice@example.org"},
-	    {"Alice.B@Example.ORG", "alice.b@example.org", "alice.b@example.org"},
-	    {"\"alice\"@example.org", "alice@example.org", "alice@example.org"},
-	    {"", "", ""},
-	    {"alice", "alice", "alice"},
-	    {"not an address@", "not an address@", "not an address@"},
-	    /* extensions */
-	    {"alice+shop@example.org", "alice@example.org", "alice@example.org"},
-	    {"alice+a+b@example.org", "alice@example.org", "alice@example.org"},
-	    {"+alice@example.org", "+alice@example.org", "+alice@example.org"},
-	    /* BATV */
-	    {"prvs=1791570377=al@example.org", "al@example.org", "al@example.org"},
-	    {"PRVS=179157037A=al@example.org", "al@example.org", "al@example.org"},
-	    {"prvs=al=1791570377@example.org", "al@example.org", "al@example.org"},
-	    {"prvs=al/1791570377@example.org", "al@example.org", "al@example.org"},
-	    {"prvs=1791570377=al+tag@example.org", "al@example.org", "al@example.org"},
-	    {"prvs=179157037=al@example.org", "prvs=179157037=al@example.org", "prvs=#=al@example.org"},
-	    {"prvs=179x570377=al@example.org", "prvs=179x570377=al@example.org", "prvs=179x570377=al@example.org"},
-	    {"prvs=1791570377=@example.org", "prvs=1791570377=@example.org", "prvs=#=@example.org"},
-	    {"prvs=@example.org", "prvs=@example.org", "prvs=@example.org"},
-	    /* SRS: anybody can write one, so it is not the mailbox of the original sender */
-	    {"SRS0=Frq+=JQ=example.org=alice@f.example", "srs0=frq@f.example", "alice@example.org"},
-	    {"SRS0=zzzz=JR=example.org=alice@f.example", "srs0=zzzz=jr=example.org=alice@f.example",
-	     "alice@example.org"},
-	    {"SRS0-abcd=JR=Example.ORG=Alice@f.example", "srs0-abcd=jr=example.org=alice@f.example",
-	     "alice@example.org"},
-	    {"SRS0=2229=JQ=example.org=a=b@f.example", "srs0=2229=jq=example.org=a=b@f.example", "a=b@example.org"},
-	    {"SRS0=2229=JQ=example.org=list-123@f.example", "srs0=2229=jq=example.org=list-123@f.example",
-	     "list-#@example.org"},
-	    {"SRS1=Y97b=other.test==abcd=XX=example.org=alice@g.example",
-	     "srs1=y97b=other.test==abcd=xx=example.org=alice@g.example", "alice@example.org"},
-	    {"SRS0=abcd=XXX=example.org=alice@f.example", "srs0=abcd=xxx=example.org=alice@f.example",
-	     "srs0=abcd=xxx=example.org=alice@f.example"},
-	    {"SRS0=abcd=XX=example.org@f.example", "srs0=abcd=xx=example.org@f.example",
-	     "srs0=abcd=xx=example.org@f.example"},
-	    {"SRS0@f.example", "srs0@f.example", "srs0@f.example"},
-	    {"SRS1=abc@f.example", "srs1=abc@f.example", "srs1=abc@f.example"},
-	    {"SRS1=abcd=other.test=@f.example", "srs1=abcd=other.test=@f.example", "srs1=abcd=other.test=@f.example"},
-	    /* VERP */
-	    {"bounce-12345-678@lists.example", "bounce-12345-678@lists.example", "bounce-#-#@lists.example"},
-	    {"list-return-9-bob=example.org@lists.example", "list-return-9-bob=example.org@lists.example",
-	     "list-return-#-bob=example.org@lists.example"},
-	    {"12345@example.org", "12345@example.org", "#@example.org"},
-	    {"agent007@example.org", "agent007@example.org", "agent007@example.org"},
-	    {"b2b.7.a@example.org", "b2b.7.a@example.org", "b2b.#.a@example.org"},
-	};
 	struct arena *arena = arena_new();
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct address address = address_parse_path(slice_of(cases[i].path), arena);
+	for (size_t i = 0; i < sizeof(senders) / sizeof(senders[0]); i++) {
+		struct address address = address_parse_path(slice_of(senders[i].path), arena);
 		struct slice mailbox = address_mailbox(&address, arena), stable = address_stable(&address, arena);
 
-		if (!slice_equal(mailbox, slice_of(cases[i].mailbox)) ||
-		    !slice_equal(stable, slice_of(cases[i].stable)))
-			fail_msg("%s: %.*s, %.*s", cases[i].path, SLICE_ARGS(mailbox), SLICE_ARGS(stable));
+		if (!slice_equal(mailbox, slice_of(senders[i].mailbox)) ||
+		    !slice_equal(stable, slice_of(senders[i].stable)))
+			fail_msg("%s: %.*s, %.*s", senders[i].path, SLICE_ARGS(mailbox), SLICE_ARGS(stable));
 	}
 	arena_free(arena);
 }

@@ -154,89 +154,86 @@ static const char *evaluated(struct site *site, struct slice xml)
 #define AUTH(dkim, spf)    "<dkim>" dkim "</dkim><spf>" spf "</spf>"
 #define WHY(type, comment) "<reason><type>" type "</type><comment>" comment "</comment></reason>"
 
+static const struct {
+	const char *rules;
+	struct mail mail;
+	const char *domain, *evaluated;
+} judged[] = {
+    /* pass, by SPF */
+    {ENFORCE,
+     {"192.0.2.1", "<a@reject.example>", NULL, " a@reject.example"},
+     "reject.example",
+     D("pass") AUTH("fail", "pass")},
+    /* nothing passes, and the rule does what the policy asks for */
+    {ENFORCE,
+     {"192.0.2.9", "<a@reject.example>", NULL, " a@reject.example"},
+     "reject.example",
+     D("reject") AUTH("fail", "fail")},
+    /* of a subdomain: the record is that above */
+    {ENFORCE,
+     {"192.0.2.9", "<a@x.example>", NULL, " a@sub.reject.example"},
+     "reject.example",
+     D("reject") AUTH("fail", "fail")},
+    /* no rule enforces it */
+    {"policy inbound { }\n",
+     {"192.0.2.9", "<a@x.example>", NULL, " a@reject.example"},
+     "reject.example",
+     D("none") AUTH("fail", "fail") WHY("local_policy", "no rule enforces the policy")},
+    {"mode report\n" ENFORCE,
+     {"192.0.2.9", "<a@x.example>", NULL, " a@reject.example"},
+     "reject.example",
+     D("none") AUTH("fail", "fail") WHY("local_policy", "policies are not enforced yet")},
+    /* a rule lets it through, and says why, or not */
+    {"policy inbound { on message {\noverride mailing_list \"known\" if dmarc is fail\naccept\n} }\n",
+     {"192.0.2.9", "<a@x.example>", NULL, " a@reject.example"},
+     "reject.example",
+     D("none") AUTH("fail", "fail") WHY("mailing_list", "known (rule t:3)")},
+    {"policy inbound { on message { accept if dmarc is fail } }\n",
+     {"192.0.2.9", "<a@x.example>", NULL, " a@reject.example"},
+     "reject.example",
+     D("none") AUTH("fail", "fail") WHY("local_policy", "rule t:2")},
+    /* another disposition than the policy: held, or refused though the policy is none */
+    {"policy inbound { on message { quarantine \"bad\" if dmarc is fail } }\n",
+     {"192.0.2.9", "<a@x.example>", NULL, " a@reject.example"},
+     "reject.example",
+     D("quarantine") AUTH("fail", "fail") WHY("local_policy", "rule t:2")},
+    {"policy inbound { on message { reject 550 5.7.1 \"spam\" } }\n",
+     {"192.0.2.9", "<a@x.example>", NULL, " a@none.example"},
+     "none.example",
+     D("reject") AUTH("fail", "fail") WHY("local_policy", "rule t:2")},
+    /* p=none asks for nothing */
+    {ENFORCE, {"192.0.2.9", "<a@x.example>", NULL, " a@none.example"}, "none.example", D("none") AUTH("fail", "fail")},
+    /* sp as applied: p=quarantine does not hold for the subdomain */
+    {ENFORCE,
+     {"192.0.2.9", "<a@x.example>", NULL, " a@a.quarantine.example"},
+     "quarantine.example",
+     D("none") AUTH("fail", "fail")},
+    /* t=y: one step less */
+    {"policy inbound { on message { quarantine \"bad\" if dmarc.policy is quarantine } }\n",
+     {"192.0.2.9", "<a@x.example>", NULL, " a@test.example"},
+     "test.example",
+     D("quarantine") AUTH("fail", "fail") "<reason><type>policy_test_mode</type></reason>"},
+    /* passed for DMARC, refused for something else: DMARC did nothing */
+    {"policy inbound { on message { reject 550 5.7.1 \"spam\" } }\n",
+     {"192.0.2.1", "<a@reject.example>", NULL, " a@reject.example"},
+     "reject.example",
+     D("pass") AUTH("fail", "pass")},
+};
+
 static void dispositions_and_reasons_are_those_of_the_rules(void **state)
 {
-	static const struct {
-		const char *rules;
-		struct mail mail;
-		const char *domain, *evaluated;
-	} cases[] = {
-	    /* pass, by SPF */
-	    {ENFORCE,
-	     {"192.0.2.1", "<a@reject.example>", NULL, " a@reject.example"},
-	     "reject.example",
-	     D("pass") AUTH("fail", "pass")},
-	    /* nothing passes, and the rule does what the policy asks for */
-	    {ENFORCE,
-	     {"192.0.2.9", "<a@reject.example>", NULL, " a@reject.example"},
-	     "reject.example",
-	     D("reject") AUTH("fail", "fail")},
-	    /* of a subdomain: the record is that above */
-	    {ENFORCE,
-	     {"192.0.2.9", "<a@x.example>", NULL, " a@sub.reject.example"},
-	     "reject.example",
-	     D("reject") AUTH("fail", "fail")},
-	    /* no rule enforces it */
-	    {"policy inbound { }\n",
-	     {"192.0.2.9", "<a@x.example>", NULL, " a@reject.example"},
-	     "reject.example",
-	     D("none") AUTH("fail", "fail") WHY("local_policy", "no rule enforces the policy")},
-	    {"mode report\n" ENFORCE,
-	     {"192.0.2.9", "<a@x.example>", NULL, " a@reject.example"},
-	     "reject.example",
-	     D("none") AUTH("fail", "fail") WHY("local_policy", "policies are not enforced yet")},
-	    /* a rule lets it through, and says why, or not */
-	    {"policy inbound { on message {\noverride mailing_list \"known\" if dmarc is fail\naccept\n} }\n",
-	     {"192.0.2.9", "<a@x.example>", NULL, " a@reject.example"},
-	     "reject.example",
-	     D("none") AUTH("fail", "fail") WHY("mailing_list", "known (rule t:3)")},
-	    {"policy inbound { on message { accept if dmarc is fail } }\n",
-	     {"192.0.2.9", "<a@x.example>", NULL, " a@reject.example"},
-	     "reject.example",
-	     D("none") AUTH("fail", "fail") WHY("local_policy", "rule t:2")},
-	    /* another disposition than the policy: held, or refused though the policy is none */
-	    {"policy inbound { on message { quarantine \"bad\" if dmarc is fail } }\n",
-	     {"192.0.2.9", "<a@x.example>", NULL, " a@reject.example"},
-	     "reject.example",
-	     D("quarantine") AUTH("fail", "fail") WHY("local_policy", "rule t:2")},
-	    {"policy inbound { on message { reject 550 5.7.1 \"spam\" } }\n",
-	     {"192.0.2.9", "<a@x.example>", NULL, " a@none.example"},
-	     "none.example",
-	     D("reject") AUTH("fail", "fail") WHY("local_policy", "rule t:2")},
-	    /* p=none asks for nothing */
-	    {ENFORCE,
-	     {"192.0.2.9", "<a@x.example>", NULL, " a@none.example"},
-	     "none.example",
-	     D("none") AUTH("fail", "fail")},
-	    /* sp as applied: p=quarantine does not hold for the subdomain */
-	    {ENFORCE,
-	     {"192.0.2.9", "<a@x.example>", NULL, " a@a.quarantine.example"},
-	     "quarantine.example",
-	     D("none") AUTH("fail", "fail")},
-	    /* t=y: one step less */
-	    {"policy inbound { on message { quarantine \"bad\" if dmarc.policy is quarantine } }\n",
-	     {"192.0.2.9", "<a@x.example>", NULL, " a@test.example"},
-	     "test.example",
-	     D("quarantine") AUTH("fail", "fail") "<reason><type>policy_test_mode</type></reason>"},
-	    /* passed for DMARC, refused for something else: DMARC did nothing */
-	    {"policy inbound { on message { reject 550 5.7.1 \"spam\" } }\n",
-	     {"192.0.2.1", "<a@reject.example>", NULL, " a@reject.example"},
-	     "reject.example",
-	     D("pass") AUTH("fail", "pass")},
-	};
-
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < sizeof(judged) / sizeof(judged[0]); i++) {
 		struct site site;
 		char text[2000];
 		const char *found;
 
-		snprintf(text, sizeof(text), BLOCK "%s", cases[i].rules);
+		snprintf(text, sizeof(text), BLOCK "%s", judged[i].rules);
 		site_open(&site, text);
-		send(&site, &cases[i].mail);
-		found = evaluated(&site, report_of(&site, cases[i].domain));
-		if (strcmp(found, cases[i].evaluated) != 0)
-			fail_msg("case %zu:\n%s\nnot\n%s", i, found, cases[i].evaluated);
+		send(&site, &judged[i].mail);
+		found = evaluated(&site, report_of(&site, judged[i].domain));
+		if (strcmp(found, judged[i].evaluated) != 0)
+			fail_msg("case %zu:\n%s\nnot\n%s", i, found, judged[i].evaluated);
 		site_close(&site);
 	}
 }

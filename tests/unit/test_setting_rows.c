@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include "policy_text.h"
+#include "policy_messages.h"
 
 /* ---- thing NAME { }: a block that repeats ----------------------------------------------- */
 
@@ -143,17 +143,6 @@ static const struct check thing = {
 static const struct check shelf = {.number = 1, .name = "shelf", .settings = &shelf_block};
 const struct check *const checks[] = {&thing, &shelf, NULL};
 
-static struct policy *load(const char *text)
-{
-	char *messages;
-	struct policy *policy = load_text(text, NULL, &messages);
-
-	if (!policy || *messages)
-		fail_msg("%s: %s", text, messages);
-	free(messages);
-	return policy;
-}
-
 static const struct check_block *blocks_of(const struct policy *policy, const struct check *check)
 {
 	return &policy_settings(policy)->check.blocks[check_number(check)];
@@ -260,70 +249,60 @@ static void a_list_grows_as_long_as_it_is(void **state)
 
 #define A "thing a { domain a.example "
 
+static const struct said mistakes[] = {
+    {A "number 1 }\n", "t:1:35: number cannot be \"1\"; write a number from 2 to 9"},
+    {A "number 10 }\n", "t:1:35: number cannot be \"10\"; write a number from 2 to 9"},
+    {A "number x }\n", "t:1:35: number cannot be \"x\"; write a number from 2 to 9"},
+    {A "weight -11 }\n", "t:1:35: weight cannot be \"-11\"; write a number from -10 to 10"},
+    {A "weight - }\n", "t:1:35: weight cannot be \"-\"; write a number from -10 to 10"},
+    {A "fact thing.aeg }\n",
+     "t:1:33: no fact is named \"thing.aeg\" (did you mean \"thing.age\"?); write a fact as in auth.user"},
+    {A "fact thing.of }\n", "t:1:33: thing.of takes an argument and cannot be used here; write a fact as in auth.user"},
+    {"list friends file:friends\n" A "list friend }\n",
+     "t:2:33: no list is named \"friend\" (did you mean \"friends\"?); write the name of a list"},
+    {"list owners file:owners\n" A "list owners }\n",
+     "t:2:33: the list owners says which login owns which address; write the name of a list"},
+    {A "size 2 }\n", "t:1:33: size cannot be \"2\"; write a size from 1k to 1G"},
+    {A "time 5 }\n", "t:1:33: time cannot be \"5\"; write a time of at least 1s"},
+    {A "port 0 }\n", "t:1:33: port cannot be \"0\"; write a port from 1 to 65535"},
+    {A "yes true }\n", "t:1:32: yes cannot be \"true\"; write no or yes"},
+    {A "voice yes }\n", "t:1:34: voice cannot be \"yes\"; write low or loud"},
+    {A "colour green }\n", "t:1:35: colour cannot be \"green\"; write red or blue"},
+    {A "header a:b }\n", "t:1:35: header cannot be \"a:b\"; write the name of a header field as in Subject"},
+    {A "address x }\n", "t:1:36: address cannot be \"x\"; write an address as in postmaster@example.org"},
+    {A "path \"\" }\n", "t:1:33: path cannot be \"\"; write the path of a file"},
+    {A "networks 10.0.0.0/8 x }\n", "t:1:48: networks cannot contain \"x\"; write a network as in 10.0.0.0/8"},
+    {A "networks 10.0.0.1 10.0.0.2 10.0.0.3 10.0.0.4 10.0.0.5 10.0.0.6 10.0.0.7 }\n",
+     "t:1:91: networks has more than 6 values; remove some"},
+    {A "number }\n", "t:1:28: number has no value; write a number from 2 to 9"},
+    {A "words }\n", "t:1:28: words has no value; write a text"},
+    {A "words number 3 }\n", "t:1:28: words has no value; write a text"},
+    {A "code 127.0.0.1 }\n", "t:1:28: code has too few values; write code ADDRESS WORD"},
+    {A "code 127.0.0.1 x }\n", "t:1:43: the word of a code is too short; write code ADDRESS WORD"},
+    {A "number 3\nnumber 4 }\n", "t:2:1: number is set already in line 1; remove one of them"},
+    {A "left\nright }\n", "t:2:1: right excludes left in line 1; keep one of them"},
+    {A "numbr 3 }\n", "t:1:28: thing has no key \"numbr\"; did you mean \"number\"?"},
+    {A "\"number\" 3 }\n", "t:1:28: thing has no key \"number\"; did you mean \"number\"?"},
+    {A "number 3 port 3 }\n", "t:1:42: port and number are the same; change one of them"},
+    {"thing a { number 3 }\n", "t:1:1: thing has no domain; write domain and a domain as in example.org"},
+    {"thing { number 3 }\n",
+     "t:1:1: thing has no value; write a name of letters, digits, \"-\", \"_\" and \".\" that begins with a "
+     "letter"},
+    {"thing 1 { number 3 }\n",
+     "t:1:7: thing cannot be \"1\"; write a name of letters, digits, \"-\", \"_\" and \".\" that begins "
+     "with a letter"},
+    {"thing a b { number 3 }\n", "t:1:9: \"b\" is not expected here; write the keys of thing in { }"},
+    {"shelf x { room 3k }\n", "t:1:1: shelf takes no { }; write its keys on the same line"},
+    {"shelf x roam 3k\n", "t:1:9: shelf has no key \"roam\"; did you mean \"room\"?"},
+    {"shelf x\nshelf y\n", "t:2:1: shelf is set already in line 1; remove one of them"},
+    {A "}\n" A "}\n", "t:2:7: thing a is defined already; give one of them another name"},
+    {"thingy a { }\n", "t:1:1: unknown setting \"thingy\"; did you mean \"thing\"?"},
+};
+
 static void each_mistake_has_its_message(void **state)
 {
-	static const struct {
-		const char *text, *message;
-	} cases[] = {
-	    {A "number 1 }\n", "t:1:35: number cannot be \"1\"; write a number from 2 to 9"},
-	    {A "number 10 }\n", "t:1:35: number cannot be \"10\"; write a number from 2 to 9"},
-	    {A "number x }\n", "t:1:35: number cannot be \"x\"; write a number from 2 to 9"},
-	    {A "weight -11 }\n", "t:1:35: weight cannot be \"-11\"; write a number from -10 to 10"},
-	    {A "weight - }\n", "t:1:35: weight cannot be \"-\"; write a number from -10 to 10"},
-	    {A "fact thing.aeg }\n",
-	     "t:1:33: no fact is named \"thing.aeg\" (did you mean \"thing.age\"?); write a fact as in auth.user"},
-	    {A "fact thing.of }\n",
-	     "t:1:33: thing.of takes an argument and cannot be used here; write a fact as in auth.user"},
-	    {"list friends file:friends\n" A "list friend }\n",
-	     "t:2:33: no list is named \"friend\" (did you mean \"friends\"?); write the name of a list"},
-	    {"list owners file:owners\n" A "list owners }\n",
-	     "t:2:33: the list owners says which login owns which address; write the name of a list"},
-	    {A "size 2 }\n", "t:1:33: size cannot be \"2\"; write a size from 1k to 1G"},
-	    {A "time 5 }\n", "t:1:33: time cannot be \"5\"; write a time of at least 1s"},
-	    {A "port 0 }\n", "t:1:33: port cannot be \"0\"; write a port from 1 to 65535"},
-	    {A "yes true }\n", "t:1:32: yes cannot be \"true\"; write no or yes"},
-	    {A "voice yes }\n", "t:1:34: voice cannot be \"yes\"; write low or loud"},
-	    {A "colour green }\n", "t:1:35: colour cannot be \"green\"; write red or blue"},
-	    {A "header a:b }\n", "t:1:35: header cannot be \"a:b\"; write the name of a header field as in Subject"},
-	    {A "address x }\n", "t:1:36: address cannot be \"x\"; write an address as in postmaster@example.org"},
-	    {A "path \"\" }\n", "t:1:33: path cannot be \"\"; write the path of a file"},
-	    {A "networks 10.0.0.0/8 x }\n", "t:1:48: networks cannot contain \"x\"; write a network as in 10.0.0.0/8"},
-	    {A "networks 10.0.0.1 10.0.0.2 10.0.0.3 10.0.0.4 10.0.0.5 10.0.0.6 10.0.0.7 }\n",
-	     "t:1:91: networks has more than 6 values; remove some"},
-	    {A "number }\n", "t:1:28: number has no value; write a number from 2 to 9"},
-	    {A "words }\n", "t:1:28: words has no value; write a text"},
-	    {A "words number 3 }\n", "t:1:28: words has no value; write a text"},
-	    {A "code 127.0.0.1 }\n", "t:1:28: code has too few values; write code ADDRESS WORD"},
-	    {A "code 127.0.0.1 x }\n", "t:1:43: the word of a code is too short; write code ADDRESS WORD"},
-	    {A "number 3\nnumber 4 }\n", "t:2:1: number is set already in line 1; remove one of them"},
-	    {A "left\nright }\n", "t:2:1: right excludes left in line 1; keep one of them"},
-	    {A "numbr 3 }\n", "t:1:28: thing has no key \"numbr\"; did you mean \"number\"?"},
-	    {A "\"number\" 3 }\n", "t:1:28: thing has no key \"number\"; did you mean \"number\"?"},
-	    {A "number 3 port 3 }\n", "t:1:42: port and number are the same; change one of them"},
-	    {"thing a { number 3 }\n", "t:1:1: thing has no domain; write domain and a domain as in example.org"},
-	    {"thing { number 3 }\n",
-	     "t:1:1: thing has no value; write a name of letters, digits, \"-\", \"_\" and \".\" that begins with a "
-	     "letter"},
-	    {"thing 1 { number 3 }\n",
-	     "t:1:7: thing cannot be \"1\"; write a name of letters, digits, \"-\", \"_\" and \".\" that begins "
-	     "with a letter"},
-	    {"thing a b { number 3 }\n", "t:1:9: \"b\" is not expected here; write the keys of thing in { }"},
-	    {"shelf x { room 3k }\n", "t:1:1: shelf takes no { }; write its keys on the same line"},
-	    {"shelf x roam 3k\n", "t:1:9: shelf has no key \"roam\"; did you mean \"room\"?"},
-	    {"shelf x\nshelf y\n", "t:2:1: shelf is set already in line 1; remove one of them"},
-	    {A "}\n" A "}\n", "t:2:7: thing a is defined already; give one of them another name"},
-	    {"thingy a { }\n", "t:1:1: unknown setting \"thingy\"; did you mean \"thing\"?"},
-	};
-
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		char *messages;
-
-		assert_null(load_text(cases[i].text, NULL, &messages));
-		if (strcmp(messages, cases[i].message))
-			fail_msg("of %s expected\n%s\ngot\n%s", cases[i].text, cases[i].message, messages);
-		free(messages);
-	}
+	ASSERT_MESSAGES(mistakes);
 }
 
 static int prepare(void **state)
