@@ -3,12 +3,14 @@
 
 Reads what the files of filter/ and include/ include, and which object of BUILD needs a symbol of which other, and fails
 when a file needs itself by way of others, when a room needs one that is not below it, when a file includes what is private
-to another room, or when something grew too large. Needs nm; the objects must be built. Without arguments it is a test that
+to another room, or when something grew too large, also in tests/. Needs nm; the objects must be built. Without arguments it is a test that
 runs in BUILD, where automake says in `srcdir` where SOURCE is.
 
 A room is a folder of filter/ with sources; a header in include/ belongs to the room of its name, or that DOORS says.
 """
+import ast
 import collections
+import fnmatch
 import os
 import re
 import subprocess
@@ -72,6 +74,15 @@ def sources(source):
             found += [os.path.relpath(os.path.join(folder, name), source) for name in names if re.search(r"\.[chly]$", name)]
     made = {re.sub(r"\.[ly]$", end, path) for path in found if path[-1] in "ly" for end in (".c", ".h")}
     return sorted(set(found) - made)
+
+
+def tests(source):
+    """The programs in tests/, their headers and scripts; what fuzzing feeds them is not code."""
+    found = []
+    for folder, folders_, names in os.walk(os.path.join(source, "tests")):
+        folders_[:] = [name for name in folders_ if name not in ("inputs", "__pycache__")]
+        found += [os.path.relpath(os.path.join(folder, name), source) for name in names if re.search(r"\.([ch]|py|sh|pl|mjs)$", name)]
+    return sorted(found)
 
 
 def room_of(path):
@@ -190,6 +201,13 @@ def check_rooms(paths, includes, calls):
     return wrong
 
 
+def functions_of_python(text):
+    """(first line, name, lines) of each function."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield node.lineno, node.name, node.end_lineno - node.lineno + 1
+
+
 def functions(text):
     """(first line, name, lines) of each function: clang-format puts its { and } at the start of a line."""
     lines = text.split("\n")
@@ -211,14 +229,22 @@ def check_sizes(source, paths):
         if text.count("\n") > FILE_MAX:
             wrong.append("%s: %d lines; %d are the most" % (path, text.count("\n"), FILE_MAX))
         wrong += ["%s:%d: %s() has %d lines; %d are the most" % (path, line, name, length, FUNCTION_MAX)
-                  for line, name, length in functions(text) if length > FUNCTION_MAX]
+                  for line, name, length in (functions_of_python if path.endswith(".py") else functions)(text) if length > FUNCTION_MAX]
     return wrong
 
 
 def check_shipped(source, paths):
-    """What Makefile.am does not name is not in the distribution, and a build from that fails."""
-    named = set(re.findall(r"[\w./-]+", read(os.path.join(source, "Makefile.am"))))
-    return ["%s is not named in Makefile.am, so no distribution has it" % path for path in paths if path not in named]
+    """What Makefile.am does not name, nor the folder or the pattern it belongs to, is not in the distribution, and a build from
+    that fails. The source of a program may be named by the program."""
+    makefile = read(os.path.join(source, "Makefile.am"))
+    named = set(re.findall(r"[\w./-]+", makefile))
+    patterns = re.findall(r"\$\(wildcard \$\(srcdir\)/([^)]*)\)", makefile)
+
+    def is_named(path):
+        names = [path] + ([re.sub(r"\.c$", "", path), os.path.dirname(path)] if path.startswith("tests/") else [])
+        return any(name in named for name in names) or any(fnmatch.fnmatch(path, pattern) for pattern in patterns)
+
+    return ["%s is not named in Makefile.am, so no distribution has it" % path for path in paths if not is_named(path)]
 
 
 def main():
@@ -226,8 +252,8 @@ def main():
     paths = sources(source)
     includes = included(source, paths)
     calls, objects = called(build, paths)
-    wrong = check_circles(includes, calls) + check_rooms(paths, includes, calls) + check_sizes(source, paths)
-    wrong += check_shipped(source, paths)
+    wrong = check_circles(includes, calls) + check_rooms(paths, includes, calls) + check_sizes(source, paths + tests(source))
+    wrong += check_shipped(source, paths + tests(source))
     if objects < 10:
         wrong.append("%d objects in %s; run make first" % (objects, build))
     for line in wrong:

@@ -50,6 +50,18 @@ CASES = (
     ("a function that just fits", {"filter/mail/b.c": "/* long */\nvoid mail_b(\n\tvoid)\n{\n" + "\t;\n" * 56 + "}\n"}, ""),
     ("a file that is too long", {"filter/mail/mail_private.h": "void mail_b(void);\n" * 501}, "501 lines; 500 are the most"),
     ("a file that just fits", {"filter/mail/mail_private.h": "void mail_b(void);\n" * 500}, ""),
+    ("a test that is too long", {"tests/unit/test_a.c": "void a(\n\tvoid)\n{\n" + "\t;\n" * 57 + "}\n"},
+     "tests/unit/test_a.c:1: a() has 61 lines; 60 are the most"),
+    ("a test in Python that is too long", {"tests/system/test_a.py": "def test_a():\n" + "    pass\n" * 60},
+     "tests/system/test_a.py:1: test_a() has 61 lines; 60 are the most"),
+    ("a test in Python that just fits", {"tests/system/test_a.py": "\n\ndef test_a():\n" + "    pass\n" * 59}, ""),
+    ("a file of tests that is too long", {"tests/system/a.sh": ":\n" * 501}, "tests/system/a.sh: 501 lines; 500 are the most"),
+    ("a header of tests that no distribution has",
+     {"Makefile.am": "SOURCES = include/base.h include/mail.h filter/mail/mail_private.h" + ALL_C, "tests/unit/a.h": ""},
+     "tests/unit/a.h is not named in Makefile.am, so no distribution has it"),
+    ("a program, a pattern and a folder are names too",
+     {"Makefile.am": "SOURCES = include/base.h include/mail.h filter/mail/mail_private.h tests/unit/test_a $(wildcard $(srcdir)/tests/x/*.py) "
+      "tests/page" + ALL_C, "tests/unit/test_a.c": "", "tests/x/a.py": "", "tests/page/a.mjs": ""}, ""),
     ("a header that no distribution has", {"Makefile.am": "SOURCES = include/base.h filter/mail/mail_private.h" + ALL_C},
      "include/mail.h is not named in Makefile.am, so no distribution has it"),
 )

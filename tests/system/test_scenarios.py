@@ -1,7 +1,7 @@
 """The scenarios of tests/scenarios through every door of the real daemon.
 
 `make check` plays them in one process. Here the same files are played by the daemon as a milter of both engines, as a policy
-service, with both doors of Exim, and by `sekisho queue`. What a door cannot do is declared in its class (scenarios.py), and what is expected follows
+service, with both doors of Exim, and by `sekisho queue`. What a door cannot do is declared in its class (scenario_doors.py), and what is expected follows
 from that.
 """
 import glob
@@ -11,6 +11,9 @@ import pytest
 
 import scenarios
 import sekisho
+from scenario_host import Host
+from scenario_others import player_of
+from scenario_player import Played
 
 ENGINES = sekisho.ENGINES[-1:]  # each test plays with both
 
@@ -20,10 +23,10 @@ FILES = sorted(os.path.basename(path)[:-len(".scenario")] for path in glob.glob(
 @pytest.mark.parametrize("name", FILES)
 def test_a_scenario_is_the_same_through_every_door(name, directory, record_property):
     cases = scenarios.read(f"{scenarios.FOLDER}/{name}.scenario")
-    failures, seen = [], scenarios.Played()
+    failures, seen = [], Played()
     for door in ("native", "libmilter", "policy", "exim", "queue"):
-        host = scenarios.Host(f"{directory}/{door}", "libmilter" if door == "libmilter" else "native")
-        player = scenarios.player(door, cases, host, seen)
+        host = Host(f"{directory}/{door}", "libmilter" if door == "libmilter" else "native")
+        player = player_of(door, cases, host, seen)
         try:
             player.play()
         finally:
