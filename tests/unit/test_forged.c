@@ -310,7 +310,7 @@ static void a_megabyte_is_read_in_linear_time(void **state)
 		is_forged((struct slice){value, size}, "mmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmm",
 			  *state);
 		authres_id((struct slice){value, size}, *state, &id);
-		assert_true(clock_us() - start < 5 * 1000 * 1000); /* a quadratic reader takes hours */
+		assert_true(clock_us() - start < 60 * 1000 * 1000); /* a quadratic reader takes hours */
 		arena_reset(*state);
 	}
 }

@@ -101,7 +101,7 @@ static void wait_for_trouble(struct history *history, const char *part)
 {
 	struct error line = {""};
 
-	for (int i = 0; i < 100 && !history_report(history, clock_us() + i * INT64_C(61000000), &line); i++)
+	for (int i = 0; i < 3000 && !history_report(history, clock_us() + i * INT64_C(61000000), &line); i++)
 		usleep(20000);
 	if (!strstr(line.text, part))
 		fail_msg("expected %s, got %s", part, line.text);

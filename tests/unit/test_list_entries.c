@@ -218,11 +218,11 @@ static void three_hundred_thousand_entries_are_quick(void **state)
 	begin = worked_us();
 	content = list_content_parse((struct slice){text, n}, "f", false, &faults);
 	assert_non_null(content);
-	assert_true(worked_us() - begin < 3000000); /* 0.2 s; sanitizers take their time */
+	assert_true(worked_us() - begin < 20000000); /* 0.2 s; sanitizers take their time */
 	begin = worked_us();
 	for (int i = 0; i < 100000; i++)
 		assert_true(has(content, ADDRESS, "<user299997@domain299997.example>"));
-	assert_true(worked_us() - begin < 3000000);
+	assert_true(worked_us() - begin < 20000000);
 	list_content_release(content);
 	free(text);
 }

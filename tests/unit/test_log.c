@@ -55,7 +55,7 @@ static char *read_all(int fd)
 	char *text = xmalloc(room);
 	ssize_t got;
 
-	for (unsigned idle = 0; idle < 10; idle++) {
+	for (unsigned idle = 0; idle < 50; idle++) {
 		while ((got = read(fd, text + n, room - n - 1)) > 0) {
 			n += (size_t)got;
 			idle = 0;
@@ -173,7 +173,7 @@ static void limit_set(rlim_t bytes)
 
 static void wait_lost(struct report *report, uint64_t count)
 {
-	for (unsigned i = 0; i < 500 && report_lost(report) < count; i++)
+	for (unsigned i = 0; i < 6000 && report_lost(report) < count; i++)
 		usleep(10000);
 	assert_int_equal(report_lost(report), count);
 }
@@ -239,7 +239,7 @@ static void a_new_file_is_written_after_rotation_though_the_old_one_hangs(void *
 	unlink(path);
 	assert_int_equal(report_reopen(report, &err), 0);
 	report_line(report, "info", "after rotation");
-	for (unsigned i = 0; i < 500 && access(path, F_OK) != 0; i++)
+	for (unsigned i = 0; i < 6000 && access(path, F_OK) != 0; i++)
 		usleep(10000);
 	report_close(report);
 	fd = open(path, O_RDONLY);

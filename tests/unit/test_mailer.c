@@ -301,7 +301,7 @@ static void a_message_is_given_up_in_the_end(void **state)
 
 	(void)state;
 	assert_true(submit(mailer, "a: b\r\n\r\n"));
-	for (int i = 0; i < 600 && server.connections < 3; i++)
+	for (int i = 0; i < 6000 && server.connections < 3; i++)
 		usleep(10000);
 	assert_in_range(server.connections, 3, MAILER_TRIES_MAX);
 	mailer_close(mailer, clock_us()); /* it waits for its next try */
@@ -322,7 +322,7 @@ static void a_server_that_hangs_or_drips_delays_only_what_waits(void **state)
 		fit++;
 	assert_in_range(fit, MAILER_QUEUE_MAX, MAILER_QUEUE_MAX + 1);
 	assert_int_equal(counters_of(mailer).lost, 1);
-	for (int i = 0; i < 1000 && server.connections < 2; i++)
+	for (int i = 0; i < 6000 && server.connections < 2; i++)
 		usleep(10000);
 	assert_in_range(server.connections, 2, 3);
 	mailer_close(mailer, clock_us());
