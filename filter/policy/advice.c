@@ -42,6 +42,21 @@ static void check_group(struct compiler *compiler, const struct word *name)
 				  "there is no group %s on this system; create it, or name another", group);
 }
 
+/* writers of a list, readers of control: the daemon starts, and nobody is let in. Up to the next key. */
+static void check_let_in(struct compiler *compiler, const struct word *words, const char *key)
+{
+	while (words && !slice_equal(words->text, slice_of(key)))
+		words = words->next;
+	for (words = words ? words->next : NULL;
+	     words && !slice_equal(words->text, SLICE("on-failure")) && !slice_equal(words->text, SLICE("at-most"));
+	     words = words->next)
+		if (!getgrnam(arena_cstring(compiler->policy->arena, words->text)))
+			diagnostics_advice(compiler->diagnostics, words->place,
+					   "there is no group %s on this system, so nobody is let in by it; create it, "
+					   "or name another",
+					   QUOTE(words->text));
+}
+
 /* Up to the next key. */
 static void check_users(struct compiler *compiler, const struct word *name)
 {
@@ -248,6 +263,10 @@ static void check_settings(struct compiler *compiler, const struct file_syntax *
 			check_group(compiler, said->values.first);
 		else if (is_named(said, "listen"))
 			check_listen(compiler, said);
+		else if (is_named(said, "list"))
+			check_let_in(compiler, said->values.first, "writers");
+		else if (is_named(said, "control"))
+			check_let_in(compiler, said->values.first, "readers");
 		else if (is_named(said, "sign") || is_named(said, "sign-table"))
 			check_sign(compiler, said);
 		else if (is_named(said, "trusted"))

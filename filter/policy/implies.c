@@ -33,51 +33,58 @@ static bool changes(const struct fact_syntax *said)
 	return !fact || fact->changes;
 }
 
-static bool has_word(const struct words *words, const struct word *wanted)
+/* Each word is a step: sets may have thousands. Without steps the answer is unknown. */
+static enum truth has_word(const struct words *words, const struct word *wanted, unsigned *steps)
 {
-	for (const struct word *word = words->first; word; word = word->next)
+	for (const struct word *word = words->first; word; word = word->next) {
+		if (!step(steps))
+			return TRUTH_UNKNOWN;
 		if (is_same_word(word, wanted))
-			return true;
-	return false;
+			return TRUTH_TRUE;
+	}
+	return TRUTH_FALSE;
 }
 
-static bool has_all(const struct words *words, const struct words *wanted)
+static bool has_all(const struct words *words, const struct words *wanted, unsigned *steps)
 {
 	for (const struct word *word = wanted->first; word; word = word->next)
-		if (!has_word(words, word))
+		if (has_word(words, word, steps) != TRUTH_TRUE)
 			return false;
 	return true;
 }
 
-static bool has_any(const struct words *words, const struct words *wanted)
+static bool has_none(const struct words *words, const struct words *wanted, unsigned *steps)
 {
 	for (const struct word *word = wanted->first; word; word = word->next)
-		if (has_word(words, word))
-			return true;
-	return false;
+		if (has_word(words, word, steps) != TRUTH_FALSE)
+			return false;
+	return true;
 }
 
-static bool test_implies(const struct condition_syntax *a, const struct condition_syntax *b)
+static bool test_implies(const struct condition_syntax *a, const struct condition_syntax *b, unsigned *steps)
 {
 	if (a->test != b->test || a->negated != b->negated || !is_same_fact(&a->fact, &b->fact) || changes(&a->fact))
 		return false;
 	if (a->test == TEST_OWNED && (!is_same_fact(&a->owner, &b->owner) || changes(&a->owner)))
 		return false;
 	if (a->negated) /* is not { a b }: none of them */
-		return has_all(&a->values, &b->values);
-	return has_all(&b->values, &a->values);
+		return has_all(&a->values, &b->values, steps);
+	return has_all(&b->values, &a->values, steps);
 }
 
 /* One value that cannot be two words. */
-static bool excludes(const struct condition_syntax *a, const struct condition_syntax *b)
+static bool excludes(const struct condition_syntax *a, const struct condition_syntax *b, unsigned *steps)
 {
-	const struct fact *fact = fact_find(a->fact.name.text);
+	const struct fact *fact;
 
 	if (a->kind != CONDITION_TEST || b->kind != CONDITION_TEST || a->test != TEST_IS || b->test != TEST_IS)
 		return false;
-	if (!fact || fact->type != TYPE_RESULT || fact->list || fact->changes || a->fact.each != EACH_NONE)
+	if (a->negated || b->negated || a->fact.each != EACH_NONE || !is_same_fact(&a->fact, &b->fact))
 		return false;
-	return !a->negated && !b->negated && is_same_fact(&a->fact, &b->fact) && !has_any(&a->values, &b->values);
+	fact = fact_find(a->fact.name.text);
+	if (!fact || fact->type != TYPE_RESULT || fact->list || fact->changes)
+		return false;
+	return has_none(&a->values, &b->values, steps);
 }
 
 /* ---- conditions ------------------------------------------------------------------------------- */
@@ -123,7 +130,7 @@ bool condition_implies(const struct condition_syntax *a, const struct condition_
 	if (a->kind == CONDITION_OR)
 		return all_imply(a, b, steps);
 	if (a->kind == CONDITION_TEST && b->kind == CONDITION_TEST)
-		return test_implies(a, b);
+		return test_implies(a, b, steps);
 	if (a->kind == CONDITION_NOT && b->kind == CONDITION_NOT)
 		return condition_implies(b->first, a->first, steps);
 	return (b->kind == CONDITION_OR && implies_any(a, b, steps)) ||
@@ -135,7 +142,7 @@ static bool has_exclusion(const struct condition_syntax *all, unsigned *steps)
 {
 	for (const struct condition_syntax *a = all->first; a; a = a->next)
 		for (const struct condition_syntax *b = a->next; b && step(steps); b = b->next)
-			if (excludes(a, b))
+			if (excludes(a, b, steps))
 				return true;
 	return false;
 }
