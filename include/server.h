@@ -1,7 +1,8 @@
 /*
  * server.h - connections that carry one request after another, for doors whose protocol is that simple.
  *
- * One thread reads, writes and closes; a few workers answer, so that a request that waits for the DNS delays no other.
+ * One thread leads: it reads, writes and closes, and answers one of the requests that have arrived; the others are for
+ * other threads. When it has to wait for the DNS or a store, another thread leads: a request delays no other.
  * Whatever a peer does, it can only lose its own connection: requests, connections, answers and times are bounded. A
  * peer that has sent everything and shuts down its writing half still gets the answer. When all places are taken, the
  * connection that has been idle for longest makes room.
@@ -29,17 +30,17 @@ struct server_peer {
 struct server_protocol {
 	const char *name;
 	size_t request_max; /* bytes of one request */
-	bool prompt;        /* answers wait for nothing: they need no worker, and those to several requests that have
-			     * arrived leave together */
+	bool prompt; /* answers wait for nothing: they need no other thread, and those to several requests that have
+		      * arrived leave together */
 	/* Bytes of the first request, 0: it is not complete, FRAME_INVALID: the connection is closed. */
 	size_t (*frame)(struct slice bytes);
 	/* In place of frame, for requests that come in pieces of at most request_max bytes: the next piece. A piece
 	 * that gets no answer is followed by another one. */
 	size_t (*frame_next)(const struct server_peer *, struct slice bytes);
-	/* In a worker; one request of a connection at a time. False: close the connection after the answer; without an
-	 * answer, the request was invalid. */
+	/* One request of a connection at a time, in any thread; what waits in it calls server_waits(). False: close the
+	 * connection after the answer; without an answer, the request was invalid. */
 	bool (*answer)(void *door, struct server_peer *, struct slice request, struct text *answer);
-	/* After the answer, in the same worker; may be NULL. False: the peer has closed its end, or the connection is
+	/* After the answer, in the same thread; may be NULL. False: the peer has closed its end, or the connection is
 	 * broken. Not for prompt answers. */
 	void (*answered)(void *door, struct server_peer *, bool sent);
 	void (*closed)(void *door, struct server_peer *); /* may be NULL */
@@ -50,6 +51,10 @@ struct server;
 struct server *server_open(struct door_host *, int listener, const struct server_protocol *, void *door,
 			   struct error *err);
 int server_start(struct server *, struct error *err);
+/* For struct wait_hook: this thread may wait now, and leads no more. */
+void server_waits(void *ignored, bool begins);
+/* Every few seconds: a thread that has answered for long without waiting leads no more. */
+void server_relieve(struct server *);
 /* As stop of struct door: false when an answer was not ready by then. */
 bool server_stop(struct server *, int64_t until_us);
 void server_close(struct server *); /* after it has stopped */

@@ -66,7 +66,7 @@ bool daemon_admits(struct daemon *daemon, int listener, int fd)
 	struct entrance *entrance = entrance_of(daemon, listener);
 	unsigned uid;
 
-	if (peer_uid(fd, &uid) != 0)
+	if (entrance->listener.socket.path[0] || peer_uid(fd, &uid) != 0)
 		return true; /* a unix socket, or another host */
 	for (size_t i = 0; i < entrance->admitted_count; i++)
 		if (uid == entrance->admitted[i])

@@ -1,9 +1,9 @@
 /*
- * server.c - the thread that reads and writes, and the workers. Contract: server.h.
+ * server.c - what is done to connections. Contract: server.h.
  *
- * A connection is being read, or a worker has it, or its answer is being written. The lock protects the list of
- * connections, the queue and the states; buffers belong to whoever has the connection. A worker closes one that is
- * over.
+ * A connection is being read, or a thread answers it, or its answer is being written. The lock protects the list of
+ * connections, the queue and the states; buffers belong to whoever has the connection. Who has answered closes one that
+ * is over.
  */
 #include "server_private.h"
 #include <errno.h>
@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define ACCEPT_MAX 64 /* in one turn */
-#define READS_MAX  16 /* of one connection by a worker, before others have their turn */
+#define READS_MAX  16 /* of one connection by a thread, before others have their turn */
 
 /* The next request in these bytes, or piece of one. */
 static size_t conn_frame(const struct server *server, const struct server_conn *conn, struct slice bytes)
@@ -25,7 +25,7 @@ static size_t conn_frame(const struct server *server, const struct server_conn *
 					    : server->protocol->frame(bytes);
 }
 
-/* ---- workers --------------------------------------------------------------------------------- */
+/* ---- answering --------------------------------------------------------------------------------- */
 
 static bool is_passing(int number)
 {
@@ -131,52 +131,13 @@ static enum conn_state serve(struct server *server, struct server_conn *conn)
 	}
 }
 
-static void *worker_run(void *context)
+enum conn_state server_serve(struct server *server, struct server_conn *conn)
 {
-	struct server *server = context;
-	struct server_conn *conn;
-	enum conn_state next;
+	enum conn_state next = serve(server, conn);
 
-	pthread_mutex_lock(&server->lock);
-	while (!server->stopping) {
-		conn = server->queue;
-		if (!conn) {
-			server->waiting++;
-			pthread_cond_wait(&server->work, &server->lock);
-			server->waiting--;
-			continue;
-		}
-		server->queue = conn->queued;
-		server->queued--;
-		if (!server->queue)
-			server->queue_end = &server->queue;
-		pthread_mutex_unlock(&server->lock);
-		next = serve(server, conn);
-		if (next == OVER) { /* the loop need not know */
-			peer_close(server, conn);
-			pthread_mutex_lock(&server->lock);
-			continue;
-		}
-		conn->since_us = clock_us();
-		pthread_mutex_lock(&server->lock);
-		conn->state = next;
-		server_wake(server);
-	}
-	pthread_mutex_unlock(&server->lock);
-	return NULL;
-}
-
-/* The lock is held. A worker that was woken counts as waiting until it runs, so the requests decide. */
-static void queue_add(struct server *server, struct server_conn *conn)
-{
-	conn->state = WORKING;
-	conn->queued = NULL;
-	*server->queue_end = conn;
-	server->queue_end = &conn->queued;
-	server->queued++;
-	if (server->queued > server->waiting && server->worker_count < SERVER_WORKERS_MAX &&
-	    pthread_create(&server->workers[server->worker_count], NULL, worker_run, server) == 0)
-		server->worker_count++;
+	if (next == OVER)
+		peer_close(server, conn);
+	return next;
 }
 
 /* ---- connections ----------------------------------------------------------------------------- */
@@ -214,10 +175,10 @@ static bool conn_next(struct server *server, struct server_conn *conn)
 		conn->since_us = clock_us();
 		return conn_write(server, conn); /* calls this again: what is left are few requests, see answer() */
 	}
-	pthread_mutex_lock(&server->lock);
-	queue_add(server, conn);
-	pthread_mutex_unlock(&server->lock);
-	pthread_cond_signal(&server->work); /* without the lock, which whoever wakes up needs */
+	conn->state = WORKING;
+	conn->queued = NULL;
+	*server->ready_end = conn;
+	server->ready_end = &conn->queued;
 	return true;
 }
 
@@ -226,7 +187,7 @@ static bool conn_read(struct server *server, struct server_conn *conn)
 	ssize_t got;
 
 	if (!conn->in)
-		conn->in = xmalloc(server->protocol->request_max);
+		conn->in = xrealloc(NULL, server->protocol->request_max); /* not cleared */
 	got = recv(conn->fd, conn->in + conn->in_n, server->protocol->request_max - conn->in_n, MSG_DONTWAIT);
 	if (got < 0)
 		return is_passing(errno);

@@ -8,8 +8,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TURN_MS 1000 /* for time-outs */
-
 struct server *server_open(struct door_host *host, int listener, const struct server_protocol *protocol, void *door,
 			   struct error *err)
 {
@@ -21,6 +19,7 @@ struct server *server_open(struct door_host *host, int listener, const struct se
 	server->door = door;
 	server->listener = listener;
 	server->queue_end = &server->queue;
+	server->ready_end = &server->ready;
 	pthread_mutex_init(&server->lock, NULL);
 	pthread_cond_init(&server->work, NULL);
 	if (flags >= 0 && fcntl(listener, F_SETFL, flags | O_NONBLOCK) == 0 &&
@@ -31,28 +30,9 @@ struct server *server_open(struct door_host *host, int listener, const struct se
 	return NULL;
 }
 
-static bool is_stopping(struct server *server)
-{
-	bool stopping;
-
-	pthread_mutex_lock(&server->lock);
-	stopping = server->stopping;
-	pthread_mutex_unlock(&server->lock);
-	return stopping;
-}
-
-static void *loop_run(void *context)
-{
-	struct server *server = context;
-
-	while (!is_stopping(server))
-		server_turn(server, TURN_MS);
-	return NULL;
-}
-
 int server_start(struct server *server, struct error *err)
 {
-	int result = pthread_create(&server->loop, NULL, loop_run, server);
+	int result = threads_begin(server);
 
 	server->started = result == 0;
 	if (result != 0)
@@ -79,10 +59,8 @@ bool server_stop(struct server *server, int64_t until_us)
 	pthread_cond_broadcast(&server->work);
 	pthread_mutex_unlock(&server->lock);
 	server_wake(server);
-	ended &= join_until(server->loop, until_us);
-	/* the loop starts workers, and has ended */
-	for (unsigned i = 0; ended && i < server->worker_count; i++)
-		ended &= join_until(server->workers[i], until_us);
+	for (unsigned i = 0; ended && i < server->thread_count; i++) /* none is started any more */
+		ended &= join_until(server->threads[i], until_us);
 	return ended;
 }
 

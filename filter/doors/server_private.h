@@ -32,9 +32,10 @@ struct server {
 	int listener;
 	int wake[2];       /* a pipe: the loop has something to do */
 	atomic_bool woken; /* a byte is in the pipe, or will be */
-	pthread_t loop;    /* everything here but the locked part is its own */
+	/* What follows, up to the locked part, is the leader's own. */
 	bool started;
-	int64_t accept_at_us; /* not before */
+	struct server_conn *ready, **ready_end; /* have a request; found in this turn */
+	int64_t accept_at_us;                   /* not before */
 	int64_t reported_us;
 	struct pollfd set[SERVER_CONNECTIONS_MAX + 2];
 	struct server_conn *about[SERVER_CONNECTIONS_MAX + 2];
@@ -45,13 +46,21 @@ struct server {
 	size_t conn_count;
 	struct server_conn *queue, **queue_end;
 	size_t queued; /* in the queue */
-	pthread_t workers[SERVER_WORKERS_MAX];
-	unsigned worker_count, waiting;
+	pthread_t threads[SERVER_WORKERS_MAX + 1];
+	unsigned thread_count, waiting;
+	bool led;         /* a thread reads and accepts */
+	unsigned leader;  /* its number: each that begins to lead has another one */
+	int64_t since_us; /* when the leader began to answer; 0: it does not */
 	bool stopping;
 };
 
-void server_turn(struct server *, int wait_ms); /* server.c: polls once and does what there is to do */
+/* server.c: polls once and does what there is to do, but for answering what is `ready` then. */
+void server_turn(struct server *, int wait_ms);
 void server_wake(struct server *);
 void peer_close(struct server *, struct server_conn *);
+/* Answers, as far as there is something to answer: the next state of the connection; after OVER it is closed. */
+enum conn_state server_serve(struct server *, struct server_conn *);
+
+int threads_begin(struct server *); /* server_threads.c: starts the first one: 0, or the number of an error */
 
 #endif

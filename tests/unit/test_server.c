@@ -41,9 +41,11 @@ static bool line_answer(void *door, struct server_peer *peer, struct slice reque
 	if (slice_equal(request, SLICE("big\n")))
 		for (size_t i = 0; i < BIG; i++)
 			text_add_char(answer, 'x');
-	else if (slice_equal(request, SLICE("wait\n")))
+	if (slice_equal(request, SLICE("wait\n")) || slice_equal(request, SLICE("hold\n")))
+		server_waits(NULL, true);
+	if (slice_equal(request, SLICE("wait\n")))
 		usleep(300000);
-	else if (slice_equal(request, SLICE("hold\n")))
+	else if (slice_equal(request, SLICE("hold\n")) || slice_equal(request, SLICE("work\n")))
 		while (!released)
 			usleep(1000);
 	text_add(answer, request);
@@ -82,6 +84,8 @@ static bool piece_answer(void *door, struct server_peer *peer, struct slice piec
 	(void)door;
 	peer->state = (char *)peer->state + piece.n;
 	peer->until_us = clock_us() + 300000;
+	if (slice_find(piece, 'h') >= 0)
+		server_waits(NULL, true);
 	while (slice_find(piece, 'h') >= 0 && !released)
 		usleep(1000);
 	if (slice_find(piece, '.') >= 0)
@@ -278,6 +282,32 @@ static void two_requests_at_once_do_not_wait_for_one_worker(void **state)
 	close(stall);
 }
 
+/* A disk that does not answer, say: nobody has told the server that it waits. */
+static void who_works_for_long_is_relieved(void **state)
+{
+	int working = dial(), other = dial();
+	struct pollfd ready = {.fd = other, .events = POLLIN};
+
+	(void)state;
+	released = false;
+	say(working, "work\n");
+	usleep(200000);
+	say(other, "hello\n");
+	for (unsigned i = 0; i < 1000 && poll(&ready, 1, 10) == 0; i++)
+		server_relieve(server);
+	if (!hears(other, "hello\n")) {
+		released = true;
+		fail_msg("nobody else leads");
+	}
+	serves();
+	released = true;
+	assert_true(hears(working, "work\n"));
+	serves();
+	released = false;
+	close(working);
+	close(other);
+}
+
 /* What arrives while a worker has the connection: more than it takes in its turns, then the end. */
 static void what_arrives_during_an_answer_is_answered_and_its_end_seen(void **state)
 {
@@ -396,6 +426,7 @@ int main(void)
 	    cmocka_unit_test(who_stops_sending_still_gets_the_answer),
 	    cmocka_unit_test(garbage_and_endless_requests_end_their_connection_only),
 	    cmocka_unit_test(who_does_not_read_or_waits_holds_up_nobody),
+	    cmocka_unit_test(who_works_for_long_is_relieved),
 	    cmocka_unit_test(a_thousand_silent_connections_make_room_for_the_next),
 	};
 	const struct CMUnitTest alone[] = {cmocka_unit_test(two_requests_at_once_do_not_wait_for_one_worker)};

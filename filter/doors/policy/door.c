@@ -57,6 +57,7 @@ static void policy_progress(void *state)
 {
 	struct policy_service *policy = state;
 
+	server_relieve(policy->server);
 	sessions_expire(policy->sessions);
 	if (policy->host->parked)
 		parked_expire(policy->host->parked, clock_us() - PARKED_US);

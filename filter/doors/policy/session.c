@@ -17,6 +17,7 @@ static const struct abilities abilities = {.wait_us = 8 * 1000 * 1000,
 					   .reply_mail = true,
 					   .reply_rcpt = true,
 					   .quarantine = true,
+					   .waiting = {.waits = server_waits},
 					   .envelope_only = true};
 
 struct policy_session {
@@ -264,8 +265,10 @@ static struct policy_session *session_take(struct sessions *sessions, uintptr_t 
 	struct policy_session *session, *dropped = NULL;
 
 	pthread_mutex_lock(&sessions->lock);
-	while ((session = *find(sessions, id)) && session->busy)
+	while ((session = *find(sessions, id)) && session->busy) {
+		server_waits(NULL, true);
 		pthread_cond_wait(&sessions->idle, &sessions->lock);
+	}
 	if (session) {
 		take_out(sessions, find(sessions, id));
 	} else {

@@ -12,7 +12,8 @@
 static const struct abilities abilities = {.wait_us = 8 * 1000 * 1000,
 					   .end_us = 8 * 1000 * 1000,
 					   .changes = 1u << CHANGE_DELETE | 1u << CHANGE_REPLACE | 1u << CHANGE_INSERT |
-						      1u << CHANGE_APPEND};
+						      1u << CHANGE_APPEND,
+					   .waiting = {.waits = server_waits}};
 
 struct request {
 	struct head head;
@@ -177,7 +178,7 @@ static int rspamc_start(void *state, struct error *err)
 
 static void rspamc_progress(void *state)
 {
-	(void)state;
+	server_relieve(((struct rspamc *)state)->server);
 }
 
 static bool rspamc_stop(void *state, int64_t until_us)

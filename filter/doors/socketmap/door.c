@@ -34,6 +34,7 @@ static bool socketmap_answer(void *door, struct server_peer *peer, struct slice 
 	(void)peer;
 	if (slice_find(key, ' ') < 0 || !slice_cut(&key, ' ', &map))
 		return false;
+	server_waits(NULL, true); /* a list can be in a store that is a server */
 	engine = socketmap->host->engine(socketmap->host);
 	arena = arena_new();
 	found = map_find(engine, map, key, arena, &value);
