@@ -62,11 +62,20 @@ def receive(*domains, messages=1):
         m.quit()
 
 
+def is_counted(daemon, domain, wanted):
+    receive(domain)
+    return wait_for(lambda: daemon.status()["reports"]["counted"] == wanted)
+
+
 def collect(daemon, *domains, messages=1):
-    """The same, yesterday; then the daemon runs today."""
+    """The same, yesterday; then the daemon runs today. On a busy machine the DNS may not answer in time, and a message without
+    a DMARC record is in no report: then it comes once more."""
     daemon.start(env=yesterday())
-    receive(*domains, messages=messages)
-    assert wait_for(lambda: daemon.status()["reports"]["counted"] == len(domains) * messages), daemon.status()
+    wanted = 0
+    for domain in domains:
+        for _ in range(messages):
+            wanted += 1
+            assert any(is_counted(daemon, domain, wanted) for _ in range(10)), daemon.status()
     daemon.stop()
     daemon.start()
 
@@ -344,9 +353,14 @@ def test_a_mail_server_that_refuses_the_size_is_asked_once(site, dns, token):
     site.settings = SETTINGS % 2534 + SIGN
     site.configure(POLICY)
     collect(site, *names)
-    code, lines, errors = report(site, "send", "--now")
-    assert code == 0 and set(fates(lines).values()) == {"refused"} and len(lines) == 2, (lines, errors)
-    assert all("552" in line[5] for line in lines), lines
+    told = []
+    for _ in range(10):  # a busy machine may take longer for an answer than we wait
+        code, lines, errors = report(site, "send", "--now")
+        told += [line for line in lines if line[3] not in ("later", "sent-before")]
+        if code == 0:
+            break
+    assert code == 0 and [line[3] for line in told] == ["refused"] * 2, (told, errors)
+    assert all("552" in line[5] for line in told), told
     assert report(site, "suppressed")[1] == [], "the address is not at fault"
     code, lines, errors = report(site, "send", "--now")
     assert code == 0 and not lines and "nothing to send" in errors
