@@ -358,8 +358,8 @@ exim_root=${SEKISHO_EXIM_ROOT:-$PWD/$objects/tests/exim}
 
 # mta_unpack NAME DIRECTORY
 mta_unpack() {
-	"tests/system/get-$1.sh" "$2" && return
-	can_be_root && command -v apt-get >/dev/null && apt update && "tests/system/get-$1.sh" "$2"
+	tests/system/get-package.sh "$1" "$2" && return
+	can_be_root && command -v apt-get >/dev/null && apt update && tests/system/get-package.sh "$1" "$2"
 }
 
 demo() {

@@ -49,11 +49,11 @@ def cannot_run():
     return space.why_not() or dns_server.why_not()
 
 
-def fetch(kind, module, root):
+def fetch(kind, root):
     """The namespace has no network; so what is not installed is unpacked before."""
     if kind.why_not() and root not in os.environ:
         try:
-            subprocess.run([os.path.join(HERE, f"get-{kind.name}.sh"), module.ROOT], timeout=120)
+            subprocess.run([os.path.join(HERE, "get-package.sh"), kind.name, kind.root], timeout=120)
         except subprocess.TimeoutExpired:
             pass
 
@@ -68,8 +68,8 @@ def pytest_cmdline_main(config):
     capture = config.pluginmanager.getplugin("capturemanager")
     if capture:
         capture.stop_global_capturing()
-    fetch(sendmail.Sendmail, sendmail, "SEKISHO_SENDMAIL_ROOT")
-    fetch(exim.Exim, exim, "SEKISHO_EXIM_ROOT")
+    fetch(sendmail.Sendmail, "SEKISHO_SENDMAIL_ROOT")
+    fetch(exim.Exim, "SEKISHO_EXIM_ROOT")
     space.enter_pytest(config.invocation_params.args)
 
 

@@ -1,6 +1,6 @@
 """A private Exim: MX on port 25, submission on 587, smtps on 465, deliveries into a Maildir.
 
-Debian's Exim conflicts with Postfix, therefore it is unpacked, not installed (get-exim.sh). It has no milter: it asks
+Debian's Exim conflicts with Postfix, therefore it is unpacked, not installed (get-package.sh). It has no milter: it asks
 the policy door and the rspamc door with the lines of the shipped conf/exim.conf. Like our Postfix it asks neither for
 AUTH nor for TLS: the policy under test decides.
 """
@@ -9,11 +9,10 @@ import pwd
 import re
 import subprocess
 
-import sekisho
 import space
-from mta import Mta, shipped, wait_for
+from mta import Unpacked, shipped, unpacked_root, wait_for
 
-ROOT = os.environ.get("SEKISHO_EXIM_ROOT") or os.path.join(os.path.dirname(sekisho.PROGRAM), "tests/exim")
+ROOT = unpacked_root("exim")
 PROGRAM = os.path.join(ROOT, "usr/sbin/exim4")
 CONF = shipped("exim.conf")
 USER = "Debian-exim"  # whom the program looks for when it starts
@@ -133,8 +132,9 @@ def shipped(policy, rspamc):
     return parts
 
 
-class Exim(Mta):
+class Exim(Unpacked):
     name = "exim"
+    root, program = ROOT, PROGRAM
     address = space.EXIM
     address6 = space.EXIM6
 
@@ -149,28 +149,6 @@ class Exim(Mta):
         self.environment = dict(os.environ, LD_LIBRARY_PATH=self.libraries())
         if start:
             self.start()
-
-    def start(self):
-        started = self.run("-bd", "-q30m")
-        if started.returncode != 0 or not wait_for(self.pid):
-            raise RuntimeError(f"exim does not start: {started.stdout}{started.stderr}{self.tail()}")
-
-    @staticmethod
-    def why_not():
-        """Why there is no Exim, or None."""
-        if not os.access(PROGRAM, os.X_OK):
-            return f"Exim is not unpacked in {ROOT} (get-exim.sh DIR does it, SEKISHO_EXIM_ROOT=DIR names it)"
-        return None
-
-    @staticmethod
-    def libraries():
-        """Where get-exim.sh put libraries that the machine lacks."""
-        found = []
-        for base in ("usr/lib", "lib"):
-            for directory, _, names in os.walk(os.path.join(ROOT, base)):
-                if any(".so." in name for name in names):
-                    found.append(directory)
-        return ":".join(found)
 
     def account(self):
         """The account that Debian's package makes; in a copy of the files, as this mount namespace sees them."""
@@ -227,18 +205,6 @@ class Exim(Mta):
     def sendmail(self, message, *arguments):
         """The sendmail command; the message goes through acl_not_smtp."""
         return self.run("-oi", *arguments, input=message)
-
-    def pid(self):
-        try:
-            with open(self.d + "/exim.pid") as f:
-                return int(f.readline())
-        except (OSError, ValueError):
-            return None
-
-    def queued(self, queue_id):
-        """True while the log knows the queue id."""
-        with open(self.log, errors="replace") as f:
-            return re.search(r"\b%s\b" % re.escape(queue_id), f.read()) is not None
 
     def stop(self):
         pid = self.pid()

@@ -1,7 +1,9 @@
-"""What Postfix and Sendmail have in common for a test: addresses and ports, delivered mail, held mail."""
+"""What the mail servers have in common for a test: addresses and ports, delivered mail; and those that are unpacked, not
+installed."""
 import email
 import email.policy
 import os
+import re
 import time
 
 WAIT = 10  # seconds: a delivery takes 0.1 s on an idle machine
@@ -86,3 +88,49 @@ class Mta:
                 return b"".join(f.readlines()[-30:]).decode(errors="replace")
         except OSError:
             return ""
+
+    def queued(self, queue_id):
+        """True while the log knows the queue id."""
+        with open(self.log, errors="replace") as f:
+            return re.search(r"\b%s\b" % re.escape(queue_id), f.read()) is not None
+
+
+def unpacked_root(name):
+    """Where get-package.sh puts the mail server of that name."""
+    built = os.path.dirname(os.environ.get("SEKISHO") or os.path.join(HERE, "../../build/sekisho"))
+    return os.environ.get(f"SEKISHO_{name.upper()}_ROOT") or os.path.join(os.path.abspath(built), "tests", name)
+
+
+class Unpacked(Mta):
+    """One whose package conflicts with that of Postfix: get-package.sh unpacks it into `root`."""
+    root = program = None
+
+    def start(self):
+        started = self.run("-bd", "-q30m")
+        if started.returncode != 0 or not wait_for(self.pid):
+            raise RuntimeError(f"{self.name} does not start: {started.stdout}{started.stderr}{self.tail()}")
+
+    @classmethod
+    def why_not(cls):
+        """Why there is none, or None."""
+        if not os.access(cls.program, os.X_OK):
+            return (f"{cls.name.capitalize()} is not unpacked in {cls.root} (get-package.sh {cls.name} DIR does it, "
+                    f"SEKISHO_{cls.name.upper()}_ROOT=DIR names it)")
+        return None
+
+    @classmethod
+    def libraries(cls):
+        """Where get-package.sh put libraries that the machine lacks; mostly nowhere."""
+        found = []
+        for base in ("usr/lib", "lib"):
+            for directory, _, names in os.walk(os.path.join(cls.root, base)):
+                if any(".so." in name for name in names):
+                    found.append(directory)
+        return ":".join(found)
+
+    def pid(self):
+        try:
+            with open(f"{self.d}/{self.name}.pid") as f:
+                return int(f.readline())
+        except (OSError, ValueError):
+            return None

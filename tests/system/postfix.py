@@ -5,7 +5,6 @@ TLS: that is what the policy under test decides.
 """
 import os
 import pwd
-import re
 import shutil
 import subprocess
 
@@ -230,11 +229,6 @@ class Postfix(Mta):
                         return shown.stdout
             return None
         return wait_for(look)
-
-    def queued(self, queue_id):
-        """True while the log knows the queue id."""
-        with open(self.log, errors="replace") as f:
-            return re.search(r"\b%s\b" % re.escape(queue_id), f.read()) is not None
 
     def stop(self):
         subprocess.run(["postfix", "-c", self.d + "/conf", "stop"], capture_output=True, timeout=60)

@@ -1,6 +1,6 @@
 """A private Sendmail: MX on port 25, submission on 587, smtps on 465, deliveries into a directory.
 
-Debian's Sendmail conflicts with Postfix, therefore it is unpacked, not installed (get-sendmail.sh). Like our
+Debian's Sendmail conflicts with Postfix, therefore it is unpacked, not installed (get-package.sh). Like our
 Postfix it asks neither for AUTH nor for TLS: the policy under test decides.
 """
 import os
@@ -8,11 +8,10 @@ import re
 import signal
 import subprocess
 
-import sekisho
 import space
-from mta import Mta, shipped, wait_for
+from mta import Unpacked, shipped, unpacked_root, wait_for
 
-ROOT = os.environ.get("SEKISHO_SENDMAIL_ROOT") or os.path.join(os.path.dirname(sekisho.PROGRAM), "tests/sendmail")
+ROOT = unpacked_root("sendmail")
 PROGRAM = os.path.join(ROOT, "usr/libexec/sendmail/sendmail")
 
 MC = """\
@@ -126,12 +125,13 @@ cat > {d}/mail/tmp/$name && mv {d}/mail/tmp/$name {d}/mail/new/$name
 """
 
 
-class Sendmail(Mta):
+class Sendmail(Unpacked):
     name = "sendmail"
+    root, program = ROOT, PROGRAM
     address = space.SENDMAIL
     address6 = space.SENDMAIL6
     ports = dict(
-        Mta.ports,
+        Unpacked.ports,
         mapped=2525,  # an IPv6 socket that IPv4 clients come to as well
         unix=2526,  # its milter is behind self.unix
         srs=2531,  # senders and bounces are rewritten by the maps of self.map
@@ -149,28 +149,6 @@ class Sendmail(Mta):
         self.environment = dict(os.environ, SASL_CONF_PATH=self.d + "/conf/sasl", LD_LIBRARY_PATH=self.libraries())
         if start:
             self.start()
-
-    def start(self):
-        started = self.run("-bd", "-q30m")
-        if started.returncode != 0 or not wait_for(lambda: self.pid()):
-            raise RuntimeError(f"sendmail does not start: {started.stdout}{started.stderr}{self.tail()}")
-
-    @staticmethod
-    def why_not():
-        """Why there is no Sendmail, or None."""
-        if not os.access(PROGRAM, os.X_OK):
-            return f"Sendmail is not unpacked in {ROOT} (get-sendmail.sh DIR does it, SEKISHO_SENDMAIL_ROOT=DIR names it)"
-        return None
-
-    @staticmethod
-    def libraries():
-        """Where get-sendmail.sh put libraries that the machine lacks; mostly nowhere."""
-        found = []
-        for base in ("usr/lib", "lib"):
-            for directory, _, names in os.walk(os.path.join(ROOT, base)):
-                if any(".so." in name for name in names):
-                    found.append(directory)
-        return ":".join(found)
 
     def configure(self):
         for part in ("", "conf", "conf/sasl", "mail", "log", "milter"):
@@ -211,13 +189,6 @@ class Sendmail(Mta):
         return subprocess.run([PROGRAM, "-C" + self.d + "/conf/sendmail.cf", *arguments], env=self.environment,
                               capture_output=True, timeout=60, **options)
 
-    def pid(self):
-        try:
-            with open(self.d + "/sendmail.pid") as f:
-                return int(f.readline())
-        except (OSError, ValueError):
-            return None
-
     def talk(self, *lines):
         """An SMTP conversation with sendmail -bs on standard input and output: the greeting and each answer."""
         with subprocess.Popen([PROGRAM, "-C" + self.d + "/conf/sendmail.cf", "-bs"], env=self.environment,
@@ -251,11 +222,6 @@ class Sendmail(Mta):
                     return text
             return None
         return wait_for(look)
-
-    def queued(self, queue_id):
-        """True while the log knows the queue id."""
-        with open(self.log, errors="replace") as f:
-            return re.search(r"\b%s\b" % re.escape(queue_id), f.read()) is not None
 
     def stop(self):
         pid = self.pid()
