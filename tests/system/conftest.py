@@ -10,6 +10,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import pytest
 
+pytest.register_assert_rewrite("submission")  # its cases are tests
 
 import exim
 import nameserver as dns_server
