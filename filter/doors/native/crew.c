@@ -12,8 +12,7 @@
 #include <sys/sysinfo.h>
 #include <time.h>
 
-#define SLOTS_MORE                                                                                                     \
-	4 /* than processors: one that computes for long, or whose processor others have, stops nobody else */
+#define SLOTS_MORE  4 /* than processors: when one computes for long, or waits for a processor */
 #define SLOTS_MAX   64
 #define THREADS_MAX 1024 /* sessions that wait at the same time; later ones are read when one of these goes on */
 #define REST_US     (10 * 1000 * 1000) /* a thread that is not wanted for so long ends */
