@@ -22,7 +22,9 @@ static int usage(FILE *out, int code)
 	    "  Shows for each day (UTC) and each domain that asks for DMARC reports how many messages were counted,\n"
 	    "  and whether the day is \"collecting\" or its reports are \"waiting\" to be sent. Then, for each domain\n"
 	    "  and address, what became of the latest report, to whom, when, and what the mail server answered.\n\n"
-	    "  --json             one JSON array\n" ASK_HELP "  -h, --help         this\n",
+	    "  --json             one JSON array\n" ASK_HELP "  -h, --help         this\n"
+	    "\nExit code: 0 shown, also when there is nothing; 1 nothing is collected for reports; 64 wrong usage;\n"
+	    "69 no daemon answers, or its store does not.\n",
 	    out);
 	return code;
 }

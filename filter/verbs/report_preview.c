@@ -14,17 +14,20 @@ struct request {
 
 static int usage(FILE *out, int code)
 {
-	fputs("usage: sekisho report preview DOMAIN [--day YYYY-MM-DD] [--part PART] [--json] [-c FILE] "
-	      "[--socket PATH]\n\n"
-	      "  Prints the XML of the DMARC report about DOMAIN with what was counted so far; `sekisho report list`\n"
-	      "  shows the domains. Nothing is sent, and nothing is deleted.\n\n"
-	      "  --day YYYY-MM-DD   a day of those that are kept (UTC), not today\n"
-	      "  --part PART        the next part: of another policy record, or what does not fit in one report; the "
-	      "command\n"
-	      "                     prints what PART is after the first part, when there is one\n"
-	      "  --json             the XML with its name, identifier and addresses as a JSON object\n" ASK_HELP
-	      "  -h, --help         this\n",
-	      out);
+	fputs(
+	    "usage: sekisho report preview DOMAIN [--day YYYY-MM-DD] [--part PART] [--json] [-c FILE] "
+	    "[--socket PATH]\n\n"
+	    "  Prints the XML of the DMARC report about DOMAIN with what was counted so far; `sekisho report list`\n"
+	    "  shows the domains. Nothing is sent, and nothing is deleted.\n\n"
+	    "  --day YYYY-MM-DD   a day of those that are kept (UTC), not today\n"
+	    "  --part PART        the next part: of another policy record, or what does not fit in one report; the "
+	    "command\n"
+	    "                     prints what PART is after the first part, when there is one\n"
+	    "  --json             the XML with its name, identifier and addresses as a JSON object\n" ASK_HELP
+	    "  -h, --help         this\n"
+	    "\nExit code: 0 printed; 1 no mail of DOMAIN was counted on that day, or there is no such part; 64 wrong\n"
+	    "usage; 69 no daemon answers, or its store does not.\n",
+	    out);
 	return code;
 }
 

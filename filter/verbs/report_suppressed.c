@@ -20,12 +20,15 @@ struct request {
 
 static int usage(FILE *out, int code)
 {
-	fputs("usage: sekisho report suppressed [--json] [--clear ADDRESS] [-c FILE] [--socket PATH]\n\n"
-	      "  Shows the addresses to which no DMARC report is sent for a time: one day after the first refusal or\n"
-	      "  bounce, then four days, then sixteen.\n\n"
-	      "  --clear ADDRESS    send to it again, and forget earlier times\n"
-	      "  --json             one JSON array\n" ASK_HELP "  -h, --help         this\n",
-	      out);
+	fputs(
+	    "usage: sekisho report suppressed [--json] [--clear ADDRESS] [-c FILE] [--socket PATH]\n\n"
+	    "  Shows the addresses to which no DMARC report is sent for a time: one day after the first refusal or\n"
+	    "  bounce, then four days, then sixteen.\n\n"
+	    "  --clear ADDRESS    send to it again, and forget earlier times\n"
+	    "  --json             one JSON array\n" ASK_HELP "  -h, --help         this\n"
+	    "\nExit code: 0 shown, also when there is none, or cleared; 1 ADDRESS was not suppressed; 64 wrong usage;\n"
+	    "69 no daemon answers.\n",
+	    out);
 	return code;
 }
 
