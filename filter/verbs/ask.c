@@ -17,17 +17,27 @@ void ask_option(struct ask *ask, int option, const char *value)
 		ask->socket = value;
 }
 
-int ask_options(struct ask *ask, int argc, char **argv, bool *json_r, int (*usage)(FILE *out, int code))
+#define OWN 256 /* the first of a verb's own options; letters are below */
+
+int ask_options(struct ask *ask, int argc, char **argv, bool *json_r, const struct ask_own *own,
+		int (*usage)(FILE *out, int code))
 {
-	static const struct option options[] = {ASK_OPTIONS, {NULL}};
+	struct option options[4 + ASK_OWN_MAX + 1] = {ASK_OPTIONS};
 	int option;
 
+	for (int i = 0; own && own[i].name; i++)
+		options[4 + i] =
+		    (struct option){own[i].name, own[i].given ? no_argument : required_argument, NULL, OWN + i};
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
 		if (option == 'h')
 			return usage(stdout, VERB_OK);
 		if (option == '?')
 			return option_usage(argc, argv, "c:h", options);
+		if (option >= OWN && own[option - OWN].given)
+			*own[option - OWN].given = true;
+		else if (option >= OWN)
+			*own[option - OWN].value = optarg;
 		ask_option(ask, option, optarg);
 		*json_r |= option == 'j';
 	}

@@ -25,9 +25,18 @@ struct ask {
 	"  -c, --config FILE  the policy file that names the control socket (" DEFAULT_CONFIG ")\n"                    \
 	"  --socket PATH      the control socket itself\n"
 
-/* Reads the options of a verb that has only these; `usage` prints its help and returns the code. -1: go on at
- * argv[optind]; else the exit code. */
-int ask_options(struct ask *, int argc, char **argv, bool *json_r, int (*usage)(FILE *out, int code));
+/* An option of one verb alone: --name VALUE, or, with `given`, --name. Tables end with a row without a name. */
+struct ask_own {
+	const char *name;
+	const char **value;
+	bool *given;
+};
+#define ASK_OWN_MAX 4
+
+/* Reads these options and those in `own`, which may be NULL; `usage` prints the help of the verb and returns the code.
+ * -1: go on at argv[optind]; else the exit code. */
+int ask_options(struct ask *, int argc, char **argv, bool *json_r, const struct ask_own *own,
+		int (*usage)(FILE *out, int code));
 /* Takes -c and --socket; leaves others alone. */
 void ask_option(struct ask *, int option, const char *value);
 

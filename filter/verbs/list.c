@@ -2,7 +2,6 @@
  * list.c - sekisho list add, remove and show: the entries of a dynamic list of the running daemon.
  */
 #include "ask.h"
-#include "option.h"
 #include "policy.h"
 #include "verbs.h"
 #include <string.h>
@@ -62,21 +61,13 @@ static int words_read(struct request *request, int count, char **words)
 /* -1: go on; else the exit code. */
 static int arguments_read(int argc, char **argv, struct request *request_r)
 {
-	static const struct option options[] = {ASK_OPTIONS, {"for", required_argument, NULL, 'f'}, {NULL}};
-	int option;
+	const struct ask_own own[] = {{"for", &request_r->life, NULL}, {NULL}};
+	int code;
 
 	*request_r = (struct request){.ask = {argv[0], DEFAULT_CONFIG, NULL}};
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
-		if (option == 'h')
-			return usage(stdout, VERB_OK);
-		if (option == '?')
-			return option_usage(argc, argv, "c:h", options);
-		ask_option(&request_r->ask, option, optarg);
-		if (option == 'f')
-			request_r->life = optarg;
-		request_r->json |= option == 'j';
-	}
+	code = ask_options(&request_r->ask, argc, argv, &request_r->json, own, usage);
+	if (code >= 0)
+		return code;
 	return words_read(request_r, argc - optind, argv + optind);
 }
 

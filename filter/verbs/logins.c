@@ -3,7 +3,6 @@
  */
 #include "ask.h"
 #include "login.h"
-#include "option.h"
 #include "verbs.h"
 #include <stdlib.h>
 
@@ -25,43 +24,14 @@ static int usage(FILE *out, int code)
 	return code;
 }
 
-static int take_option(struct request *request, int option, const char *value)
-{
-	switch (option) {
-	case 'h':
-		return usage(stdout, VERB_OK);
-	case 'c':
-		request->ask.config = value;
-		return -1;
-	case 's':
-		request->ask.socket = value;
-		return -1;
-	case 'd':
-		request->day = true;
-		return -1;
-	case 'm':
-		request->most = value;
-		return -1;
-	case 'j':
-		request->json = true;
-		return -1;
-	default:
-		return usage(stderr, VERB_USAGE);
-	}
-}
-
 /* -1: go on; else the exit code. */
 static int arguments_read(int argc, char **argv, struct request *request_r, uint64_t *most_r)
 {
-	static const struct option options[] = {
-	    ASK_OPTIONS, {"day", no_argument, NULL, 'd'}, {"most", required_argument, NULL, 'm'}, {NULL}};
-	int option, code = -1;
+	const struct ask_own own[] = {{"day", NULL, &request_r->day}, {"most", &request_r->most, NULL}, {NULL}};
+	int code;
 
 	*request_r = (struct request){.ask = {argv[0], DEFAULT_CONFIG, NULL}, .most = MOST};
-	opterr = 0;
-	while (code < 0 && (option = getopt_long(argc, argv, "c:h", options, NULL)) != -1)
-		code =
-		    option == '?' ? option_usage(argc, argv, "c:h", options) : take_option(request_r, option, optarg);
+	code = ask_options(&request_r->ask, argc, argv, &request_r->json, own, usage);
 	if (code >= 0)
 		return code;
 	if (argc != optind)

@@ -35,7 +35,7 @@ static int arguments_read(int argc, char **argv, struct request *request_r)
 	int code;
 
 	*request_r = (struct request){.ask = {argv[0], DEFAULT_CONFIG, NULL}};
-	code = ask_options(&request_r->ask, argc, argv, &request_r->json, usage);
+	code = ask_options(&request_r->ask, argc, argv, &request_r->json, NULL, usage);
 	if (code >= 0)
 		return code;
 	return argc == optind ? -1 : usage(stderr, VERB_USAGE);

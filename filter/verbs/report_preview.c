@@ -2,7 +2,6 @@
  * report_preview.c - sekisho report preview: the report about a domain as it would be sent now.
  */
 #include "ask.h"
-#include "option.h"
 #include "report_verb.h"
 #include "verbs.h"
 
@@ -31,38 +30,14 @@ static int usage(FILE *out, int code)
 	return code;
 }
 
-static int take_option(struct request *request, int option, const char *value)
-{
-	switch (option) {
-	case 'h':
-		return usage(stdout, VERB_OK);
-	case 'd':
-		request->day = value;
-		return -1;
-	case 'p':
-		request->part = value;
-		return -1;
-	case 'j':
-		request->json = true;
-		return -1;
-	default:
-		ask_option(&request->ask, option, value);
-		return -1;
-	}
-}
-
 /* -1: go on; else the exit code. */
 static int arguments_read(int argc, char **argv, struct request *request_r)
 {
-	static const struct option options[] = {
-	    ASK_OPTIONS, {"day", required_argument, NULL, 'd'}, {"part", required_argument, NULL, 'p'}, {NULL}};
-	int option, code = -1;
+	const struct ask_own own[] = {{"day", &request_r->day, NULL}, {"part", &request_r->part, NULL}, {NULL}};
+	int code;
 
 	*request_r = (struct request){.ask = {argv[0], DEFAULT_CONFIG, NULL}, .day = "", .part = ""};
-	opterr = 0;
-	while (code < 0 && (option = getopt_long(argc, argv, "c:h", options, NULL)) != -1)
-		code =
-		    option == '?' ? option_usage(argc, argv, "c:h", options) : take_option(request_r, option, optarg);
+	code = ask_options(&request_r->ask, argc, argv, &request_r->json, own, usage);
 	if (code >= 0)
 		return code;
 	if (argc - optind != 1) {

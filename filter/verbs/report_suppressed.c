@@ -4,7 +4,6 @@
  */
 #include "ask.h"
 #include "base.h"
-#include "option.h"
 #include "report.h"
 #include "report_verb.h"
 #include "verbs.h"
@@ -35,21 +34,13 @@ static int usage(FILE *out, int code)
 /* -1: go on; else the exit code. */
 static int arguments_read(int argc, char **argv, struct request *request_r)
 {
-	static const struct option options[] = {{"clear", required_argument, NULL, 'r'}, ASK_OPTIONS, {NULL}};
-	int option;
+	const struct ask_own own[] = {{"clear", &request_r->clear, NULL}, {NULL}};
+	int code;
 
 	*request_r = (struct request){.ask = {argv[0], DEFAULT_CONFIG, NULL}};
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
-		if (option == 'h')
-			return usage(stdout, VERB_OK);
-		if (option == '?')
-			return option_usage(argc, argv, "c:h", options);
-		if (option == 'r')
-			request_r->clear = optarg;
-		request_r->json |= option == 'j';
-		ask_option(&request_r->ask, option, optarg);
-	}
+	code = ask_options(&request_r->ask, argc, argv, &request_r->json, own, usage);
+	if (code >= 0)
+		return code;
 	if (argc == optind)
 		return -1;
 	fprintf(stderr, "sekisho report suppressed: only options are taken, and %s is not one; --clear ADDRESS?\n",
