@@ -83,7 +83,7 @@ static int read_word(const struct typed *word, void *item)
 {
 	int place = find_word(word->key->words, word->value);
 
-	*(int *)item = place;
+	*(int *)item = place < 0 ? 0 : place; /* rules are compiled all the same, and may read it */
 	return place < 0 ? -1 : 0;
 }
 
@@ -137,7 +137,7 @@ static int read_fact(const struct typed *word, void *item)
 	const struct fact *fact = fact_find(word->value);
 	const char *names[FACT_MAX + 1] = {NULL};
 
-	*(const struct fact **)item = fact;
+	*(const struct fact **)item = fact ? fact : fact_at(0); /* of a wrong name, too, since rules may read it */
 	if (fact && fact->argument == ARGUMENT_NONE)
 		return 0;
 	for (unsigned i = 0; i < FACT_MAX && fact_at(i); i++)

@@ -15,6 +15,17 @@ static void choose_config(struct lookup *lookup)
 		lookup->config = DEFAULT_CONFIG;
 }
 
+/* No domain ends in a label of digits alone (RFC 3696 2): 192.0.2.999 is a mistake. */
+static bool ends_in_digits(struct slice domain)
+{
+	struct slice last = slice_from(domain, (size_t)(slice_find_last(domain, '.') + 1));
+
+	for (size_t i = 0; i < last.n; i++)
+		if (last.p[i] < '0' || last.p[i] > '9')
+			return false;
+	return true;
+}
+
 /* VERB_OK, or the exit code after a message. */
 static int read_subject(struct lookup *lookup, struct dnsbl_subject *subject)
 {
@@ -26,7 +37,7 @@ static int read_subject(struct lookup *lookup, struct dnsbl_subject *subject)
 		return VERB_OK;
 	subject->ip.family = 0;
 	subject->domain = domain_normalise(operand, lookup->arena, &valid);
-	if (valid && slice_find(subject->domain, '.') > 0)
+	if (valid && slice_find(subject->domain, '.') > 0 && !ends_in_digits(subject->domain))
 		return VERB_OK;
 	return lookup_usage("\"%.100s\" is neither an IP address nor a domain", lookup->operands[0]);
 }

@@ -337,6 +337,7 @@ WRONG_CASES = [
     (["spf", "a..b"], 64, "not a domain"),
     (["domain", "a..b"], 64, "not a domain"),
     (["blacklist", "192.0.2.1"], 64, "--dnsbl ZONE"),
+    (["--dnsbl", "bl.example", "blacklist", "192.0.2.999"], 64, "neither an IP address nor a domain"),
     (["blacklist", "com", "--dnsbl", "bl.example"], 64, "neither an IP address nor a domain"),
     (["-c", "/nonexistent/sekisho.conf", "blacklist", "192.0.2.1"], 78, "/nonexistent/sekisho.conf"),
     (["-c", CONFIG, "mx", "a.b"], 64, "cannot be used together"),
