@@ -249,7 +249,8 @@ struct slice store_key_parts(struct arena *, const struct slice *parts, size_t c
 struct store_counters {
 	uint64_t asked, unanswered; /* requests, and those that got STORE_UNAVAILABLE */
 	uint64_t keys;              /* in the file, memory or database; includes expired ones not freed yet */
-	uint64_t bytes, at_most;    /* in use, and the bound; 0: not known. redis: of the server, maxmemory */
+	uint64_t bytes,
+	    at_most; /* in use, and the bound; 0: not known. redis: of the server, maxmemory or else all of its host */
 	uint64_t memory;            /* bytes of keys held in memory */
 	uint64_t flushes, failures; /* commits, and those that failed; redis: times that calls were given up */
 	uint64_t damaged;           /* records that could not be read: damaged, of another version or program */

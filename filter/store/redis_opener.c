@@ -218,6 +218,8 @@ static enum redis_wire ask_memory(struct redis_opener *opener, struct redis_link
 		return wire;
 	opener->bytes = redis_info_number(reply, SLICE("used_memory"));
 	opener->at_most = redis_info_number(reply, SLICE("maxmemory"));
+	if (opener->at_most == 0) /* not set: the server takes what its host has */
+		opener->at_most = redis_info_number(reply, SLICE("total_system_memory"));
 	return wire;
 }
 

@@ -22,7 +22,7 @@ static const char config[] =
 /* Lines that end in CRLF: the two that Exim reads, the action, then what the ACL knows. */
 static void check_answer(struct slice answer)
 {
-	static const char *const words[] = {"Reply: ", "Remove: ", "Append: ", "Add: ", "End: yes", "\t"};
+	static const char *const words[] = {"Reply: ", "Size: ", "Remove: ", "Append: ", "Add: ", "\t"};
 	const size_t count = sizeof(words) / sizeof(words[0]);
 	struct slice line;
 	size_t number = 0, last = 0;

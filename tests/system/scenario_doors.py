@@ -301,7 +301,7 @@ class EximDoor(PolicyDoor):
         first, metric, action, *rest = answer.split("\n")[:-1]
         assert first == "RSPAMD/1.3 0 EX_OK" and metric.startswith("Metric: default; "), answer
         if action == "Action: no action":
-            assert rest.pop() == "End: yes", answer
+            assert rest.pop(0) == f"Size: {sum(len(line.encode('utf-8', 'surrogateescape')) + 2 for line in rest)}", answer
         self.removed, self.appended, self.inserted, reply = [], [], [], []
         last = None
         for line in rest:

@@ -324,7 +324,7 @@ def test_an_answer_about_the_message_that_is_none_defers(nameserver, exim_server
 HEAD = b"CHECK RSPAMC/1.3\r\nContent-length: %d\r\nQueue-Id: q\r\nFrom: <alice@pass.example.net>\r\nRcpt: <bob@example.org>\r\n" \
        b"Helo: mail.example.net\r\nIP: 203.0.113.5\r\n\r\n"
 MESSAGE = b"From MAILER-DAEMON x\nX-Envelope-To: bob@example.org\nReceived: x\nSubject: hello\n\nHello.\n"
-PASSES = b"RSPAMD/1.3 0 EX_OK\r\nMetric: default; False; 0.00 / 1.00 / 1.00\r\nAction: no action\r\nAdd: X-Long: "
+PASSES = b"RSPAMD/1.3 0 EX_OK\r\nMetric: default; False; 0.00 / 1.00 / 1.00\r\nAction: no action\r\nSize: "
 
 
 def connect(path):

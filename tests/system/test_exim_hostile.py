@@ -48,7 +48,7 @@ def test_exim_expands_nothing_that_a_client_says(daemon, exim_server, token):
 
 
 def test_no_value_becomes_another_field(daemon, exim_server, token):
-    lines = "\r\n Add: X-Evil: 1\r\n\tAppend: X-Evil: 2\r\n Remove: Subject\r\n :at_start:X-Evil: 3\r\n Reply: 550 no\r\n End: yes"
+    lines = "\r\n Add: X-Evil: 1\r\n\tAppend: X-Evil: 2\r\n Remove: Subject\r\n :at_start:X-Evil: 3\r\n Reply: 550 no\r\n Size: 0"
     fields = ("Authentication-Results: mx.example.org; spf=pass" + lines, "Authentication-Results: other.example" + lines)
     assert send(exim_server, token, subject="hello" + lines, fields=fields).end.code == 250
     arrived = exim_server.delivered(token)
@@ -83,8 +83,9 @@ def test_more_recipients_than_the_spam_condition_can_send_come_in_another_transa
     assert [record["verdict"] for record in daemon.records()] == ["accept", "accept"]
 
 
-PASSED = (b"RSPAMD/1.3 0 EX_OK\r\nMetric: default; False; 0.00 / 1.00 / 1.00\r\nAction: no action\r\nRemove: X-Old\r\n"
-          b"Append: X-Last: 1\r\nAdd: X-First: a\r\n\tb\r\nAdd: X-Second: c\r\nEnd: yes\r\n")
+CHANGES = b"Remove: X-Old\r\nAppend: X-Last: 1\r\nAdd: X-First: a\r\n\tb\r\nAdd: X-Second: c\r\n"
+SIZE = b"Size: %d\r\n" % len(CHANGES)  # Exim has a line end and a blank for each CR and LF
+PASSED = b"RSPAMD/1.3 0 EX_OK\r\nMetric: default; False; 0.00 / 1.00 / 1.00\r\nAction: no action\r\n" + SIZE + CHANGES
 
 
 class Answers:
@@ -139,7 +140,7 @@ def test_an_answer_that_is_cut_lets_nothing_through(nameserver, exim_server, tok
             door.answer = PASSED[:cut]
             assert client.send("<alice@pass.example.net>", [BOB], smtp.message(token)).end.code == 451, PASSED[:cut]
         for wrong in (PASSED.replace(b"no action", b"add header"), PASSED.replace(b"RSPAMD", b"SPAMD"),
-                      PASSED.replace(b"End: yes\r\n", b""), PASSED + b"more\r\n"):
+                      PASSED.replace(SIZE, b""), PASSED + b"more\r\n"):
             door.answer = wrong
             assert client.send("<alice@pass.example.net>", [BOB], smtp.message(token)).end.code == 451, wrong
         assert not exim_server.find(token)

@@ -163,6 +163,7 @@ static void the_memory_of_the_server_is_known(void **state)
 	    {{.bytes = "$65\r\n# Memory\r\nused_memory:700\r\nused_memory_human:7M\r\nmaxmemory:1000\r\n\r\n"},
 	     700,
 	     1000},
+	    {{.bytes = "$56\r\nused_memory:700\r\nmaxmemory:0\r\ntotal_system_memory:5000\r\n\r\n"}, 700, 5000},
 	    {{.bytes = "$54\r\nused_memory:-7\r\nmaxmemory:99999999999999999999999999\r\n\r\n"}, 0, 0},
 	    {{.bytes = "-NOPERM no\r\n"}, 0, 0},
 	    {{.bytes = ":7\r\n"}, 0, 0},

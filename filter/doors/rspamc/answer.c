@@ -2,8 +2,8 @@
  * answer.c - what Exim is told: two lines that its spam condition reads, then what becomes $spam_report: the action,
  * the reply line by line, and the changes of the header for the ACL of conf/exim.conf.
  *
- * A folded line goes on with a tab: no value can look like another line of the answer. The changes end with a line of
- * their own: a message is not accepted with a part of them.
+ * A folded line goes on with a tab: no value can look like another line of the answer. The size of the changes comes
+ * before them: a message is not accepted with a part of them.
  */
 #include "rspamc_private.h"
 
@@ -109,9 +109,40 @@ static void print_refusal(const struct reply *reply, struct text *text)
 	print_reply(reply, text);
 }
 
-bool answer_print(struct gate *gate, enum gate_answer answer, struct slice received, struct text *text_r)
+/* The bytes of these lines as Exim has them in $spam_report: a line end and a blank before each, no CR, and nothing
+ * that is blank at the end. An answer that is cut is known by it. */
+static size_t reported_size(struct slice lines)
+{
+	size_t size = 0, blank = 0;
+	struct slice line;
+
+	while (slice_cut(&lines, '\n', &line) && line.n > 0) {
+		struct slice seen = slice_head(line, line.n - (line.p[line.n - 1] == '\r'));
+
+		size += 2 + seen.n;
+		for (blank = 0; blank < seen.n && (unsigned char)seen.p[seen.n - 1 - blank] <= ' ';)
+			blank++;
+	}
+	return size - blank;
+}
+
+/* False: they cannot be said. */
+static bool print_pass(struct gate *gate, struct slice received, struct text *text)
 {
 	struct header_changes changes;
+	struct text lines;
+	bool said;
+
+	gate_header_changes(gate, received, &changes);
+	text_init(&lines, text->arena, ANSWER_MAX);
+	said = print_changes(&changes, &lines);
+	text_printf(text, "Size: %zu\r\n", reported_size(text_slice(&lines)));
+	text_add(text, text_slice(&lines));
+	return said && !lines.cut && !text->cut;
+}
+
+bool answer_print(struct gate *gate, enum gate_answer answer, struct slice received, struct text *text_r)
+{
 	struct text text;
 	bool fits = true;
 
@@ -120,12 +151,8 @@ bool answer_print(struct gate *gate, enum gate_answer answer, struct slice recei
 		print_refusal(gate_reply(gate), &text);
 	} else {
 		print_verdict(actions[answer], answer != GATE_CONTINUE, &text);
-		if (answer == GATE_CONTINUE) {
-			gate_header_changes(gate, received, &changes);
-			fits = print_changes(&changes, &text);
-			text_add(&text, SLICE("End: yes\r\n"));
-			fits &= !text.cut;
-		}
+		if (answer == GATE_CONTINUE)
+			fits = print_pass(gate, received, &text);
 	}
 	if (!fits) {
 		text_init(&text, text_r->arena, ANSWER_MAX);
