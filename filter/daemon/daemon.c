@@ -118,7 +118,8 @@ static int daemon_end(struct daemon *daemon, bool quiet, int64_t until, int code
 {
 	bool stopped;
 
-	notify_say("STOPPING=1\nSTATUS=Ending");
+	if (!daemon->handed_over)
+		notify_say("STOPPING=1\nSTATUS=Ending");
 	sockets_remove(daemon);
 	report_line(daemon->host.report, "info", "ended; %u messages were still open",
 		    (unsigned)daemon->host.messages_open);

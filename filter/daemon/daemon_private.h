@@ -239,6 +239,7 @@ json_t *control_report_preview(struct daemon *, const json_t *request);
 
 /* "READY=1" and other lines of sd_notify(3). Does nothing when nobody wants to be told; never blocks. */
 void notify_say(const char *lines);
+void notify_main(pid_t);
 void notify_reloading(void);
 int64_t notify_watchdog_us(void); /* "WATCHDOG=1" is expected more often than this; 0: it is not expected */
 /* ---- web.c ------------------------------------------------------------------------------------------------ */

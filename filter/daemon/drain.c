@@ -130,7 +130,6 @@ static void keeper_hand_over(struct keeper *keeper)
 	struct daemon *daemon = keeper->daemon;
 
 	keeper_bound(keeper, (int64_t)daemon->hand_over_s * 1000 * 1000);
-	notify_say("STOPPING=1\nSTATUS=Finishing open sessions");
 	report_line(daemon->host.report, "info", "handing over: %u open session%s",
 		    (unsigned)daemon->counters.sessions_open, daemon->counters.sessions_open == 1 ? "" : "s");
 	for (size_t i = 0; i < daemon->entrance_count; i++)

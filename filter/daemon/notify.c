@@ -4,7 +4,8 @@
  *
  *     READY=1        connections are served, at the start and after a reload
  *     RELOADING=1    the policy file is being read
- *     STOPPING=1     no new connections
+ *     STOPPING=1     no new connections; not of one that hands over, since the service goes on
+ *     MAINPID=N      the process that is the service from now on: one that takes over
  *     WATCHDOG=1     from the keeper alone: one that hangs does not send it, and systemd starts the daemon again
  */
 #include "daemon_private.h"
@@ -46,6 +47,14 @@ void notify_reloading(void)
 
 	snprintf(lines, sizeof(lines), "RELOADING=1\nMONOTONIC_USEC=%lld\nSTATUS=Reading the policy",
 		 (long long)clock_us());
+	notify_say(lines);
+}
+
+void notify_main(pid_t pid)
+{
+	char lines[40];
+
+	snprintf(lines, sizeof(lines), "MAINPID=%d", (int)pid);
 	notify_say(lines);
 }
 

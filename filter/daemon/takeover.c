@@ -282,13 +282,18 @@ static void sockets_own(struct daemon *daemon)
 static int hand_over_ask(struct daemon *daemon, int sessions_s, struct error *err)
 {
 	struct takeover *takeover = daemon->takeover;
-	json_t *answer = control_ask_within(
-	    takeover->path, json_pack("{s:s, s:i}", "command", "hand-over", "sessions", sessions_s), ASK_US, err);
-	const char *why = json_string_value(json_object_get(answer, "error"));
+	const char *why;
 	json_int_t pid;
+	json_t *answer;
 
+	notify_main(getpid()); /* before the old one can end: its end would be that of the service */
+	answer = control_ask_within(
+	    takeover->path, json_pack("{s:s, s:i}", "command", "hand-over", "sessions", sessions_s), ASK_US, err);
+	if (!json_is_true(json_object_get(answer, "ok")))
+		notify_main(takeover->pid);
 	if (!answer)
 		return -1;
+	why = json_string_value(json_object_get(answer, "error"));
 	pid = json_integer_value(json_object_get(answer, "pid"));
 	takeover->told = json_is_true(json_object_get(answer, "ok")) && pid > 0 && pid <= INT32_MAX;
 	if (takeover->told) {

@@ -96,6 +96,29 @@ def test_the_watchdog_is_fed_if_it_is_there(nameserver, directory):
                 systemd.hears()
 
 
+@pytest.mark.parametrize("settings", ["", "store lmdb:{directory}/store\nlist seen dynamic:1h\n"])
+def test_systemd_is_told_who_the_service_is_after_an_upgrade(nameserver, directory, settings):
+    """Also where the old daemon ends before the new one serves."""
+    with Manager(directory) as systemd:
+        with sekisho.Daemon(directory, POLICY, settings=settings.replace("{directory}", directory), env=systemd.environment()) as old:
+            systemd.next("READY")
+            command = [sekisho.PROGRAM, "daemon", "-c", old.file, "--take-over"]
+            with open(old.errors_file, "a") as errors:
+                new = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, env=systemd.environment())
+            try:
+                assert systemd.hears()["MAINPID"] == str(new.pid)
+                assert old.process.wait(60) == 0
+                systemd.next("READY")
+                new.terminate()
+                systemd.next("STOPPING")
+                assert new.wait(60) == 0
+            finally:
+                if new.poll() is None:
+                    new.kill()
+                    new.wait()
+                old.process = None
+
+
 def test_a_daemon_that_does_not_start_is_not_ready(nameserver, directory):
     with Manager(directory) as systemd, socket.create_server(("127.0.0.1", sekisho.PORT)):
         daemon = sekisho.Daemon(directory, POLICY, start=False)
