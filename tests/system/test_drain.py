@@ -7,6 +7,7 @@ import miltc
 import sekisho
 import smtp
 import space
+from mta import wait_for
 
 POLICY = """
 policy inbound {
@@ -174,13 +175,15 @@ def test_restarts_under_traffic_let_nothing_through_unjudged(nameserver, mta, di
     threads = [threading.Thread(target=client, args=(n,)) for n in range(4)]
     for thread in threads:
         thread.start()
+    enough = []
     for _ in range(4):
+        before = len(taken)
         with sekisho.Daemon(directory, POLICY):
-            time.sleep(0.7)
+            enough.append(wait_for(lambda: len(taken) >= before + 6, seconds=60))
     stop.set()
     for thread in threads:
         thread.join()
-    assert not wrong and len(taken) > 20
+    assert not wrong and all(enough)
     for name in taken:
         assert mta.delivered(name).field("X-Judged") == "yes"
     assert not [name for name in deferred if mta.find(name)], "what was deferred was delivered all the same"
