@@ -3,7 +3,7 @@
  *
  * A connection is being read, or a thread answers it, or its answer is being written. The lock protects the list of
  * connections, the queue and the states; buffers belong to whoever has the connection. Who has answered closes one that
- * is over.
+ * is over. One that ends in a turn is handed out like a request: what its door does at the end may wait for a store.
  */
 #include "server_private.h"
 #include <errno.h>
@@ -131,13 +131,38 @@ static enum conn_state serve(struct server *server, struct server_conn *conn)
 	}
 }
 
+static void conn_unlink(struct server *server, struct server_conn *conn)
+{
+	struct server_conn **link = &server->conns;
+
+	pthread_mutex_lock(&server->lock);
+	while (*link != conn)
+		link = &(*link)->next;
+	*link = conn->next;
+	server->conn_count--;
+	pthread_mutex_unlock(&server->lock);
+}
+
+void server_end(struct server *server, struct server_conn *conn)
+{
+	if (server->protocol->closed)
+		server->protocol->closed(server->door, &conn->peer);
+	close(conn->fd);
+	free(conn->in);
+	free(conn->out);
+	free(conn);
+}
+
 enum conn_state server_serve(struct server *server, struct server_conn *conn)
 {
-	enum conn_state next = serve(server, conn);
+	enum conn_state next = conn->state == OVER ? OVER : serve(server, conn);
 
-	if (next == OVER)
-		peer_close(server, conn);
-	return next;
+	if (next != OVER)
+		return next;
+	if (conn->state != OVER)
+		conn_unlink(server, conn);
+	server_end(server, conn);
+	return OVER;
 }
 
 /* ---- connections ----------------------------------------------------------------------------- */
@@ -158,6 +183,13 @@ static void report_invalid(struct server *server)
 
 static bool conn_write(struct server *, struct server_conn *);
 
+static void ready_add(struct server *server, struct server_conn *conn)
+{
+	conn->queued = NULL;
+	*server->ready_end = conn;
+	server->ready_end = &conn->queued;
+}
+
 /* What has arrived is a request, a part of one, or nothing valid. False: close the connection. */
 static bool conn_next(struct server *server, struct server_conn *conn)
 {
@@ -176,9 +208,7 @@ static bool conn_next(struct server *server, struct server_conn *conn)
 		return conn_write(server, conn); /* calls this again: what is left are few requests, see answer() */
 	}
 	conn->state = WORKING;
-	conn->queued = NULL;
-	*server->ready_end = conn;
-	server->ready_end = &conn->queued;
+	ready_add(server, conn);
 	return true;
 }
 
@@ -211,22 +241,15 @@ static bool conn_write(struct server *server, struct server_conn *conn)
 	return !conn->closing && conn_next(server, conn);
 }
 
-void peer_close(struct server *server, struct server_conn *conn)
+/* In a turn. Its place is free at once. */
+static void conn_close(struct server *server, struct server_conn *conn)
 {
-	struct server_conn **link = &server->conns;
-
-	pthread_mutex_lock(&server->lock);
-	while (*link != conn)
-		link = &(*link)->next;
-	*link = conn->next;
-	server->conn_count--;
-	pthread_mutex_unlock(&server->lock);
+	conn_unlink(server, conn);
+	conn->state = OVER;
 	if (server->protocol->closed)
-		server->protocol->closed(server->door, &conn->peer);
-	close(conn->fd);
-	free(conn->in);
-	free(conn->out);
-	free(conn);
+		ready_add(server, conn);
+	else
+		server_end(server, conn);
 }
 
 static bool conn_is_late(const struct server_conn *conn, int64_t now)
@@ -250,7 +273,7 @@ static bool make_room(struct server *server)
 			oldest = conn;
 	pthread_mutex_unlock(&server->lock);
 	if (oldest)
-		peer_close(server, oldest);
+		conn_close(server, oldest);
 	return oldest != NULL;
 }
 
@@ -288,7 +311,7 @@ static bool conn_accept(struct server *server)
 	server->conn_count++;
 	pthread_mutex_unlock(&server->lock);
 	if (!conn_read(server, conn))
-		peer_close(server, conn);
+		conn_close(server, conn);
 	return true;
 }
 
@@ -324,7 +347,7 @@ static void conn_serve(struct server *server, struct server_conn *conn, short re
 	else
 		keep = !conn_is_late(conn, now);
 	if (!keep)
-		peer_close(server, conn);
+		conn_close(server, conn);
 }
 
 void server_turn(struct server *server, int wait_ms)

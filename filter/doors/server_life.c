@@ -64,10 +64,20 @@ bool server_stop(struct server *server, int64_t until_us)
 	return ended;
 }
 
+/* In the queue are connections that work, and some that are over, which nothing else knows. */
 void server_close(struct server *server)
 {
-	while (server->conns)
-		peer_close(server, server->conns);
+	struct server_conn *conn, *next;
+
+	for (conn = server->queue; conn; conn = next) {
+		next = conn->queued;
+		if (conn->state == OVER)
+			server_end(server, conn);
+	}
+	for (conn = server->conns; conn; conn = next) {
+		next = conn->next;
+		server_end(server, conn);
+	}
 	close(server->wake[0]);
 	close(server->wake[1]);
 	pthread_cond_destroy(&server->work);

@@ -15,7 +15,7 @@ enum conn_state { READING, WORKING, WRITING, OVER };
 struct server_conn {
 	struct server_conn *next, *queued;
 	int fd;
-	enum conn_state state; /* under the lock while it is WORKING */
+	enum conn_state state; /* under the lock while it is WORKING; OVER: it is not among the connections any more */
 	bool eof;              /* the peer sends no more */
 	bool closing;          /* after the answer */
 	bool invalid;          /* and there is none */
@@ -34,7 +34,7 @@ struct server {
 	atomic_bool woken; /* a byte is in the pipe, or will be */
 	/* What follows, up to the locked part, is the leader's own. */
 	bool started;
-	struct server_conn *ready, **ready_end; /* have a request; found in this turn */
+	struct server_conn *ready, **ready_end; /* have a request, or are over; found in this turn */
 	int64_t accept_at_us;                   /* not before */
 	int64_t reported_us;
 	struct pollfd set[SERVER_CONNECTIONS_MAX + 2];
@@ -57,8 +57,8 @@ struct server {
 /* server.c: polls once and does what there is to do, but for answering what is `ready` then. */
 void server_turn(struct server *, int wait_ms);
 void server_wake(struct server *);
-void peer_close(struct server *, struct server_conn *);
-/* Answers, as far as there is something to answer: the next state of the connection; after OVER it is closed. */
+void server_end(struct server *, struct server_conn *); /* of one that is not among the connections any more */
+/* Answers, as far as there is something to answer: the next state of the connection; after OVER it is gone. */
 enum conn_state server_serve(struct server *, struct server_conn *);
 
 int threads_begin(struct server *); /* server_threads.c: starts the first one: 0, or the number of an error */

@@ -90,11 +90,36 @@ static void serve_as_leader(struct server *server, struct server_conn *conn)
 	pthread_mutex_unlock(&server->lock);
 }
 
-/* What is ready. The leader answers the first one itself, last of all: when it waits meanwhile, another thread has
- * begun a turn. */
+static struct server_conn *queue_take(struct server *server)
+{
+	struct server_conn *conn = server->queue;
+
+	if (!conn)
+		return NULL;
+	server->queue = conn->queued;
+	server->queued--;
+	if (!server->queue)
+		server->queue_end = &server->queue;
+	return conn;
+}
+
+/* More is in the queue than there are threads that will take it soon. */
+static bool is_behind(struct server *server)
+{
+	bool behind;
+
+	pthread_mutex_lock(&server->lock);
+	behind = server->queued > server->waiting;
+	pthread_mutex_unlock(&server->lock);
+	return behind;
+}
+
+/* What is ready. The leader answers one itself, last of all: when it waits meanwhile, another thread has begun a turn.
+ * It is the first one, or while all other threads are busy the one that has been in the queue for longest. */
 static void hand_out(struct server *server)
 {
-	struct server_conn *first = server->ready, *rest = first ? first->queued : NULL, *next;
+	bool behind = is_behind(server);
+	struct server_conn *own = behind ? NULL : server->ready, *rest = own ? own->queued : server->ready, *next;
 
 	server->ready = NULL;
 	server->ready_end = &server->ready;
@@ -102,8 +127,13 @@ static void hand_out(struct server *server)
 		next = rest->queued;
 		queue_add(server, rest);
 	}
-	if (first)
-		serve_as_leader(server, first);
+	if (behind) {
+		pthread_mutex_lock(&server->lock);
+		own = queue_take(server);
+		pthread_mutex_unlock(&server->lock);
+	}
+	if (own)
+		serve_as_leader(server, own);
 }
 
 /* ---- who leads ------------------------------------------------------------------------------------ */
@@ -116,10 +146,9 @@ void server_waits(void *ignored, bool begins)
 	if (!server || !begins)
 		return;
 	pthread_mutex_lock(&server->lock);
-	if (is_leader(server))
+	if (is_leader(server) && server->since_us) /* never in the middle of a turn */
 		vacate(server);
 	pthread_mutex_unlock(&server->lock);
-	mine.server = NULL;
 }
 
 void server_relieve(struct server *server)
@@ -138,24 +167,13 @@ static void lead(struct server *server)
 	bool goes_on = true;
 
 	while (goes_on) {
-		server_turn(server, TURN_MS);
+		server_turn(server, is_behind(server) ? 0 : TURN_MS);
 		hand_out(server);
 		pthread_mutex_lock(&server->lock);
 		goes_on = is_leader(server) && !server->stopping;
 		pthread_mutex_unlock(&server->lock);
 	}
 	mine.server = NULL;
-}
-
-static struct server_conn *queue_take(struct server *server)
-{
-	struct server_conn *conn = server->queue;
-
-	server->queue = conn->queued;
-	server->queued--;
-	if (!server->queue)
-		server->queue_end = &server->queue;
-	return conn;
 }
 
 static void *thread_run(void *context)
