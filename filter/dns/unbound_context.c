@@ -128,8 +128,8 @@ static void servers_add_system(struct servers *servers)
 		return;
 	rest = text;
 	while (slice_cut(&rest, '\n', &line))
-		if (slice_word(&line, &word) && slice_equal(word, SLICE("nameserver")))
-			servers_add(servers, line);
+		if (slice_word(&line, &word) && slice_equal(word, SLICE("nameserver")) && slice_word(&line, &word))
+			servers_add(servers, word); /* a comment may follow */
 	free((char *)text.p);
 }
 

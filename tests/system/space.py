@@ -110,7 +110,7 @@ class Space:
         run("hostname", HOSTNAME)
 
     def names(self):
-        for name, text in (("resolv.conf", "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n"),
+        for name, text in (("resolv.conf", "nameserver 127.0.0.1  # a comment: the test\noptions timeout:1 attempts:1\n"),
                            ("hosts", f"127.0.0.1 localhost\n::1 localhost\n{POSTFIX} {HOSTNAME} mx\n"),
                            ("nsswitch.conf", "hosts: files dns\npasswd: files\ngroup: files\nservices: files\n")):
             path = os.path.join(self.root, name)
