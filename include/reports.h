@@ -27,6 +27,7 @@
  *	rua:last:DOMAIN:ADDRESS  what became of the latest report: lines
  *	rua:often:ADDRESS        how many reports went there within a day, and to
  *	rua:org:DOMAIN           all addresses of an organization, below this domain
+ *	rua:share:DOMAIN:ABOUT   of these, the reports about domains below ABOUT
  *	rua:dead:ADDRESS         "TIMES UNTIL WHY"
  *	rua:token:TOKEN          the address that the token is of
  *	rua:secret               of the tokens
@@ -52,6 +53,7 @@
 #define REPORTS_SILENT_MAX  3     /* mails in a row to which the mail server gave no answer: the round ends */
 #define REPORTS_ADDRESS_MAX 5000  /* reports to one address within a day; the others wait */
 #define REPORTS_ORG_MAX     20000 /* likewise to all addresses below one registrable domain */
+#define REPORTS_SHARE_MAX   1000  /* of these about the domains below another registrable domain */
 #define REPORTS_DEAD_MAX    10000 /* that are listed */
 
 /* What became of a report to one address, or of all reports about a domain. */
@@ -65,7 +67,7 @@ enum report_fate {
 	REPORT_NO_ADDRESS,  /* no mail address is in rua */
 	REPORT_EXCLUDED,    /* the domain is excluded */
 	REPORT_DROPPED,     /* it waited too long, or there were REPORTS_PARTS_MAX reports before it */
-	REPORT_TOO_MANY     /* REPORTS_ADDRESS_MAX, REPORTS_ORG_MAX: it is tried again */
+	REPORT_TOO_MANY     /* REPORTS_ADDRESS_MAX, REPORTS_ORG_MAX, REPORTS_SHARE_MAX: it is tried again */
 };
 extern const char *const report_fate_names[11]; /* "sent" "sent-before" ... NULL */
 
@@ -95,8 +97,8 @@ struct report_sender {
 	char delimiter;            /* between a local part and its extension; '\0': there are no extensions */
 	struct slice holder;       /* who we are, among those that share the store */
 	struct report_counters *counters;
-	unsigned address_max, org_max; /* 0: REPORTS_ADDRESS_MAX, REPORTS_ORG_MAX; others for tests */
-	int64_t (*wall_us)(void);      /* NULL: clock_wall_us */
+	unsigned address_max, org_max, share_max; /* 0: REPORTS_ADDRESS_MAX and so on; others for tests */
+	int64_t (*wall_us)(void);                 /* NULL: clock_wall_us */
 	/* May mail be sent at all: will it be aligned (RFC 9990 3.5)? Asked before the first mail of a round. False and
 	 * why. NULL: yes. */
 	bool (*ready)(void *context, struct error *why_r);

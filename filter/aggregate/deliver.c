@@ -174,7 +174,8 @@ static bool is_cut_off(void *run_)
 static bool take_place(struct delivery *delivery, struct slice address, struct report_place *place_r)
 {
 	struct slice why;
-	enum store_answer answer = report_place_take(delivery->sender, address, delivery->arena, place_r, &why);
+	enum store_answer answer =
+	    report_place_take(delivery->sender, delivery->total->domain, address, delivery->arena, place_r, &why);
 
 	if (answer == STORE_OVER)
 		tell(delivery, address, REPORT_TOO_MANY, why);

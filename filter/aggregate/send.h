@@ -32,15 +32,16 @@ bool report_status_is_of_mail(struct slice status);
 
 /* ---- often.c: how often mail goes to one place ------------------------------------------------------------ */
 
-#define REPORT_PLACES 2 /* the address, its organization */
+#define REPORT_PLACES 3 /* the address, its organization, and what there is for the domains of another one */
 
 struct report_place {
 	struct store_limit limits[REPORT_PLACES];
 	struct store_usage usage[REPORT_PLACES];
 };
-/* Counts one mail to the address. STORE_OK; STORE_OVER: too many, *why_r; UNAVAILABLE. Keys live in the arena. */
-enum store_answer report_place_take(const struct report_sender *, struct slice address, struct arena *,
-				    struct report_place *place_r, struct slice *why_r);
+/* Counts one mail about the domain to the address. STORE_OK; STORE_OVER: too many, *why_r; UNAVAILABLE. Keys live in
+ * the arena. */
+enum store_answer report_place_take(const struct report_sender *, struct slice domain, struct slice address,
+				    struct arena *, struct report_place *place_r, struct slice *why_r);
 void report_place_return(const struct report_sender *, const struct report_place *); /* it was not sent */
 
 /* ---- last.c ---------------------------------------------------------------------------------------------- */

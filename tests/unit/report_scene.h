@@ -133,6 +133,9 @@ static inline unsigned mails_to(const struct server *server, const char *recipie
 static const char zone[] = "_dmarc.example.net TXT \"v=DMARC1; p=none\"\n"
 			   "_dmarc.example.org TXT \"v=DMARC1; p=none\"\n"
 			   "example.org._report._dmarc.yes.example TXT \"v=DMARC1\"\n"
+			   "a.example.net._report._dmarc.yes.example TXT \"v=DMARC1\"\n"
+			   "b.example.net._report._dmarc.yes.example TXT \"v=DMARC1\"\n"
+			   "c.example.net._report._dmarc.yes.example TXT \"v=DMARC1\"\n"
 			   "example.org._report._dmarc.slow.example SERVFAIL\n"
 			   "example.org._report._dmarc.away.example TXT \"v=DMARC1; rua=mailto:a@victim.example\"\n";
 

@@ -331,6 +331,27 @@ static void one_place_gets_only_so_many_reports_a_day(void **state)
 	site_free(site);
 }
 
+/* One who makes up domains below his own does not use up what others may send to the same address. */
+static void domains_of_one_owner_do_not_take_all_places(void **state)
+{
+	static const char *const domains[] = {"a.example.net", "b.example.net", "c.example.net", "example.org"};
+	struct site *site = site_new("memory:");
+
+	(void)state;
+	site->sender.address_max = 4;
+	site->sender.share_max = 2;
+	for (int i = 0; i < 4; i++)
+		count(site, domains[i], "mailto:a@yes.example");
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(run_for(site, domains[i], true), REPORTS_DONE);
+		assert_int_equal(site->told[i == 2 ? REPORT_TOO_MANY : REPORT_SENT], 1);
+		if (i == 2)
+			assert_string_equal(site->last, "a@yes.example: 2 reports about domains below example.net went "
+							"to addresses at yes.example within a day, and more wait");
+	}
+	site_free(site);
+}
+
 /* An answer that was lost: else a mail server that is down would use up what may go to an address. */
 static void what_was_not_sent_does_not_count(void **state)
 {
@@ -391,6 +412,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_address_of_rua_gets_a_report_once),
 	    cmocka_unit_test(one_place_gets_only_so_many_reports_a_day),
+	    cmocka_unit_test(domains_of_one_owner_do_not_take_all_places),
 	    cmocka_unit_test(what_was_not_sent_does_not_count),
 	    cmocka_unit_test(the_latest_outcome_of_each_domain_and_address_is_known),
 	    cmocka_unit_test(a_refusal_repeats_nothing_for_others),
