@@ -32,7 +32,8 @@ static const struct verb verbs[] = {
      "                 dkim DOMAIN SELECTOR | dmarc DOMAIN | mx DOMAIN | ptr IP",
      "ask the DNS as the daemon does, and test mail servers"},
     {"headers", verb_headers, "[--json] FILE", "read the header of a message: its hops, results, what is inconsistent"},
-    {"verify", verb_verify, "[--zone FILE] MESSAGE ...", "judge the DKIM signatures of messages in files"},
+    {"verify", verb_verify, "[--zone FILE] MESSAGE ...",
+     "judge the DKIM signatures and ARC chains of messages in files"},
     {"genkey", verb_genkey, "DOMAIN SELECTOR [--type rsa2048|ed25519]", "make a key for DKIM signatures"},
     {"keys", verb_keys, "[DOMAIN ...] | rotate DOMAIN | run --hook PROGRAM",
      "show the signing keys of domains, and replace them over time"},
@@ -58,7 +59,8 @@ static const struct verb verbs[] = {
     {"report", verb_report,
      "read FILE ... | list | preview DOMAIN | send --now [DOMAIN] | suppressed [--clear ADDRESS]",
      "read the reports that others sent about our domains; show and send our DMARC reports about theirs"},
-    {"web-password", verb_web_password, "[FILE]", "make the password file of the page"},
+    {"web-password", verb_web_password, "[FILE]",
+     "make the password file of the page for administrators (setting web)"},
     {NULL},
 };
 

@@ -102,6 +102,7 @@ struct probe_https {
 	struct slice type; /* the media type, lower case, without parameters */
 	struct slice body; /* any bytes */
 	struct slice why;  /* no answer: for a person */
+	bool untried;      /* nobody was asked: libcurl cannot be opened here */
 	int64_t took_us;
 };
 

@@ -97,6 +97,7 @@ void probe_https(const struct probe_https_request *request, struct arena *arena,
 	const struct curl_library *curl = curl_library_open(&err);
 
 	*result_r = (struct probe_https){.type = SLICE(""), .body = SLICE(""), .why = SLICE("")};
+	result_r->untried = !curl;
 	if (curl)
 		fetch(curl, request, arena, result_r);
 	else

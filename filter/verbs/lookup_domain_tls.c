@@ -132,7 +132,10 @@ static bool fetch_policy(struct domain_sheet *domain, struct probe_https *fetche
 					      .ca_file = domain->lookup->ca,
 					      .until_us = clock_us() + FETCH_US};
 	probe_https(&request, domain->lookup->arena, fetched);
-	if (fetched->why.n > 0)
+	if (fetched->untried)
+		sheet_advice(domain->sheet, MARK_NOTE, "sts-fetch", "the policy was not fetched: %.*s",
+			     SLICE_ARGS(fetched->why));
+	else if (fetched->why.n > 0)
 		sheet_advice(domain->sheet, MARK_WRONG, "sts-fetch", "the policy cannot be fetched from %.*s: %.*s",
 			     SLICE_ARGS(host), SLICE_ARGS(fetched->why));
 	else if (fetched->status != 200)

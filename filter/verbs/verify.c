@@ -29,7 +29,7 @@ static const char help[] =
     "  --json                  one JSON object for each message, on a line of its own\n"
     "\n"
     "Exit code: 0 when every message has a DKIM signature that passes; 1 when one has none; 64 wrong usage;\n"
-    "66 a file cannot be read; 69 the name servers cannot be used.\n";
+    "66 a file cannot be read; 69 the name servers, or the library of\n--engine, cannot be used.\n";
 
 struct verify {
 	struct lookup lookup;

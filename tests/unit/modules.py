@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """modules.py - libraries that few settings need are in modules: a program without them works, one whose setting needs a
-module that is damaged, or of another build, says so in `check` and at its start.
+module that is damaged, or of another build, says so in `check`, at its start and when it reads its policy again.
 
 The program is $SEKISHO, with the folder "modules" next to it. The last line counts the cases.
 """
@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 PROGRAM = os.path.abspath(os.environ.get("SEKISHO", "build/sekisho"))
 MODULES = {  # and a setting that needs it
@@ -18,7 +19,7 @@ MODULES = {  # and a setting that needs it
     "opendkim": "dkim { engine libopendkim }\n",
     "xml": "store memory:\ndmarc-reports { from d@example.org }\n",
 }
-RULES = "listen unix:@DIR@/milter.sock mode 0660\nlog off\n"
+RULES = "listen unix:@DIR@/milter.sock mode 0660\ncontrol unix:@DIR@/control.sock\nlog off\n"
 
 
 def run(*arguments):
@@ -65,6 +66,59 @@ def other_build(name):
     return refused(name, "is of another build than this program")
 
 
+def cut_off(name):
+    """A module of which only a part was written: the program must not be ended by a signal."""
+    source, path = os.path.join(os.path.dirname(PROGRAM), "modules", name + ".so"), "modules/%s.so" % name
+    for size in (1000, 3000, os.path.getsize(source) - 1):
+        shutil.copy(source, path)
+        os.truncate(path, size)
+        good, done = refused(name, "is cut off")
+        if not good:
+            return False, (size, done)
+    return True, None
+
+
+def not_fetched():
+    """The fault of this host is not one of the domain that is looked up."""
+    with open("z", "w", encoding="ascii") as f:
+        f.write('d.example MX 0 mx.d.example\nmx.d.example SERVFAIL\n_mta-sts.d.example TXT "v=STSv1; id=1"\nmta-sts.d.example A 127.0.0.1\n')
+    done = run("lookup", "domain", "d.example", "--zone", "z", "--smtp")
+    lines = [line for line in done.stdout.splitlines() if "sts-fetch" in line]
+    return len(lines) == 1 and lines[0].split()[0] == "note" and "the module curl cannot" in lines[0], done
+
+
+def reload_refused(name):
+    """The daemon that runs keeps its policy, and opens nothing; a complete module is then taken."""
+    for size in (0, 1000, None):
+        shutil.copy(os.path.join(os.path.dirname(PROGRAM), "modules", name + ".so"), "modules")
+        if size is not None:
+            os.truncate("modules/%s.so" % name, size)
+        policy(MODULES[name])
+        done, status = run("reload", "-c", "p"), run("status", "--json", "-c", "p")
+        if status.returncode != 0 or done.returncode != (0 if size is None else 1):
+            return False, (size, done, status)
+        if size is not None and (name not in done.stderr or "the module " not in done.stderr or '"store"' in status.stdout):
+            return False, (size, done, status)
+    return True, None
+
+
+def reloads():
+    """Each with a daemon of its own: what is opened stays."""
+    for name in sorted(MODULES):
+        for module in os.listdir("modules"):
+            os.unlink("modules/" + module)
+        for other in sorted(MODULES):
+            if other != name:
+                shutil.copy(os.path.join(os.path.dirname(PROGRAM), "modules", other + ".so"), "modules")
+        policy("")
+        with subprocess.Popen(["./sekisho", "daemon", "-c", "p"], stderr=subprocess.DEVNULL) as daemon:
+            end = time.monotonic() + 60
+            while run("status", "-c", "p").returncode != 0 and daemon.poll() is None and time.monotonic() < end:
+                time.sleep(0.05)
+            yield "reload with " + name, reload_refused(name)
+            daemon.terminate()
+
+
 def cases():
     if not os.path.exists(os.path.join(os.path.dirname(PROGRAM), "modules", "opendkim.so")):
         del MODULES["opendkim"]  # built without it
@@ -73,11 +127,14 @@ def cases():
     for name in sorted(MODULES):
         open("modules/%s.so" % name, "wb").close()
     yield "without modules", works_without()
+    yield "look-up without curl", not_fetched()
     for name in sorted(MODULES):
         yield name + " is damaged", refused(name, "cannot be opened: ")
+        yield name + " is cut off", cut_off(name)
         shutil.copy(os.path.join(os.path.dirname(PROGRAM), "modules", name + ".so"), "modules")
         yield name, accepted(name)
         yield name + " of another build", other_build(name)
+    yield from reloads()
 
 
 def main():
