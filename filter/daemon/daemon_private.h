@@ -199,6 +199,12 @@ struct tender *tender_start(struct daemon *, struct error *err); /* NULL and err
 /* False when it did not end by `until_us` (clock_us). NULL is allowed. */
 bool tender_stop(struct tender *, int64_t until_us);
 
+/* ---- libraries.c -------------------------------------------------------------------------------------- */
+
+/* Opens the modules that the settings need, before anything else is opened: also at a reload those of settings that
+ * take effect at the next start, which would fail without them. 0, or -1 and err, which names the setting. */
+int daemon_libraries(const struct policy *, struct error *err);
+
 /* ---- mailer.c ----------------------------------------------------------------------------------------- */
 
 /* Opens the mailer unless it is open, or the file has none; one thread at a time. 0, or -1 and err. */

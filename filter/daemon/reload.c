@@ -6,11 +6,8 @@
  * answer says which settings need a restart. The log file is reopened even when the
  * policy has errors: it may have been rotated.
  */
-#include "aggregate.h"
 #include "daemon_private.h"
 #include "dnsbl.h"
-#include "history.h"
-#include "mailer.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -164,32 +161,6 @@ static char *reload_text(const struct daemon *daemon, const struct settings *set
 	return copy;
 }
 
-/* ---- libraries ---------------------------------------------------------------------------- */
-
-/* Before anything is opened: what a setting needs beside the program is there, also for a setting that takes effect at
- * the next start, which would fail without it. */
-static int reload_libraries(const struct policy *policy, struct error *err)
-{
-	const struct settings *settings = policy_settings(policy);
-	const struct {
-		bool said;
-		const char *setting;
-		int (*open)(struct error *);
-	} needs[] = {{settings->history.path, "history", history_library},
-		     {settings->mailer.text.n > 0, "mailer", mailer_library},
-		     {settings->reports.said, "dmarc-reports", aggregate_library},
-		     {settings->web.text.n > 0, "web", web_library}};
-	struct error why;
-
-	for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {
-		if (!needs[i].said || needs[i].open(&why) == 0)
-			continue;
-		error_set(err, "%s: %s: %s", policy_file(policy), needs[i].setting, why.text);
-		return -1;
-	}
-	return 0;
-}
-
 /* ---- the swap --------------------------------------------------------------------------- */
 
 /* Readers of the status and writers of a list must be able to connect. */
@@ -207,7 +178,7 @@ static int reload_take(struct daemon *daemon, struct engine *old, struct policy 
 	struct engine *engine;
 	struct error err;
 
-	if (reload_libraries(policy, &err) == 0 && daemon_store_open(daemon, policy, &err) == 0 &&
+	if (daemon_libraries(policy, &err) == 0 && daemon_store_open(daemon, policy, &err) == 0 &&
 	    daemon_mailer_open(daemon, policy, &err) == 0 && daemon_reports_open(daemon, policy, &err) == 0)
 		resolver = reload_resolver(old, policy_settings(policy), &err);
 	if (!resolver) {

@@ -206,9 +206,10 @@ static int start_engine(struct daemon *daemon, struct policy *policy)
 
 	daemon->host.report = report_open(targets[settings->log], arena_cstring(arena, settings->log_file), &err);
 	arena_free(arena);
-	if (daemon->host.report && daemon_store_open(daemon, policy, &err) == 0 &&
-	    daemon_history_open(daemon, policy, &err) == 0 && daemon_mailer_open(daemon, policy, &err) == 0 &&
-	    daemon_reports_open(daemon, policy, &err) == 0 && daemon_web_open(daemon, &err) == 0)
+	if (daemon->host.report && daemon_libraries(policy, &err) == 0 &&
+	    daemon_store_open(daemon, policy, &err) == 0 && daemon_history_open(daemon, policy, &err) == 0 &&
+	    daemon_mailer_open(daemon, policy, &err) == 0 && daemon_reports_open(daemon, policy, &err) == 0 &&
+	    daemon_web_open(daemon, &err) == 0)
 		resolver = resolver_open(&settings->resolver, &err);
 	if (!resolver)
 		return start_failed(EXIT_UNAVAILABLE, &err);

@@ -5,8 +5,10 @@
  * somebody reads a million of them.
  */
 #include "history_private.h"
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define READ_ROWS  2000
 #define SKIP_LEAST 64 /* records; a damaged page holds some of them */
@@ -27,6 +29,8 @@ struct history_reader *history_reader_open(const char *path, struct error *err)
 	struct db *db = file_open(path, false, err);
 	struct error why;
 
+	if (!db && access(path, F_OK) != 0 && errno == ENOENT)
+		error_set(err, "%s does not exist: a daemon that is started with `history` makes it", path);
 	if (!db)
 		return NULL;
 	reader = xmalloc(sizeof(*reader));

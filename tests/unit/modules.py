@@ -38,12 +38,19 @@ def works_without():
     return done.returncode == 0, done
 
 
+def setting(name):
+    """What the message about a module begins with."""
+    return "p:" if name == "opendkim" else "p: %s: the module " % MODULES[name].splitlines()[-1].split()[0]
+
+
 def refused(name, why):
     """What `check` says, and the daemon."""
     policy(MODULES[name])
     for done in (run("check", "p"), run("daemon", "-c", "p")):
         if done.returncode == 0 or "the module " not in done.stderr or name not in done.stderr or why not in done.stderr:
             return False, done
+        if setting(name) not in done.stderr:
+            return False, ("the setting is not named", done)
     return True, None
 
 

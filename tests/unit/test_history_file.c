@@ -132,6 +132,14 @@ static void a_file_of_another_program_is_left_alone(void **state)
 	assert_non_null(strstr(err.text, "is not a history of sekisho"));
 }
 
+static void a_file_that_does_not_exist_is_not_made_by_a_reader(void **state)
+{
+	(void)state;
+	assert_null(history_reader_open(path, &err));
+	assert_non_null(strstr(err.text, "does not exist: a daemon that is started with `history` makes it"));
+	assert_int_not_equal(access(path, F_OK), 0);
+}
+
 static void a_file_of_a_newer_version_is_left_alone(void **state)
 {
 	struct history *history = open_as(HISTORY_PLAIN, 64 << 20);
@@ -237,6 +245,7 @@ int main(void)
 	    TEST(more_than_the_bound_at_once_loses_no_history),
 	    TEST(counted_names_never_fill_the_file_for_good),
 	    TEST(a_file_of_another_program_is_left_alone),
+	    TEST(a_file_that_does_not_exist_is_not_made_by_a_reader),
 	    TEST(a_file_of_a_newer_version_is_left_alone),
 	    TEST(two_daemons_do_not_write_one_file),
 	    TEST(a_file_that_is_no_database_is_put_aside_by_nobody),
