@@ -206,10 +206,9 @@ static int start_engine(struct daemon *daemon, struct policy *policy)
 
 	daemon->host.report = report_open(targets[settings->log], arena_cstring(arena, settings->log_file), &err);
 	arena_free(arena);
-	if (daemon->host.report && daemon_libraries(policy, &err) == 0 &&
-	    daemon_store_open(daemon, policy, &err) == 0 && daemon_history_open(daemon, policy, &err) == 0 &&
-	    daemon_mailer_open(daemon, policy, &err) == 0 && daemon_reports_open(daemon, policy, &err) == 0 &&
-	    daemon_web_open(daemon, &err) == 0)
+	if (daemon->host.report && daemon_store_open(daemon, policy, &err) == 0 &&
+	    daemon_history_open(daemon, policy, &err) == 0 && daemon_mailer_open(daemon, policy, &err) == 0 &&
+	    daemon_reports_open(daemon, policy, &err) == 0 && daemon_web_open(daemon, &err) == 0)
 		resolver = resolver_open(&settings->resolver, &err);
 	if (!resolver)
 		return start_failed(EXIT_UNAVAILABLE, &err);
@@ -242,6 +241,8 @@ int daemon_start(struct daemon *daemon)
 	if (!daemon->startup_policy)
 		return EXIT_CONFIG;
 	daemon->startup = *policy_settings(daemon->startup_policy);
+	if (daemon_libraries(daemon->startup_policy, &err) != 0) /* before a daemon that serves is told to hand over */
+		return start_failed(EXIT_UNAVAILABLE, &err);
 	code = start_sockets(daemon, &daemon->startup, &identity);
 	if (code != 0)
 		return code;

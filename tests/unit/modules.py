@@ -109,6 +109,14 @@ def reload_refused(name):
     return True, None
 
 
+def take_over_refused(name):
+    """A daemon that cannot serve does not end the one that does."""
+    open("modules/%s.so" % name, "wb").close()
+    policy(MODULES[name])
+    done, status = run("daemon", "-c", "p", "--take-over"), run("status", "-c", "p")
+    return done.returncode in (69, 78) and "the module " in done.stderr and status.returncode == 0, (done, status)
+
+
 def reloads():
     """Each with a daemon of its own: what is opened stays."""
     for name in sorted(MODULES):
@@ -122,6 +130,7 @@ def reloads():
             end = time.monotonic() + 60
             while run("status", "-c", "p").returncode != 0 and daemon.poll() is None and time.monotonic() < end:
                 time.sleep(0.05)
+            yield "take-over without " + name, take_over_refused(name)
             yield "reload with " + name, reload_refused(name)
             daemon.terminate()
 
