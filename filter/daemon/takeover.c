@@ -14,6 +14,7 @@
 #include "daemon_private.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -330,13 +331,31 @@ static bool has_file(const struct policy *policy)
 	return settings->history.path || (policy_needs_store(policy) && store_directory(settings->store.url).n > 0);
 }
 
+/* Whether the store can be opened is known only when the old daemon has ended; that its directory is there, or can be
+ * made, is known before. */
+static int store_reachable(const struct policy *policy, struct error *err)
+{
+	struct slice place = store_directory(policy_settings(policy)->store.url);
+	struct arena *arena = arena_new();
+	char *path = arena_cstring(arena, place);
+	int result = 0;
+
+	if (policy_needs_store(policy) && place.n > 0 && access(path, R_OK | W_OK | X_OK) != 0 &&
+	    (errno != ENOENT || access(dirname(path), W_OK | X_OK) != 0)) {
+		error_set(err, "store %.*s: the directory cannot be used: %s", SLICE_ARGS(place), strerror(errno));
+		result = -1;
+	}
+	arena_free(arena);
+	return result;
+}
+
 int takeover_wait(struct daemon *daemon, const struct policy *policy, struct error *err)
 {
 	struct takeover *takeover = daemon->takeover;
 
 	if (!takeover || !has_file(policy))
 		return 0;
-	if (hand_over_ask(daemon, SESSIONS_WAIT_S, err) != 0)
+	if (store_reachable(policy, err) != 0 || hand_over_ask(daemon, SESSIONS_WAIT_S, err) != 0)
 		return -1;
 	return process_wait(takeover->pid, err);
 }

@@ -282,16 +282,23 @@ def test_files_of_sockets_and_the_page_go_to_the_new_daemon(nameserver, mta, dir
     assert not os.path.exists(mta.unix) and not os.path.exists(directory + "/control")
 
 
-def test_a_new_daemon_that_cannot_start_leaves_the_old_one_its_files(nameserver, postfix_server, directory, token):
+# What is replaced in the policy, what takes its place, and what the new daemon says of it.
+CANNOT_START = [("log          file:{d}/record", "log          file:{d}/none/record", "none/record"),
+                ("policy inbound {", 'store lmdb:{d}/none/store\npolicy inbound {\n'
+                 '  on rcpt { defer 450 4.7.1 "wait"  if greylist is new }', "none/store")]
+
+
+@pytest.mark.parametrize("old, new, words", CANNOT_START)
+def test_a_new_daemon_that_cannot_start_leaves_the_old_one_its_files(nameserver, postfix_server, directory, token, old, new, words):
     with Daemons(directory, POLICY, listen=f"unix:{postfix_server.unix} mode 0666") as daemons:
         paths = (postfix_server.unix, directory + "/control")
         before = [os.stat(path).st_ino for path in paths]
         with open(daemons.gate.file) as f:
             good = f.read()
         with open(daemons.gate.file, "w") as f:
-            f.write(good.replace(f"log          file:{directory}/record", f"log          file:{directory}/none/record"))
+            f.write(good.replace(old.replace("{d}", directory), new.replace("{d}", directory)))
         ended = sekisho.run("daemon", "-c", daemons.gate.file, "--take-over")
-        assert ended.returncode == 69 and "none/record" in ended.stderr, ended
+        assert ended.returncode == 69 and words in ended.stderr, ended
         with open(daemons.gate.file, "w") as f:
             f.write(good)
         assert [os.stat(path).st_ino for path in paths] == before
