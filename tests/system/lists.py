@@ -57,7 +57,7 @@ class Process:
         self.errors = os.path.join(directory, name + ".stderr")
         with open(self.errors, "w") as errors:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors)
-        if not wait_for(lambda: answers(*question) or self.process.poll() is not None, seconds=10) or self.process.poll():
+        if not wait_for(lambda: answers(*question) or self.process.poll() is not None, seconds=30) or self.process.poll():
             with open(self.errors) as errors:
                 raise AssertionError(f"{name} does not answer\n{errors.read()}")
 

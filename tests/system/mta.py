@@ -6,7 +6,7 @@ import os
 import re
 import time
 
-WAIT = 10  # seconds: a delivery takes 0.1 s on an idle machine
+WAIT = 30  # seconds: a delivery takes 0.1 s on an idle machine
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 

@@ -52,7 +52,7 @@ class Named:
         config = self.write("named.conf", CONFIG.format(directory=self.directory, zone=self.zone, port=PORT))
         with open(os.path.join(self.directory, "log"), "w") as log:
             self.process = subprocess.Popen([find("named"), "-g", "-n", "1", "-c", config], stdout=log, stderr=log)
-        if not wait_for(self.answers, seconds=15):
+        if not wait_for(self.answers, seconds=30):
             self.process.kill()
             with open(os.path.join(self.directory, "log")) as log:
                 raise RuntimeError("named does not answer: " + log.read())

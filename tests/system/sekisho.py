@@ -104,7 +104,7 @@ class Daemon:
     def start(self, **options):
         """Starts and waits until the socket is there. Options are those of Popen."""
         self.launch(**options)
-        if not wait_for(lambda: self.process.poll() is not None or self.ready(), seconds=15):
+        if not wait_for(lambda: self.process.poll() is not None or self.ready(), seconds=30):
             self.kill()
             raise AssertionError(f"the daemon does not listen\n{self.errors()}")
         assert self.process.poll() is None, f"the daemon ended with {self.process.returncode}\n{self.errors()}"
