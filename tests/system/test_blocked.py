@@ -60,7 +60,7 @@ def abort_much(m, count):
 
 def test_a_peer_that_does_not_read_holds_up_nobody_else(nameserver, dns, directory, token):
     """The answers of some session just fill its socket, so that the report of progress does not fit in any more."""
-    dns.fault(f"*.{token}.example.net * drop")
+    dns.fault(f"*.{token}.example.net ANY drop")
     path = f"{directory}/milter.sock"
     with sekisho.Daemon(directory, POLICY, listen=f"unix:{path}") as daemon:
         deaf = []
@@ -89,14 +89,14 @@ def test_a_peer_that_does_not_read_holds_up_nobody_else(nameserver, dns, directo
 
 def test_a_session_begins_while_others_wait_for_the_dns(nameserver, dns, directory, token):
     """Sessions that come in one burst: each is negotiated before the first of them has waited to the end."""
-    dns.fault(f"*.{token}.example.net * drop")
+    dns.fault(f"*.{token}.example.net ANY drop")
     path = f"{directory}/milter.sock"
     slow = sekisho.SETTINGS.replace("timeout 3s", "timeout 8s")  # so that a busy machine has the time to begin them all
     with sekisho.Daemon(directory, POLICY, base=slow, listen=f"unix:{path}") as daemon:
         sessions = [miltc.Milter(path) for _ in range(SESSIONS)]
         for n, m in enumerate(sessions):
             m.packet(b"O", struct.pack("!III", 6, miltc.ALL_ACTIONS, 0))  # each command has an answer
-            m.packet(b"C", b"x\0" + b"4" + b"\x10\xe1" + f"203.0.113.{n + 1}\0".encode())
+            m.packet(b"C", b"x\0" + b"4" + b"\x10\xe1" + b"203.0.113.5\0")
             m.packet(b"H", b"mail.example.net\0")
             m.packet(b"M", b"<a@pass.example.net>\0")
             m.packet(b"R", b"<bob@example.org>\0")
@@ -104,10 +104,10 @@ def test_a_session_begins_while_others_wait_for_the_dns(nameserver, dns, directo
             m.packet(b"N")
             m.packet(b"E")
         told = {m.socket: b"" for m in sessions}
-        while all(text.count(CONTINUE) < 7 for text in told.values()):
+        while not all(told.values()):
             for ready in select.select(list(told), [], [], 30)[0]:
                 told[ready] += ready.recv(65536)
-        assert all(text for text in told.values()), "a session was not negotiated until others had waited"
+        assert all(text.count(CONTINUE) < 7 for text in told.values()), "a session was not negotiated until others had waited"
         for m in sessions:
             m.close()
         assert end_at_once(daemon) == 0
