@@ -40,8 +40,8 @@ struct server_protocol {
 	/* One request of a connection at a time, in any thread; what waits in it calls server_waits(). False: close the
 	 * connection after the answer; without an answer, the request was invalid. */
 	bool (*answer)(void *door, struct server_peer *, struct slice request, struct text *answer);
-	/* After the answer, in the same thread; may be NULL. False: the peer has closed its end, or the connection is
-	 * broken. Not for prompt answers. */
+	/* After the answer, in the same thread; may be NULL. False: the peer had closed its end before, or the
+	 * connection is broken. Not for prompt answers. */
 	void (*answered)(void *door, struct server_peer *, bool sent);
 	void (*closed)(void *door, struct server_peer *); /* may be NULL */
 };

@@ -69,10 +69,12 @@ static bool is_gone(int fd)
 /* Most answers go out at once, and then the connection waits for another request. The loop does what is left. */
 static enum conn_state state_after(struct server *server, struct server_conn *conn)
 {
-	bool said = conn->out_n > 0, works = conn_send(conn), sent = works && !conn->out;
+	bool said = conn->out_n > 0 && server->protocol->answered;
+	bool waits = said && !is_gone(conn->fd); /* before the answer: who has that may close at once */
+	bool works = conn_send(conn), sent = works && !conn->out;
 
-	if (said && server->protocol->answered)
-		server->protocol->answered(server->door, &conn->peer, works && !is_gone(conn->fd));
+	if (said)
+		server->protocol->answered(server->door, &conn->peer, works && waits);
 	if (sent && !conn->invalid && (conn->closing || (conn->eof && conn->in_n == 0)))
 		return OVER;
 	return sent && !conn->closing && !conn->eof && conn->in_n == 0 ? READING : WRITING;

@@ -234,6 +234,23 @@ static void the_door_learns_who_did_not_wait_for_the_answer(void **state)
 	assert_int_equal(gone, 1);
 }
 
+/* Many, since a thread of the server has to be overtaken. */
+static void who_closes_as_soon_as_it_has_the_answer_has_it(void **state)
+{
+	(void)state;
+	heard_out = gone = 0;
+	for (unsigned i = 1; i <= 5000; i++) {
+		int fd = dial();
+
+		say(fd, "aa.");
+		assert_true(hears(fd, "3"));
+		close(fd);
+	}
+	while (heard_out + gone < 5000)
+		usleep(1000);
+	assert_int_equal(gone, 0);
+}
+
 static void a_request_that_is_not_completed_in_time_or_invalid_ends_its_connection(void **state)
 {
 	int fd = dial(), wrong = dial();
@@ -267,6 +284,7 @@ int main(void)
 	    cmocka_unit_test(requests_in_pieces_may_be_longer_than_the_room),
 	    cmocka_unit_test(what_arrives_during_an_answer_is_answered_and_its_end_seen),
 	    cmocka_unit_test(the_door_learns_who_did_not_wait_for_the_answer),
+	    cmocka_unit_test(who_closes_as_soon_as_it_has_the_answer_has_it),
 	    cmocka_unit_test(a_request_that_is_not_completed_in_time_or_invalid_ends_its_connection),
 	};
 
