@@ -1,6 +1,7 @@
 """The DNS server of the tests: dnsd.py with the file `zone` beside this one, on 127.0.0.1 port 53."""
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 
@@ -42,6 +43,8 @@ class Server:
 
     def fault(self, *lines):
         """Adds faults, NAME TYPE FAULT ..., until the end of the test; dnsd.py says which there are."""
+        for line in lines:
+            assert re.fullmatch(r"[A-Z]+[0-9]*", line.split()[1]), f"{line}: not a type, so no question would fit"
         append(self.faults, lines)
 
     def reset(self):

@@ -218,7 +218,7 @@ static void a_record_that_changes_gives_two_reports(void **state)
 	reports_free(reports);
 }
 
-/* A hundred signatures, texts as long as they get, bytes that are no characters. */
+/* A hundred signatures, texts as long as they get, bytes that are not characters. */
 static void hostile_rows_are_bounded_and_clean(void **state)
 {
 	static char text[300];
